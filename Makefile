@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+.PHONY: help setup demo test test-slow lint types format bench report clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed  ## create .venv with imprint and all it needs
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## personalise the built-in miniature model on this machine's CPU and open a report
+	$(BIN)/imprint train experiment=demo
+	$(BIN)/imprint report outputs/demo open=true
+
+test: setup  ## run every test but the slow ones
+	$(PYTEST) -m "not slow"
+
+test-slow: setup  ## run the slow tests: whole programs, several processes
+	$(PYTEST) -m slow
+
+lint: setup  ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## check types
+	$(BIN)/mypy
+
+format: setup  ## put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## measure steps against a plain loop: benchmarks/results/
+	$(BIN)/python benchmarks/step.py
+
+report: setup  ## write one page about all runs in outputs/
+	$(BIN)/imprint report outputs open=true
+
+clean:  ## remove what was built here; runs in outputs/ stay
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,54 @@
+"""What was probably meant by an override that Hydra refuses."""
+
+from collections.abc import Iterator, Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from imprint.config import conf_folder
+from imprint.errors import ConfigError, Problem
+from imprint.suggestions import nearest
+
+
+def explained(verb: str, arguments: Sequence[str], error: Exception) -> str:
+    """All unknown keys with their nearest names; Hydra's own words where the keys are not the problem."""
+    try:
+        problems = list(_unknown_keys(verb, arguments))
+    except HydraException:  # the choices themselves do not compose, and that is what the error tells
+        problems = []
+    return str(ConfigError(problems)) if problems else str(error)
+
+
+def _unknown_keys(verb: str, arguments: Sequence[str]) -> Iterator[Problem]:
+    parsed = get_args_parser().parse_args(list(arguments))
+    overrides = OverridesParser.create().parse_overrides(parsed.overrides)
+    search_path = [f"hydra.searchpath=[file://{parsed.config_dir}]"] if parsed.config_dir else []
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        plain = compose(verb, overrides=search_path, return_hydra_config=True)
+        groups = set(plain.hydra.runtime.choices)
+        chosen = [str(override.input_line) for override in overrides if _chooses(override, groups)]
+        cfg = compose(verb, overrides=[*search_path, *chosen], return_hydra_config=True)
+    known = sorted(groups | set(_keys(cfg)))
+    for override in overrides:
+        key = override.key_or_group
+        if override.is_add() or override.is_delete() or key in known or key.startswith("hydra."):
+            continue
+        yield Problem(key, override.value(), f"unknown key; {nearest(key, known)}")
+
+
+def _chooses(override: Override, groups: set[str]) -> bool:
+    return override.key_or_group in groups and not override.is_sweep_override()
+
+
+def _keys(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
+    for name in cfg:
+        key = f"{prefix}{name}"
+        if key == "hydra":
+            continue
+        yield key
+        if OmegaConf.is_dict(node := cfg._get_node(name)) and not node._is_none():
+            yield from _keys(node, f"{key}.")

@@ -1,0 +1,47 @@
+"""Where the configuration lies, how it is composed outside the command line, and what identifies a run."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+def conf_folder() -> Path:
+    """`conf/` inside an installed package, or at the top of a checkout."""
+    package = Path(__file__).parent
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parent.parent / "conf"
+
+
+def register_resolvers() -> None:
+    """`${leaf:a/b}` is b: a group choice may lie in a folder, a name should not."""
+    OmegaConf.register_new_resolver("leaf", lambda choice: str(choice).rpartition("/")[2], replace=True)
+
+
+def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration that `imprint <verb> <overrides>` runs with, for programs and notebooks."""
+    register_resolvers()
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        cfg = hydra_compose(verb, overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    OmegaConf.resolve(cfg) if "name" not in cfg else _fix_name(cfg)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg
+
+
+def signature(identity: Mapping[str, Any]) -> str:
+    """Ten letters that stand for everything that changes a result."""
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _fix_name(cfg: DictConfig) -> None:
+    """The name is made of Hydra's own choices, which are about to go."""
+    cfg.name = str(cfg.name)

@@ -1,0 +1,41 @@
+"""Randomness by name.
+
+Every random choice of a run is drawn from its own generator, which is derived from the run's seed and the choice's
+name, on the CPU. So a result depends neither on the device, nor on how samples are spread over processes or batches,
+nor on whether the run was interrupted: there is no generator state to lose.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def seed_of(*name: int | str) -> int:
+    """A 63-bit seed that depends on every part of `name` and on their order."""
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in name)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def generator(*name: int | str) -> torch.Generator:
+    return torch.Generator().manual_seed(seed_of(*name))
+
+
+def normal(names: Iterable[Sequence[int | str]], shape: Sequence[int]) -> Tensor:
+    """One standard normal tensor of `shape` per name, stacked."""
+    return torch.stack([torch.randn(*shape, generator=generator(*name)) for name in names])
+
+
+def integers(names: Iterable[Sequence[int | str]], low: int, high: int) -> Tensor:
+    """One integer in [low, high) per name."""
+    return torch.stack([torch.randint(low, high, (), generator=generator(*name)) for name in names])
+
+
+def uniform(*name: int | str) -> float:
+    """One number in [0, 1)."""
+    return float(torch.rand((), generator=generator(*name)))
+
+
+def permutation(count: int, *name: int | str) -> list[int]:
+    return torch.randperm(count, generator=generator(*name)).tolist()

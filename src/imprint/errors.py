@@ -1,0 +1,41 @@
+"""What a user is told when something of theirs is wrong: the key, the value, the remedy."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class UserError(ValueError):
+    """Something the user can mend. Its text is shown as it is, without a stack trace."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a configuration."""
+
+    key: str
+    value: object
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value!r}: {self.remedy}"
+
+
+class ConfigError(UserError):
+    """Every problem found in a configuration, reported together."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        count = len(self.problems)
+        title = "The configuration has a problem:" if count == 1 else f"The configuration has {count} problems:"
+        super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class ModelNotFound(UserError):
+    """A model was named that is neither on this machine nor reachable."""
+
+
+class PictureError(UserError):
+    """Pictures that cannot be used, all named in one message."""
+
+
+class NonFiniteLoss(UserError):
+    """Training diverged. The weights before the offending step are the last good ones."""

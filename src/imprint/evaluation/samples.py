@@ -1,0 +1,81 @@
+"""Which pictures are drawn to judge a run by eye, and at which steps."""
+
+from collections.abc import Iterator
+from itertools import product
+from string import Formatter
+from typing import NamedTuple
+
+from PIL import Image
+from pydantic import NonNegativeInt, PositiveInt
+
+from imprint.families.base import Family
+from imprint.types import Concept, Sampler
+
+PLACEHOLDERS = ("identifier", "noun")
+
+
+class Sample(NamedTuple):
+    prompt: str  # as the model saw it
+    seed: int
+    image: Image.Image
+
+
+class SampleProtocol:
+    """Every prompt with every seed, at the start, each `every` steps (0: never in between) and at the end.
+
+    A prompt may contain {identifier} and {noun}. Without prompts or seeds nothing is ever drawn.
+    """
+
+    def __init__(
+        self,
+        *,
+        prompts: list[str],
+        seeds: list[NonNegativeInt],
+        every: NonNegativeInt,
+        sampler: Sampler,
+        batch_size: PositiveInt,
+    ) -> None:
+        faults = [fault for prompt in prompts if (fault := _fault(prompt))]
+        for name, values in (("prompts", prompts), ("seeds", seeds)):
+            if len(set(values)) < len(values):
+                faults.append(f"{name}={values}: each may be given only once.")
+        if faults:
+            raise ValueError("\n".join(faults))
+        self.prompts = list(prompts)
+        self.seeds = list(seeds)
+        self.every = every
+        self.sampler = sampler
+        self.batch_size = batch_size
+
+    def due(self, step: int, total: int) -> bool:
+        """Whether pictures are wanted after `step` of `total` optimiser steps."""
+        if not (self.prompts and self.seeds):
+            return False
+        return step in (0, total) or (self.every > 0 and step % self.every == 0)
+
+    def asked(self, concept: Concept) -> list[tuple[str, int]]:
+        """The (prompt, seed) of every picture, in the order in which `draw` yields them."""
+        return list(product([concept.fill(prompt) for prompt in self.prompts], self.seeds))
+
+    def draw(self, family: Family, concept: Concept, height: int, width: int) -> Iterator[Sample]:
+        for batch in _batches(self.asked(concept), self.batch_size):
+            prompts, seeds = zip(*batch, strict=True)
+            images = family.generate(prompts, seeds, sampler=self.sampler, height=height, width=width)
+            yield from map(Sample, prompts, seeds, images)
+
+
+def _batches(asked: list[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
+    for start in range(0, len(asked), size):
+        yield asked[start : start + size]
+
+
+def _fault(prompt: str) -> str | None:
+    known = " and ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    try:
+        fields = list(Formatter().parse(prompt))
+    except ValueError as error:
+        return f"prompts has {prompt!r}: {error}. Only {known} are replaced; write {{{{ or }}}} for a brace."
+    for _, name, spec, conversion in fields:
+        if name is not None and (name not in PLACEHOLDERS or spec or conversion):
+            return f"prompts has {prompt!r}: {{{name}}} is unknown. Only {known} are replaced."
+    return None

@@ -1,0 +1,113 @@
+"""imprint generate: pictures of a trained run, each with the prompt and seed that made it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from imprint.build import trained_family
+from imprint.errors import UserError
+from imprint.families.base import Family
+from imprint.files import write_json
+from imprint.locations import locate
+from imprint.reporting.samples import save_png
+from imprint.requests import read_request
+from imprint.runs import Run
+from imprint.training.trainer import available_device
+from imprint.types import Concept, Sampler
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    unet: NonNegativeFloat
+    text: NonNegativeFloat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `generate.yaml` asks for."""
+
+    run: str
+    prompt: str | list[str]
+    seeds: list[NonNegativeInt]
+    steps: PositiveInt | None
+    guidance: NonNegativeFloat | None
+    scheduler: str | None
+    negative_prompt: str | None
+    size: tuple[PositiveInt, PositiveInt] | None
+    batch_size: PositiveInt
+    scale: Scale
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    outputs: str
+
+
+def main(cfg: DictConfig) -> None:
+    folder = generate(cfg)
+    log.info("Pictures: %s", folder)
+
+
+def generate(cfg: DictConfig) -> Path:
+    """The folder of the pictures and of `pictures.json`, which says what made each."""
+    request = read_request(Request, cfg)
+    run = Run.finished(locate(request.run))
+    settings = OmegaConf.create(run.read()["config"])
+    assert isinstance(settings, DictConfig)
+    family, concept = trained_family(
+        settings, run, {"denoiser": request.scale.unet, "text": request.scale.text}
+    )
+    family = family.to(available_device(request.accelerator))
+    prompts = _prompts(request.prompt, concept)
+    sampler = _sampler(request, family)
+    size = request.size or (settings.model.resolution, settings.model.resolution)
+    folder = locate(request.outputs)
+    index = []
+    for batch in _batches(list(product(enumerate(prompts), request.seeds)), request.batch_size):
+        asked = [prompt for (_, prompt), _ in batch]
+        with torch.no_grad():
+            pictures = family.generate(
+                asked, [seed for _, seed in batch], sampler=sampler, height=size[0], width=size[1]
+            )
+        for ((number, prompt), seed), picture in zip(batch, pictures, strict=True):
+            file = f"{number:03d}-s{seed}.png"
+            save_png(picture, folder / file)
+            index.append({"file": file, "prompt": prompt, "seed": seed})
+        write_json(folder / "pictures.json", {"run": run.folder.name, "sampler": sampler._asdict(), "pictures": index})
+        log.info("%d of %d", len(index), len(prompts) * len(request.seeds))
+    return folder
+
+
+def _prompts(given: str | Sequence[str], concept: Concept) -> list[str]:
+    texts = [given] if isinstance(given, str) else list(given)
+    if isinstance(given, str) and given.endswith(".txt"):
+        file = locate(given)
+        if not file.is_file():
+            raise UserError(f"prompt={given}: there is no such file. Give a prompt, a list, or a file with one a line.")
+        texts = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not texts:
+        raise UserError(f"prompt={given!r}: there is no prompt in it.")
+    try:
+        return [concept.fill(text) for text in texts]
+    except (KeyError, IndexError, ValueError) as error:
+        raise UserError(f"prompt={given!r}: only {{identifier}} and {{noun}} are replaced ({error}).") from error
+
+
+def _sampler(request: Request, family: Family) -> Sampler:
+    wanted = {
+        "scheduler": request.scheduler,
+        "steps": request.steps,
+        "guidance": request.guidance,
+        "negative_prompt": request.negative_prompt,
+    }
+    return family.sampler._replace(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def _batches(asked: list, size: int) -> list[list]:
+    return [asked[start : start + size] for start in range(0, len(asked), size)]

@@ -1,0 +1,61 @@
+"""Fingerprints of files. A file of gigabytes is read once: its hash is remembered until the file changes."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from imprint.errors import UserError
+from imprint.files import write_text
+
+REMEMBERED_FROM_BYTES = 1 << 20  # smaller files are read faster than a note about them
+
+
+def cache_folder() -> Path:
+    """Where things lie that can be made again: $IMPRINT_CACHE, or the platform's place for them."""
+    if chosen := os.environ.get("IMPRINT_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "imprint"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "imprint"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imprint"
+
+
+def fingerprint(files: Mapping[str, Path]) -> str:
+    """SHA-256 over names and contents, in the order of the names. Where the files lie does not matter."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{file_hash(files[name])}\n".encode())
+    return digest.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, remembered by (path, size, time of change)."""
+    resolved = path.resolve()
+    state = resolved.stat()
+    if state.st_size < REMEMBERED_FROM_BYTES:
+        return _read_hash(resolved)
+    key = f"{resolved}\0{state.st_size}\0{state.st_mtime_ns}"
+    note = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(key)).hexdigest()
+    try:
+        return note.read_text(encoding="ascii")
+    except OSError:
+        content_hash = _read_hash(resolved)
+        _remember(note, content_hash)
+        return content_hash
+
+
+def _read_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _remember(note: Path, content_hash: str) -> None:
+    with suppress(UserError):  # without a writable cache the file is read again next time
+        write_text(note, content_hash)

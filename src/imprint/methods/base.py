@@ -1,0 +1,36 @@
+"""What every personalisation method offers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from imprint.errors import Problem
+from imprint.families.base import Facts, Family
+from imprint.types import Concept, ParamGroup
+
+
+class Method(ABC):
+    """What learns, and which words name it. It knows nothing of a family but its roles."""
+
+    locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
+
+    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem]:
+        """What makes this method impossible on this model; keys are relative to `method`."""
+        return iter(())
+
+    @abstractmethod
+    def attach(self, family: Family, concept: Concept) -> list[ParamGroup]:
+        """Prepares the (frozen) family and returns what trains: exactly these parameters, in float32."""
+
+    @abstractmethod
+    def templates(self, concept: Concept) -> Sequence[str]:
+        """The captions of a picture that has none of its own."""
+
+    @abstractmethod
+    def save(self, family: Family, folder: Path) -> None:
+        """Writes the result in the format that other tools read."""
+
+    @abstractmethod
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""

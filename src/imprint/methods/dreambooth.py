@@ -1,0 +1,54 @@
+"""DreamBooth (arXiv 2208.12242): the network itself learns the subject."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import PositiveFloat
+
+from imprint.errors import Problem, UserError
+from imprint.families.base import Facts, Family
+from imprint.methods.base import Method
+from imprint.types import ALWAYS, Concept, ParamGroup
+
+
+class DreamBooth(Method):
+    """Fine-tunes the denoiser, and the text encoder if `roles` names it. The result is a whole pipeline."""
+
+    def __init__(
+        self, *, roles: list[str], lr: PositiveFloat, text_lr: PositiveFloat, templates: list[str]
+    ) -> None:
+        if not roles:
+            raise ValueError("roles=[]: nothing would learn. Name at least one part, for instance [denoiser].")
+        if not templates:
+            raise ValueError('templates=[]: give at least one, for instance "a {identifier} {noun}".')
+        self.roles = roles
+        self.rates = {"text": text_lr}
+        self.lr = lr
+        self._templates = templates
+
+    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem]:
+        for role in self.roles:
+            if role not in facts.roles:
+                yield Problem("roles", self.roles, f"this model has no part {role!r}; it has {list(facts.roles)}.")
+
+    def attach(self, family: Family, concept: Concept) -> list[ParamGroup]:
+        return [self._group(family, role) for role in self.roles]
+
+    def templates(self, concept: Concept) -> Sequence[str]:
+        return [concept.fill(template) for template in self._templates]
+
+    def save(self, family: Family, folder: Path) -> None:
+        family.save_pipeline(folder)
+
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        for role in self.roles:
+            if scale.get(role, 1.0) != 1.0:
+                raise UserError(
+                    f"scale.{role}={scale[role]}: a DreamBooth result is the network itself and has no strength to "
+                    "choose. Leave it at 1."
+                )
+        family.load_parts(folder, self.roles)
+
+    def _group(self, family: Family, role: str) -> ParamGroup:
+        parameters = list(family.roles[role].requires_grad_(True).parameters())
+        return ParamGroup(role, parameters, self.rates.get(role, self.lr), ALWAYS)

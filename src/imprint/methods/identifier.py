@@ -1,0 +1,42 @@
+"""A word for the subject that the model knows as a single token, and knows next to nothing about."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from imprint.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+WORD_END = "</w>"
+# A vowel makes a word that may mean something; three consonants seldom do.
+UNPRONOUNCEABLE = re.compile(r"[bcdfghjklmnpqrstvwxz]{3}")
+
+
+def rare_identifiers(tokenizer: "PreTrainedTokenizerBase") -> Iterator[str]:
+    """Single-token words of at most three letters, rarest first.
+
+    This is the recipe of DreamBooth (arXiv 2208.12242, section 3.2) for a byte-pair vocabulary: such a vocabulary is
+    built from the most frequent pair to the least, so the highest ids are the rarest words. Depends on the vocabulary
+    alone, so the same model always yields the same words.
+    """
+    vocabulary = tokenizer.get_vocab()
+    for token, _ in sorted(vocabulary.items(), key=lambda entry: -entry[1]):
+        word = token.removesuffix(WORD_END)
+        if token.endswith(WORD_END) and UNPRONOUNCEABLE.fullmatch(word) and _is_single(tokenizer, word):
+            yield word
+
+
+def choose_identifier(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The rarest of them."""
+    for word in rare_identifiers(tokenizer):
+        return word
+    raise UserError(
+        "dataset.identifier='auto': this model's vocabulary has no three-consonant word that is one token. "
+        "Give one, for instance dataset.identifier=sks."
+    )
+
+
+def _is_single(tokenizer: "PreTrainedTokenizerBase", word: str) -> bool:
+    return len(tokenizer(word, add_special_tokens=False).input_ids) == 1

@@ -1,0 +1,76 @@
+"""The denoising loss: a mean squared error per sample, and its split into instance and prior."""
+
+from collections.abc import Iterator
+
+import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from imprint import draws
+from imprint.errors import Problem
+from imprint.families.base import Facts
+from imprint.objectives.weighting import Weighting
+from imprint.schedule import NoiseSchedule
+from imprint.types import Losses
+
+
+class NoisePrediction:
+    """What is drawn for each sample, and what a prediction costs.
+
+    `timesteps` are the first timestep that is drawn and the first that is not. `noise_offset` shifts each channel of
+    the noise by a normal draw of that width, so that a model can learn overall brightness.
+    """
+
+    def __init__(
+        self, *, weighting: Weighting, noise_offset: NonNegativeFloat, timesteps: tuple[NonNegativeInt, PositiveInt]
+    ) -> None:
+        if timesteps[0] >= timesteps[1]:
+            raise ValueError(f"timesteps={list(timesteps)}: the first must be below the last.")
+        self.weighting = weighting
+        self.noise_offset = noise_offset
+        self.timesteps = timesteps
+
+    def problems(self, facts: Facts) -> Iterator[Problem]:
+        """What makes this objective impossible on this model; keys are relative to `objective`."""
+        if self.timesteps[1] > facts.timesteps:
+            yield Problem(
+                "timesteps",
+                list(self.timesteps),
+                f"this model has {facts.timesteps} timesteps; the last must not be above that.",
+            )
+        for problem in self.weighting.problems(facts):
+            yield problem._replace(key=f"weighting.{problem.key}")
+
+    def draw_timesteps(self, seed: int, ids: list[str]) -> Tensor:
+        return draws.integers(((seed, "timestep", name) for name in ids), *self.timesteps)
+
+    def draw_noise(self, seed: int, ids: list[str], latent_shape: tuple[int, int, int]) -> Tensor:
+        noise_BCHW = draws.normal(((seed, "noise", name) for name in ids), latent_shape)
+        if self.noise_offset > 0:
+            offset_BC11 = draws.normal(((seed, "noise offset", name) for name in ids), (latent_shape[0], 1, 1))
+            noise_BCHW = noise_BCHW + self.noise_offset * offset_BC11
+        return noise_BCHW
+
+    def losses(
+        self,
+        prediction_BCHW: Tensor,
+        target_BCHW: Tensor,
+        *,
+        schedule: NoiseSchedule,
+        t_B: Tensor,
+        is_prior_B: Tensor,
+        prior_weight: float,
+    ) -> Losses:
+        """The mean over instance samples, plus `prior_weight` times the mean over prior samples. Each sample is weighted
+        by its own timestep before the split, so both parts see the same weighting."""
+        error_B = (prediction_BCHW.float() - target_BCHW.float()).square().flatten(1).mean(dim=1)
+        per_sample_B = error_B * self.weighting.weights(schedule, t_B)
+        instance = masked_mean(per_sample_B, ~is_prior_B)
+        prior = masked_mean(per_sample_B, is_prior_B)
+        return Losses(instance + prior_weight * prior, instance, prior, per_sample_B)
+
+
+def masked_mean(values_B: Tensor, mask_B: Tensor) -> Tensor:
+    """The mean where the mask holds; 0 where it holds nowhere."""
+    mask_B = mask_B.to(values_B.dtype)
+    return torch.sum(values_B * mask_B) / mask_B.sum().clamp(min=1)

@@ -1,0 +1,53 @@
+"""How much each noise level counts."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor
+
+from imprint.errors import Problem
+from imprint.families.base import Facts
+from imprint.schedule import NoiseSchedule
+
+
+class Weighting(ABC):
+    def problems(self, facts: Facts) -> Iterator[Problem]:
+        """What makes this weighting impossible on this model; keys are relative to `objective.weighting`."""
+        return iter(())
+
+    @abstractmethod
+    def weights(self, schedule: NoiseSchedule, t_B: Tensor) -> Tensor:
+        """One factor per sample."""
+
+
+class Uniform(Weighting):
+    """Every noise level counts the same: the original objective."""
+
+    def weights(self, schedule: NoiseSchedule, t_B: Tensor) -> Tensor:
+        return torch.ones_like(t_B, dtype=torch.float32)
+
+
+class MinSNR(Weighting):
+    """Min-SNR-gamma (arXiv 2303.09556): the loss on the clean picture counts min(SNR, gamma).
+
+    A squared error of epsilon is SNR times the squared error of x, one of v is SNR + 1 times; hence the divisors.
+    """
+
+    def __init__(self, *, gamma: PositiveFloat) -> None:
+        self.gamma = gamma
+
+    def problems(self, facts: Facts) -> Iterator[Problem]:
+        if facts.prediction == "epsilon" and facts.has_zero_terminal_snr:
+            yield Problem(
+                "gamma",
+                self.gamma,
+                "min-SNR divides by the SNR, which is 0 at this model's last timestep, and an epsilon prediction there "
+                "says nothing of the picture. Use objective=mse, or a v-prediction model.",
+            )
+
+    def weights(self, schedule: NoiseSchedule, t_B: Tensor) -> Tensor:
+        snr_B = schedule.snr(t_B)
+        divisor_B = snr_B if schedule.prediction == "epsilon" else snr_B + 1
+        return snr_B.clamp(max=self.gamma) / divisor_B

@@ -1,0 +1,45 @@
+"""What a result was made with."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = (
+    "imprint-diffusion torch diffusers transformers peft accelerate pytorch-lightning hydra-core omegaconf wandb numpy pillow"
+).split()
+
+
+def describe() -> dict[str, Any]:
+    return {
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        },
+        "git": _revision(Path(__file__).parent),
+    }
+
+
+def folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _revision(folder: Path) -> str | None:
+    """The commit that this code is of, with "-dirty" after changes; None where it is not a checkout."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

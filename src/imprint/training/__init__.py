@@ -1,0 +1,1 @@
+"""When: the step, the optimiser, checkpoints, averaging, guards."""

@@ -1,0 +1,29 @@
+"""The numbers of a training that change its result, whatever the method."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Gt, Lt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+Precision = Literal["32", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateSchedule:
+    """How the learning rate changes over the run; the names are those of diffusers' `get_scheduler`."""
+
+    name: Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]
+    warmup: NonNegativeInt  # steps
+    cycles: PositiveInt  # cosine_with_restarts
+    power: PositiveFloat  # polynomial
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    steps: PositiveInt  # updates of the weights
+    batch_size: PositiveInt  # instance samples in an update, over all devices; a prior adds as many of its own
+    precision: Precision
+    clip: PositiveFloat | None  # norm that the gradient is clipped to
+    ema: Annotated[float, Gt(0), Lt(1)] | None  # decay of the average of the weights that is saved in their place
+    rate: RateSchedule

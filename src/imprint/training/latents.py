@@ -1,0 +1,47 @@
+"""Latents of a batch: from the autoencoder, or from its moments kept by view."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from imprint import draws
+from imprint.families.base import Family
+from imprint.types import Batch, Moments
+
+
+class LatentCache:
+    """The moments of every view of the training pictures, on the CPU.
+
+    A latent is sampled anew from mean and spread at every step, so that the distribution is the one without a cache;
+    keeping samples, or modes, would be another objective.
+    """
+
+    def __init__(self) -> None:
+        self._moments: dict[str, Moments] = {}
+
+    @torch.no_grad()
+    def fill(self, family: Family, views: Iterable[tuple[str, Tensor]], device: torch.device) -> None:
+        """`views` are (key, pixels_CHW)."""
+        for key, pixels_CHW in views:
+            moments = family.encode(pixels_CHW.unsqueeze(0).to(device))
+            self._moments[key] = Moments(moments.mean_BCHW[0].cpu(), moments.std_BCHW[0].cpu())
+
+    def moments(self, keys: list[str], device: torch.device) -> Moments:
+        kept = [self._moments[key] for key in keys]
+        return Moments(
+            torch.stack([moments.mean_BCHW for moments in kept]).to(device, non_blocking=True),
+            torch.stack([moments.std_BCHW for moments in kept]).to(device, non_blocking=True),
+        )
+
+
+def sample_latents(family: Family, batch: Batch, cache: LatentCache, *, seed: int, device: torch.device) -> Tensor:
+    """One draw from each sample's latent distribution."""
+    if batch.pixels_BCHW is None:
+        moments = cache.moments(batch.keys, device)
+    else:
+        with torch.no_grad():
+            moments = family.encode(batch.pixels_BCHW)
+    names = [(seed, "latent", name) for name in batch.ids]
+    noise_BCHW = draws.normal(names, moments.mean_BCHW.shape[1:]).to(device, non_blocking=True)
+    return moments.mean_BCHW + moments.std_BCHW * noise_BCHW

@@ -1,0 +1,151 @@
+"""One training step, from a batch to its losses. Glue only: the parts decide what things mean."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from diffusers.optimization import get_scheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from imprint.families.base import Family
+from imprint.methods.base import Method
+from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.training.averaging import MovingAverage
+from imprint.training.conditioning import CaptionCache
+from imprint.training.feed import Feed
+from imprint.training.hparams import HParams
+from imprint.training.latents import LatentCache, sample_latents
+from imprint.training.teacher import Teacher
+from imprint.types import Batch, Concept, Losses, ParamGroup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What is learned, from what, and how it is judged."""
+
+    concept: Concept
+    method: Method
+    groups: Sequence[ParamGroup]
+    objective: NoisePrediction
+    prior_weight: float
+    teacher: Teacher | None  # set if the untuned model's prediction is the prior's target
+    feed: Feed
+    hparams: HParams
+    make_optimizer: Callable[..., Optimizer]
+    seed: int
+
+
+class Personalisation(pl.LightningModule):
+    """Wraps a family and a lesson about it. A checkpoint holds what trains and nothing else."""
+
+    # A checkpoint has only the trained part of the state; the rest comes from the model's source.
+    strict_loading = False
+    last_losses: Losses  # of the latest step
+
+    def __init__(self, family: Family, lesson: Lesson) -> None:
+        super().__init__()
+        self.family = family
+        self.lesson = lesson
+        self.concept = lesson.concept
+        self.latents = LatentCache()
+        self._micro_batches: list[Losses] = []
+        text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
+        self.condition = family.condition if text_learns else CaptionCache(family).condition
+        self.average = MovingAverage(self.trained(), lesson.hparams.ema) if lesson.hparams.ema else None
+
+    def trained(self) -> list[nn.Parameter]:
+        return [parameter for group in self.lesson.groups for parameter in group.params]
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        losses = self.losses(batch)
+        self._micro_batches.append(Losses(*(value.detach() for value in losses)))
+        return losses.total
+
+    def losses(self, batch: Batch) -> Losses:
+        """Depends on the weights, the batch and the seed; on nothing else."""
+        lesson, schedule = self.lesson, self.family.schedule
+        latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
+        noise_BCHW = lesson.objective.draw_noise(lesson.seed, batch.ids, tuple(latents_BCHW.shape[1:]))
+        noise_BCHW = noise_BCHW.to(self.device, non_blocking=True)
+        t_B = lesson.objective.draw_timesteps(lesson.seed, batch.ids).to(self.device, non_blocking=True)
+        noisy_BCHW = schedule.add_noise(latents_BCHW, noise_BCHW, t_B)
+        target_BCHW = schedule.target(latents_BCHW, noise_BCHW, t_B)
+        if lesson.teacher is not None:
+            target_BCHW = lesson.teacher.correct(self.family, target_BCHW, noisy_BCHW, t_B, batch)
+        return lesson.objective.losses(
+            self.family.denoise(noisy_BCHW, t_B, self.condition(batch.captions)),
+            target_BCHW,
+            schedule=schedule,
+            t_B=t_B,
+            is_prior_B=batch.is_prior_B,
+            prior_weight=lesson.prior_weight,
+        )
+
+    def configure_optimizers(self) -> Any:
+        hparams = self.lesson.hparams
+        optimizer = self.lesson.make_optimizer(
+            [{"name": group.name, "params": group.params, "lr": group.lr} for group in self.lesson.groups]
+        )
+        rate = get_scheduler(
+            hparams.rate.name,
+            optimizer,
+            num_warmup_steps=hparams.rate.warmup,
+            num_training_steps=hparams.steps,
+            num_cycles=hparams.rate.cycles,
+            power=hparams.rate.power,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        self._gather_losses()
+        # A group outside its window must not move: without a gradient it has neither decay nor moments.
+        for group in self.lesson.groups:
+            if not group.window.holds(self.global_step):
+                for parameter in group.params:
+                    parameter.grad = None
+
+    def _gather_losses(self) -> None:
+        """`last_losses` becomes the mean over the step's passes and processes; per sample, this process's own."""
+        parts, self._micro_batches = self._micro_batches, []
+        means = torch.stack([torch.stack([part.total, part.instance, part.prior]) for part in parts]).mean(dim=0)
+        total, instance, prior = self.trainer.strategy.reduce(means, reduce_op="mean").unbind()
+        self.last_losses = Losses(total, instance, prior, torch.cat([part.per_sample_B for part in parts]))
+
+    def train_dataloader(self) -> DataLoader:
+        """Called when the model is on its device and a checkpoint, if there is one, has been read."""
+        return self.lesson.feed.loader(self.family, self.latents, trainer=self.trainer, device=self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        names = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name in names}
+        if self.average is not None:
+            checkpoint["average"] = self.average.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.average is not None:
+            self.average.load_state_dict(checkpoint["average"])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The averaged weights in place of the learning ones, if an average is kept."""
+        if self.average is None:
+            yield
+            return
+        with self.average.in_place_of(self.trained()):
+            yield
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """(height, width) of the pictures that are drawn."""
+        return (self.lesson.feed.resolution, self.lesson.feed.resolution)
+
+    @torch.no_grad()
+    def save_result(self, folder: Any) -> None:
+        with self.averaged():
+            self.lesson.method.save(self.family, folder)

@@ -1,0 +1,114 @@
+"""Where a training runs: devices, processes, memory. None of it changes the result beyond rounding."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pytorch_lightning as pl
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+from pytorch_lightning.callbacks import Callback, ProgressBar
+from pytorch_lightning.loggers import Logger
+
+from imprint.data.loader import micro_batch_size
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.runs import Run
+from imprint.training.checkpoints import AtomicCheckpoints, LastCheckpoint
+from imprint.training.guards import AverageUpdate, FiniteLoss
+from imprint.training.hparams import HParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerSettings:
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    devices: PositiveInt  # of each node
+    nodes: PositiveInt
+    strategy: str  # one of Lightning's names
+    accumulation: PositiveInt  # backward passes that make up one step of each device
+    workers: NonNegativeInt  # processes that load pictures, for each device
+    cache: bool  # keep what the autoencoder makes of the pictures
+    gradient_checkpointing: bool  # less memory, a third more time
+    compile: bool
+    checkpoint_every: PositiveInt  # steps
+
+    @property
+    def world_size(self) -> int:
+        return self.devices * self.nodes
+
+    @property
+    def device(self) -> torch.device:
+        """The kind of device that this machine and the settings choose."""
+        return available_device(self.accelerator)
+
+    @property
+    def own_device(self) -> torch.device:
+        """This process's."""
+        index = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
+        return torch.device("cuda", index) if self.device.type == "cuda" else self.device
+
+    def problems(self, hparams: HParams) -> Iterator[Problem | str]:
+        """What cannot run here; keys are absolute."""
+        try:
+            device = self.device
+        except UserError as error:
+            yield f"trainer.{error}"
+            return
+        if device.type == "cuda" and self.devices > torch.cuda.device_count():
+            yield Problem("trainer.devices", self.devices, f"this machine has {torch.cuda.device_count()}.")
+        if hparams.precision == "16-mixed" and device.type == "cpu":
+            yield Problem("hparams.precision", "16-mixed", "needs a GPU. On a CPU use 32, or bf16-mixed.")
+        try:
+            micro_batch_size(
+                batch_size=hparams.batch_size, world_size=self.world_size, accumulation=self.accumulation
+            )
+        except ConfigError as error:
+            yield from error.problems
+
+
+def available_device(accelerator: str) -> torch.device:
+    """The fastest kind of device that is here, or the one that is asked for. Raises UserError if it is not here."""
+    here = ["cpu"]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    if torch.cuda.is_available():
+        here.append("cuda")
+    if accelerator == "auto":
+        return torch.device(here[-1])
+    if accelerator not in here:
+        raise UserError(f"accelerator={accelerator!r}: not on this machine; choose auto or one of {here}.")
+    return torch.device(accelerator)
+
+
+def make_trainer(
+    settings: TrainerSettings,
+    hparams: HParams,
+    run: Run,
+    *,
+    loggers: Sequence[Logger],
+    callbacks: Sequence[Callback],
+) -> pl.Trainer:
+    return pl.Trainer(
+        accelerator=settings.device.type,
+        devices=settings.devices,
+        num_nodes=settings.nodes,
+        strategy=settings.strategy,
+        precision=hparams.precision,
+        max_steps=hparams.steps,
+        max_epochs=-1,
+        accumulate_grad_batches=settings.accumulation,
+        gradient_clip_val=hparams.clip,
+        logger=list(loggers),
+        callbacks=[
+            FiniteLoss(),
+            AverageUpdate(),
+            *callbacks,
+            LastCheckpoint(run, settings.checkpoint_every),
+        ],
+        plugins=[AtomicCheckpoints()],
+        default_root_dir=run.folder,
+        use_distributed_sampler=False,  # the stream knows which positions belong to which process
+        enable_model_summary=False,
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+        log_every_n_steps=1,
+    )

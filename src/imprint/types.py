@@ -1,0 +1,91 @@
+"""The values that pass between the parts.
+
+Shape suffixes, here and everywhere: B samples, C channels, H height, W width, L tokens, D features. A suffix on a
+latent counts latent pixels.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import Parameter
+
+
+class Concept(NamedTuple):
+    """What is taught: the word that will name it, and the class it belongs to."""
+
+    identifier: str
+    noun: str
+
+    def fill(self, template: str) -> str:
+        """`template` with {identifier} and {noun} replaced."""
+        return template.format(identifier=self.identifier, noun=self.noun)
+
+
+class Moments(NamedTuple):
+    """The Gaussian over latents that the autoencoder gives for a picture, in the scale that the denoiser sees."""
+
+    mean_BCHW: Tensor
+    std_BCHW: Tensor
+
+
+class Conditioning(NamedTuple):
+    """What the denoiser is told besides the noisy latent. `extras` are named tensors that only some families use."""
+
+    tokens_BLD: Tensor
+    extras: Mapping[str, Tensor]
+
+
+class Batch(NamedTuple):
+    """Instance and prior samples together, told apart by a mask.
+
+    `ids` name the samples in the run's stream: all randomness of a sample derives from (seed, id).
+    `keys` name the views (a picture, framed): what latents are cached by.
+    `pixels_BCHW` is in [-1, 1], and None when every view's moments are cached.
+    """
+
+    pixels_BCHW: Tensor | None
+    captions: list[str]
+    is_prior_B: Tensor
+    ids: list[str]
+    keys: list[str]
+
+
+class Losses(NamedTuple):
+    """`per_sample_B` is weighted; `instance` and `prior` are means over their samples; total = instance + w * prior."""
+
+    total: Tensor
+    instance: Tensor
+    prior: Tensor
+    per_sample_B: Tensor
+
+
+class Window(NamedTuple):
+    """The steps in which something learns: from `start`, up to but without `stop` (None: to the end)."""
+
+    start: int
+    stop: int | None
+
+    def holds(self, step: int) -> bool:
+        return self.start <= step and (self.stop is None or step < self.stop)
+
+
+ALWAYS = Window(0, None)
+
+
+class ParamGroup(NamedTuple):
+    """Parameters that learn together, at `lr`, in the steps of their window."""
+
+    name: str
+    params: list[Parameter]
+    lr: float
+    window: Window
+
+
+class Sampler(NamedTuple):
+    """How pictures are drawn: a diffusers scheduler's class name (or "model": the checkpoint's own), and its use."""
+
+    scheduler: str
+    steps: int
+    guidance: float
+    negative_prompt: str

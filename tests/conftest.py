@@ -1,0 +1,39 @@
+"""What all tests share: one thread, no network, and tiny models in the real formats."""
+
+import os
+
+# Read by the libraries when they are imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import tiny_pipeline
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing of a test run stays in the user's cache, nothing of the user's cache changes a test."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMPRINT_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline folder that predicts noise. Read only."""
+    return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "epsilon")
+
+
+@pytest.fixture(scope="session")
+def tiny_sd_v(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline folder that predicts v. Read only."""
+    return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True)

@@ -1,0 +1,157 @@
+"""Tiny Stable Diffusion pipelines with random weights, written in the real file formats in a fraction of a second."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+RESOLUTION = 32  # pixels on a side; latents are a quarter of it
+TOKENS = 24
+WORDS = (
+    "a an the of in on with and photo picture painting drawing style dog cat vase backpack toy person "
+    "beach snow jungle red blue green good small"
+).split()
+RARE_WORDS = "ktn sks olis zwx qvb xjf".split()  # the last of the vocabulary, as rare tokens are
+
+
+def tiny_pipeline(
+    folder: Path,
+    *,
+    prediction: Literal["epsilon", "v_prediction"] = "epsilon",
+    zero_snr: bool = False,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    variant: str | None = None,
+    pickled: bool = False,
+    second_generation: bool = False,
+) -> Path:
+    """Writes a pipeline folder and returns it.
+
+    `variant` names the weight files (fp16: `diffusion_pytorch_model.fp16.safetensors`), `pickled` leaves only `.bin`
+    weights, `second_generation` builds the network as SD 2.x does (linear projections, OpenCLIP's text tower).
+    """
+    pipeline = _assemble(prediction, zero_snr, seed, second_generation)
+    for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+        nn.Module.to(module, dtype)
+    pipeline.save_pretrained(folder, variant=variant)
+    _use_vocabulary_files(folder / "tokenizer")
+    if pickled:
+        for weights in folder.glob("*/*.safetensors"):
+            torch.save(load_file(weights), weights.with_name(_PICKLED_NAMES[weights.name]))
+            weights.unlink()
+    return folder
+
+
+def tiny_tokenizer() -> CLIPTokenizer:
+    """WORDS and RARE_WORDS are single tokens; everything else falls into letters."""
+    letters = _byte_letters()
+    merges: list[tuple[str, str]] = []
+    for word in (*WORDS, *RARE_WORDS):
+        pieces = _merge([*word[:-1], word[-1] + "</w>"], merges)
+        while len(pieces) > 1:
+            merges.append((pieces[0], pieces[1]))
+            pieces = _merge(pieces, merges)
+    tokens = [*letters, *(letter + "</w>" for letter in letters), *(left + right for left, right in merges)]
+    vocabulary = dict.fromkeys([*tokens, "<|startoftext|>", "<|endoftext|>"])
+    return CLIPTokenizer(
+        vocab={token: index for index, token in enumerate(vocabulary)}, merges=merges, model_max_length=TOKENS
+    )
+
+
+_PICKLED_NAMES = {
+    "diffusion_pytorch_model.safetensors": "diffusion_pytorch_model.bin",
+    "model.safetensors": "pytorch_model.bin",
+}
+
+
+def _assemble(prediction: str, zero_snr: bool, seed: int, second_generation: bool) -> StableDiffusionPipeline:
+    tokenizer = tiny_tokenizer()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = AutoencoderKL(
+            block_out_channels=(8, 8, 16),
+            down_block_types=("DownEncoderBlock2D",) * 3,
+            up_block_types=("UpDecoderBlock2D",) * 3,
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+            sample_size=RESOLUTION,
+            scaling_factor=0.18215,
+        )
+        unet = UNet2DConditionModel(
+            sample_size=RESOLUTION // 4,
+            block_out_channels=(8, 16),
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+            layers_per_block=1,
+            attention_head_dim=[2, 4] if second_generation else 2,
+            use_linear_projection=second_generation,
+            cross_attention_dim=16,
+            norm_num_groups=4,
+        )
+        text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                max_position_embeddings=TOKENS,
+                hidden_act="gelu" if second_generation else "quick_gelu",
+                projection_dim=16,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )
+    return StableDiffusionPipeline(
+        vae, text_encoder, tokenizer, unet, _scheduler(prediction, zero_snr), None, None, requires_safety_checker=False
+    )
+
+
+def _scheduler(prediction: str, zero_snr: bool) -> PNDMScheduler | DDIMScheduler:
+    noise = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+    if zero_snr:
+        return DDIMScheduler(
+            **noise,
+            prediction_type=prediction,
+            rescale_betas_zero_snr=True,
+            timestep_spacing="trailing",
+            clip_sample=False,
+            set_alpha_to_one=False,
+        )
+    return PNDMScheduler(**noise, prediction_type=prediction, skip_prk_steps=True)
+
+
+def _use_vocabulary_files(folder: Path) -> None:
+    """Published checkpoints have these two files; newer libraries write one in their place."""
+    bpe = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    (folder / "vocab.json").write_text(json.dumps(bpe["vocab"], ensure_ascii=False), encoding="utf-8")
+    lines = ["#version: 0.2", *(" ".join(merge) for merge in bpe["merges"])]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "tokenizer.json").unlink()
+
+
+def _merge(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
+    """What byte-pair encoding makes of `pieces`: the earliest listed merge first, wherever it applies."""
+    for left, right in merges:
+        merged: list[str] = []
+        for piece in pieces:
+            if merged and (merged[-1], piece) == (left, right):
+                merged[-1] += piece
+            else:
+                merged.append(piece)
+        pieces = merged
+    return pieces
+
+
+def _byte_letters() -> list[str]:
+    """One printable letter for each byte, in the convention of byte-level vocabularies."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(len(others))]

@@ -1,0 +1,243 @@
+import io
+import logging
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from imprint.data import decoding
+from imprint.data.decoding import BadPicture, decode
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format=format, **options)
+    return file.getvalue()
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png(width: int, height: int, *, depth: int, colour: int, rows: bytes, extra: bytes = b"") -> bytes:
+    """A PNG of what Pillow cannot write: `rows` begin with their filter byte each."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + data + chunk(b"IEND", b"")
+
+
+def located_photo(orientation: int = 1, image: Image.Image | None = None, **options: object) -> bytes:
+    """A JPEG that says where it was taken."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "SecretCamera"
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825)[2] = (48.0, 51.0, 29.0)
+    return encoded(image or Image.new("RGB", (16, 16), RED), "JPEG", exif=exif, **options)
+
+
+def half_red_half_blue(size: tuple[int, int] = (16, 8)) -> Image.Image:
+    """Red on the left, blue on the right."""
+    image = Image.new("RGB", size, RED)
+    image.paste(BLUE, (size[0] // 2, 0, size[0], size[1]))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "corner"),
+    [(1, (16, 8), RED), (2, (16, 8), BLUE), (3, (16, 8), BLUE), (6, (8, 16), RED), (8, (8, 16), BLUE)],
+)
+def test_a_photo_stands_as_its_exif_orientation_says(
+    orientation: int, size: tuple[int, int], corner: tuple[int, int, int]
+) -> None:
+    upright = decode(located_photo(orientation, half_red_half_blue(), quality=100, subsampling=0), "white")
+    assert upright.size == size
+    assert np.allclose(upright.getpixel((0, 0)), corner, atol=3)
+
+
+def test_no_metadata_is_left_and_none_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with caplog.at_level(logging.DEBUG):
+        bare = decode(located_photo(icc_profile=profile, comment=b"at home"), "white")
+    assert bare.info == {}
+    assert not bare.getexif()
+    for format in ("JPEG", "PNG", "WEBP", "TIFF"):
+        assert b"SecretCamera" not in encoded(bare, format)
+    assert "SecretCamera" not in caplog.text
+    assert "51.0" not in caplog.text
+
+
+def test_metadata_that_cannot_be_read_does_not_spoil_the_picture() -> None:
+    broken = encoded(Image.new("RGB", (8, 8), RED), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
+    assert decode(broken, "white").size == (8, 8)
+
+
+def test_of_an_mpo_the_photo_is_taken_not_the_gain_map() -> None:
+    gain_map = Image.new("L", (4, 4), 128).convert("RGB")
+    mpo = encoded(Image.new("RGB", (16, 16), RED), "MPO", save_all=True, append_images=[gain_map])
+    assert Image.open(io.BytesIO(mpo)).format == "MPO"
+    photo = decode(mpo, "white")
+    assert photo.size == (16, 16)
+    assert np.allclose(photo.getpixel((3, 3)), RED, atol=3)
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_frame_is_taken(format: str) -> None:
+    frames = [Image.new("RGB", (8, 8), BLUE)]
+    options: dict[str, object] = {"lossless": True} if format == "WEBP" else {}
+    moving = encoded(
+        Image.new("RGB", (8, 8), RED), format, save_all=True, append_images=frames, **options
+    )
+    assert getattr(Image.open(io.BytesIO(moving)), "n_frames", 1) == 2
+    assert decode(moving, "white").getpixel((0, 0)) == RED
+
+
+class TestTransparency:
+    def test_half_transparent_red_on_blue_is_purple(self) -> None:
+        content = encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 128)))
+        assert decode(content, "blue").getpixel((0, 0)) == (128, 0, 127)
+
+    def test_what_hides_behind_full_transparency_is_not_seen(self) -> None:
+        assert decode(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), "white").getpixel((0, 0)) == (255,) * 3
+
+    def test_grey_with_alpha(self) -> None:
+        assert decode(encoded(Image.new("LA", (4, 4), (0, 0))), "#00ff00").getpixel((0, 0)) == (0, 255, 0)
+
+    @pytest.mark.parametrize("format", ["PNG", "GIF"])
+    def test_a_transparent_palette_entry(self, format: str) -> None:
+        image = Image.new("P", (4, 4), 1)
+        image.putpalette([255, 0, 0, 0, 0, 255])
+        image.putpixel((0, 0), 0)
+        seen = decode(encoded(image, format, transparency=0), "white")
+        assert seen.getpixel((0, 0)) == (255, 255, 255)
+        assert seen.getpixel((1, 1)) == BLUE
+
+    def test_a_transparent_colour_of_a_picture_without_alpha(self) -> None:
+        seen = decode(encoded(half_red_half_blue(), transparency=RED), "white")
+        assert (seen.getpixel((0, 0)), seen.getpixel((15, 0))) == ((255, 255, 255), BLUE)
+
+    def test_a_transparent_value_of_16_bit_grey(self) -> None:
+        transparent = chunk(b"tRNS", struct.pack(">H", 1000))
+        rows = b"\x00" + struct.pack(">HH", 1000, 65535)
+        seen = decode(png(2, 1, depth=16, colour=0, rows=rows, extra=transparent), "blue")
+        assert (seen.getpixel((0, 0)), seen.getpixel((1, 0))) == (BLUE, (255, 255, 255))
+
+
+class TestDepthAndColour:
+    @pytest.mark.parametrize("value", [0, 40, 128, 200, 255])
+    def test_16_bit_grey_png_is_scaled_not_clipped(self, value: int) -> None:
+        content = encoded(Image.fromarray(np.full((4, 4), value * 257, dtype=np.uint16)))
+        assert decode(content, "white").getpixel((0, 0)) == (value,) * 3
+
+    def test_16_bit_rgb_png_is_scaled_not_clipped(self) -> None:
+        rows = b"\x00" + struct.pack(">HHH", 200 * 257, 100 * 257, 0)
+        assert decode(png(1, 1, depth=16, colour=2, rows=rows), "white").getpixel((0, 0)) == (200, 100, 0)
+
+    def test_16_bit_big_endian_tiff(self) -> None:
+        rows = np.full((2, 2), 128 * 257, dtype=">u2").tobytes()
+        image = Image.frombytes("I;16B", (2, 2), rows)
+        assert decode(encoded(image, "TIFF"), "white").getpixel((0, 0)) == (128,) * 3
+
+    def test_32_bit_container_of_16_bit_values(self) -> None:
+        content = encoded(Image.fromarray(np.full((2, 2), 128 * 257, dtype=np.int32)), "TIFF")
+        assert decode(content, "white").getpixel((0, 0)) == (128,) * 3
+
+    @pytest.mark.parametrize("values", [np.full((2, 2), 0.5, np.float32), np.full((2, 2), 10**6, np.int32)])
+    def test_numbers_without_a_defined_white_are_refused(self, values: np.ndarray) -> None:
+        with pytest.raises(BadPicture, match="no defined white"):
+            decode(encoded(Image.fromarray(values), "TIFF"), "white")
+
+    def test_cmyk_jpeg_is_not_inverted(self) -> None:
+        """Adobe's programs store CMYK inverted, and so does every CMYK JPEG in practice."""
+        content = encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100)
+        assert np.allclose(decode(content, "white").getpixel((4, 4)), RED, atol=4)
+
+    def test_cmyk_tiff(self) -> None:
+        content = encoded(Image.new("CMYK", (8, 8), (255, 255, 0, 0)), "TIFF")
+        assert decode(content, "white").getpixel((4, 4)) == BLUE
+
+    @pytest.mark.parametrize("mode", ["L", "1", "P"])
+    def test_grey_palette_and_black_and_white(self, mode: str) -> None:
+        image = Image.new("L", (8, 8), 255).convert(mode)
+        decoded = decode(encoded(image), "black")
+        assert decoded.mode == "RGB"
+        assert decoded.getpixel((0, 0)) == (255, 255, 255)
+
+    def test_a_colour_profile_is_applied(self) -> None:
+        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        green = Image.new("RGB", (8, 8), (0, 200, 0))
+        assert np.allclose(
+            decode(encoded(green, icc_profile=srgb.tobytes()), "white").getpixel((0, 0)), (0, 200, 0), atol=1
+        )
+        # A profile for other channels than the picture has, or no profile at all, is passed over.
+        for useless in (lab.tobytes(), b"no profile"):
+            assert decode(encoded(green, icc_profile=useless), "white").getpixel((0, 0)) == (0, 200, 0)
+
+
+class TestRefused:
+    @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+    def test_truncated(self, format: str, noise) -> None:
+        whole = encoded(noise(0, (64, 64)), format)
+        with pytest.raises(BadPicture):
+            decode(whole[: len(whole) // 2], "white")
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "empty"),
+            (b"\n<!DOCTYPE html><html></html>", "web page"),
+            (b"just words", "not a picture"),
+            (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "HEIC"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        ],
+    )
+    def test_what_is_no_picture(self, content: bytes, reason: str) -> None:
+        with pytest.raises(BadPicture, match=reason):
+            decode(content, "white")
+
+    @pytest.mark.parametrize("side", [10_000, 30_000])
+    def test_a_bomb_by_its_header_alone(self, side: int, recwarn: pytest.WarningsRecorder) -> None:
+        """100 million pixels, at which Pillow warns, and 900 million, at which it raises."""
+        with pytest.raises(BadPicture, match="million pixels"):
+            decode(png(side, side, depth=8, colour=2, rows=b""), "white")
+        assert not recwarn.list
+
+    def test_the_limit_is_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(decoding, "PIXEL_LIMIT", 63)
+        with pytest.raises(BadPicture, match="million pixels"):
+            decode(encoded(Image.new("RGB", (8, 8))), "white")
+
+    def test_files_that_are_none(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.jpg").symlink_to(tmp_path / "gone.jpg")
+        os.mkfifo(tmp_path / "pipe.jpg")
+        with pytest.raises(BadPicture, match="no such file"):
+            decode(tmp_path / "broken.jpg", "white")
+        with pytest.raises(BadPicture, match="not a regular file"):
+            decode(tmp_path / "pipe.jpg", "white")
+
+
+def test_the_same_from_a_file_and_from_its_bytes(tmp_path: Path, noise) -> None:
+    noise(0).save(tmp_path / "a.png")
+    assert decode(tmp_path / "a.png", "white") == decode((tmp_path / "a.png").read_bytes(), "white")
+
+
+def test_random_damage_is_never_another_error(noise) -> None:
+    """Whatever a byte is changed to: a picture, or BadPicture."""
+    random = np.random.default_rng(0)
+    for format in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"):
+        whole = encoded(noise(0), format)
+        for _ in range(40):
+            damaged = bytearray(whole)
+            damaged[random.integers(len(damaged))] = random.integers(256)
+            try:
+                assert decode(bytes(damaged), "white").mode == "RGB"
+            except BadPicture:
+                continue

@@ -1,0 +1,55 @@
+"""Run folders as training leaves them, written by hand."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image, ImageDraw
+
+PROMPTS = ("a sks dog", "a sks dog in the jungle")
+
+
+def picture(path: Path, hue: int, side: int = 64) -> None:
+    image = Image.new("HSV", (side, side), (hue % 256, 90, 220)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    inset = side // 4
+    draw.ellipse((inset, inset, side - inset, side - inset), fill=((hue * 3) % 256, (hue * 7) % 256, 120))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+def make_run(
+    folder: Path,
+    *,
+    settings: Mapping[str, Any],
+    status: str = "finished",
+    steps: int = 200,
+    drawn_at: Sequence[int] = (0, 200),
+    prompts: Sequence[str] = PROMPTS,
+    error: str = "",
+) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
+    training = {"steps": steps, "seconds": 83.4, "loss": 0.1, "peak_memory_bytes": 3 * 2**30}
+    (folder / "manifest.json").write_text(
+        json.dumps({"status": status, "training": training if steps else {}}), encoding="utf-8"
+    )
+    rows = [f"{n},{0.12 * math.exp(-n / 90) + 0.05 + 0.03 * math.sin(n * 1.7)},1e-06" for n in range(1, steps + 1)]
+    if rows:
+        (folder / "metrics.csv").write_text("\n".join(["step,loss,lr/denoiser", *rows, ""]), encoding="utf-8")
+    index = []
+    for step in drawn_at:
+        for number, prompt in enumerate(prompts):
+            for seed in (0, 1):
+                file = f"step-{step:06d}/{number:02d}-s{seed}.png"
+                picture(folder / "samples" / file, step + 40 * number + 17 * seed)
+                untuned = f"step-000000/{number:02d}-s{seed}.png"
+                index.append({"step": step, "prompt": prompt, "seed": seed, "file": file, "untuned_file": untuned})
+    if index:
+        (folder / "samples" / "samples.json").write_text(json.dumps(index), encoding="utf-8")
+    if error:
+        (folder / "error.txt").write_text(error, encoding="utf-8")
+    return folder
