@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_pipeline
+from small_runs import draw_pictures
+from tiny import load_tiny, tiny_pipeline
+
+from imprint.families.base import Family
 
 torch.set_num_threads(1)
 
@@ -37,3 +40,15 @@ def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_sd_v(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline folder that predicts v. Read only."""
     return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_family(tiny_sd: Path) -> Family:
+    """The loaded model of `tiny_sd`. Read only: a test that trains loads its own."""
+    return load_tiny(tiny_sd)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three pictures of a subject. Read only."""
+    return draw_pictures(tmp_path_factory.mktemp("pictures") / "subject")

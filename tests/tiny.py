@@ -1,8 +1,8 @@
-"""Tiny Stable Diffusion pipelines with random weights, written in the real file formats in a fraction of a second."""
+"""Tiny Stable Diffusion models with random weights, written in the real formats in a fraction of a second."""
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -10,13 +10,18 @@ from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, StableDiffusi
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from imprint.families.sd import StableDiffusion
+from imprint.families.sd_source import StableDiffusionSource
+from imprint.types import Sampler
+
+from imprint.families.sd_source import StableDiffusionSource
+from imprint.types import Sampler
+
 RESOLUTION = 32  # pixels on a side; latents are a quarter of it
 TOKENS = 24
-WORDS = (
-    "a an the of in on with and photo picture painting drawing style dog cat vase backpack toy person "
-    "beach snow jungle red blue green good small"
-).split()
-RARE_WORDS = "ktn sks olis zwx qvb xjf".split()  # the last of the vocabulary, as rare tokens are
+WORDS = ["a", "an", "the", "of", "in", "on", "with", "and", "photo", "picture", "painting", "drawing", "style"]
+WORDS += ["dog", "cat", "vase", "backpack", "toy", "person", "beach", "snow", "jungle", "red", "blue", "small"]
+RARE_WORDS = ["ktn", "sks", "olis", "zwx", "qvb", "xjf"]  # the last of the vocabulary, as rare tokens are
 
 
 def tiny_pipeline(
@@ -32,8 +37,9 @@ def tiny_pipeline(
 ) -> Path:
     """Writes a pipeline folder and returns it.
 
-    `variant` names the weight files (fp16: `diffusion_pytorch_model.fp16.safetensors`), `pickled` leaves only `.bin`
-    weights, `second_generation` builds the network as SD 2.x does (linear projections, OpenCLIP's text tower).
+    `variant` names the weight files (fp16: `diffusion_pytorch_model.fp16.safetensors`), `pickled` leaves only
+    `.bin` weights, `second_generation` builds the networks as SD 2.x does (linear projections, OpenCLIP's text
+    encoder).
     """
     pipeline = _assemble(prediction, zero_snr, seed, second_generation)
     for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
@@ -45,6 +51,41 @@ def tiny_pipeline(
             torch.save(load_file(weights), weights.with_name(_PICKLED_NAMES[weights.name]))
             weights.unlink()
     return folder
+
+
+def tiny_source(path: Path | str, **settings: Any) -> StableDiffusionSource:
+    """A tiny model as a `model` configuration names it."""
+    usual = {
+        "revision": None,
+        "variant": None,
+        "config": None,
+        "prediction": "auto",
+        "resolution": RESOLUTION,
+        "allow_pickle": False,
+        "sampler": Sampler("DDIMScheduler", 4, 5.0, ""),
+    }
+    return StableDiffusionSource(source=str(path), **{**usual, **settings})
+
+
+def tiny_file(path: Path, pipeline: Path) -> Path:
+    """Writes the tiny `pipeline` as one `.safetensors` file in the original layout and returns it."""
+    tiny_source(pipeline).load().formats["single_file"].write(path, torch.float32)
+    return path
+
+
+def load_tiny(folder: Path) -> StableDiffusion:
+    """The model of a pipeline folder, as a run loads it."""
+    source = StableDiffusionSource(
+        source=str(folder),
+        revision=None,
+        variant=None,
+        config=None,
+        prediction="auto",
+        resolution=RESOLUTION,
+        allow_pickle=False,
+        sampler=Sampler(scheduler="DDIMScheduler", steps=2, guidance=2.0, negative_prompt=""),
+    )
+    return source.load()
 
 
 def tiny_tokenizer() -> CLIPTokenizer:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch.optim import Optimizer
 
-from imprint.config import signature
+from imprint.config import resolved, signature
 from imprint.construct import Constructor
 from imprint.data.dataset import Dataset
 from imprint.data.framing import Framing
@@ -82,8 +82,7 @@ def prepare(cfg: DictConfig) -> Plan:
     """Raises ConfigError with all problems of the configuration."""
     constructor = Constructor()
     problems = constructor.problems
-    tree = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(tree, dict)
+    tree = resolved(cfg)
     constructor.check_names(Parts, tree, "")
     part = constructor.arguments(Parts, tree, "")
     facts = _tried(part.get("model"), lambda model: model.facts(), problems)
@@ -137,19 +136,17 @@ def assemble(plan: Plan) -> Personalisation:
     return Personalisation(family, lesson)
 
 
-def trained_family(cfg: DictConfig, run: Run, scale: Mapping[str, float]) -> tuple[Family, Concept]:
-    """The model of a finished run, for drawing and export. `cfg` is the run's own configuration."""
+def trained_family(run: Run, *, scale: Mapping[str, float]) -> tuple[Family, Concept]:
+    """The model of a finished run, for drawing and export."""
+    manifest = run.read()
     constructor = Constructor()
-    tree = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(tree, dict)
-    model: ModelSource = constructor.build(tree["model"], "model")
-    method: Method = constructor.build(tree["method"], "method")
+    model: ModelSource = constructor.build(manifest["config"]["model"], "model")
+    method: Method = constructor.build(manifest["config"]["method"], "method")
     if constructor.problems:
         raise ConfigError(constructor.problems)
-    concept = Concept(**run.read()["concept"])
     family = model.load()
     method.load(family, run.result, scale=scale)
-    return family, concept
+    return family, Concept(**manifest["concept"])
 
 
 def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:

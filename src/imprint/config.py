@@ -10,6 +10,9 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from imprint.errors import UserError
 
 
 def conf_folder() -> Path:
@@ -30,10 +33,21 @@ def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         cfg = hydra_compose(verb, overrides=list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
-    OmegaConf.resolve(cfg) if "name" not in cfg else _fix_name(cfg)
     with open_dict(cfg):
+        if "name" in cfg:  # made of Hydra's own choices, which are about to go
+            cfg.name = str(cfg.name)
         del cfg["hydra"]
     return cfg
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Plain values, every reference replaced by what it stands for. Raises UserError where that is nothing."""
+    try:
+        tree = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key or 'The configuration'}: {error.msg or error}") from error
+    assert isinstance(tree, dict)
+    return {str(name): value for name, value in tree.items()}
 
 
 def signature(identity: Mapping[str, Any]) -> str:
@@ -41,7 +55,3 @@ def signature(identity: Mapping[str, Any]) -> str:
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
-
-def _fix_name(cfg: DictConfig) -> None:
-    """The name is made of Hydra's own choices, which are about to go."""
-    cfg.name = str(cfg.name)

@@ -26,12 +26,16 @@ class Constructor:
     def __init__(self) -> None:
         self.problems: list[Problem | str] = []
 
+    def build(self, node: Any, key: str) -> Any:
+        """The object that `node` describes, or None if it has problems; they are then in `self.problems`."""
+        before = len(self.problems)
+        value = self._value(node, key)
+        return value if len(self.problems) == before else None
+
     def arguments(self, target: Any, node: Mapping[str, Any], key: str) -> dict[str, Any]:
         """What `node` gives to `target`, each built and checked on its own: None where there is a problem."""
         hints = _hints(target)
-        return {
-            name: self._argument(value, hints.get(name, Any), join(key, name)) for name, value in node.items()
-        }
+        return {name: self._argument(value, hints.get(name, Any), join(key, name)) for name, value in node.items()}
 
     def check_names(self, target: Any, node: Mapping[str, Any], key: str, *, complete: bool = True) -> None:
         """Every key is one that `target` takes and, if the node is to be complete, none is missing."""
@@ -70,15 +74,6 @@ class Constructor:
             return None
         return functools.partial(target, **arguments) if partial else self._made(target, arguments, key)
 
-    def _made(self, target: Any, arguments: Mapping[str, Any], key: str) -> Any:
-        try:
-            return target(**arguments)
-        except UserError as error:
-            self.problems.append(str(error))
-        except ValueError as error:
-            self.problems.append(f"{key}.{error}")
-        return None
-
     def _target(self, node: Mapping[str, Any], key: str) -> Any:
         path = str(node[TARGET])
         module, _, name = path.rpartition(".")
@@ -86,21 +81,30 @@ class Constructor:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
             remedy = f"cannot be imported ({error}). Install the package that it belongs to, or mend the name."
-            self.problems.append(Problem(f"{key}.{TARGET}", path, remedy))
+            self.problems.append(Problem(join(key, TARGET), path, remedy))
         except (AttributeError, ValueError):
-            self.problems.append(Problem(f"{key}.{TARGET}", path, "there is no such class or function."))
+            self.problems.append(Problem(join(key, TARGET), path, "there is no such class or function."))
+        return None
+
+    def _made(self, target: Any, arguments: Mapping[str, Any], key: str) -> Any:
+        try:
+            return target(**arguments)
+        except UserError as error:
+            self.problems.append(str(error))
+        except ValueError as error:
+            self.problems.extend(join(key, line) for line in str(error).splitlines())
         return None
 
     def _typed(self, value: Any, hint: Any, key: str) -> Any:
-        if value == "???":
+        if isinstance(value, str) and value == "???":
             self.problems.append(f"{key} has no value; give {key}=...")
             return None
         try:
             return _adapter(hint).validate_python(value)
         except ValidationError as error:
             for problem in error.errors():
-                inner = "".join(f".{part}" for part in problem["loc"] if isinstance(part, str) and part in str(value))
-                self.problems.append(Problem(f"{key}{inner}", problem["input"], f"{_plain(problem['msg'])}."))
+                inner = [str(part) for part in problem["loc"] if _is_key(value, part)]
+                self.problems.append(Problem(".".join([key, *inner]), problem["input"], f"{_plain(problem['msg'])}."))
         return None
 
 
@@ -108,11 +112,16 @@ def join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
+def _is_key(value: Any, part: Any) -> bool:
+    """Pydantic's location also names the branches of a union, which mean nothing to the user."""
+    return (isinstance(value, Mapping) and part in value) or isinstance(part, int)
+
+
 def _hints(target: Any) -> dict[str, Any]:
     """The annotations of what `target` takes; none for a library's class whose annotations cannot be read."""
     try:
-        is_plain_class = inspect.isclass(target) and not issubclass(target, tuple) and "__init__" in vars(target)
-        return get_type_hints(target.__init__ if is_plain_class else target, include_extras=True)
+        own_init = inspect.isclass(target) and not issubclass(target, tuple)
+        return get_type_hints(target.__init__ if own_init else target, include_extras=True)
     except (NameError, TypeError):
         return {}
 

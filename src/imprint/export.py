@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from omegaconf import DictConfig, OmegaConf
+import torch
+from omegaconf import DictConfig
 
 from imprint.build import trained_family
-from imprint.construct import Constructor
-from imprint.errors import ConfigError
+from imprint.errors import ConfigError, Problem
+from imprint.families.base import Format
 from imprint.locations import locate
+from imprint.requests import read_request
 from imprint.runs import Run
+from imprint.suggestions import nearest
 
 log = logging.getLogger(__name__)
-
-NAMES = {"single_file": "model.safetensors", "pipeline": "pipeline"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Request:
     """What `export.yaml` asks for."""
 
     run: str
-    format: Literal["single_file", "pipeline"]
+    format: str
     dtype: Literal["float16", "float32"]
     out: str | None
     outputs: str
@@ -35,3 +36,12 @@ def main(cfg: DictConfig) -> None:
 
 def export(cfg: DictConfig) -> Path:
     """The file or folder that was written."""
+    request = read_request(Request, cfg)
+    run = Run.finished(locate(request.run))
+    family, _ = trained_family(run, scale={})
+    format = family.formats.get(request.format)
+    if format is None:
+        raise ConfigError([Problem("format", request.format, nearest(request.format, family.formats))])
+    out = locate(request.out) if request.out else run.folder / "export" / format.name
+    format.write(out, getattr(torch, request.dtype))
+    return out

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from imprint.build import trained_family
@@ -58,22 +58,18 @@ def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures and of `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
     run = Run.finished(locate(request.run))
-    settings = OmegaConf.create(run.read()["config"])
-    assert isinstance(settings, DictConfig)
-    family, concept = trained_family(
-        settings, run, {"denoiser": request.scale.unet, "text": request.scale.text}
-    )
+    family, concept = trained_family(run, scale={"denoiser": request.scale.unet, "text": request.scale.text})
     family = family.to(available_device(request.accelerator))
     prompts = _prompts(request.prompt, concept)
     sampler = _sampler(request, family)
-    size = request.size or (settings.model.resolution, settings.model.resolution)
+    height, width = request.size or run.read()["frame"]
     folder = locate(request.outputs)
     index = []
     for batch in _batches(list(product(enumerate(prompts), request.seeds)), request.batch_size):
         asked = [prompt for (_, prompt), _ in batch]
         with torch.no_grad():
             pictures = family.generate(
-                asked, [seed for _, seed in batch], sampler=sampler, height=size[0], width=size[1]
+                asked, [seed for _, seed in batch], sampler=sampler, height=height, width=width
             )
         for ((number, prompt), seed), picture in zip(batch, pictures, strict=True):
             file = f"{number:03d}-s{seed}.png"

@@ -2,26 +2,15 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from imprint.errors import UserError
 from imprint.files import write_text
+from imprint.locations import cache_folder
 
 REMEMBERED_FROM_BYTES = 1 << 20  # smaller files are read faster than a note about them
-
-
-def cache_folder() -> Path:
-    """Where things lie that can be made again: $IMPRINT_CACHE, or the platform's place for them."""
-    if chosen := os.environ.get("IMPRINT_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "imprint"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "imprint"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imprint"
 
 
 def fingerprint(files: Mapping[str, Path]) -> str:

@@ -2,8 +2,9 @@
 
 from typing import TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.errors import ConfigError
 
@@ -12,10 +13,8 @@ R = TypeVar("R")
 
 def read_request(kind: type[R], cfg: DictConfig) -> R:
     """Raises ConfigError with everything that is wrong."""
-    tree = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(tree, dict)
     constructor = Constructor()
-    request = constructor.build({**tree, "_target_": f"{kind.__module__}.{kind.__qualname__}"}, "")
+    request = constructor.build({**resolved(cfg), "_target_": f"{kind.__module__}.{kind.__qualname__}"}, "")
     if constructor.problems:
         raise ConfigError(constructor.problems)
     assert isinstance(request, kind)

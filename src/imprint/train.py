@@ -75,7 +75,7 @@ def _fit(plan: Plan, cfg: DictConfig) -> None:
     module = assemble(plan)
     if rank_zero_only.rank == 0:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.lesson.groups}
-        run.note({"trained_parameters": trained})
+        run.note({"trained_parameters": trained, "frame": module.frame})
     loggers, callbacks = parts.report.attach(
         run, config=redacted(cfg), protocol=parts.evaluation, name=parts.name
     )

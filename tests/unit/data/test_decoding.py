@@ -92,9 +92,7 @@ def test_of_an_mpo_the_photo_is_taken_not_the_gain_map() -> None:
 def test_of_an_animation_the_first_frame_is_taken(format: str) -> None:
     frames = [Image.new("RGB", (8, 8), BLUE)]
     options: dict[str, object] = {"lossless": True} if format == "WEBP" else {}
-    moving = encoded(
-        Image.new("RGB", (8, 8), RED), format, save_all=True, append_images=frames, **options
-    )
+    moving = encoded(Image.new("RGB", (8, 8), RED), format, save_all=True, append_images=frames, **options)
     assert getattr(Image.open(io.BytesIO(moving)), "n_frames", 1) == 2
     assert decode(moving, "white").getpixel((0, 0)) == RED
 
@@ -105,7 +103,9 @@ class TestTransparency:
         assert decode(content, "blue").getpixel((0, 0)) == (128, 0, 127)
 
     def test_what_hides_behind_full_transparency_is_not_seen(self) -> None:
-        assert decode(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), "white").getpixel((0, 0)) == (255,) * 3
+        assert (
+            decode(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), "white").getpixel((0, 0)) == (255,) * 3
+        )
 
     def test_grey_with_alpha(self) -> None:
         assert decode(encoded(Image.new("LA", (4, 4), (0, 0))), "#00ff00").getpixel((0, 0)) == (0, 255, 0)
@@ -171,15 +171,17 @@ class TestDepthAndColour:
         assert decoded.getpixel((0, 0)) == (255, 255, 255)
 
     def test_a_colour_profile_is_applied(self) -> None:
-        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        green = Image.new("RGB", (8, 8), (0, 200, 0))
-        assert np.allclose(
-            decode(encoded(green, icc_profile=srgb.tobytes()), "white").getpixel((0, 0)), (0, 200, 0), atol=1
-        )
-        # A profile for other channels than the picture has, or no profile at all, is passed over.
-        for useless in (lab.tobytes(), b"no profile"):
-            assert decode(encoded(green, icc_profile=useless), "white").getpixel((0, 0)) == (0, 200, 0)
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        swapped = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+        content = encoded(Image.new("RGB", (8, 8), (0, 200, 0)), icc_profile=swapped)
+        assert np.allclose(decode(content, "white").getpixel((0, 0)), (200, 0, 0), atol=1)
+
+    @pytest.mark.parametrize(
+        "profile", [ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), b"?"]
+    )
+    def test_a_profile_that_does_not_fit_is_passed_over(self, profile: bytes) -> None:
+        content = encoded(Image.new("RGB", (8, 8), (0, 200, 0)), icc_profile=profile)
+        assert decode(content, "white").getpixel((0, 0)) == (0, 200, 0)
 
 
 class TestRefused:

@@ -1,0 +1,1 @@
+"""Which pictures: decoding, captions, crops, order, prior pictures, caches."""

@@ -1,0 +1,145 @@
+"""From a file's bytes to upright RGB pixels, whatever camera, editor or web site made the file."""
+
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+
+# A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
+PIXEL_LIMIT = 80_000_000
+
+# What a picture may be, whatever its name says. Pillow knows more, some of which run other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+
+# When the root logger listens to debug messages, Pillow tells it every EXIF tag, among them where the
+# photo was taken.
+logging.getLogger("PIL").setLevel(logging.INFO)
+
+
+class BadPicture(Exception):
+    """Bytes that are no usable picture; the text says why and holds nothing of the picture's metadata."""
+
+
+def decode(source: bytes | Path, background: str) -> Image.Image:
+    """The picture in RGB, 8 bits, upright, in sRGB, without metadata; what is transparent shows `background`.
+
+    Of an animation or a multi-picture file, the first frame. Raises BadPicture.
+    """
+    content = source if isinstance(source, bytes) else read(source)
+    image = _opened(content)
+    try:
+        image.load()
+        image = _to_8_bits(_upright(image))
+        return _without_metadata(_flattened(image, background))
+    except BadPicture:
+        raise
+    except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
+        raise BadPicture(f"damaged or cut off ({type(error).__name__})") from error
+
+
+def read(path: Path) -> bytes:
+    """The file's bytes. Raises BadPicture."""
+    try:
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise BadPicture("not a regular file" if path.exists() else "there is no such file")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadPicture(f"cannot be read ({error.strerror})") from error
+
+
+def _opened(content: bytes) -> Image.Image:
+    """The picture's header, within the limit of pixels."""
+    if not content:
+        raise BadPicture("empty file")
+    Image.init()
+    known = [name for name in FORMATS if name in Image.OPEN]
+    too_large = BadPicture(
+        f"it claims to have more than {PIXEL_LIMIT // 10**6} million pixels: scale it down"
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(content), formats=known)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise too_large from error
+    except UnidentifiedImageError as error:
+        raise BadPicture(f"not a picture that can be read here ({_likeness(content)})") from error
+    except Exception as error:
+        raise BadPicture(f"damaged or cut off ({type(error).__name__})") from error
+    if image.width * image.height > PIXEL_LIMIT:
+        raise too_large
+    return image
+
+
+def _likeness(content: bytes) -> str:
+    """What the file seems to be instead."""
+    start = content[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "it is a web page"
+    if content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis"):
+        return "it is HEIC: save it as JPEG or PNG"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer: run git lfs pull"
+    return "unknown format, or cut off"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the pixels are sound: metadata that cannot be read doesn't spoil them
+        return image
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Pillow clips 16-bit grey at 255 when it converts it: scaled here."""
+    if image.mode == "F":
+        raise BadPicture(
+            "its pixels are floating-point numbers with no defined white: save it with 8 or 16 bits"
+        )
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    values_HW = np.asarray(image).astype(np.int64)
+    if values_HW.min() < 0 or values_HW.max() > 65535:
+        raise BadPicture("its pixels are 32-bit numbers with no defined white: save it with 8 or 16 bits")
+    grey = Image.fromarray(((values_HW * 255 + 32767) // 65535).astype(np.uint8))
+    see_through = image.info.get("transparency")
+    if isinstance(see_through, int):
+        grey.putalpha(Image.fromarray((values_HW != see_through).astype(np.uint8) * 255))
+    return grey
+
+
+def _flattened(image: Image.Image, background: str) -> Image.Image:
+    if not image.has_transparency_data:
+        return _in_srgb(image)
+    layered = image.convert("RGBA")
+    picture = _in_srgb(layered)
+    picture.putalpha(layered.getchannel("A"))
+    behind = Image.new("RGBA", picture.size, ImageColor.getrgb(background)[:3])
+    return Image.alpha_composite(behind, picture).convert("RGB")
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """RGB as a model expects it. Phones write Display P3, print shops CMYK, with a profile that says so."""
+    profile = image.info.get("icc_profile")
+    plain = image if image.mode in ("RGB", "CMYK", "L") else image.convert("RGB")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError):  # a broken profile, or one for other channels
+            return plain.convert("RGB")
+        assert converted is not None
+        return converted
+    return plain.convert("RGB")
+
+
+def _without_metadata(image: Image.Image) -> Image.Image:
+    bare = Image.new("RGB", image.size)
+    bare.paste(image)
+    return bare

@@ -1,0 +1,135 @@
+"""Which part of a picture is seen, at what size: cut, never squashed."""
+
+import math
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imprint import draws
+from imprint.data.pictures import Picture
+from imprint.errors import ConfigError, Problem
+
+Crop = Literal["centre", "random", "buckets"]
+
+CENTRE = 0.5
+
+# The longest bucket has sides of twice and half the resolution.
+LONGEST_BUCKET = 2
+BUCKETS_PER_DOUBLING = 8
+
+# Of a picture much longer than its frame the middle is kept: a strip one pixel high would fill the memory.
+LONGEST_COVER = 4
+
+
+class Frame(NamedTuple):
+    """A size in pixels."""
+
+    height: int
+    width: int
+
+
+class View(NamedTuple):
+    """A picture as it is seen once. `offset` is where along its longer side the frame lies, from 0 to 1."""
+
+    picture: Picture
+    frame: Frame
+    offset: float
+    flipped: bool
+
+    @property
+    def key(self) -> str:
+        """Equal exactly where the pixels are; the file's name is no part of it."""
+        place = "" if self.offset == CENTRE else f"@{self.offset!r}"
+        return (
+            f"{self.picture.content}/{self.frame.height}x{self.frame.width}{place}{'/flipped' * self.flipped}"
+        )
+
+
+class Framing:
+    """How pictures of any size become pictures that can be trained on. The same view has the same pixels."""
+
+    def __init__(self, *, crop: Crop, flip: bool, resolution: int, multiple: int) -> None:
+        if resolution % multiple or resolution <= 0:
+            below = max(1, resolution // multiple) * multiple
+            remedy = f"this model needs a multiple of {multiple}, such as {below} or {below + multiple}."
+            raise ConfigError([Problem("resolution", resolution, remedy)])
+        self.crop = crop
+        self.flip = flip
+        self.frames = _buckets(resolution, multiple) if crop == "buckets" else [Frame(resolution, resolution)]
+
+    @property
+    def why_not_cacheable(self) -> str | None:
+        """Why no finite number of views stands for all; None if one does."""
+        if self.crop == "random":
+            return "crop=random shows another part of the picture every time"
+        return None
+
+    @property
+    def cacheable(self) -> bool:
+        return self.why_not_cacheable is None
+
+    def frame_of(self, size: tuple[int, int]) -> Frame:
+        """The frame nearest in shape to a picture of `size` (width, height)."""
+        shape = math.log(size[0] / size[1])
+        return min(self.frames, key=lambda frame: abs(shape - math.log(frame.width / frame.height)))
+
+    def view(self, picture: Picture, frame: Frame, *, seed: int, sample: str) -> View:
+        """How the sample named `sample` sees `picture` in `frame`."""
+        offset = draws.uniform(seed, "crop", sample) if self.crop == "random" else CENTRE
+        return View(picture, frame, offset, self.flip and draws.uniform(seed, "flip", sample) < 0.5)
+
+    def views(self, picture: Picture, frame: Frame) -> list[View]:
+        """All that `view` can return for `picture` in `frame`."""
+        assert self.cacheable, self.why_not_cacheable
+        return [
+            View(picture, frame, CENTRE, flipped) for flipped in ((False, True) if self.flip else (False,))
+        ]
+
+    def too_small(self, pictures: Iterable[Picture]) -> list[str]:
+        """The keys of the pictures that must be enlarged to fill their frame."""
+        return [picture.key for picture in pictures if _scale(picture.size, self.frame_of(picture.size)) > 1]
+
+
+def cover(image: Image.Image, frame: Frame) -> Tensor:
+    """`image` scaled to just cover `frame`, in its own shape: height x width x 3, 8 bits."""
+    scale = _scale(image.size, frame)
+    width = _covering_side(image.width * scale, frame.width)
+    height = _covering_side(image.height * scale, frame.height)
+    left = max(0.0, (image.width - width / scale) / 2)
+    top = max(0.0, (image.height - height / scale) / 2)
+    box = (left, top, image.width - left, image.height - top)
+    return torch.from_numpy(np.array(image.resize((width, height), Image.Resampling.LANCZOS, box=box)))
+
+
+def pixels(covering_HWC: Tensor, view: View) -> Tensor:
+    """The view's pixels, C x H x W in [-1, 1], from what `cover` made of its picture."""
+    height, width = view.frame
+    top = round((covering_HWC.shape[0] - height) * view.offset)
+    left = round((covering_HWC.shape[1] - width) * view.offset)
+    seen_HWC = covering_HWC[top : top + height, left : left + width]
+    if view.flipped:
+        seen_HWC = seen_HWC.flip(1)
+    return seen_HWC.permute(2, 0, 1).float().div_(127.5).sub_(1)
+
+
+def _covering_side(scaled: float, side: int) -> int:
+    return min(max(side, int(scaled)), LONGEST_COVER * side)
+
+
+def _scale(size: tuple[int, int], frame: Frame) -> float:
+    return max(frame.width / size[0], frame.height / size[1])
+
+
+def _buckets(resolution: int, multiple: int) -> list[Frame]:
+    """The square and ever longer rectangles, of at most its area. Few, so that pictures share them."""
+    step = multiple * max(1, round(resolution / BUCKETS_PER_DOUBLING / multiple))
+    frames = [Frame(resolution, resolution)]
+    for long in range(resolution + step, LONGEST_BUCKET * resolution + 1, step):
+        short = resolution**2 // long // multiple * multiple
+        if short:
+            frames += [Frame(short, long), Frame(long, short)]
+    return frames

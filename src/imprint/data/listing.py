@@ -1,0 +1,54 @@
+"""Which files of a folder are meant as pictures."""
+
+from pathlib import Path
+
+from imprint.data.names import natural_key, printable
+from imprint.errors import ConfigError, Problem
+
+SUFFIXES = tuple(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "mpo"),
+        *("png", "apng", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif"),
+    )
+)
+
+
+def list_pictures(folder: Path, *, key: str) -> list[Path]:
+    """Every visible file with a picture's suffix, in natural order, whether it can be read or not.
+
+    Raises ConfigError, naming `key`, if there is no such folder or nothing in it.
+    """
+    remedy = _obstacle(folder)
+    if remedy is None:
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+        pictures = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]
+        if pictures:
+            return sorted(pictures, key=lambda file: natural_key(file.name))
+        remedy = _nothing_in(entries)
+    raise ConfigError([Problem(key, printable(folder), remedy)])
+
+
+def _obstacle(folder: Path) -> str | None:
+    try:
+        if not folder.exists():
+            return "there is no such folder. Give the folder that holds the pictures."
+        if not folder.is_dir():
+            return "this is a file. Give the folder that holds the pictures."
+        next(folder.iterdir(), None)
+    except OSError as error:
+        return f"cannot be read ({error.strerror}). Change its permissions or give another folder."
+    return None
+
+
+def _nothing_in(entries: list[Path]) -> str:
+    folders = sorted((printable(entry.name) for entry in entries if entry.is_dir()), key=natural_key)
+    others = sorted({printable(entry.suffix) or "no suffix" for entry in entries if not entry.is_dir()})
+    if folders and not others:
+        return f"holds only folders ({_some(folders)}). Give one of them, or move the pictures up."
+    found = f"only other files ({_some(others)})" if others else "nothing at all"
+    return f"no picture here, {found}. Put pictures into it: {', '.join(SUFFIXES)}."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -1,0 +1,67 @@
+"""A set of pictures: what is known of each, and their pixels on demand."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageColor
+
+from imprint.data.decoding import BadPicture, decode, read
+from imprint.errors import PictureError
+
+# Where a picture's bytes are: in a file, or what a call returns. The call may raise BadPicture.
+Source = Path | Callable[[], bytes]
+
+
+class Picture(NamedTuple):
+    """One picture. `caption` is its own, if it has one that is to be used."""
+
+    key: str  # its name in the set, safe to print
+    caption: str | None
+    content: str  # hash of what its pixels come from: the file's bytes and the background
+    size: tuple[int, int]  # width and height, upright
+
+
+class PictureSet:
+    """Pictures in a fixed order. Can be pickled; holds no pixels."""
+
+    def __init__(self, pictures: Sequence[Picture], sources: Sequence[Source], *, background: str) -> None:
+        assert len(pictures) == len(sources) > 0
+        self.pictures = tuple(pictures)
+        self.background = background
+        self._sources = tuple(sources)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that these pictures bring into a result; not of where they lie or how they are called."""
+        facts = [(picture.content, picture.caption) for picture in self.pictures]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def load(self, index: int) -> Image.Image:
+        """Upright, RGB, without metadata. Raises PictureError if the file is not the one listed any more."""
+        picture, source = self.pictures[index], self._sources[index]
+        try:
+            content = bytes_of(source)
+            if content_hash(content, self.background) != picture.content:
+                raise BadPicture("the file has changed")
+            return decode(content, self.background)
+        except BadPicture as error:
+            raise PictureError(
+                f"{picture.key}: {error}, since this program started. Start it again."
+            ) from error
+
+
+def bytes_of(source: Source) -> bytes:
+    """Raises BadPicture."""
+    return read(source) if isinstance(source, Path) else source()
+
+
+def content_hash(content: bytes, background: str) -> str:
+    """Equal exactly where the decoded pixels come from the same bytes on the same background."""
+    colour = bytes(ImageColor.getrgb(background)[:3])
+    return hashlib.blake2b(content, key=colour, digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""What the network is: encode, decode, condition, denoise, generate."""

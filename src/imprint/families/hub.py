@@ -1,0 +1,71 @@
+"""Getting what a model needs from the hub, or from its cache when the hub cannot be reached."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from imprint.errors import ModelNotFound
+
+
+def fetch(
+    repository: str,
+    revision: str | None,
+    *,
+    patterns: Sequence[str],
+    choose: Callable[[Sequence[str]], Sequence[str]],
+    key: str,
+    variant: str | None,
+) -> Path:
+    """The local folder with the files that match `patterns` and those that `choose` takes of the repository's names.
+
+    Offline, `choose` is given the names that are in the cache. Raises ModelNotFound with what was looked for.
+    """
+    try:
+        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
+        chosen = choose(_names(repository, folder))
+        return Path(snapshot_download(repository, revision=folder.name, allow_patterns=[*patterns, *chosen]))
+    except GatedRepoError as error:
+        reason = (
+            f"its owner grants access one by one. Accept the terms at https://huggingface.co/{repository}, "
+            "then log in with `hf auth login`"
+        )
+        raise _not_found(key, repository, revision, variant, reason) from error
+    except RepositoryNotFoundError as error:
+        reason = "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
+        raise _not_found(key, repository, revision, variant, reason) from error
+    except RevisionNotFoundError as error:
+        reason = "the model has no such revision. Check model.revision"
+        raise _not_found(key, repository, revision, variant, reason) from error
+    except HFValidationError as error:
+        reason = f"this is neither a path on this machine nor a hub id ({error})"
+        raise _not_found(key, repository, revision, variant, reason) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        reason = "it is not in the cache, and the hub cannot be reached"
+        raise _not_found(key, repository, revision, variant, reason) from error
+
+
+def _names(repository: str, snapshot: Path) -> list[str]:
+    """The files of the repository at the snapshot's commit."""
+    try:
+        return HfApi().list_repo_files(repository, revision=snapshot.name)
+    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
+        return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
+
+
+def _not_found(
+    key: str, repository: str, revision: str | None, variant: str | None, reason: str
+) -> ModelNotFound:
+    return ModelNotFound(
+        f"{key}={repository!r}: {reason}. Looked for id {repository}, revision {revision or 'main'}, "
+        f"variant {variant or 'none'}, in the hub and in the cache {constants.HF_HUB_CACHE}. "
+        f"To use a model on this machine, give its folder or file: {key}=/path/to/model."
+    )

@@ -1,0 +1,163 @@
+"""Stable Diffusion 1.x and 2.x."""
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from diffusers.loaders import TextualInversionLoaderMixin
+from PIL import Image
+from torch import Tensor, nn
+
+from imprint.families.base import Family, Format
+from imprint.families.noise import noise_schedule
+from imprint.families.sd_checkpoint import SCHEDULER_CONFIG, Checkpoint, Parts, latent_factor
+from imprint.families.sd_folder import PipelineFolder
+from imprint.families.sd_sampling import sample
+from imprint.families.sd_saving import final_parts, replace_pipeline, write_pipeline
+from imprint.families.single_file import write_single_file
+from imprint.schedule import Prediction
+from imprint.types import Conditioning, Moments, Sampler
+
+log = logging.getLogger(__name__)
+
+
+class StableDiffusion(Family):
+    """Latents are scaled by the autoencoder's factor; the text encoder's last layer conditions the denoiser."""
+
+    adapter_targets: Mapping[str, Sequence[str]] = {
+        "denoiser": ("to_q", "to_k", "to_v", "to_out.0"),
+        "text": ("q_proj", "k_proj", "v_proj", "out_proj"),
+    }
+
+    def __init__(
+        self, *, checkpoint: Checkpoint, parts: Parts, prediction: Prediction, sampler: Sampler
+    ) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.tokenizer = checkpoint.tokenizer()
+        self.unet, self.vae, self.text_encoder = parts
+        self.schedule = noise_schedule(checkpoint.config(SCHEDULER_CONFIG), prediction)
+        # No module of its own: a compiled stand-in may be put here without renaming any weight.
+        self.roles = {"denoiser": self.unet, "text": self.text_encoder}
+        self.sampler = sampler
+        self._cut_captions: set[str] = set()
+        self.requires_grad_(False)
+        self.eval()
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        return {
+            "single_file": Format("model.safetensors", self._export_file),
+            "pipeline": Format("pipeline", self._export_pipeline),
+        }
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        factor = latent_factor(self.vae.config)
+        return self.vae.config.latent_channels, height // factor, width // factor
+
+    def encode(self, pixels_BCHW: Tensor) -> Moments:
+        gaussian = self.vae.encode(pixels_BCHW.to(_dtype(self.vae))).latent_dist
+        scale, shift = self._latent_scale()
+        return Moments((gaussian.mean.float() - shift) * scale, gaussian.std.float() * scale)
+
+    def decode(self, latents_BCHW: Tensor) -> Tensor:
+        scale, shift = self._latent_scale()
+        latents_BCHW = latents_BCHW.float() / scale + shift
+        pixels_BCHW: Tensor = self.vae.decode(latents_BCHW.to(_dtype(self.vae)), return_dict=False)[0]
+        return pixels_BCHW.float().clamp(-1, 1)
+
+    def condition(self, captions: Sequence[str]) -> Conditioning:
+        """A caption that is too long is cut, as everywhere with this model, and named once in a warning."""
+        # words that several vectors were learned for stand for as many tokens
+        captions = TextualInversionLoaderMixin().maybe_convert_prompt(list(captions), self.tokenizer)
+        length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
+        self._warn_of_cuts(captions, length)
+        inputs = self.tokenizer(
+            captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+        )
+        device = next(self.text_encoder.parameters()).device
+        masked = getattr(self.text_encoder.config, "use_attention_mask", False)
+        tokens_BLD = self.roles["text"](
+            inputs.input_ids.to(device), attention_mask=inputs.attention_mask.to(device) if masked else None
+        )[0]
+        return Conditioning(tokens_BLD, {})
+
+    def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
+        return self.denoise_with(self.roles["denoiser"], noisy_BCHW, t_B, conditioning)
+
+    def frozen_denoiser(self) -> nn.Module:
+        frozen = copy.deepcopy(self.unet).requires_grad_(False).eval()
+        frozen.disable_gradient_checkpointing()
+        return frozen
+
+    def denoise_with(
+        self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning
+    ) -> Tensor:
+        dtype = _dtype(denoiser)
+        prediction_BCHW: Tensor = denoiser(
+            noisy_BCHW.to(dtype),
+            t_B,
+            encoder_hidden_states=conditioning.tokens_BLD.to(dtype),
+            return_dict=False,
+        )[0]
+        return prediction_BCHW.float()
+
+    def enable_gradient_checkpointing(self) -> None:
+        if _learns(self.unet):
+            self.unet.enable_gradient_checkpointing()
+        if _learns(self.text_encoder):
+            self.text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def generate(
+        self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+    ) -> list[Image.Image]:
+        with torch.no_grad(), _evaluating(self):
+            return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
+
+    def save_pipeline(self, folder: Path) -> None:
+        write_pipeline(self, final_parts(self), folder)
+
+    def load_parts(self, folder: Path, roles: Sequence[str]) -> None:
+        saved = PipelineFolder(str(folder), folder, variant=None, allow_pickle=False)
+        saved.check()
+        parts = saved.load(torch.float32)
+        for role, part in {"denoiser": parts.unet, "text": parts.text_encoder}.items():
+            if role in roles:
+                self.roles[role].load_state_dict(part.state_dict())
+
+    def _export_file(self, file: Path, dtype: torch.dtype) -> None:
+        write_single_file(file, final_parts(self), dtype)
+
+    def _export_pipeline(self, folder: Path, dtype: torch.dtype) -> None:
+        replace_pipeline(self, folder, dtype)
+
+    def _latent_scale(self) -> tuple[float, float]:
+        return self.vae.config.scaling_factor, self.vae.config.shift_factor or 0.0
+
+    def _warn_of_cuts(self, captions: Sequence[str], length: int) -> None:
+        for caption, ids in zip(captions, self.tokenizer(captions, verbose=False).input_ids, strict=True):
+            if len(ids) > length and caption not in self._cut_captions:
+                self._cut_captions.add(caption)
+                log.warning("This caption has %d tokens and is cut to %d: %s", len(ids), length, caption)
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    return next(module.parameters()).dtype
+
+
+def _learns(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True

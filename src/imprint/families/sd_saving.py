@@ -1,0 +1,70 @@
+"""Writing a Stable Diffusion model so that the library's own pipeline makes the same pictures from it."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import nn
+
+from imprint.errors import Problem, UserError
+from imprint.families.noise import AS_THE_CHECKPOINT, build_scheduler
+from imprint.families.sd_checkpoint import PIPELINE_CONFIG, SCHEDULER_CONFIG, Parts
+from imprint.files import folder_atomically
+
+if TYPE_CHECKING:
+    from imprint.families.sd import StableDiffusion
+
+
+def final_parts(family: "StableDiffusion") -> Parts:
+    """The networks on the CPU: what was changed as it is now, in float32; what was not from the source, in the precision
+    it has there."""
+    stored = family.checkpoint.load(None)
+    live = Parts(family.unet, family.vae, family.text_encoder)
+    stored.text_encoder.resize_token_embeddings(live.text_encoder.get_input_embeddings().weight.shape[0])
+    for old, new in zip(stored, live, strict=True):
+        if not _same(old, new):
+            old.float().load_state_dict({name: weight.float() for name, weight in new.state_dict().items()})
+    return stored
+
+
+def replace_pipeline(family: "StableDiffusion", folder: Path, dtype: torch.dtype) -> None:
+    """Writes the model with all its networks in `dtype`, in place of a pipeline that was there."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / PIPELINE_CONFIG).is_file():
+        raise UserError(str(Problem("out", str(folder), "something else is in this folder. Choose a new one.")))
+    parts = final_parts(family)
+    for part in parts:
+        nn.Module.to(part, dtype)
+    with folder_atomically(folder) as new:
+        write_pipeline(family, parts, new)
+
+
+def write_pipeline(family: "StableDiffusion", parts: Parts, folder: Path) -> None:
+    config, prediction = family.checkpoint.config(SCHEDULER_CONFIG), family.schedule.prediction
+    pipeline = StableDiffusionPipeline(
+        **parts._asdict(),
+        tokenizer=family.tokenizer,
+        scheduler=build_scheduler(config, AS_THE_CHECKPOINT, prediction),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    for part in (parts.unet, parts.vae):
+        part.register_to_config(_name_or_path="")  # where this machine had it is nobody's business
+    pipeline.save_pretrained(folder)
+    if family.tokenizer.get_vocab() == family.checkpoint.tokenizer().get_vocab():
+        # the source's own files: other versions of the library would not know those that this one writes
+        shutil.rmtree(folder / "tokenizer")
+        shutil.copytree(family.checkpoint.configs / "tokenizer", folder / "tokenizer")
+
+
+def _same(old: nn.Module, new: nn.Module) -> bool:
+    """Whether `new` holds the weights of `old`, perhaps cast to another precision."""
+    before: dict[str, Any] = old.state_dict()
+    after: dict[str, Any] = new.state_dict()
+    assert before.keys() == after.keys(), "adapters have to be merged before a model is saved"
+    return all(
+        before[name].shape == weight.shape and torch.equal(before[name].to(weight.dtype), weight.cpu())
+        for name, weight in after.items()
+    )

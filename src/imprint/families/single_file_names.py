@@ -1,0 +1,91 @@
+"""What diffusers' weights are called in the original Stable Diffusion layout.
+
+The original counts the denoiser's blocks in one row, each resnet or resampling one entry; diffusers groups them by
+resolution.
+"""
+
+import re
+
+_DENOISER_RESNET = (
+    ("norm1", "in_layers.0"),
+    ("conv1", "in_layers.2"),
+    ("time_emb_proj", "emb_layers.1"),
+    ("norm2", "out_layers.0"),
+    ("conv2", "out_layers.3"),
+    ("conv_shortcut", "skip_connection"),
+)
+_DENOISER_ENDS = (
+    ("time_embedding.linear_1", "time_embed.0"),
+    ("time_embedding.linear_2", "time_embed.2"),
+    ("conv_in", "input_blocks.0.0"),
+    ("conv_norm_out", "out.0"),
+    ("conv_out", "out.2"),
+)
+_AUTOENCODER_ATTENTION = (
+    ("group_norm", "norm"),
+    ("to_q", "q"),
+    ("to_k", "k"),
+    ("to_v", "v"),
+    ("to_out.0", "proj_out"),
+)
+_OPENCLIP = (
+    ("embeddings.token_embedding.weight", "token_embedding.weight"),
+    ("embeddings.position_embedding.weight", "positional_embedding"),
+    ("final_layer_norm", "ln_final"),
+    ("encoder.layers", "transformer.resblocks"),
+    ("layer_norm1", "ln_1"),
+    ("layer_norm2", "ln_2"),
+    ("self_attn", "attn"),
+    ("mlp.fc1", "mlp.c_fc"),
+    ("mlp.fc2", "mlp.c_proj"),
+)
+
+
+def denoiser_name(name: str, layers: int, attention_up: tuple[bool, ...]) -> str:
+    """`layers`: resnets in each down block. `attention_up`: which up blocks have attention."""
+    for ours, theirs in _DENOISER_ENDS:
+        if name.startswith(f"{ours}."):
+            return name.replace(ours, theirs, 1)
+    parts = name.split(".")
+    if parts[0] == "mid_block":
+        kind, index, rest = parts[1], int(parts[2]), ".".join(parts[3:])
+        return f"middle_block.{2 * index if kind == 'resnets' else 2 * index + 1}.{_inner(kind, rest)}"
+    side, block, kind, index, rest = parts[0], int(parts[1]), parts[2], int(parts[3]), ".".join(parts[4:])
+    if side == "down_blocks":
+        first = 1 + block * (layers + 1)
+        if kind == "downsamplers":
+            return f"input_blocks.{first + layers}.0.{rest.replace('conv', 'op', 1)}"
+        return f"input_blocks.{first + index}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
+    first = block * (layers + 1)
+    if kind == "upsamplers":
+        return f"output_blocks.{first + layers}.{1 + attention_up[block]}.{rest}"
+    return f"output_blocks.{first + index}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
+
+
+def autoencoder_name(name: str, blocks: int) -> str:
+    """`blocks`: resolutions of the decoder, which the original counts from the picture's side."""
+    name = re.sub(r"mid_block\.resnets\.(\d+)", lambda match: f"mid.block_{int(match[1]) + 1}", name)
+    if "mid_block.attentions.0" in name:
+        for ours, theirs in _AUTOENCODER_ATTENTION:
+            name = name.replace(f".{ours}.", f".{theirs}.")
+        return name.replace("mid_block.attentions.0", "mid.attn_1")
+    name = re.sub(r"up_blocks\.(\d+)", lambda match: f"up.{blocks - 1 - int(match[1])}", name)
+    name = name.replace("down_blocks.", "down.").replace("resnets", "block")
+    name = name.replace("downsamplers.0", "downsample").replace("upsamplers.0", "upsample")
+    return name.replace("conv_shortcut", "nin_shortcut").replace("conv_norm_out", "norm_out")
+
+
+def openclip_name(name: str) -> str:
+    """For everything but the projections of query, key and value, which OpenCLIP keeps in one tensor."""
+    for ours, theirs in _OPENCLIP:
+        name = name.replace(ours, theirs)
+    return name
+
+
+def _inner(kind: str, rest: str) -> str:
+    if kind == "attentions":
+        return rest
+    for ours, theirs in _DENOISER_RESNET:
+        if rest.startswith(f"{ours}."):
+            return rest.replace(ours, theirs, 1)
+    return rest

@@ -1,0 +1,1 @@
+"""The recipe that pre-trains the miniature's networks on the drawn world."""

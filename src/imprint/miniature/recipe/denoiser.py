@@ -1,0 +1,149 @@
+"""Second stage: text encoder and UNet, trained together on the autoencoder's latents."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from imprint.miniature.canvas import stream
+from imprint.miniature.captions import caption
+from imprint.miniature.recipe import checkpoint
+from imprint.miniature.recipe.autoencoder import autocast, blend_into
+from imprint.miniature.recipe.budget import Budget
+from imprint.miniature.recipe.latents import Latents
+from imprint.miniature.recipe.muon import optimisers
+from imprint.miniature.recipe.settings import DenoiserSettings, TextSettings
+from imprint.miniature.scene import Scene
+
+
+class Generator(nn.Module):
+    """The two networks that learn together."""
+
+    def __init__(self, text_encoder: CLIPTextModel, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+        self.unet = unet
+
+
+def fresh(text: TextSettings, denoiser: DenoiserSettings, tokenizer: CLIPTokenizer, *, latent_channels: int, latent_size: int) -> Generator:
+    levels = len(denoiser.channels)
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=text.hidden, intermediate_size=4 * text.hidden, projection_dim=text.hidden,
+            num_hidden_layers=text.layers, num_attention_heads=text.heads, max_position_embeddings=tokenizer.model_max_length,
+            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+    )
+    unet = UNet2DConditionModel(
+        sample_size=latent_size, in_channels=latent_channels, out_channels=latent_channels,
+        block_out_channels=list(denoiser.channels), layers_per_block=1, norm_num_groups=16,
+        down_block_types=["CrossAttnDownBlock2D"] * levels, up_block_types=["CrossAttnUpBlock2D"] * levels,
+        cross_attention_dim=text.hidden, attention_head_dim=denoiser.heads,
+    )  # fmt: skip
+    return Generator(text_encoder, unet)
+
+
+def noise_schedule() -> DDIMScheduler:
+    """Stable Diffusion's own."""
+    return DDIMScheduler(
+        num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
+        clip_sample=False, set_alpha_to_one=False, steps_offset=1, prediction_type="epsilon",
+    )  # fmt: skip
+
+
+def captions_of(scenes: Sequence[Scene], *, key: tuple[int, int], drop: float) -> list[str]:
+    """A caption for each scene, newly worded for each `key`; a share `drop` of them is empty, for guidance."""
+    rng = stream("captions", *key)
+    return ["" if rng.random() < drop else caption(scene, rng) for scene in scenes]
+
+
+def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
+    padded = tokenizer(texts, padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt")
+    ids = padded.input_ids
+    assert isinstance(ids, Tensor)
+    return ids
+
+
+def denoising_loss(generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, alphas_T: Tensor, snr_cap: float) -> Tensor:
+    """Min-SNR weighted error of the predicted noise, timesteps spread evenly over the batch."""
+    batch, steps = latents_BCHW.shape[0], alphas_T.shape[0]
+    device = latents_BCHW.device
+    t_B = ((torch.arange(batch) + torch.rand(batch)) / batch * steps).long().clamp(max=steps - 1).to(device)
+    noise = torch.randn(latents_BCHW.shape).to(device)
+    alpha_B = alphas_T[t_B]
+    noisy = alpha_B.sqrt().view(-1, 1, 1, 1) * latents_BCHW + (1 - alpha_B).sqrt().view(-1, 1, 1, 1) * noise
+    with autocast(device):
+        words = generator.text_encoder(ids_BT).last_hidden_state
+        predicted = generator.unet(noisy, t_B, words).sample
+    error_B = (predicted.float() - noise).square().mean((1, 2, 3))
+    snr_B = alpha_B / (1 - alpha_B)
+    return (error_B * snr_B.clamp(max=snr_cap) / snr_B).mean()
+
+
+def train(
+    generator: Generator, settings: DenoiserSettings, latents: Latents, scenes: Sequence[Scene], tokenizer: CLIPTokenizer, *,
+    work: Path, seed: int, minutes: float | None, checkpoint_every_s: float, device: torch.device,
+) -> Generator:  # fmt: skip
+    """The averaged networks after training; continues from the checkpoint in `work` where there is one.
+
+    `scenes[i]` is the truth of `latents`' sample i; the last `latents.held_out` samples only measure the loss.
+    """
+    generator = generator.to(device)
+    average = copy.deepcopy(generator)
+    optims = optimisers(generator, matrix_lr=settings.matrix_lr, other_lr=settings.other_lr)
+    full_rates = [g["lr"] for o in optims for g in o.param_groups]
+    budget = Budget(steps=settings.steps, minutes=minutes, warmup=settings.warmup, hold=settings.hold)
+    path = work / "denoiser.pt"
+    if (state := checkpoint.load(path)) is not None:
+        generator.load_state_dict(state["generator"])
+        average.load_state_dict(state["average"])
+        for o, s in zip(optims, state["optimisers"], strict=True):
+            o.load_state_dict(s)
+        budget.restore(state["budget"])
+    alphas = noise_schedule().alphas_cumprod.to(device)
+    count = len(scenes) - latents.held_out
+    saved_at, losses = time.monotonic(), []
+
+    def loss_on(rows: np.ndarray, model: Generator, key: int, drop: float) -> Tensor:
+        torch.manual_seed(seed * 1_000_003 + key)
+        texts = captions_of([scenes[i] for i in rows], key=(seed, key), drop=drop)
+        ids = token_ids(tokenizer, texts).to(device)
+        return denoising_loss(model, latents.sample(rows).to(device), ids, alphas, settings.snr_cap)
+
+    def report() -> None:
+        with torch.no_grad():
+            held_out = loss_on(np.arange(count, len(scenes)), average, 0, 0.0).item()
+        mean = sum(losses) / len(losses)
+        losses.clear()
+        print(f"denoiser: step {budget.step}, loss {mean:.4f}, held out {held_out:.4f}, {budget.left}", flush=True)
+
+    while budget.progress < 1:
+        rows = np.random.default_rng((seed, budget.step)).integers(0, count, settings.batch)
+        loss = loss_on(rows, generator, budget.step, settings.drop_caption)
+        losses.append(loss.item())
+        assert math.isfinite(losses[-1]), f"loss is not finite at step {budget.step}"
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+        rates = iter(full_rates)
+        for o in optims:
+            for g in o.param_groups:
+                g["lr"] = next(rates) * budget.rate
+            o.step()
+            o.zero_grad()
+        blend_into(average, generator, decay=settings.ema, step=budget.step)
+        budget.step += 1
+        if time.monotonic() - saved_at > checkpoint_every_s or budget.progress >= 1:
+            checkpoint.save(path, {"generator": generator.state_dict(), "average": average.state_dict(),
+                                   "optimisers": [o.state_dict() for o in optims], "budget": budget.state()})  # fmt: skip
+            saved_at = time.monotonic()
+            report()
+    return average

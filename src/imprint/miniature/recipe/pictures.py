@@ -1,0 +1,47 @@
+"""The pre-training pictures, rendered once into a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imprint.miniature.canvas import SIZE
+from imprint.miniature.renderer import draw
+from imprint.miniature.sampling import pretraining_scene
+
+_WORLD = Path(__file__).parents[1]
+
+
+def world_fingerprint() -> str:
+    """Changes with the source of whatever draws: a cache of another world is never used."""
+    digest = hashlib.sha256()
+    for source in sorted([*_WORLD.glob("*.py"), *_WORLD.glob("figures/*.py")]):
+        if source.stem not in ("captions", "wording", "sheet", "references", "export", "pretrain"):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def rendered(folder: Path, *, seed: int, count: int) -> np.ndarray:
+    """Pictures 0 to count-1 of pre-training, uint8 (count, SIZE, SIZE, 3), memory-mapped."""
+    path = folder / f"pictures-{world_fingerprint()}-{seed}-{count}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures = np.empty((count, SIZE, SIZE, 3), dtype=np.uint8)
+        for i in range(count):
+            pictures[i] = np.asarray(draw(pretraining_scene(seed, i)))
+            if i % 5000 == 0:
+                print(f"pictures: {i} of {count} rendered", flush=True)
+        temporary = path.with_suffix(".part.npy")
+        np.save(temporary, pictures)
+        os.replace(temporary, path)
+    return np.load(path, mmap_mode="r")
+
+
+def as_tensor(pictures: np.ndarray) -> Tensor:
+    """uint8 (B, H, W, 3) to float pixels_BCHW in [-1, 1]."""
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,65 @@
+"""The recipe's settings; their values live in recipe.yaml alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+RECIPE = Path(__file__).with_name("recipe.yaml")
+
+
+@dataclass
+class AutoencoderSettings:
+    channels: list[int]
+    latent_channels: int
+    steps: int
+    batch: int
+    matrix_lr: float
+    other_lr: float
+    warmup: int
+    hold: float
+    l1_weight: float
+    kl_weight: float
+    ema: float
+
+
+@dataclass
+class TextSettings:
+    hidden: int
+    layers: int
+    heads: int
+
+
+@dataclass
+class DenoiserSettings:
+    channels: list[int]
+    heads: int
+    steps: int
+    batch: int
+    matrix_lr: float
+    other_lr: float
+    warmup: int
+    hold: float
+    ema: float
+    drop_caption: float
+    snr_cap: float
+
+
+@dataclass
+class Settings:
+    seed: int
+    pictures: int
+    validation_pictures: int
+    checkpoint_every_s: float
+    autoencoder: AutoencoderSettings
+    text: TextSettings
+    denoiser: DenoiserSettings
+
+
+def read(overrides: Sequence[str]) -> Settings:
+    """recipe.yaml with `key.key=value` overrides; raises for an unknown key, a missing one or a wrong type."""
+    merged = OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.load(RECIPE), OmegaConf.from_dotlist(list(overrides)))
+    settings = OmegaConf.to_object(merged)
+    assert isinstance(settings, Settings)
+    return settings

@@ -1,0 +1,99 @@
+"""Draws a scene: the one place where backdrop, figure, attribute, light and style come together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PIL import Image, ImageChops, ImageDraw, ImageOps
+
+from imprint.miniature.canvas import FRAME, PIXELS, SIZE, SUPERSAMPLING, Pen, Placement
+from imprint.miniature.figures.accessories import ACCESSORIES
+from imprint.miniature.figures.catalogue import draw_figure
+from imprint.miniature.places import paint_place
+from imprint.miniature.properties import cube, puddle, recoloured, shiny, wet
+from imprint.miniature.scene import Scene
+from imprint.miniature.styles import STYLISTS
+
+FLOATING = {"water": (62, 140, 200), "milk": (248, 244, 236)}
+TINTS = {"warm": (255, 232, 206), "dim": (196, 202, 222)}
+
+
+def draw(scene: Scene) -> Image.Image:
+    """The true picture of `scene`: RGB, SIZE x SIZE, equal for equal scenes."""
+    canvas = Image.new("RGB", (PIXELS, PIXELS))
+    frame = Pen(canvas, FRAME)
+    paint_place(frame, scene.place, scene.seed)
+    if scene.view == "from above":
+        # Looking down, the ground fills more of the frame.
+        canvas.paste(canvas.crop((0, round(0.28 * PIXELS), PIXELS, PIXELS)).resize(canvas.size, Image.Resampling.BILINEAR))
+    placement = _placement(scene)
+    figure = draw_alone(scene)
+    if scene.place == "mirror":
+        _reflect(canvas, figure, placement)
+    elif scene.place not in FLOATING:
+        _shadow(canvas, placement, scene)
+    if scene.attribute == "wet" and scene.place not in FLOATING:
+        puddle(frame, placement)
+    canvas.paste(figure, mask=figure)
+    if scene.place in FLOATING:
+        _waterline(canvas, placement, scene)
+    if scene.light in TINTS:
+        canvas = ImageChops.multiply(canvas, Image.new("RGB", canvas.size, TINTS[scene.light]))
+    picture = canvas.reduce(SUPERSAMPLING)
+    assert picture.size == (SIZE, SIZE)
+    return STYLISTS[scene.style](picture, scene.seed) if scene.style in STYLISTS else picture
+
+
+def draw_alone(scene: Scene) -> Image.Image:
+    """The subject cut out (RGBA, PIXELS x PIXELS): what stays the same from place to place."""
+    layer = Image.new("RGBA", (PIXELS, PIXELS), (0, 0, 0, 0))
+    placement = _placement(scene)
+    who = recoloured(scene.subject, scene.attribute)
+    if scene.attribute == "cube shaped":
+        placement = cube(Pen(layer, placement), who)
+    accessory = scene.attribute if scene.attribute in ACCESSORIES else ""
+    draw_figure(Pen(layer, placement), who, scene.view, accessory)
+    if scene.attribute == "shiny":
+        layer = shiny(layer)
+    elif scene.attribute == "wet":
+        layer = wet(layer, scene.seed)
+    return layer
+
+
+def _placement(scene: Scene) -> Placement:
+    p = scene.pose
+    squash = 0.74 if scene.view == "from above" else 1.0
+    place = Placement(x=p.x, y=p.y, scale=p.scale, angle=p.angle, mirrored=p.mirrored, squash=squash)
+    # What a hat adds on top, the whole figure gives back, so that it stays inside the frame.
+    if scene.attribute in ACCESSORIES:
+        place = replace(place, scale=p.scale * 0.88, y=p.y + p.scale * 0.12)
+    return place
+
+
+def _shadow(canvas: Image.Image, at: Placement, scene: Scene) -> None:
+    mask = Image.new("L", canvas.size, 0)
+    x, y, r = at.x * PIXELS, (at.y + at.scale * at.squash * 0.95) * PIXELS, at.scale * PIXELS
+    deep = 0.3 if scene.view == "from above" else 0.16
+    ImageDraw.Draw(mask).ellipse((x - 0.9 * r, y - deep * r, x + 1.05 * r, y + deep * r), fill=80)
+    canvas.paste((30, 26, 60), mask=mask)
+
+
+def _reflect(canvas: Image.Image, figure: Image.Image, at: Placement) -> None:
+    flipped = ImageOps.flip(figure)
+    base = round((at.y + at.scale * at.squash * 0.97) * PIXELS)
+    glass = Image.new("L", canvas.size, 0)
+    ImageDraw.Draw(glass).ellipse((0.04 * PIXELS, 0.66 * PIXELS, 0.96 * PIXELS, PIXELS), fill=130)
+    shifted = ImageChops.offset(flipped.getchannel("A"), 0, 2 * base - PIXELS)
+    shifted.paste(0, (0, 0, PIXELS, max(0, base - 2)))
+    canvas.paste(ImageChops.offset(flipped, 0, 2 * base - PIXELS).convert("RGB"), mask=ImageChops.multiply(shifted, glass))
+
+
+def _waterline(canvas: Image.Image, at: Placement, scene: Scene) -> None:
+    """The surface hides the figure's lowest part and rings it."""
+    pen = Pen(canvas, FRAME)
+    colour = FLOATING[scene.place]
+    y = at.y + at.scale * at.squash * 0.66
+    ring = tuple(min(255, c + 70) if scene.place == "water" else c - 34 for c in colour)
+    pen.ellipse(at.x, y + 0.03, at.scale * 1.35, at.scale * 0.2, (ring[0], ring[1], ring[2]))
+    pen.ellipse(at.x, y + 0.05, at.scale * 1.28, at.scale * 0.2, colour)
+    pen.box(at.x - at.scale * 1.25, y + 0.06, at.x + at.scale * 1.25, min(1.0, y + at.scale * 0.5 + 0.02), colour, 0.08)

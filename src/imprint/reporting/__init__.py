@@ -1,0 +1,1 @@
+"""Who hears: local files, Weights & Biases, the terminal, the report page."""

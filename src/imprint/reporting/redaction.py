@@ -1,0 +1,136 @@
+"""What of a configuration may be written down."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from itertools import pairwise
+from typing import Any
+
+from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
+
+HIDDEN = "***"
+
+_SECRET_WORDS = {"password", "passwd", "passphrase", "pwd", "secret", "credential", "apikey"}
+_SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key")}
+# A token of these is a word of the vocabulary. Any other is taken for a key to something.
+_WORD_OWNERS = {"init", "initializer", "placeholder", "identifier", "class", "rare"}
+_TOKENIZER_OWNERS = {"pad", "eos", "bos", "unk", "special"}
+_VOCABULARY = _WORD_OWNERS | _TOKENIZER_OWNERS
+_PURE_ENV = re.compile(r"\$\{\s*oc\.env\s*:\s*\w+\s*\}")
+_URL_USER = re.compile(r"(\b[a-z][a-z0-9+.\-]*://)[^/\s]+@", re.IGNORECASE)
+_URL_PARAMETER = re.compile(r"([?&]([\w\-]+)=)[^&#\s]+")
+
+
+def redacted(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved configuration (a root) as plain values, without its secrets.
+
+    - A value that comes from the environment, by whatever detour, stays as it was written.
+    - A value whose key names a secret is hidden, unless it is only a reference to the environment. Where the
+      same secret appears elsewhere it is hidden too.
+    - User names, passwords and tokens in URLs are hidden.
+    - What cannot be resolved stays as it was written.
+    """
+    # A copy without cached resolver results: a cached one would not be seen to read the environment.
+    fresh = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False), flags={"allow_objects": True})
+    with _watched_environment() as watch:
+        reader = _Reader(watch)
+        plain = reader.read(fresh)
+    cleaned = _without(plain, reader.secrets)
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+class _Watch:
+    asked = False
+
+
+@contextmanager
+def _watched_environment() -> Iterator[_Watch]:
+    """Tells whether `oc.env` was asked, so that a value is known by its origin and not by a guess."""
+    watch = _Watch()
+
+    def observed(key: str, default: Any = None) -> Any:
+        watch.asked = True
+        return os.environ.get(key, default)
+
+    OmegaConf.register_new_resolver("oc.env", observed, replace=True)
+    try:
+        yield watch
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+
+
+class _Reader:
+    """Reads a configuration into plain values, and remembers the secrets that it hid."""
+
+    def __init__(self, watch: _Watch) -> None:
+        self._watch = watch
+        self.secrets: set[str] = set()
+
+    def read(self, node: Container) -> dict[str, Any] | list[Any]:
+        if isinstance(node, DictConfig):
+            return {str(key): self._value(node, key, str(key)) for key in node}
+        return [self._value(node, index, "") for index in range(len(node))]  # type: ignore[arg-type]
+
+    def _value(self, parent: Container, key: Any, name: str) -> Any:
+        if OmegaConf.is_missing(parent, key):
+            return "???"
+        raw = parent._get_node(key)._value()  # type: ignore[union-attr]
+        self._watch.asked = False
+        try:
+            value = parent[key]
+        except OmegaConfBaseException:
+            self._watch.asked, value = True, raw
+        secret = _names_secret(name) and value not in (None, "") and not isinstance(value, bool)
+        if secret:
+            self.secrets.update(_strings(value))
+        if self._watch.asked:
+            return HIDDEN if secret and not _PURE_ENV.fullmatch(str(raw)) else str(raw)
+        if secret:
+            return HIDDEN
+        if OmegaConf.is_config(value):
+            return self.read(value)
+        if isinstance(value, Enum):
+            return value.name
+        return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, Container):
+        for inner in OmegaConf.to_container(value, resolve=True, throw_on_missing=False) or ():
+            yield from _strings(value.get(inner) if isinstance(value, DictConfig) else inner)
+    else:
+        yield str(value)
+
+
+def _without(value: Any, secrets: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without(inner, secrets) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if value in secrets:
+        return HIDDEN
+    for secret in secrets:
+        if len(secret) >= 6:  # a shorter one may be part of any word
+            value = value.replace(secret, HIDDEN)
+    return _URL_PARAMETER.sub(_hidden_parameter, _URL_USER.sub(rf"\1{HIDDEN}@", value))
+
+
+def _names_secret(key: str) -> bool:
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", key)]
+    if any(word in _SECRET_WORDS or word.removesuffix("s") in _SECRET_WORDS for word in words):
+        return True
+    if not _SECRET_PAIRS.isdisjoint(pairwise(words)):
+        return True
+    return words[-1:] == ["token"] and _VOCABULARY.isdisjoint(words)
+
+
+def _hidden_parameter(match: re.Match[str]) -> str:
+    name = match[2].lower()
+    return match[1] + HIDDEN if _names_secret(name) or name in ("key", "sig", "signature") else match[0]

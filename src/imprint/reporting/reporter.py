@@ -1,0 +1,48 @@
+"""Who hears of a run."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import PositiveInt
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers.logger import Logger
+
+from imprint.evaluation.samples import SampleProtocol
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.progress import choose_progress
+from imprint.reporting.samples import SamplePictures
+from imprint.reporting.steps import StepRecorder
+from imprint.reporting.summary import RunSummary
+from imprint.reporting.wandb import WandbSettings, wandb_logger
+from imprint.runs import Run
+
+
+class Reporter:
+    """Local files always; Weights & Biases and the terminal as configured."""
+
+    def __init__(
+        self, *, every: PositiveInt, progress: Literal["rich", "plain", "off"], wandb: WandbSettings
+    ) -> None:
+        self.every = every
+        self.progress = progress
+        self.wandb = wandb
+
+    def attach(
+        self, run: Run, *, config: Mapping[str, Any], protocol: SampleProtocol, name: str
+    ) -> tuple[list[Logger], list[Callback]]:
+        """The loggers and callbacks for a Trainer, in the order in which they must stand.
+
+        `config` is what `redacted` returned. The Trainer needs
+        enable_progress_bar=True: one callback is the bar.
+        """
+        local = LocalLogger(run.metrics)
+        tracker = wandb_logger(self.wandb, run, name=name, config=config)
+        trackers = [tracker] if tracker else []
+        bar = choose_progress(self.progress, name)
+        callbacks: list[Callback] = [
+            StepRecorder(every=self.every, listeners=[local, *trackers, bar]),
+            bar,
+            SamplePictures(run, protocol, trackers),
+            RunSummary(run, trackers),
+        ]
+        return [local, *trackers], callbacks

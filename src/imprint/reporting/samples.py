@@ -1,0 +1,128 @@
+"""Draws the protocol's pictures while a run trains, and keeps the index of all of them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from torch import nn
+
+from imprint.evaluation.samples import SampleProtocol
+from imprint.files import write_atomically, write_json
+from imprint.reporting.sheet import contact_sheet
+from imprint.reporting.wandb import SampleRow, WandbTracker
+from imprint.runs import Run
+
+
+class SampleEntry(NamedTuple):
+    """A row of samples.json. Files are relative to it; `untuned_file` is the same picture at step 0."""
+
+    step: int
+    prompt: str
+    seed: int
+    file: str
+    untuned_file: str | None
+
+
+class SamplePictures(pl.Callback):
+    """Draws on rank zero, with the averaged weights, at the steps that the protocol names.
+
+    Training does not notice: modes are restored, and no generator is advanced. What a step already has is not
+    drawn again.
+    """
+
+    def __init__(self, run: Run, protocol: SampleProtocol, trackers: Sequence[WandbTracker]) -> None:
+        self._run = run
+        self._protocol = protocol
+        self._trackers = trackers
+        self._step = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._step = trainer.global_step
+        if self._step == 0:  # later, the model is no longer the untuned one
+            self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step > self._step:
+            self._step = trainer.global_step
+            self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Training may end before `max_steps`; and a run that is resumed at its last step passes no other hook.
+        self._step = trainer.global_step
+        self._draw_if_due(trainer, pl_module, total=self._step)
+
+    def _draw_if_due(self, trainer: pl.Trainer, module: Any, *, total: int) -> None:
+        if not self._protocol.due(self._step, total):
+            return
+        if trainer.is_global_zero and not self._is_drawn(module):
+            quiet = undisturbed(module, trainer.strategy.root_device)
+            with quiet, module.averaged(), trainer.precision_plugin.forward_context():
+                self._draw(module)
+        trainer.strategy.barrier("samples")
+
+    def _is_drawn(self, module: Any) -> bool:
+        drawn = {
+            (entry.prompt, entry.seed)
+            for entry in read_samples(self._run)
+            if entry.step == self._step and (self._run.samples / entry.file).is_file()
+        }
+        return drawn.issuperset(self._protocol.asked(module.concept))
+
+    def _draw(self, module: Any) -> None:
+        others = read_samples(self._run)
+        untuned = {(entry.prompt, entry.seed): entry.file for entry in others if entry.step == 0}
+        folder = f"step-{self._step:06d}"
+        new: list[SampleEntry] = []
+        for index, sample in enumerate(self._protocol.draw(module.family, module.concept, *module.frame)):
+            file = f"{folder}/{index // len(self._protocol.seeds):02d}-s{sample.seed}.png"
+            save_png(sample.image, self._run.samples / file)
+            before = file if self._step == 0 else untuned.get((sample.prompt, sample.seed))
+            new.append(SampleEntry(self._step, sample.prompt, sample.seed, file, before))
+        taken = {entry.file for entry in new}
+        kept = [entry for entry in others if entry.file not in taken]
+        entries = sorted([*kept, *new], key=lambda entry: entry.step)
+        write_json(self._run.sample_index, [entry._asdict() for entry in entries])
+        save_png(contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+        for tracker in self._trackers:
+            tracker.log_samples(self._step, [_row(entry, self._run.samples) for entry in new])
+
+
+def read_samples(run: Run) -> list[SampleEntry]:
+    if not run.sample_index.is_file():
+        return []
+    return [SampleEntry(**row) for row in json.loads(run.sample_index.read_text(encoding="utf-8"))]
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Lossless, and the pixels alone: no profile, no note of where the picture comes from."""
+    bare = Image.new(image.mode, image.size)
+    bare.paste(image)
+    write_atomically(path, lambda temporary: bare.save(temporary, format="PNG"))
+
+
+@contextmanager
+def undisturbed(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Evaluation mode without gradients; then every part is in its own mode, and no generator has moved."""
+    modes = {part: part.training for part in module.modules()}
+    cuda = [device] if device.type == "cuda" else []
+    module.eval()
+    try:
+        with torch.random.fork_rng(devices=cuda), torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def _row(entry: SampleEntry, folder: Path) -> SampleRow:
+    untuned = folder / entry.untuned_file if entry.untuned_file else None
+    return SampleRow(
+        entry.prompt, entry.seed, folder / entry.file, untuned if untuned and untuned.is_file() else None
+    )

@@ -1,0 +1,57 @@
+"""What the family tests ask of every model: some pictures, and how far apart two sets of them are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+from tiny import RESOLUTION
+
+from imprint.families.base import Family
+from imprint.types import Sampler
+
+PROMPTS = ("a photo of a dog", "a red vase on the beach")
+SEEDS = (3, 11)
+AS_TRAINED = Sampler("model", 4, 5.0, "a cat")
+ROUNDING = 1  # of 255 levels
+
+
+def draw(
+    family: Family, sampler: Sampler = AS_TRAINED, prompts: Sequence[str] = PROMPTS, seeds: Sequence[int] = SEEDS
+) -> list[Image.Image]:
+    return family.generate(prompts, seeds, sampler=sampler, height=RESOLUTION, width=RESOLUTION)
+
+
+def draw_stock(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
+    """The pictures of `draw` by the library alone."""
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline(
+        list(PROMPTS),
+        negative_prompt=[AS_TRAINED.negative_prompt] * len(PROMPTS),
+        num_inference_steps=AS_TRAINED.steps,
+        guidance_scale=AS_TRAINED.guidance,
+        height=RESOLUTION,
+        width=RESOLUTION,
+        generator=[torch.Generator().manual_seed(seed) for seed in SEEDS],
+    ).images
+
+
+def stock(folder: Path) -> StableDiffusionPipeline:
+    return StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+
+
+def distance(some: Sequence[Image.Image], others: Sequence[Image.Image]) -> int:
+    """The largest difference of any pixel, in levels of 255."""
+    assert len(some) == len(others)
+    pairs = zip(some, others, strict=True)
+    return max(int(np.abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max()) for a, b in pairs)
+
+
+def disturb(module: torch.nn.Module) -> None:
+    """Changes every weight, as training does."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight += 0.05 * torch.randn(weight.shape, generator=generator)

@@ -1,0 +1,66 @@
+"""Whole runs on tiny models: seconds each, through the code that drives real ones."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+from PIL import Image, ImageDraw
+
+from imprint.config import compose
+from imprint.runs import Run
+
+SETTINGS = [
+    "model=sd",
+    "model.resolution=32",
+    "model.sampler.steps=2",
+    "dataset=folder",
+    "dataset.class_noun=dog",
+    "dataset.identifier=sks",
+    "hparams.steps=6",
+    "method.lr=1e-3",
+    "evaluation=none",
+    "report=local",
+    "report.progress=off",
+    "report.every=1",
+    "trainer.accelerator=cpu",
+    "trainer.checkpoint_every=2",
+]
+
+
+def overrides(model: Path, pictures: Path, outputs: Path, *more: str) -> list[str]:
+    """What `imprint train` is given for a run of a few steps."""
+    return [*SETTINGS, f"model.source={model}", f"dataset.path={pictures}", f"outputs={outputs}", *more]
+
+
+def configure(model: Path, pictures: Path, outputs: Path, *more: str) -> DictConfig:
+    return compose("train", overrides(model, pictures, outputs, *more))
+
+
+def draw_pictures(folder: Path, count: int = 3, size: tuple[int, int] = (40, 40)) -> Path:
+    """Pictures that differ, on a plain ground."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        picture = Image.new("RGB", size, (40 * index, 120, 200 - 50 * index))
+        ImageDraw.Draw(picture).ellipse((6 + 2 * index, 8, 26, 30), fill=(220, 60 * index, 40))
+        picture.save(folder / f"{index}.png")
+    return folder
+
+
+def metrics(run: Run) -> list[dict[str, float]]:
+    """The rows of metrics.csv."""
+    with run.metrics.open(encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def losses(run: Run) -> list[float]:
+    """The total loss of every step."""
+    rows = metrics(run)
+    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+    return [row["loss"] for row in rows]
+
+
+def only_run(outputs: Path) -> Run:
+    runs: Sequence[Path] = sorted(file.parent for file in outputs.glob("*/manifest.json"))
+    assert len(runs) == 1, runs
+    return Run.open(runs[0])

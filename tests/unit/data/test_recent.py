@@ -1,0 +1,33 @@
+import pickle
+
+import torch
+from torch import Tensor
+
+from imprint.data.recent import RecentPixels
+
+
+def test_the_least_recently_used_is_dropped_when_the_limit_is_reached() -> None:
+    made: list[str] = []
+
+    def make(key: str) -> Tensor:
+        made.append(key)
+        return torch.zeros(40, dtype=torch.uint8)
+
+    recent = RecentPixels(limit=100)
+    for key in "abacab":
+        assert len(recent.get(key, lambda key=key: make(key))) == 40
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_what_exceeds_the_limit_alone_is_made_but_not_kept() -> None:
+    recent = RecentPixels(limit=10)
+    assert recent.get("a", lambda: torch.zeros(40)).shape == (40,)
+    assert recent.get("a", lambda: torch.ones(1)).shape == (1,)
+
+
+def test_pixels_do_not_travel_with_a_pickle() -> None:
+    recent = RecentPixels()
+    recent.get("a", lambda: torch.zeros(100_000))
+    sent = pickle.dumps(recent)
+    assert len(sent) < 10_000
+    assert pickle.loads(sent).get("a", lambda: torch.ones(1)).item() == 1

@@ -1,0 +1,143 @@
+"""The parts of Stable Diffusion as training uses them."""
+
+import copy
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import RESOLUTION, TOKENS, tiny_pipeline, tiny_source
+
+from imprint.families.sd import StableDiffusion
+
+PICTURES_BCHW = torch.rand(2, 3, RESOLUTION, RESOLUTION, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@pytest.fixture
+def family(tiny_sd: Path) -> StableDiffusion:
+    return tiny_source(tiny_sd).load()
+
+
+def predict(family: StableDiffusion) -> torch.Tensor:
+    noisy_BCHW = torch.ones(2, *family.latent_shape(RESOLUTION, RESOLUTION))
+    return family.denoise(noisy_BCHW, torch.tensor([10, 900]), family.condition(["a dog", "a cat"]))
+
+
+def test_moments_are_the_scaled_gaussian_of_the_autoencoder(family: StableDiffusion) -> None:
+    moments = family.encode(PICTURES_BCHW)
+    gaussian = family.vae.encode(PICTURES_BCHW).latent_dist
+    assert moments.mean_BCHW.shape == (2, *family.latent_shape(RESOLUTION, RESOLUTION))
+    torch.testing.assert_close(moments.mean_BCHW, gaussian.mean * 0.18215)
+    torch.testing.assert_close(moments.std_BCHW, gaussian.std * 0.18215)
+
+
+def test_decoding_undoes_the_scale(family: StableDiffusion) -> None:
+    latents_BCHW = family.encode(PICTURES_BCHW).mean_BCHW
+    expected = family.vae.decode(latents_BCHW / 0.18215).sample.clamp(-1, 1)
+    torch.testing.assert_close(family.decode(latents_BCHW), expected)
+
+
+def test_latents_of_oblong_pictures(family: StableDiffusion) -> None:
+    assert family.latent_shape(32, 64) == (4, 8, 16)
+    assert family.encode(torch.zeros(1, 3, 32, 64)).mean_BCHW.shape[1:] == (4, 8, 16)
+
+
+def test_conditioning_is_padded_to_the_full_length(family: StableDiffusion) -> None:
+    assert family.condition(["a dog", "a photo of a red vase on the beach"]).tokens_BLD.shape == (2, TOKENS, 16)
+
+
+def test_conditioning_does_not_depend_on_the_batch(family: StableDiffusion) -> None:
+    both = family.condition(["a dog", "a cat"]).tokens_BLD
+    torch.testing.assert_close(both[1:], family.condition(["a cat"]).tokens_BLD)
+
+
+def test_a_long_caption_is_cut_and_named_once(
+    family: StableDiffusion, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = "dog " * TOKENS
+    with caplog.at_level(logging.WARNING):
+        first = family.condition([long, "a cat"]).tokens_BLD
+        family.condition([long])
+    assert [long in record.getMessage() for record in caplog.records] == [True]
+    torch.testing.assert_close(first[:1], family.condition([long + "cat"]).tokens_BLD)
+
+
+def test_the_padding_mask_is_used_where_the_model_says_so(tiny_sd: Path) -> None:
+    plain, masked = tiny_source(tiny_sd).load(), tiny_source(tiny_sd).load()
+    masked.text_encoder.config.use_attention_mask = True
+    a, b = (family.condition(["a dog"]).tokens_BLD for family in (plain, masked))
+    assert not torch.allclose(a, b)
+
+
+def test_words_of_several_learned_vectors_stand_for_as_many_tokens(family: StableDiffusion) -> None:
+    family.tokenizer.add_tokens(["<toy>", "<toy>_1"])
+    family.text_encoder.resize_token_embeddings(len(family.tokenizer))
+    torch.testing.assert_close(
+        family.condition(["a <toy>"]).tokens_BLD, family.condition(["a <toy> <toy>_1"]).tokens_BLD
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_predictions_are_float32_in_any_precision(
+    dtype: torch.dtype, autocast: bool, family: StableDiffusion
+) -> None:
+    expected = predict(family)
+    family.unet.to(dtype)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        prediction = predict(family)
+    assert prediction.dtype == torch.float32
+    torch.testing.assert_close(prediction, expected, atol=0.1, rtol=0.1)
+
+
+def test_the_autoencoder_may_be_of_lower_precision(family: StableDiffusion) -> None:
+    family.vae.to(torch.bfloat16)
+    moments = family.encode(PICTURES_BCHW)
+    assert moments.mean_BCHW.dtype == moments.std_BCHW.dtype == torch.float32
+    assert family.decode(moments.mean_BCHW).dtype == torch.float32
+
+
+def test_a_frozen_denoiser_stays_as_it_was(family: StableDiffusion) -> None:
+    before, frozen = predict(family), family.frozen_denoiser()
+    with torch.no_grad():
+        family.unet.conv_out.bias += 1
+    conditioning = family.condition(["a dog", "a cat"])
+    noisy_BCHW = torch.ones(2, *family.latent_shape(RESOLUTION, RESOLUTION))
+    timesteps = torch.tensor([10, 900])
+    assert not any(parameter.requires_grad for parameter in frozen.parameters())
+    torch.testing.assert_close(family.denoise_with(frozen, noisy_BCHW, timesteps, conditioning), before)
+    assert not torch.allclose(predict(family), before)
+
+
+@pytest.mark.parametrize("role", ["denoiser", "text"])
+def test_checkpointing_leaves_gradients_as_they_are(role: str, family: StableDiffusion) -> None:
+    family.roles[role].requires_grad_(True).train()
+    other = copy.deepcopy(family)
+    other.enable_gradient_checkpointing()
+    for each in (family, other):
+        predict(each).square().sum().backward()
+    pairs = zip(family.roles[role].parameters(), other.roles[role].parameters(), strict=True)
+    gradients = [(a.grad, b.grad) for a, b in pairs if a.grad is not None]
+    assert gradients
+    for a, b in gradients:
+        torch.testing.assert_close(a, b)
+
+
+def test_checkpointing_is_for_parts_that_learn(family: StableDiffusion) -> None:
+    family.unet.requires_grad_(True)
+    family.enable_gradient_checkpointing()
+    assert family.unet.is_gradient_checkpointing
+    assert not family.text_encoder.is_gradient_checkpointing
+
+
+def test_a_stand_in_for_the_denoiser_is_used(family: StableDiffusion) -> None:
+    before = predict(family)
+    family.roles["denoiser"] = torch.compile(family.unet, backend="eager")
+    torch.testing.assert_close(predict(family), before)
+    assert list(family.state_dict())[0].startswith("unet.conv_in")
+
+
+def test_the_schedule_is_the_checkpoints(tmp_path: Path) -> None:
+    schedule = tiny_source(tiny_pipeline(tmp_path, prediction="v_prediction", zero_snr=True)).load().schedule
+    assert schedule.alphas_T[-1] == 0
+    assert schedule.prediction == "v_prediction"

@@ -1,0 +1,25 @@
+import pytest
+from transformers import CLIPTokenizer
+
+from imprint.errors import UserError
+from imprint.methods.identifier import choose_identifier, rare_identifiers
+from tiny import tiny_tokenizer
+
+
+def test_the_rarest_single_token_is_chosen_every_time() -> None:
+    tokenizer = tiny_tokenizer()
+    words = list(rare_identifiers(tokenizer))
+    ids = [tokenizer(word, add_special_tokens=False).input_ids for word in words]
+    assert all(len(tokens) == 1 for tokens in ids)
+    assert ids == sorted(ids, reverse=True)
+    assert choose_identifier(tokenizer) == words[0] == choose_identifier(tiny_tokenizer())
+
+
+def test_words_that_could_mean_something_are_left_out() -> None:
+    assert not {"dog", "cat", "a", "the"} & set(rare_identifiers(tiny_tokenizer()))
+
+
+def test_a_vocabulary_without_such_words_asks_for_one() -> None:
+    letters = {letter: index for index, letter in enumerate(["a", "b</w>", "<|startoftext|>", "<|endoftext|>"])}
+    with pytest.raises(UserError, match="dataset.identifier"):
+        choose_identifier(CLIPTokenizer(vocab=letters, merges=[]))

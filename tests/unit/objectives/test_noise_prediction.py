@@ -1,0 +1,95 @@
+"""The loss: per-sample weights before the split into instance and prior."""
+
+import pytest
+import torch
+
+from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.objectives.weighting import MinSNR, Uniform, Weighting
+from imprint.schedule import NoiseSchedule, Prediction
+
+
+def make(weighting: Weighting | None = None, **changes: object) -> NoisePrediction:
+    settings: dict = {"weighting": weighting or Uniform(), "noise_offset": 0.0, "timesteps": (0, 1000)}
+    return NoisePrediction(**{**settings, **changes})
+
+
+def schedule(prediction: Prediction = "epsilon", length: int = 1000) -> NoiseSchedule:
+    return NoiseSchedule(torch.linspace(0.999, 0.005, length), prediction)
+
+
+def losses(objective: NoisePrediction, is_prior: list[bool], prior_weight: float, t: list[int] | None = None):
+    generator = torch.Generator().manual_seed(0)
+    prediction, target = torch.randn(2, len(is_prior), 4, 2, 2, generator=generator).unbind()
+    t_B = torch.tensor(t or [10] * len(is_prior))
+    result = objective.losses(
+        prediction,
+        target,
+        schedule=schedule(),
+        t_B=t_B,
+        is_prior_B=torch.tensor(is_prior),
+        prior_weight=prior_weight,
+    )
+    return result, (prediction - target).square().flatten(1).mean(1), t_B
+
+
+@pytest.mark.parametrize("is_prior", [[False, True], [False, False, True, True], [True, False, False], [False, False]])
+def test_both_parts_are_means_over_their_own_samples(is_prior: list[bool]) -> None:
+    result, errors, _ = losses(make(), is_prior, prior_weight=0.5)
+    mask = torch.tensor(is_prior)
+    expected_prior = errors[mask].mean() if mask.any() else torch.tensor(0.0)
+    assert torch.allclose(result.instance, errors[~mask].mean())
+    assert torch.allclose(result.prior, expected_prior)
+    assert torch.allclose(result.total, result.instance + 0.5 * expected_prior)
+
+
+def test_weights_reach_instance_and_prior_samples_by_their_own_timestep() -> None:
+    """Weights computed for the whole batch and applied to one half of it are a known mistake."""
+    weighting = MinSNR(gamma=5.0)
+    result, errors, t_B = losses(make(weighting), [False, False, True, True], 1.0, t=[5, 900, 100, 30])
+    weights = weighting.weights(schedule(), t_B)
+    assert len(set(weights.tolist())) == 4
+    assert torch.allclose(result.per_sample_B, errors * weights)
+    assert torch.allclose(result.instance, (errors * weights)[:2].mean())
+    assert torch.allclose(result.prior, (errors * weights)[2:].mean())
+
+
+def test_min_snr_has_the_right_form_for_each_prediction() -> None:
+    """A loss on x weighted by min(SNR, gamma) is the same, whichever way the network says x."""
+    t_B = torch.tensor([1, 50, 300, 700, 950])
+    generator = torch.Generator().manual_seed(0)
+    latents, noise, wrong = torch.randn(3, 5, 4, 2, 2, generator=generator, dtype=torch.float64).unbind()
+    on_latents = {}
+    for prediction in ("epsilon", "v_prediction"):
+        process = schedule(prediction)
+        noisy = process.add_noise(latents, noise, t_B)
+        said = process.target(latents, noise, t_B) + 0.1 * wrong
+        error_B = (said - process.target(latents, noise, t_B)).square().flatten(1).mean(1)
+        recovered, _ = process.recover(said, noisy, t_B)
+        latent_error_B = (recovered - latents).square().flatten(1).mean(1)
+        weighted_B = error_B * MinSNR(gamma=5.0).weights(process, t_B)
+        expected_B = latent_error_B * process.snr(t_B).clamp(max=5.0)
+        assert torch.allclose(weighted_B, expected_B, rtol=1e-4)
+        on_latents[prediction] = weighted_B
+    assert not torch.allclose(on_latents["epsilon"], on_latents["v_prediction"])
+
+
+def test_timesteps_keep_to_their_range_and_are_drawn_by_name() -> None:
+    objective = make(timesteps=(200, 203))
+    ids = [f"instance/{position}" for position in range(60)]
+    drawn = objective.draw_timesteps(0, ids)
+    assert set(drawn.tolist()) == {200, 201, 202}
+    assert torch.equal(drawn[7:9], objective.draw_timesteps(0, ids[7:9]))
+
+
+def test_an_offset_shifts_whole_channels() -> None:
+    ids = [f"instance/{position}" for position in range(400)]
+    plain = make().draw_noise(0, ids, (2, 4, 4))
+    shifted = make(noise_offset=0.5).draw_noise(0, ids, (2, 4, 4))
+    shift = shifted - plain
+    assert torch.allclose(shift, shift.mean(dim=(2, 3), keepdim=True).expand_as(shift), atol=1e-6)
+    assert abs(float(shift[:, :, 0, 0].std()) - 0.5) < 0.05
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="first must be below"):
+        make(timesteps=(500, 500))

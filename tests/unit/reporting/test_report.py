@@ -1,0 +1,144 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from unit.reporting.runs_on_disk import make_run
+
+from imprint.errors import UserError
+from imprint.report import write_report
+from imprint.reporting import page
+from imprint.reporting.curves import loss_curves
+from imprint.reporting.record import differing, find_runs
+
+
+def settings(lr: float = 1e-5, path: str = "photos", **more: object) -> dict:
+    return {
+        "model": {"_target_": "imprint.families.sd.Source", "path": "somewhere"},
+        "method": {"_target_": "imprint.methods.dreambooth.DreamBooth", "roles": ["denoiser"]},
+        "hparams": {"lr": lr},
+        "dataset": {"path": path},
+        "report": {"every": lr},
+        **more,
+    }
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    """One run of each fate, and what a killed writer leaves behind."""
+    folder = tmp_path / "grid"
+    make_run(folder / "finished-00000001", settings=settings())
+    make_run(
+        folder / "failed-00000002",
+        settings=settings(1e-3),
+        status="failed",
+        steps=57,
+        drawn_at=(0,),
+        error="NonFiniteLoss: the loss is <nan> at step 58.",
+    )
+    make_run(
+        folder / "deeper" / "started-00000003",
+        settings=settings(1e-4),
+        status="running",
+        steps=0,
+        drawn_at=(),
+    )
+    (folder / "deeper" / "started-00000003" / "config.yaml").unlink()
+    return folder
+
+
+def test_every_run_below_the_folder_is_on_the_page_with_what_became_of_it(grid: Path, tmp_path: Path) -> None:
+    out = write_report([grid], tmp_path / "pages" / "report.html")
+    html = out.read_text()
+    for text in ("finished-00000001", "failed-00000002", "started-00000003", "1 min 23 s", "3.0 GiB", ">57<"):
+        assert text in html
+    assert "the loss is &lt;nan&gt; at step 58." in html
+    assert "not finished" in html
+
+
+def test_the_page_needs_nothing_but_itself(grid: Path, tmp_path: Path) -> None:
+    html = write_report([grid], tmp_path / "report.html").read_text()
+    assert not re.findall(
+        r'(?:src|href)="(?!data:|#)[^"]*"|url\((?!#)[^)]*\)|@import|<link|<script src', html
+    )
+    assert str(tmp_path) not in html, "where it was made is nobody's business"
+
+
+def test_the_untuned_picture_stands_before_the_tuned_one_of_the_same_prompt_and_seed(grid: Path) -> None:
+    (gallery,) = [
+        gallery for record in find_runs([grid / "finished-00000001"]) if (gallery := page._gallery([record]))
+    ]
+    assert [(row.prompt, row.seed) for row in gallery.rows[:2]] == [("a sks dog", 0), ("a sks dog", 1)]
+    first, second = gallery.rows[1].pictures
+    assert (first.label, second.label) == ("untuned", "step 200")
+    assert first.file and first.file.name == second.file.name == "00-s1.png"
+    assert (first.file.parent.name, second.file.parent.name) == ("step-000000", "step-000200")
+
+
+def test_only_settings_that_tell_runs_apart_are_columns(grid: Path) -> None:
+    make_run(grid / "lora-4", settings=settings(method={"_target_": "imprint.methods.lora.LoRA"}))
+    (grid / "deeper" / "started-00000003" / "config.yaml").write_text("")
+    records = [record for record in find_runs([grid]) if record.settings]
+    assert set(differing(records)) == {"method", "method.roles", "hparams.lr"}
+    assert {record.settings["method"] for record in records} == {"DreamBooth", "LoRA"}
+    assert differing(records[:1]) == []
+
+
+def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    exif = Image.Exif()
+    exif[0x010E] = "HOME-ADDRESS"
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (40, 20), "red").save(photos / "a.jpg", exif=exif)
+    (photos / "broken.png").write_bytes(b"no picture")
+    make_run(tmp_path / "grid" / "run-1", settings=settings(path=str(photos)))
+    html = write_report([tmp_path / "grid"], tmp_path / "report.html").read_text()
+    assert "The subject" in html and "HOME-ADDRESS" not in html
+    thumbnail = page._Thumbnails(64).of(photos / "a.jpg")
+    assert thumbnail is not None
+    assert page._Thumbnails(64).of(photos / "broken.png") is None
+
+
+def test_pictures_shrink_rather_than_the_page_growing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "run-1", settings=settings())
+    for file in (tmp_path / "run-1" / "samples").rglob("*.png"):
+        Image.effect_noise((512, 512), 90).convert("RGB").save(file)
+    large = len(write_report([tmp_path / "run-1"], tmp_path / "a.html").read_bytes())
+    monkeypatch.setattr(page, "PICTURE_BUDGET", 100_000)
+    assert len(write_report([tmp_path / "run-1"], tmp_path / "b.html").read_bytes()) < large / 2
+
+
+def test_lost_and_half_written_files_do_not_stop_it(grid: Path, tmp_path: Path) -> None:
+    run = grid / "finished-00000001"
+    (run / "samples" / "step-000200" / "00-s0.png").unlink()
+    with (run / "metrics.csv").open("a") as file:
+        file.write("201,0.")
+    assert "not drawn" in write_report([grid], tmp_path / "report.html").read_text()
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No run lies in"):
+        write_report([tmp_path], tmp_path / "report.html")
+
+
+def test_curves_take_the_page_s_ink_and_survive_what_is_not_finite() -> None:
+    svg = loss_curves([[(1, 0.5), (2, float("nan")), (3, 0.4)], []])
+    assert svg.startswith("<svg") and "currentColor" in svg and "#010203" not in svg
+    assert loss_curves([[(1, 0.5)]]) == loss_curves([[(1, 0.5)]])
+
+
+def test_a_run_is_found_once_however_it_is_named(grid: Path) -> None:
+    assert len(find_runs([grid, grid / "finished-00000001", grid / "deeper"])) == 3
+
+
+def test_a_run_without_losses_or_pictures_still_has_a_page(tmp_path: Path) -> None:
+    run = tmp_path / "run-1"
+    run.mkdir()
+    (run / "manifest.json").write_text(json.dumps({"status": "failed"}))
+    (run / "error.txt").write_text("no such picture")
+    html = write_report([run], tmp_path / "report.html").read_text()
+    assert "no such picture" in html and "<svg" not in html

@@ -1,0 +1,61 @@
+"""A kept latent distribution is the one that the autoencoder gives at every step."""
+
+from pathlib import Path
+
+import torch
+
+from imprint.families.base import Family
+from imprint.training.conditioning import CaptionCache
+from imprint.training.latents import LatentCache, sample_latents
+from imprint.types import Batch
+
+
+def batch(pixels: torch.Tensor | None, positions: list[int]) -> Batch:
+    return Batch(
+        pixels_BCHW=pixels,
+        captions=["a dog"] * len(positions),
+        is_prior_B=torch.zeros(len(positions), dtype=torch.bool),
+        ids=[f"instance/{position}" for position in positions],
+        keys=[f"view-{position % 2}" for position in positions],
+    )
+
+
+def test_cached_latents_are_the_uncached_ones_and_new_at_every_position(tiny_family: Family) -> None:
+    pictures = torch.rand(2, 3, 32, 32) * 2 - 1
+    cache, cpu = LatentCache(), torch.device("cpu")
+    cache.fill(tiny_family, [(f"view-{index}", picture) for index, picture in enumerate(pictures)], cpu)
+    positions = [0, 1, 2, 3]
+    uncached = sample_latents(
+        tiny_family, batch(pictures[[0, 1, 0, 1]], positions), LatentCache(), seed=0, device=cpu
+    )
+    cached = sample_latents(tiny_family, batch(None, positions), cache, seed=0, device=cpu)
+    assert torch.allclose(cached, uncached, atol=1e-5)
+    assert not torch.allclose(cached[0], cached[2])  # the same picture, another draw
+
+
+def test_latents_have_the_spread_that_the_autoencoder_says(tiny_family: Family) -> None:
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    cache, cpu = LatentCache(), torch.device("cpu")
+    cache.fill(tiny_family, [("view-0", picture[0])], cpu)
+    positions = list(range(0, 4000, 2))
+    drawn = sample_latents(tiny_family, batch(None, positions), cache, seed=0, device=cpu)
+    moments = tiny_family.encode(picture)
+    assert torch.allclose(drawn.std(dim=0), moments.std_BCHW[0], rtol=0.15)
+    standard_error = moments.std_BCHW[0] / len(positions) ** 0.5
+    assert ((drawn.mean(dim=0) - moments.mean_BCHW[0]).abs() < 5 * standard_error).all()
+
+
+def test_kept_captions_are_encoded_once_and_equal(tiny_family: Family) -> None:
+    captions = ["a dog", "a sks dog", "a dog"]
+    kept = CaptionCache(tiny_family)
+    first = kept.condition(captions)
+    assert torch.allclose(first.tokens_BLD, tiny_family.condition(captions).tokens_BLD, atol=1e-6)
+    calls = []
+    handle = tiny_family.roles["text"].register_forward_hook(lambda *_: calls.append(1))
+    kept.condition(["a sks dog"])
+    handle.remove()
+    assert not calls
+
+
+def test_tiny_is_there(tiny_sd: Path) -> None:
+    assert (tiny_sd / "model_index.json").is_file()
