@@ -39,7 +39,9 @@ def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_sd_v(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline folder that predicts v. Read only."""
-    return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True)
+    return tiny_pipeline(
+        tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True
+    )
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,10 @@ ROUNDING = 1  # of 255 levels
 
 
 def draw(
-    family: Family, sampler: Sampler = AS_TRAINED, prompts: Sequence[str] = PROMPTS, seeds: Sequence[int] = SEEDS
+    family: Family,
+    sampler: Sampler = AS_TRAINED,
+    prompts: Sequence[str] = PROMPTS,
+    seeds: Sequence[int] = SEEDS,
 ) -> list[Image.Image]:
     return family.generate(prompts, seeds, sampler=sampler, height=RESOLUTION, width=RESOLUTION)
 
@@ -54,4 +57,4 @@ def disturb(module: torch.nn.Module) -> None:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in module.parameters():
-            weight += 0.05 * torch.randn(weight.shape, generator=generator)
+            weight.add_(torch.randn(weight.shape, generator=generator), alpha=0.05)

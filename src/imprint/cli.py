@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from imprint import __version__
 from imprint.composition_errors import explained
 from imprint.errors import UserError
+from imprint.quiet import quiet_libraries
 
 
 class Verb(NamedTuple):
@@ -81,6 +82,7 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
 
     def work(cfg: DictConfig) -> None:
         # Imported only now: composing and showing a configuration needs no torch.
+        quiet_libraries()
         importlib.import_module(f"imprint.{verb}").main(cfg)
 
     def start(arguments: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import imprint
 
 SOURCE = Path(imprint.__file__).parent
 FLOORS = [
-    ["errors", "suggestions", "locations", "files", "hashing", "draws", "types", "runs", "provenance"],
+    ["errors", "suggestions", "locations", "files", "hashing", "draws", "types", "runs", "provenance", "quiet"],
     ["schedule"],
     ["families"],
     ["methods", "objectives", "data", "evaluation"],

@@ -31,7 +31,7 @@ class Dataset(ABC):
     flip          mirror half of the samples
     """
 
-    # Where the pictures lie and how they are read is no part of a result: their content is, by the set's fingerprint.
+    # Where pictures lie and how they are read is no part of a result: their content is, by its fingerprint.
     locators: ClassVar[frozenset[str]] = frozenset(
         {"_target_", "identifier", "class_noun", "captions", "bad_pictures", "background"}
     )

@@ -6,13 +6,25 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
 
 # A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
 PIXEL_LIMIT = 80_000_000
 
 # What a picture may be, whatever its name says. Pillow knows more, some of which run other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+
+# What EXIF tells of how the camera was held, and what turns the picture upright.
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # When the root logger listens to debug messages, Pillow tells it every EXIF tag, among them where the
 # photo was taken.
@@ -29,15 +41,18 @@ def decode(source: bytes | Path, background: str) -> Image.Image:
     Of an animation or a multi-picture file, the first frame. Raises BadPicture.
     """
     content = source if isinstance(source, bytes) else read(source)
-    image = _opened(content)
-    try:
-        image.load()
-        image = _to_8_bits(_upright(image))
-        return _without_metadata(_flattened(image, background))
-    except BadPicture:
-        raise
-    except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
-        raise BadPicture(f"damaged or cut off ({type(error).__name__})") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = _opened(content)
+        try:
+            image.load()
+            image = _to_8_bits(_upright(image))
+            return _without_metadata(_flattened(image, background))
+        except BadPicture:
+            raise
+        except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
+            raise BadPicture(f"damaged or cut off ({type(error).__name__})") from error
 
 
 def read(path: Path) -> bytes:
@@ -60,10 +75,7 @@ def _opened(content: bytes) -> Image.Image:
         f"it claims to have more than {PIXEL_LIMIT // 10**6} million pixels: scale it down"
     )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content), formats=known)
+        image = Image.open(io.BytesIO(content), formats=known)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise too_large from error
     except UnidentifiedImageError as error:
@@ -88,10 +100,12 @@ def _likeness(content: bytes) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its metadata says. (exif_transpose fails where it cannot write the other metadata back.)"""
     try:
-        return ImageOps.exif_transpose(image)
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # the pixels are sound: metadata that cannot be read doesn't spoil them
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

@@ -24,6 +24,8 @@ class HubDataset(Dataset):
     calls a configuration. Pin `revision` where the same pictures must be found again.
     """
 
+    locators = Dataset.locators | {"id", "subset", "revision", "split", "image_column", "caption_column"}
+
     def __init__(
         self,
         *,

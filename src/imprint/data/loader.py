@@ -47,7 +47,7 @@ class PositionSampler(Sampler[list[int]]):
                 yield list(range(first, first + self.size))
 
     def __len__(self) -> int:
-        """As many as a run from its first step has: a trainer that goes on counts what it did before as fetched."""
+        """As many as the whole run has: a trainer that goes on counts those before as fetched."""
         return self.steps.stop * self.accumulation
 
 

@@ -97,8 +97,8 @@ class Family(nn.Module, ABC):
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
     ) -> list[Image.Image]:
-        """One picture per (prompt, seed), all in one batch. The first noise is drawn on the CPU from the seed alone, so a
-        picture does not depend on its batch or device. Deterministic."""
+        """One picture per (prompt, seed), all in one batch. The noise is drawn on the CPU from the seed
+        alone, so that a picture does not depend on its batch or device. Deterministic."""
 
     @abstractmethod
     def enable_gradient_checkpointing(self) -> None:
@@ -110,5 +110,5 @@ class Family(nn.Module, ABC):
 
     @abstractmethod
     def save_pipeline(self, folder: Path) -> None:
-        """Writes the whole model in the library's own folder format: parts that have trainable parameters as they are
-        now, all others from the source, in the precision they have there."""
+        """Writes the whole model in the library's own folder format: parts that differ from the source as
+        they are now, the others from the source, all in float32. Adapters must be merged."""

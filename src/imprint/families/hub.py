@@ -25,9 +25,10 @@ def fetch(
     key: str,
     variant: str | None,
 ) -> Path:
-    """The local folder with the files that match `patterns` and those that `choose` takes of the repository's names.
+    """The local folder with the files that match `patterns`, and those that `choose` takes of all names.
 
-    Offline, `choose` is given the names that are in the cache. Raises ModelNotFound with what was looked for.
+    `choose` is given the names in the repository or, offline, in the cache. Raises ModelNotFound with what
+    was looked for.
     """
     try:
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
@@ -40,7 +41,9 @@ def fetch(
         )
         raise _not_found(key, repository, revision, variant, reason) from error
     except RepositoryNotFoundError as error:
-        reason = "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
+        reason = (
+            "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
+        )
         raise _not_found(key, repository, revision, variant, reason) from error
     except RevisionNotFoundError as error:
         reason = "the model has no such revision. Check model.revision"
@@ -57,7 +60,9 @@ def _names(repository: str, snapshot: Path) -> list[str]:
     """The files of the repository at the snapshot's commit."""
     try:
         return HfApi().list_repo_files(repository, revision=snapshot.name)
-    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
+    except (
+        Exception
+    ):  # without a connection, whatever the HTTP library raises then, the cache is what there is
         return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
 
 

@@ -26,10 +26,10 @@ def noise_schedule(config: Mapping[str, Any], prediction: Prediction) -> NoiseSc
 def build_scheduler(
     config: Mapping[str, Any], name: str, prediction: Prediction, **settings: object
 ) -> SchedulerMixin:
-    """The scheduler class `name` ("model": the checkpoint's own) with the checkpoint's noise and more `settings`.
+    """The scheduler class `name` ("model": the checkpoint's own) with the checkpoint's noise, and `settings`.
 
-    `clip_sample` and `steps_offset` are what Stable Diffusion needs and its pipeline insists on; old checkpoints
-    have them wrong.
+    `clip_sample` and `steps_offset` are what Stable Diffusion needs and its pipeline insists on; old
+    checkpoints have them wrong.
     """
     wanted = config["_class_name"] if name == AS_THE_CHECKPOINT else name
     if wanted not in SAMPLERS:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.loaders import TextualInversionLoaderMixin
 from PIL import Image
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class StableDiffusion(Family):
-    """Latents are scaled by the autoencoder's factor; the text encoder's last layer conditions the denoiser."""
+    """The text encoder's last layer conditions the denoiser."""
 
     adapter_targets: Mapping[str, Sequence[str]] = {
         "denoiser": ("to_q", "to_k", "to_v", "to_out.0"),
@@ -44,8 +45,7 @@ class StableDiffusion(Family):
         self.roles = {"denoiser": self.unet, "text": self.text_encoder}
         self.sampler = sampler
         self._cut_captions: set[str] = set()
-        self.requires_grad_(False)
-        self.eval()
+        _frozen(self)
 
     @property
     def formats(self) -> Mapping[str, Format]:
@@ -89,9 +89,9 @@ class StableDiffusion(Family):
         return self.denoise_with(self.roles["denoiser"], noisy_BCHW, t_B, conditioning)
 
     def frozen_denoiser(self) -> nn.Module:
-        frozen = copy.deepcopy(self.unet).requires_grad_(False).eval()
+        frozen: UNet2DConditionModel = copy.deepcopy(self.unet)
         frozen.disable_gradient_checkpointing()
-        return frozen
+        return _frozen(frozen)
 
     def denoise_with(
         self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning
@@ -109,7 +109,10 @@ class StableDiffusion(Family):
         if _learns(self.unet):
             self.unet.enable_gradient_checkpointing()
         if _learns(self.text_encoder):
-            self.text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
+            # transformers gave it another name in version 5
+            text_encoder = self.text_encoder
+            renamed = getattr(text_encoder, "activation_checkpointing_enable", None)
+            (renamed or text_encoder.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
@@ -123,7 +126,7 @@ class StableDiffusion(Family):
     def load_parts(self, folder: Path, roles: Sequence[str]) -> None:
         saved = PipelineFolder(str(folder), folder, variant=None, allow_pickle=False)
         saved.check()
-        parts = saved.load(torch.float32)
+        parts = saved.load()
         for role, part in {"denoiser": parts.unet, "text": parts.text_encoder}.items():
             if role in roles:
                 self.roles[role].load_state_dict(part.state_dict())
@@ -146,6 +149,10 @@ class StableDiffusion(Family):
 
 def _dtype(module: nn.Module) -> torch.dtype:
     return next(module.parameters()).dtype
+
+
+def _frozen(module: nn.Module) -> nn.Module:
+    return module.requires_grad_(False).eval()
 
 
 def _learns(module: nn.Module) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -43,10 +42,10 @@ class Parts(NamedTuple):
 
 
 class Checkpoint(ABC):
-    """The networks' configurations, the tokenizer and the scheduler lie in the folder `configs`, in diffusers' layout.
+    """Configurations, tokenizer and scheduler lie in the folder `configs`, in diffusers' layout.
 
-    Creating one touches nothing; `check` must have passed before anything else is asked. Whatever is wrong is raised
-    as a UserError.
+    Creating one touches nothing; `check` must have passed before anything else is asked. Whatever is wrong is
+    raised as a UserError.
     """
 
     def __init__(self, source: str, configs: Path) -> None:
@@ -58,15 +57,15 @@ class Checkpoint(ABC):
         """The files with the weights, by names that do not depend on where they lie."""
 
     @abstractmethod
-    def load(self, dtype: torch.dtype | None) -> Parts:
-        """The networks in `dtype`, or (None) in the precision they are stored in."""
+    def load(self) -> Parts:
+        """The networks in float32."""
 
     def check(self) -> None:
         """Raises everything that makes this no usable Stable Diffusion checkpoint."""
         if not (self.configs / PIPELINE_CONFIG).is_file():
             raise self.refusal(
-                f"{self.configs} is no pipeline in diffusers' layout (no {PIPELINE_CONFIG}). Give the folder that "
-                "holds unet, vae, text_encoder, tokenizer and scheduler, or a single .safetensors file."
+                f"{self.configs} is no pipeline in diffusers' layout (no {PIPELINE_CONFIG}). Give the folder "
+                "that holds unet, vae, text_encoder, tokenizer and scheduler, or a single .safetensors file."
             )
         self._check_classes()
         needed = (*PART_CONFIGS, SCHEDULER_CONFIG)
@@ -124,7 +123,7 @@ class Checkpoint(ABC):
         if channels == INPAINTING_CHANNELS:
             yield "this is an inpainting model (9 input channels). Give the plain text-to-image model."
         elif channels != latent_channels:
-            yield f"its denoiser takes {channels} channels, its latents have {latent_channels}: not text-to-image."
+            yield f"its denoiser takes {channels} channels, a latent has {latent_channels}: no text-to-image."
         if unet.get("addition_embed_type") is not None:
             yield "this is a Stable Diffusion XL model. This family holds Stable Diffusion 1.x and 2.x."
         elif unet.get("cross_attention_dim") != text.get("hidden_size"):

@@ -9,7 +9,7 @@ from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
 from imprint.errors import Problem, UserError
 from imprint.families.sd_checkpoint import Checkpoint, Parts
-from imprint.families.weights import PICKLE_RISK, Stored, read_header, stored_dtype
+from imprint.families.weights import PICKLE_RISK, Stored, read_header
 
 SAFE = ".safetensors"
 PICKLED = (".ckpt", ".pt", ".pth", ".bin")
@@ -21,8 +21,8 @@ USUAL_CONFIGS = {
 
 
 def read_tensors(path: Path, source: str, *, allow_pickle: bool) -> Mapping[str, Stored]:
-    """The names and shapes of the tensors in the file. Raises UserError when it holds no whole Stable Diffusion 1.x
-    or 2.x model, or is a pickle that is not allowed."""
+    """The names and shapes of the tensors in the file. Raises UserError when it is a pickle that is not
+    allowed, or holds anything but a whole Stable Diffusion 1.x or 2.x model."""
     if path.suffix == SAFE:
         tensors = read_header(path, source)
     elif path.suffix in PICKLED:
@@ -50,13 +50,13 @@ class SingleFile(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {"weights": self.path}
 
-    def load(self, dtype: torch.dtype | None) -> Parts:
+    def load(self) -> Parts:
         try:
             pipeline = StableDiffusionPipeline.from_single_file(
                 str(self.path),
                 config=str(self.configs),
                 local_files_only=True,
-                dtype=dtype or stored_dtype(self.tensors.values()),
+                dtype=torch.float32,
                 tokenizer=self.tokenizer(),
                 safety_checker=None,
                 feature_extractor=None,
@@ -70,7 +70,9 @@ class SingleFile(Checkpoint):
         parts = Parts(pipeline.unet, pipeline.vae, pipeline.text_encoder)
         for part in parts:
             if lacking := [name for name, weight in part.state_dict().items() if weight.is_meta]:
-                raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
+                raise self.refusal(
+                    f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again."
+                )
         return parts
 
 
@@ -78,9 +80,8 @@ def _read_pickle(path: Path, source: str) -> Mapping[str, Stored]:
     try:
         content = torch.load(path, map_location="meta", weights_only=True)
         tensors = content.get("state_dict", content)
-        names = {torch.float16: "F16", torch.bfloat16: "BF16"}
         return {
-            name: Stored(names.get(tensor.dtype, "F32"), tuple(tensor.shape))
+            name: Stored(tuple(tensor.shape))
             for name, tensor in tensors.items()
             if isinstance(tensor, torch.Tensor)
         }
@@ -102,7 +103,9 @@ def _what_else(tensors: Mapping[str, Stored]) -> str | None:
         if not any(name.startswith(prefix) for name in tensors)
     ]
     if lacking:
-        return f"the file lacks {', '.join(lacking)} of the original Stable Diffusion layout. Give a full model."
+        return (
+            f"the file lacks {', '.join(lacking)} of the original Stable Diffusion layout. Give a full model."
+        )
     first = tensors.get(f"{DENOISER}input_blocks.0.0.weight")
     if first is not None and first.shape[1] == 9:
         return "this is an inpainting model (9 input channels). Give the plain text-to-image model."

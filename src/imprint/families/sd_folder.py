@@ -7,10 +7,17 @@ from typing import Any
 import torch
 
 from imprint.families.sd_checkpoint import CLASSES, Checkpoint, Parts
-from imprint.families.weights import PICKLE_RISK, pickles_of, read_header, safetensors_of, stored_dtype, variants_of
+from imprint.families.weights import (
+    PICKLE_RISK,
+    pickles_of,
+    read_header,
+    safetensors_of,
+    variants_of,
+)
+
 
 class PipelineFolder(Checkpoint):
-    """`variant` names the set of weights that is meant: fp16 in `diffusion_pytorch_model.fp16.safetensors`."""
+    """`variant` names the set of weights that is meant, as in `diffusion_pytorch_model.fp16.safetensors`."""
 
     def __init__(self, source: str, folder: Path, *, variant: str | None, allow_pickle: bool) -> None:
         super().__init__(source, folder)
@@ -26,8 +33,8 @@ class PipelineFolder(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {name: self.configs / name for names in self._weights().values() for name in names}
 
-    def load(self, dtype: torch.dtype | None) -> Parts:
-        return Parts(**{part: self._load(part, names, dtype) for part, names in self._weights().items()})
+    def load(self) -> Parts:
+        return Parts(**{part: self._load(part, names) for part, names in self._weights().items()})
 
     def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""
@@ -57,23 +64,21 @@ class PipelineFolder(Checkpoint):
     def _weights(self) -> dict[str, list[str]]:
         return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")])
 
-    def _load(self, part: str, names: Sequence[str], dtype: torch.dtype | None) -> Any:
-        files = [self.configs / name for name in names]
-        safe = all(file.suffix == ".safetensors" for file in files)
-        if dtype is None and safe:
-            dtype = stored_dtype(stored for file in files for stored in read_header(file, self.source).values())
+    def _load(self, part: str, names: Sequence[str]) -> Any:
         try:
             module, report = CLASSES[part].from_pretrained(
                 self.configs / part,
                 variant=self.variant,
-                use_safetensors=safe,
+                use_safetensors=names[0].endswith(".safetensors"),
                 local_files_only=True,
-                dtype=dtype,
+                dtype=torch.float32,
                 output_loading_info=True,
             )
         except Exception as error:  # the libraries let through whatever their readers raise
             raise self.refusal(f"{part} cannot be loaded ({error}). Get the files again.") from error
         if missing := sorted(report["missing_keys"]):
             some = ", ".join(missing[:3])
-            raise self.refusal(f"{len(missing)} weights of {part} are missing ({some} ...). Get the files again.")
+            raise self.refusal(
+                f"{len(missing)} weights of {part} are missing ({some} ...). Get the files again."
+            )
         return module

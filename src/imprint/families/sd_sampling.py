@@ -29,21 +29,25 @@ def sample(
 ) -> list[Image.Image]:
     """One picture per (prompt, seed).
 
-    Every picture has its own generator on the CPU, for the first noise and for what the scheduler adds on the way.
-    A scheduler whose noise comes from one seed for the whole batch draws its pictures one at a time; that noise is
-    made on the device, so those pictures are the same only on the same kind of device.
+    Every picture has its own generator on the CPU, for the first noise and for what the scheduler adds on
+    the way. A scheduler that takes one seed for the noise of a whole batch draws its pictures one at a
+    time; it makes that noise on the device, so those pictures are the same only on the same kind of device.
     """
     assert len(prompts) == len(seeds), "one seed for each prompt"
     _check_size(height, width, pixel_multiple(family.vae.config))
     config, prediction = family.checkpoint.config(SCHEDULER_CONFIG), family.schedule.prediction
     scheduler = build_scheduler(config, sampler.scheduler, prediction)
     if not draws_from_one_seed(scheduler):
-        latents_BCHW = _latents(family, scheduler, prompts, seeds, sampler, height, width)
+        latents_BCHW = _latents(
+            family, scheduler, prompts, seeds, sampler=sampler, height=height, width=width
+        )
     else:
         latents: list[Tensor] = []
         for prompt, seed in zip(prompts, seeds, strict=True):
             scheduler = build_scheduler(config, sampler.scheduler, prediction, noise_sampler_seed=seed)
-            latents.append(_latents(family, scheduler, [prompt], [seed], sampler, height, width))
+            latents.append(
+                _latents(family, scheduler, [prompt], [seed], sampler=sampler, height=height, width=width)
+            )
         latents_BCHW = torch.cat(latents)
     # one at a time: in a batch the autoencoder, not the denoiser, would need the most memory
     return [_picture(family.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
@@ -54,6 +58,7 @@ def _latents(
     scheduler: Any,
     prompts: Sequence[str],
     seeds: Sequence[int],
+    *,
     sampler: Sampler,
     height: int,
     width: int,
@@ -85,8 +90,8 @@ def _latents(
 
 
 class _Denoiser(nn.Module):
-    """The family's denoiser as the pipeline calls it. Between steps the latents stay in float32, whatever the precision
-    of the networks."""
+    """The family's denoiser as the pipeline calls it. Between steps the latents stay in float32, whatever the
+    precision of the networks."""
 
     dtype = torch.float32
 
@@ -96,13 +101,16 @@ class _Denoiser(nn.Module):
         self.device = next(family.unet.parameters()).device
         self._predict = family.denoise
 
-    def forward(self, noisy_BCHW: Tensor, t: Tensor, *, encoder_hidden_states: Tensor, **_: Any) -> tuple[Tensor]:
+    def forward(
+        self, noisy_BCHW: Tensor, t: Tensor, *, encoder_hidden_states: Tensor, **_: Any
+    ) -> tuple[Tensor]:
         t_B = t.expand(len(noisy_BCHW)).to(noisy_BCHW.device)
         return (self._predict(noisy_BCHW, t_B, Conditioning(encoder_hidden_states, {})),)
 
 
 def _picture(pixels_BCHW: Tensor) -> Image.Image:
-    return VaeImageProcessor().postprocess(pixels_BCHW)[0]
+    picture: Image.Image = VaeImageProcessor().postprocess(pixels_BCHW)[0]
+    return picture
 
 
 def _check_size(height: int, width: int, multiple: int) -> None:

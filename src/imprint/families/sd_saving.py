@@ -18,21 +18,27 @@ if TYPE_CHECKING:
 
 
 def final_parts(family: "StableDiffusion") -> Parts:
-    """The networks on the CPU: what was changed as it is now, in float32; what was not from the source, in the precision
-    it has there."""
-    stored = family.checkpoint.load(None)
+    """The networks on the CPU, in float32: those that were changed as they are now, the others from the
+    source, since in memory they may be of lower precision.
+
+    Parts of several precisions would be smaller, but the library does not run such a pipeline without being
+    told.
+    """
+    stored = family.checkpoint.load()
     live = Parts(family.unet, family.vae, family.text_encoder)
     stored.text_encoder.resize_token_embeddings(live.text_encoder.get_input_embeddings().weight.shape[0])
     for old, new in zip(stored, live, strict=True):
         if not _same(old, new):
-            old.float().load_state_dict({name: weight.float() for name, weight in new.state_dict().items()})
+            old.load_state_dict(new.state_dict())
     return stored
 
 
 def replace_pipeline(family: "StableDiffusion", folder: Path, dtype: torch.dtype) -> None:
     """Writes the model with all its networks in `dtype`, in place of a pipeline that was there."""
     if folder.exists() and any(folder.iterdir()) and not (folder / PIPELINE_CONFIG).is_file():
-        raise UserError(str(Problem("out", str(folder), "something else is in this folder. Choose a new one.")))
+        raise UserError(
+            str(Problem("out", str(folder), "something else is in this folder. Choose a new one."))
+        )
     parts = final_parts(family)
     for part in parts:
         nn.Module.to(part, dtype)

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import PositiveInt
 
 from imprint.errors import ModelNotFound, Problem, UserError
@@ -30,11 +29,12 @@ SHARD_INDICES = "*.index*.json"
 
 
 class StableDiffusionSource(ModelSource):
-    """`source`: a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt` file.
+    """`source` is a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt`
+    file.
 
-    `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the hub id
-    of the model that the file descends from. `prediction` overrides what the checkpoint's scheduler says, which
-    single files cannot tell (`auto` takes 2.x files for v). `revision` pins a hub id.
+    `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
+    hub id of the model that the file descends from. `prediction` overrides what the checkpoint's scheduler
+    says; a single file cannot tell, so it has that of its `config`. `revision` pins a hub id.
     """
 
     # All but the resolution is in the fingerprint, or has no part in training.
@@ -76,7 +76,11 @@ class StableDiffusionSource(ModelSource):
         multiple = pixel_multiple(checkpoint.config("vae/config.json"))
         if self.resolution % multiple:
             raise UserError(
-                str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
+                str(
+                    Problem(
+                        "model.resolution", self.resolution, f"this model needs a multiple of {multiple}."
+                    )
+                )
             )
         content = fingerprint(checkpoint.files())
         return Facts(
@@ -93,7 +97,7 @@ class StableDiffusionSource(ModelSource):
     def load(self) -> StableDiffusion:
         return StableDiffusion(
             checkpoint=self._checkpoint,
-            parts=self._checkpoint.load(torch.float32),
+            parts=self._checkpoint.load(),
             prediction=self._prediction,
             sampler=self.sampler,
         )
@@ -123,7 +127,11 @@ class StableDiffusionSource(ModelSource):
         if path.is_file():
             return self._single_file(path)
         raise ModelNotFound(
-            str(Problem("model.source", self.source, f"there is no file or folder {path}. Give an existing one."))
+            str(
+                Problem(
+                    "model.source", self.source, f"there is no file or folder {path}. Give an existing one."
+                )
+            )
         )
 
     def _folder(self, path: Path) -> PipelineFolder:
@@ -152,7 +160,12 @@ class StableDiffusionSource(ModelSource):
         configs = _path(config)
         if configs is None:
             configs = fetch(
-                config, None, patterns=CONFIG_PATTERNS, choose=lambda names: [], key="model.config", variant=None
+                config,
+                None,
+                patterns=CONFIG_PATTERNS,
+                choose=lambda names: [],
+                key="model.config",
+                variant=None,
             )
         return SingleFile(self.source, path, configs, tensors)
 

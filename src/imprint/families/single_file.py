@@ -1,4 +1,4 @@
-"""A Stable Diffusion model as one file in the original layout, as it is shared among image-generation programs."""
+"""A Stable Diffusion model as one file in the original layout, as image-generation programs share it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,9 @@ QUERY_KEY_VALUE = ("q_proj", "k_proj", "v_proj")
 def write_single_file(file: Path, parts: Parts, dtype: torch.dtype) -> None:
     """Every weight in `dtype`. The file is whole or not there."""
     if file.suffix != ".safetensors":
-        raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
+        raise UserError(
+            str(Problem("out", str(file), "other programs want the name to end in .safetensors."))
+        )
     tensors = {name: weight.to(dtype).contiguous() for name, weight in original_layout(parts).items()}
     write_atomically(file, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
 
@@ -52,8 +54,8 @@ def _autoencoder(vae: AutoencoderKL) -> dict[str, Tensor]:
 
 
 def _text(text_encoder: CLIPTextModel) -> dict[str, Tensor]:
-    """Stable Diffusion 1.x has OpenAI's text encoder, 2.x has OpenCLIP's; they differ in their activation, and the
-    original files in their names."""
+    """Stable Diffusion 1.x has OpenAI's text encoder, 2.x has OpenCLIP's: they differ in their activation,
+    and in their names in the original files."""
     # transformers before version 5.6 had this prefix inside the model
     weights = {name.removeprefix("text_model."): weight for name, weight in text_encoder.state_dict().items()}
     if text_encoder.config.hidden_act == "quick_gelu":
@@ -66,7 +68,9 @@ def _openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, weight in weights.items():
         if any(f".{projection}." in name for projection in QUERY_KEY_VALUE):
             if ".q_proj." in name:
-                fused = torch.cat([weights[name.replace("q_proj", projection)] for projection in QUERY_KEY_VALUE])
+                fused = torch.cat(
+                    [weights[name.replace("q_proj", projection)] for projection in QUERY_KEY_VALUE]
+                )
                 tensors[openclip_name(name.replace(".q_proj.", ".in_proj_"))] = fused
         else:
             tensors[openclip_name(name)] = weight

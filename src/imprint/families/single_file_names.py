@@ -1,7 +1,7 @@
 """What diffusers' weights are called in the original Stable Diffusion layout.
 
-The original counts the denoiser's blocks in one row, each resnet or resampling one entry; diffusers groups them by
-resolution.
+The original counts the denoiser's blocks in one row, where each resnet or resampling is an entry; diffusers
+groups them by resolution.
 """
 
 import re

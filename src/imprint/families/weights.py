@@ -1,13 +1,10 @@
 """Weight files by their names and headers, without reading the weights."""
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors import SafetensorError, safe_open
 
 from imprint.errors import Problem, UserError
@@ -21,12 +18,12 @@ PICKLE_RISK = (
 class Stored(NamedTuple):
     """A tensor as a file's header describes it."""
 
-    dtype: str  # as safetensors names it: F32, F16, BF16
     shape: tuple[int, ...]
 
 
 def safetensors_of(names: Iterable[str], folder: str, variant: str | None) -> list[str]:
-    """Those of `names` (relative, with `/`) that hold the weights of the part in `folder`: one file, or its shards."""
+    """Those of `names` (relative, with `/`) that hold the weights of the part in `folder`: a file, or its
+    shards."""
     return _matching(names, folder, variant, "safetensors")
 
 
@@ -41,11 +38,12 @@ def variants_of(names: Iterable[str], folder: str) -> set[str | None]:
 
 
 def read_header(path: Path, source: str) -> Mapping[str, Stored]:
-    """What a safetensors file holds. Raises UserError, naming the file, when it is truncated or no such file."""
+    """What a safetensors file holds. Raises UserError, naming the file, when it is truncated or something
+    else."""
     try:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-            return {name: Stored(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+            return {name: Stored(tuple(part.get_shape())) for name, part in slices.items()}
     except (SafetensorError, OSError) as error:
         remedy = (
             f"{path} is no complete safetensors file ({error}). "
@@ -54,15 +52,6 @@ def read_header(path: Path, source: str) -> Mapping[str, Stored]:
         raise UserError(str(Problem("model.source", source, remedy))) from error
 
 
-def stored_dtype(tensors: Iterable[Stored]) -> torch.dtype:
-    """The precision of most of `tensors`' numbers."""
-    numbers: Counter[str] = Counter()
-    for tensor in tensors:
-        numbers[tensor.dtype] += math.prod(tensor.shape)
-    return _DTYPES.get(numbers.most_common(1)[0][0], torch.float32)
-
-
-_DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
 _STEM = "(?:diffusion_pytorch_model|pytorch_model|model)"
 _SHARD = r"(?:-\d+-of-\d+)?"
 

@@ -28,6 +28,10 @@ class Method(ABC):
         """The captions of a picture that has none of its own."""
 
     @abstractmethod
+    def usage(self, concept: Concept) -> str:
+        """A few lines of Python that draw a picture with a saved result in `folder`, without imprint."""
+
+    @abstractmethod
     def save(self, family: Family, folder: Path) -> None:
         """Writes the result in the format that other tools read."""
 

@@ -37,6 +37,13 @@ class DreamBooth(Method):
     def templates(self, concept: Concept) -> Sequence[str]:
         return [concept.fill(template) for template in self._templates]
 
+    def usage(self, concept: Concept) -> str:
+        return (
+            "from diffusers import DiffusionPipeline\n\n"
+            "pipeline = DiffusionPipeline.from_pretrained(folder)\n"
+            f'pipeline("{concept.fill(self._templates[0])}").images[0].save("out.png")'
+        )
+
     def save(self, family: Family, folder: Path) -> None:
         family.save_pipeline(folder)
 

@@ -18,7 +18,7 @@ SUPERSAMPLING = 3
 PIXELS = SIZE * SUPERSAMPLING
 
 
-def ellipse_points(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, n: int = 28) -> list[Point]:
+def ellipse_points(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, n: int = 28) -> list[Point]:  # noqa: PLR0917
     cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
     points = []
     for i in range(n):
@@ -31,7 +31,12 @@ def ellipse_points(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0
 def rounded_points(x0: float, y0: float, x1: float, y1: float, r: float) -> list[Point]:
     r = min(r, abs(x1 - x0) / 2, abs(y1 - y0) / 2)
     points = []
-    for cx, cy, start in ((x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180), (x1 - r, y0 + r, 270)):
+    for cx, cy, start in (
+        (x1 - r, y1 - r, 0),
+        (x0 + r, y1 - r, 90),
+        (x0 + r, y0 + r, 180),
+        (x1 - r, y0 + r, 270),
+    ):
         for step in range(6):
             a = math.radians(start + 18 * step)
             points.append((cx + r * math.cos(a), cy + r * math.sin(a)))
@@ -44,7 +49,10 @@ def smooth_points(corners: Sequence[Point], rounds: int = 2) -> list[Point]:
     for _ in range(rounds):
         cut: list[Point] = []
         for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
-            cut += [(0.75 * x0 + 0.25 * x1, 0.75 * y0 + 0.25 * y1), (0.25 * x0 + 0.75 * x1, 0.25 * y0 + 0.75 * y1)]
+            cut += [
+                (0.75 * x0 + 0.25 * x1, 0.75 * y0 + 0.25 * y1),
+                (0.25 * x0 + 0.75 * x1, 0.25 * y0 + 0.75 * y1),
+            ]
         points = cut
     return points
 
@@ -64,8 +72,8 @@ class Placement:
         cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         flip = -1.0 if self.mirrored else 1.0
         out = []
-        for px, py in points:
-            px, py = px * flip, py * self.squash
+        for right, down in points:
+            px, py = right * flip, down * self.squash
             out.append(
                 (
                     PIXELS * (self.x + self.scale * (px * cos - py * sin)),
@@ -92,10 +100,10 @@ class Pen:
     def soft(self, corners: Sequence[Point], fill: Colour) -> None:
         self.poly(smooth_points(corners), fill)
 
-    def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: Colour, tilt: float = 0.0) -> None:
+    def ellipse(self, cx: float, cy: float, rx: float, ry: float, fill: Colour, tilt: float = 0.0) -> None:  # noqa: PLR0917
         self.poly(ellipse_points(cx, cy, rx, ry, tilt), fill)
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour, r: float = 0.0) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour, r: float = 0.0) -> None:  # noqa: PLR0917
         self.poly(rounded_points(x0, y0, x1, y1, r) if r else [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill)
 
     def line(self, points: Sequence[Point], width: float, fill: Colour) -> None:
@@ -107,7 +115,7 @@ class Pen:
         for x, y in (pixels[0], pixels[-1]):
             self._draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
-    def arc(
+    def arc(  # noqa: PLR0917
         self, cx: float, cy: float, rx: float, ry: float, start: float, end: float, width: float, fill: Colour
     ) -> None:
         steps = [math.radians(start + (end - start) * i / 14) for i in range(15)]

@@ -89,16 +89,35 @@ def city(pen: Pen, rng: random.Random) -> None:
 
 def mountain(pen: Pen, rng: random.Random) -> None:
     horizon = sc.sky(pen, rng, (126, 168, 100))
-    for x, h in ((rng.uniform(0.05, 0.25), 0.34), (rng.uniform(0.75, 0.95), 0.38), (rng.uniform(0.4, 0.6), 0.48)):
+    for x, h in (
+        (rng.uniform(0.05, 0.25), 0.34),
+        (rng.uniform(0.75, 0.95), 0.38),
+        (rng.uniform(0.4, 0.6), 0.48),
+    ):
         top = horizon - h
         pen.poly([(x - 0.9 * h, horizon), (x, top), (x + 0.9 * h, horizon)], (112, 118, 144))
-        pen.poly([(x - 0.3 * h, top + 0.33 * h), (x, top), (x + 0.3 * h, top + 0.33 * h), (x + 0.1 * h, top + 0.25 * h),
-                  (x - 0.08 * h, top + 0.36 * h)], (246, 248, 252))  # fmt: skip
+        pen.poly(
+            [
+                (x - 0.3 * h, top + 0.33 * h),
+                (x, top),
+                (x + 0.3 * h, top + 0.33 * h),
+                (x + 0.1 * h, top + 0.25 * h),
+                (x - 0.08 * h, top + 0.36 * h),
+            ],
+            (246, 248, 252),
+        )
 
 
 def blue_house(pen: Pen, rng: random.Random) -> None:
     horizon = sc.sky(pen, rng, sc.GRASS)
-    sc.house(pen, rng.choice((0.2, 0.8)) + rng.uniform(-0.05, 0.05), horizon + 0.04, 0.24, (66, 118, 204), (110, 70, 66))
+    sc.house(
+        pen,
+        rng.choice((0.2, 0.8)) + rng.uniform(-0.05, 0.05),
+        horizon + 0.04,
+        0.24,
+        (66, 118, 204),
+        (110, 70, 66),
+    )
 
 
 def purple_rug(pen: Pen, rng: random.Random) -> None:
@@ -171,7 +190,9 @@ def sidewalk(pen: Pen, rng: random.Random) -> None:
 
 def dirt_road(pen: Pen, rng: random.Random) -> None:
     horizon = sc.sky(pen, rng, (132, 168, 86))
-    pen.poly([(0.42, horizon), (0.58, horizon), (1.0, 0.94), (1.0, 1.0), (0.0, 1.0), (0.0, 0.94)], (178, 134, 92))
+    pen.poly(
+        [(0.42, horizon), (0.58, horizon), (1.0, 0.94), (1.0, 1.0), (0.0, 1.0), (0.0, 0.94)], (178, 134, 92)
+    )
     for _ in range(9):
         pen.ellipse(rng.uniform(0.15, 0.85), rng.uniform(0.82, 0.99), 0.022, 0.012, (140, 102, 70))
 
@@ -184,7 +205,9 @@ def white_rug(pen: Pen, rng: random.Random) -> None:
 
 
 def studio(pen: Pen, rng: random.Random) -> None:
-    tone: Colour = mix(COLOURS[rng.choice(("grey", "cream", "blue", "pink", "green", "yellow"))], (255, 255, 255), 0.62)
+    tone: Colour = mix(
+        COLOURS[rng.choice(("grey", "cream", "blue", "pink", "green", "yellow"))], (255, 255, 255), 0.62
+    )
     sc.split(pen, tone, darker(tone, 0.12), rng.uniform(0.55, 0.7))
 
 

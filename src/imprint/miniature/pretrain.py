@@ -1,7 +1,7 @@
 """Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature.pretrain --work work/`.
 
-Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text encoder and
-UNet together), export.
+Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text
+encoder and UNet together), export.
 """
 
 from __future__ import annotations
@@ -16,13 +16,21 @@ from imprint.miniature.recipe import stages
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--work", type=Path, required=True, help="folder for caches and checkpoints")
     parser.add_argument("--stages", nargs="+", choices=list(stages.STAGES), default=list(stages.STAGES))
-    parser.add_argument("--minutes", type=float, help="end each training stage after this long, with its schedule fitted to it")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="end each training stage after this long, with its schedule fitted to it",
+    )
     parser.add_argument("--continue-from", type=Path, help="start the stages from this pipeline's weights")
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml"
+    )
     arguments = parser.parse_args()
     job = stages.Job(
         settings=recipe.read(arguments.set),

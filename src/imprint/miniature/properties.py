@@ -18,7 +18,9 @@ def recoloured(who: Subject, attribute: str) -> Subject:
     if attribute not in ("red", "purple"):
         return who
     paint = COLOURS[attribute]
-    return replace(who, main=mix(who.main, paint, 0.88), second=mix(mix(who.second, paint, 0.4), (255, 255, 255), 0.15))
+    return replace(
+        who, main=mix(who.main, paint, 0.88), second=mix(mix(who.second, paint, 0.4), (255, 255, 255), 0.15)
+    )
 
 
 def shiny(figure: Image.Image) -> Image.Image:
@@ -30,15 +32,36 @@ def shiny(figure: Image.Image) -> Image.Image:
     draw = ImageDraw.Draw(glow)
     for at, width in ((0.2, 0.13), (0.42, 0.05), (0.72, 0.09)):
         x = left + at * w
-        draw.polygon([(x + 0.2 * w, top), (x + (0.2 + width) * w, top), (x + (width - 0.12) * w, bottom), (x - 0.12 * w, bottom)], fill=185)
+        draw.polygon(
+            [
+                (x + 0.2 * w, top),
+                (x + (0.2 + width) * w, top),
+                (x + (width - 0.12) * w, bottom),
+                (x - 0.12 * w, bottom),
+            ],
+            fill=185,
+        )
     alpha = figure.getchannel("A")
     out = figure.copy()
-    out.paste((255, 255, 255, 255), mask=ImageChops.multiply(glow.filter(ImageFilter.GaussianBlur(1.5)), alpha))
+    out.paste(
+        (255, 255, 255, 255), mask=ImageChops.multiply(glow.filter(ImageFilter.GaussianBlur(1.5)), alpha)
+    )
     draw = ImageDraw.Draw(out)
-    for x, y, r in ((0.82, 0.12, 0.13), (0.14, 0.3, 0.09)):
-        cx, cy, r = left + x * w, top + y * h, r * max(w, h)
-        draw.polygon([(cx, cy - r), (cx + r / 4, cy - r / 4), (cx + r, cy), (cx + r / 4, cy + r / 4), (cx, cy + r),
-                      (cx - r / 4, cy + r / 4), (cx - r, cy), (cx - r / 4, cy - r / 4)], fill=(255, 255, 255, 255))  # fmt: skip
+    for x, y, size in ((0.82, 0.12, 0.13), (0.14, 0.3, 0.09)):
+        cx, cy, r = left + x * w, top + y * h, size * max(w, h)
+        draw.polygon(
+            [
+                (cx, cy - r),
+                (cx + r / 4, cy - r / 4),
+                (cx + r, cy),
+                (cx + r / 4, cy + r / 4),
+                (cx, cy + r),
+                (cx - r / 4, cy + r / 4),
+                (cx - r, cy),
+                (cx - r / 4, cy - r / 4),
+            ],
+            fill=(255, 255, 255, 255),
+        )
     return out
 
 
@@ -67,8 +90,14 @@ def puddle(pen: Pen, placement: Placement) -> None:
 def cube(pen: Pen, who: Subject) -> Placement:
     """Draws the block in the individual's colours; returns where on its front face the figure belongs."""
     front, back = 0.56, 0.42
-    pen.poly([(-1.0, -0.46), (-1.0 + back, -0.46 - back), (0.56 + back, -0.46 - back), (front, -0.46)], lighter(who.main, 0.3))
-    pen.poly([(front, -0.46), (front + back, -0.46 - back), (front + back, 1.0 - back), (front, 1.0)], darker(who.main, 0.35))
+    pen.poly(
+        [(-1.0, -0.46), (-1.0 + back, -0.46 - back), (0.56 + back, -0.46 - back), (front, -0.46)],
+        lighter(who.main, 0.3),
+    )
+    pen.poly(
+        [(front, -0.46), (front + back, -0.46 - back), (front + back, 1.0 - back), (front, 1.0)],
+        darker(who.main, 0.35),
+    )
     pen.box(-1.0, -0.46, front, 1.0, who.main)
     pen.box(-0.9, -0.36, front - 0.1, 0.9, mix(who.main, who.second, 0.5))
     p = pen.placement

@@ -1,20 +1,28 @@
-"""A subject's reference pictures: what a user would have photographed."""
+"""Reference pictures: what a user would have photographed, of a subject or in a style."""
 
 from __future__ import annotations
 
 from PIL import Image
 
 from imprint.miniature.renderer import draw
-from imprint.miniature.sampling import reference_count, reference_scenes
-from imprint.miniature.scene import Scene
-from imprint.miniature.subjects import named
+from imprint.miniature.sampling import reference_count, reference_scenes, style_scenes
+from imprint.miniature.scene import STYLES, UNSEEN_STYLES, Scene
+from imprint.miniature.subjects import NAMED_SUBJECTS, named
+
+STYLE_SET_SIZE = 24
+# Folder names of the style sets, "style_oil_painting" and so on; "drawing" is no style of its own.
+STYLE_SETS = {f"style_{style.replace(' ', '_')}": style for style in STYLES[1:] + UNSEEN_STYLES}
+SETS = NAMED_SUBJECTS + tuple(STYLE_SETS)
 
 
-def scenes(subject_name: str) -> list[Scene]:
-    who = named(subject_name)
+def scenes(name: str) -> list[Scene]:
+    """The truth of each reference picture of a subject or style set; raises KeyError for another name."""
+    if name in STYLE_SETS:
+        return style_scenes(STYLE_SETS[name], STYLE_SET_SIZE)
+    who = named(name)
     return reference_scenes(who, reference_count(who))
 
 
-def references(subject_name: str) -> list[Image.Image]:
-    """The four to six reference pictures of a named subject, always the same."""
-    return [draw(scene) for scene in scenes(subject_name)]
+def references(name: str) -> list[Image.Image]:
+    """The reference pictures of a named subject (four to six) or style set (24), always the same."""
+    return [draw(scene) for scene in scenes(name)]

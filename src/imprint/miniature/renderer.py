@@ -25,7 +25,11 @@ def draw(scene: Scene) -> Image.Image:
     paint_place(frame, scene.place, scene.seed)
     if scene.view == "from above":
         # Looking down, the ground fills more of the frame.
-        canvas.paste(canvas.crop((0, round(0.28 * PIXELS), PIXELS, PIXELS)).resize(canvas.size, Image.Resampling.BILINEAR))
+        canvas.paste(
+            canvas.crop((0, round(0.28 * PIXELS), PIXELS, PIXELS)).resize(
+                canvas.size, Image.Resampling.BILINEAR
+            )
+        )
     placement = _placement(scene)
     figure = draw_alone(scene)
     if scene.place == "mirror":
@@ -85,7 +89,10 @@ def _reflect(canvas: Image.Image, figure: Image.Image, at: Placement) -> None:
     ImageDraw.Draw(glass).ellipse((0.04 * PIXELS, 0.66 * PIXELS, 0.96 * PIXELS, PIXELS), fill=130)
     shifted = ImageChops.offset(flipped.getchannel("A"), 0, 2 * base - PIXELS)
     shifted.paste(0, (0, 0, PIXELS, max(0, base - 2)))
-    canvas.paste(ImageChops.offset(flipped, 0, 2 * base - PIXELS).convert("RGB"), mask=ImageChops.multiply(shifted, glass))
+    canvas.paste(
+        ImageChops.offset(flipped, 0, 2 * base - PIXELS).convert("RGB"),
+        mask=ImageChops.multiply(shifted, glass),
+    )
 
 
 def _waterline(canvas: Image.Image, at: Placement, scene: Scene) -> None:
@@ -96,4 +103,11 @@ def _waterline(canvas: Image.Image, at: Placement, scene: Scene) -> None:
     ring = tuple(min(255, c + 70) if scene.place == "water" else c - 34 for c in colour)
     pen.ellipse(at.x, y + 0.03, at.scale * 1.35, at.scale * 0.2, (ring[0], ring[1], ring[2]))
     pen.ellipse(at.x, y + 0.05, at.scale * 1.28, at.scale * 0.2, colour)
-    pen.box(at.x - at.scale * 1.25, y + 0.06, at.x + at.scale * 1.25, min(1.0, y + at.scale * 0.5 + 0.02), colour, 0.08)
+    pen.box(
+        at.x - at.scale * 1.25,
+        y + 0.06,
+        at.x + at.scale * 1.25,
+        min(1.0, y + at.scale * 0.5 + 0.02),
+        colour,
+        0.08,
+    )

@@ -10,7 +10,7 @@ from imprint.miniature.figures.catalogue import WEARERS
 from imprint.miniature.places import PLACES, UNNAMED_PLACES
 from imprint.miniature.properties import PROPERTIES
 from imprint.miniature.scene import LIGHTS, NOUNS, STYLES, VIEWS, Pose, Scene, Subject
-from imprint.miniature.subjects import for_pretraining
+from imprint.miniature.subjects import for_pretraining, from_seed
 
 NAMED_PLACE_SHARE = 0.8
 ATTRIBUTE_SHARE = 0.4
@@ -18,7 +18,9 @@ STYLE_SHARE = 0.12
 VIEW_SHARE = 0.2
 LIGHT_SHARE = 0.2
 # Dogs and cats carry the paper's accessories besides everything else, so they come more often.
-NOUN_WEIGHTS = tuple(2.5 if noun in ("dog", "cat") else 1.3 if noun in WEARERS or noun == "toy" else 1.0 for noun in NOUNS)
+NOUN_WEIGHTS = tuple(
+    2.5 if noun in ("dog", "cat") else 1.3 if noun in WEARERS or noun == "toy" else 1.0 for noun in NOUNS
+)
 
 
 def random_pose(rng: random.Random) -> Pose:
@@ -57,12 +59,22 @@ def pretraining_scene(seed: int, index: int) -> Scene:
 
 
 def reference_scenes(who: Subject, count: int) -> list[Scene]:
-    """The `count` scenes of a subject's reference pictures: changing places, poses and light, no attribute."""
+    """The scenes of a subject's reference pictures: changing places, poses and light, no attribute."""
     rng = stream("references", who.name)
     places = ["studio", "room", "garden", *rng.sample(PLACES, len(PLACES))]
-    chosen = rng.sample(places[: count + 1], count) if count < len(places) else [rng.choice(places) for _ in range(count)]
+    chosen = (
+        rng.sample(places[: count + 1], count)
+        if count < len(places)
+        else [rng.choice(places) for _ in range(count)]
+    )
     return [
-        Scene(subject=who, place=place, pose=random_pose(rng), light=rng.choice(("day", "day", "warm")), seed=rng.randrange(10**9))
+        Scene(
+            subject=who,
+            place=place,
+            pose=random_pose(rng),
+            light=rng.choice(("day", "day", "warm")),
+            seed=rng.randrange(10**9),
+        )
         for place in chosen
     ]
 
@@ -70,3 +82,18 @@ def reference_scenes(who: Subject, count: int) -> list[Scene]:
 def reference_count(who: Subject) -> int:
     """Four to six pictures, as in the DreamBooth data set."""
     return stream("count", who.name).choice((4, 5, 5, 6))
+
+
+def style_scenes(style: str, count: int) -> list[Scene]:
+    """Scenes in one style, of changing held-out individuals: the set that style learning trains on."""
+    rng = stream("style set", style)
+    return [
+        Scene(
+            subject=from_seed(rng.choice(NOUNS), rng.randrange(10**6)),
+            place=rng.choice(PLACES),
+            style=style,
+            pose=random_pose(rng),
+            seed=rng.randrange(10**9),
+        )
+        for _ in range(count)
+    ]

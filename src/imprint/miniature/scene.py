@@ -33,6 +33,7 @@ FORMS: dict[str, tuple[str, ...]] = {
 PATTERNS = ("plain", "patches", "spots", "stripes", "bands", "zigzag")
 
 STYLES = ("drawing", "oil painting", "pencil sketch", "pixel art", "watercolour")
+UNSEEN_STYLES = ("blueprint", "risograph")  # never in pre-training: for style learning
 VIEWS = ("front", "from the side", "from behind", "from above")
 LIGHTS = ("day", "warm", "dim")
 
@@ -60,7 +61,9 @@ class Subject:
     mark_colour: Colour
 
     def __post_init__(self) -> None:
-        assert self.noun in NOUNS and self.form in FORMS[self.noun] and self.pattern in PATTERNS, self
+        assert self.noun in NOUNS, self.noun
+        assert self.form in FORMS[self.noun], (self.noun, self.form)
+        assert self.pattern in PATTERNS, self.pattern
 
     @property
     def is_live(self) -> bool:
@@ -96,4 +99,6 @@ class Scene:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        assert self.style in STYLES and self.view in VIEWS and self.light in LIGHTS, self
+        assert self.style in STYLES + UNSEEN_STYLES, self.style
+        assert self.view in VIEWS, self.view
+        assert self.light in LIGHTS, self.light

@@ -60,14 +60,20 @@ def fir(pen: Pen, x: float, base: float, height: float, colour: Colour) -> None:
         )
 
 
-def house(pen: Pen, x: float, base: float, size: float, wall: Colour, roof: Colour) -> None:
+def house(pen: Pen, x: float, base: float, size: float, wall: Colour, roof: Colour) -> None:  # noqa: PLR0917
     pen.box(x - size, base - size, x + size, base, wall)
     pen.poly(
         [(x - size * 1.2, base - size), (x + size * 1.2, base - size), (x, base - size * 1.85)],
         roof,
     )
     for dx in (-0.55, 0.55):
-        pen.box(x + (dx - 0.22) * size, base - 0.75 * size, x + (dx + 0.22) * size, base - 0.3 * size, (250, 240, 190))
+        pen.box(
+            x + (dx - 0.22) * size,
+            base - 0.75 * size,
+            x + (dx + 0.22) * size,
+            base - 0.3 * size,
+            (250, 240, 190),
+        )
     pen.box(x - 0.16 * size, base - 0.5 * size, x + 0.16 * size, base, darker(wall, 0.45))
 
 
@@ -79,7 +85,9 @@ def tower(pen: Pen, x: float, base: float, height: float) -> None:
               (x + 0.3 * w, base - 0.45 * height), (x + w, base), (x + 0.5 * w, base),
               (x, base - 0.3 * height), (x - 0.5 * w, base)], iron)  # fmt: skip
     for at, half in ((0.3, 0.55), (0.55, 0.3)):
-        pen.box(x - half * w, base - (at + 0.035) * height, x + half * w, base - at * height, darker(iron, 0.3))
+        pen.box(
+            x - half * w, base - (at + 0.035) * height, x + half * w, base - at * height, darker(iron, 0.3)
+        )
 
 
 def person(pen: Pen, x: float, base: float, height: float, coat: Colour) -> None:

@@ -46,9 +46,38 @@ def watercolour(image: Image.Image, seed: int) -> Image.Image:
     inset = 5
     edge.paste(255, (inset, inset + rng.randint(-1, 1), SIZE - inset, SIZE - inset + rng.randint(-1, 1)))
     edge = edge.filter(ImageFilter.GaussianBlur(2))
-    contours = ImageOps.invert(ImageOps.grayscale(image).filter(ImageFilter.FIND_EDGES)).point([int(255 - (255 - v) * 0.35) for v in range(256)])
+    contours = ImageOps.invert(ImageOps.grayscale(image).filter(ImageFilter.FIND_EDGES)).point(
+        [int(255 - (255 - v) * 0.35) for v in range(256)]
+    )
     pale = ImageChops.multiply(pale, Image.merge("RGB", [contours] * 3))
     return Image.composite(pale, Image.new("RGB", image.size, (253, 250, 243)), edge)
+
+
+def blueprint(image: Image.Image, seed: int) -> Image.Image:
+    """White contours on deep blue, over a faint grid."""
+    grey = ImageOps.grayscale(image)
+    edges = np.asarray(grey.filter(ImageFilter.FIND_EDGES), dtype=np.float32)
+    edges[[0, -1], :] = edges[:, [0, -1]] = 0
+    ink = np.clip(edges * 3.2, 0, 255) / 255 * 0.9 + np.asarray(grey, dtype=np.float32) / 255 * 0.14
+    lines = np.zeros((SIZE, SIZE), dtype=np.float32)
+    lines[4::8, :] = lines[:, 4::8] = 0.12
+    share = np.clip(np.maximum(ink, lines), 0, 1)[:, :, None]
+    blue, white = np.array([26, 62, 140], dtype=np.float32), np.array([236, 244, 255], dtype=np.float32)
+    return Image.fromarray((blue + (white - blue) * share).astype(np.uint8))
+
+
+def risograph(image: Image.Image, seed: int) -> Image.Image:
+    """Two inks, teal and coral, printed slightly out of register on cream paper."""
+    red, _, blue = image.split()
+    paper = np.array([252, 244, 226], dtype=np.float32)
+    out = np.tile(paper, (SIZE, SIZE, 1))
+    for plate, ink, shift in ((red, (0, 128, 128), 0), (blue, (250, 100, 90), 1)):
+        cover = (
+            255 - np.asarray(ImageOps.posterize(ImageOps.autocontrast(plate), 2), dtype=np.float32)
+        ) / 255
+        cover = np.roll(cover, (shift, shift), (0, 1))[:, :, None]
+        out *= 1 - cover * (1 - np.array(ink, dtype=np.float32) / 255)
+    return Image.fromarray(out.astype(np.uint8))
 
 
 STYLISTS = {
@@ -56,4 +85,6 @@ STYLISTS = {
     "pencil sketch": pencil_sketch,
     "pixel art": pixel_art,
     "watercolour": watercolour,
+    "blueprint": blueprint,
+    "risograph": risograph,
 }

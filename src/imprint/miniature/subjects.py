@@ -46,8 +46,16 @@ _NAMED: dict[str, tuple[str, str, str, str, str, str, str]] = {
 NAMED_SUBJECTS = tuple(_NAMED)
 
 
-def _individual(
-    name: str, rng: random.Random, noun: str, form: str, main: str, second: str, accent: str, pattern: str, mark: str
+def _individual(  # noqa: PLR0917
+    name: str,
+    rng: random.Random,
+    noun: str,
+    form: str,
+    main: str,
+    second: str,
+    accent: str,
+    pattern: str,
+    mark: str,
 ) -> Subject:
     side, height = rng.choice((-1, 1)) * rng.uniform(0.45, 1.0), rng.uniform(-1.0, 1.0)
     b = [rng.uniform(-1, 1) for _ in range(6)]
@@ -74,7 +82,9 @@ def identity(who: Subject) -> Identity:
     return (who.noun, who.form, who.main_name, who.second_name, who.pattern)
 
 
-_NAMED_IDENTITIES = {(noun, form, main, second, pattern) for noun, form, main, second, _, pattern, _ in _NAMED.values()}
+_NAMED_IDENTITIES = {
+    (noun, form, main, second, pattern) for noun, form, main, second, _, pattern, _ in _NAMED.values()
+}
 
 
 def is_held_out(who: Subject) -> bool:

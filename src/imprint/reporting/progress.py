@@ -30,6 +30,9 @@ class StepProgress(ProgressBar):
         self.rate = ""
         self._mean: float | None = None
 
+    def disable(self) -> None:
+        """Lightning asks this of all processes but the first; only that one is ever told to begin."""
+
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         loss = metrics["loss"]
         self._mean = loss if self._mean is None else SMOOTHING * self._mean + (1 - SMOOTHING) * loss

@@ -54,7 +54,7 @@ class SamplePictures(pl.Callback):
             self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Training may end before `max_steps`; and a run that is resumed at its last step passes no other hook.
+        # Training may end before `max_steps`; and a run resumed at its last step passes no other hook.
         self._step = trainer.global_step
         self._draw_if_due(trainer, pl_module, total=self._step)
 

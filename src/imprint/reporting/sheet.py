@@ -39,7 +39,7 @@ def contact_sheet(entries: Sequence[Entry], folder: Path) -> Image.Image:
     title, text = ImageFont.load_default(14), ImageFont.load_default(12)
     for column, step in enumerate(steps):
         center = LABEL + MARGIN + stride * column + CELL // 2
-        draw.text((center, HEADER), "untuned" if step == 0 else f"step {step}", INK, title, anchor="mb")
+        draw.text((center, HEADER - 2), "untuned" if step == 0 else f"step {step}", INK, title, anchor="ms")
     for row, (prompt, seed) in enumerate(rows):
         top = HEADER + MARGIN + stride * row
         lines = wrap(prompt, 24)[:6]

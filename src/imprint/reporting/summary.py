@@ -59,7 +59,7 @@ class RunSummary(pl.Callback):
         peak = peak_memory(trainer.strategy.root_device)
         facts = {
             "steps": trainer.global_step,
-            "seconds": round(self._earlier.get("seconds", 0) + time.monotonic() - self._began, 1),
+            "seconds": round(self._earlier.get("seconds", 0) + time.monotonic() - self._began, 3),
             "loss": final_loss(self._run.metrics),
             "peak_memory_bytes": max(peak, self._earlier.get("peak_memory_bytes", 0)),
         }

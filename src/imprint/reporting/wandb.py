@@ -1,7 +1,9 @@
 """Weights & Biases: a guest that may be late, rude or absent without the training noticing."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -13,6 +15,8 @@ from imprint.runs import Run
 
 if TYPE_CHECKING:
     import wandb
+
+DATA_FOLDER = "WANDB_DATA_DIR"
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +91,10 @@ class WandbTracker(Logger):
         if self._over:
             return
         try:
-            if self._open is None:
-                self._open = self._start()
-            act(self._open)
+            with _data_in(self._run.folder / "wandb" / "data"):
+                if self._open is None:
+                    self._open = self._start()
+                act(self._open)
         except Exception as error:
             self._over = True
             log.warning("Weights & Biases stopped (%s). Training and the local files go on.", _short(error))
@@ -156,6 +161,18 @@ def wandb_logger(
     settings: WandbSettings, run: Run, *, name: str, config: Mapping[str, Any]
 ) -> WandbTracker | None:
     return None if settings.mode == "off" else WandbTracker(settings, run, name=name, config=config)
+
+
+@contextmanager
+def _data_in(folder: Path) -> Iterator[None]:
+    """Pictures that wait for their upload lie in the run's folder. W&B has no setting for it."""
+    before = os.environ.get(DATA_FOLDER)
+    os.environ.setdefault(DATA_FOLDER, str(folder))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DATA_FOLDER]
 
 
 def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":

@@ -77,6 +77,11 @@ def test_shrinking_averages_instead_of_picking_pixels() -> None:
     assert inside_CHW.abs().max() < 0.05
 
 
+def test_a_strip_does_not_fill_the_memory() -> None:
+    for size in ((50_000, 1), (1, 50_000)):
+        assert cover(Image.new("RGB", size), Frame(64, 64)).numel() < 10 * 64 * 64 * 3
+
+
 class TestRandom:
     def test_offsets_depend_on_the_sample_alone_and_cover_the_range(self) -> None:
         framing = framing_of("random")

@@ -37,10 +37,22 @@ def test_ranks_and_accumulated_batches_share_a_step_without_overlap(
         assert {len(batch) for batch in read} == {12 // (world_size * accumulation)}
 
 
+def test_several_ranks_read_the_batches_of_one_process_in_turn() -> None:
+    alone = list(sampler_of(accumulation=6))
+    ranks = [list(sampler_of(world_size=2, rank=rank, accumulation=3)) for rank in range(2)]
+    assert [batch for turn in zip(*ranks, strict=True) for batch in turn] == alone
+
+
 def test_a_resumed_run_reads_what_was_left() -> None:
     whole = list(sampler_of(accumulation=2, world_size=2, rank=1))
     for step in range(6):
         assert list(sampler_of(steps=(step, 5), accumulation=2, world_size=2, rank=1)) == whole[step * 2 :]
+
+
+def test_its_length_is_that_of_the_whole_run() -> None:
+    """A trainer that goes on counts the batches before as fetched."""
+    whole = sampler_of(accumulation=2)
+    assert len(sampler_of(steps=(3, 5), accumulation=2)) == len(whole) == len(list(whole)) == 10
 
 
 def test_a_batch_that_cannot_be_shared_is_refused_with_the_remedy() -> None:
@@ -64,9 +76,7 @@ def test_a_loader_yields_the_samplers_batches_whoever_loads_them(make_set, worke
         with_pixels=True,
     )
     sampler = sampler_of(steps=(2, 5), batch_size=4, accumulation=2)
-    loader = make_loader(stream, sampler, workers=workers)
-    assert len(loader) == 6
-    batches = list(loader)
+    batches = list(make_loader(stream, sampler, workers=workers))
     assert len(batches) == 6
     for positions, batch in zip(sampler, batches, strict=True):
         assert batch.ids == [f"{part}/{position}" for part in ("instance", "prior") for position in positions]

@@ -52,9 +52,7 @@ def test_an_unreachable_hub_and_an_empty_cache(tmp_path: Path, monkeypatch: pyte
         (RevisionNotFoundError, "model.revision"),
     ],
 )
-def test_a_hub_that_says_no(
-    error: type[Exception], remedy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_that_says_no(error: type[Exception], remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise error.__new__(error)
 
@@ -62,9 +60,7 @@ def test_a_hub_that_says_no(
     assert remedy in refusal("someone/something")
 
 
-def test_a_half_downloaded_model(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_half_downloaded_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = tmp_path / "models--someone--something"
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     shutil.copytree(folder, repository / "snapshots" / ("a" * 40))
@@ -243,13 +239,15 @@ def test_a_single_file_with_configurations_of_another_model(
     tiny_sd: Path, tiny_sd_v: Path, tmp_path: Path
 ) -> None:
     file = tiny_file(tmp_path / "model.safetensors", tiny_sd)
-    edit(Path(shutil.copytree(tiny_sd, tmp_path / "wide")) / "unet" / "config.json", block_out_channels=[8, 32])
+    edit(
+        Path(shutil.copytree(tiny_sd, tmp_path / "wide")) / "unet" / "config.json", block_out_channels=[8, 32]
+    )
     with pytest.raises(UserError, match=re.escape("model.config")):
         tiny_source(file, config=str(tmp_path / "wide")).load()
 
 
 def test_a_resolution_that_the_model_cannot_draw(tiny_sd: Path) -> None:
-    with pytest.raises(UserError, match="model.resolution=30: this model needs a multiple of 8"):
+    with pytest.raises(UserError, match=r"model\.resolution=30: this model needs a multiple of 8"):
         tiny_source(tiny_sd, resolution=30).facts()
 
 

@@ -89,7 +89,9 @@ def test_the_fingerprint_changes_with_any_weight(part: str, tiny_sd: Path, tmp_p
     assert tiny_source(changed).facts().fingerprint != tiny_source(tiny_sd).facts().fingerprint
 
 
-@pytest.mark.parametrize("name", ["scheduler/scheduler_config.json", "tokenizer/vocab.json", "unet/config.json"])
+@pytest.mark.parametrize(
+    "name", ["scheduler/scheduler_config.json", "tokenizer/vocab.json", "unet/config.json"]
+)
 def test_the_fingerprint_changes_with_vocabulary_and_configuration(
     name: str, tiny_sd: Path, tmp_path: Path
 ) -> None:

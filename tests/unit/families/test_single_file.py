@@ -10,7 +10,7 @@ from diffusers.loaders.single_file_utils import (
     convert_ldm_vae_checkpoint,
     infer_diffusers_model_type,
 )
-from drawing import ROUNDING, disturb, distance, draw, draw_stock
+from drawing import ROUNDING, distance, disturb, draw, draw_stock
 from safetensors import safe_open
 from tiny import tiny_source
 from transformers import CLIPTextConfig, CLIPTextModel

@@ -15,7 +15,7 @@ from imprint.types import Concept, Losses, Sampler
 
 
 class FakeFamily(nn.Module):
-    """Draws grey pictures whose brightness is its weight, and uses the global generator, which it should not."""
+    """Draws pictures as bright as its weight, and uses the global generator, which it should not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,10 @@ class FakeFamily(nn.Module):
 
 
 class FakeModule(pl.LightningModule):
-    """Its loss in step n is 100 + n. Its weight grows by the rate: 1, and 0.5 from the fourth step; its average is 5 more."""
+    """Its loss in step n is 100 + n. Its weight grows by the rate: 1, then 0.5 from the fourth step.
+
+    The average of its weight is 5 more.
+    """
 
     def __init__(self, *, fail_at: int | None = None, prior: float = 0.0) -> None:
         super().__init__()
@@ -49,7 +52,8 @@ class FakeModule(pl.LightningModule):
         step = self.trainer.global_step + 1
         if step == self._fail_at:
             raise RuntimeError("failed as planned")
-        assert self.family.training and not self.family.frozen.training
+        assert self.family.training
+        assert not self.family.frozen.training
         self.noise.append(torch.rand(()).item())
         value = torch.tensor(100.0 + step)
         self.last_losses = Losses(value, value - self._prior, torch.tensor(self._prior), value[None])

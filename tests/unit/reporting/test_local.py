@@ -59,7 +59,8 @@ def test_any_unfinished_file_can_be_continued(path: Path, content: str) -> None:
     logger = LocalLogger(path)
     logger.rewind(1)
     logger.log_metrics({"loss": 7.0}, 2)
-    assert read_metrics(path)["loss"][-1] == 7 and read_metrics(path)["step"][-1] == 2
+    assert read_metrics(path)["loss"][-1] == 7
+    assert read_metrics(path)["step"][-1] == 2
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import logging
 from pathlib import Path
 
 import pytest
-from unit.reporting.fakes import FakeModule, fit
 from rich.console import Console
+from unit.reporting.fakes import FakeModule, fit
 
 from imprint.reporting import progress as progress_module
 from imprint.reporting.progress import PlainProgress, RichProgress, StepProgress, choose_progress
@@ -57,7 +57,8 @@ def test_without_a_terminal_lines_are_logged(
     with caplog.at_level(logging.INFO, logger="imprint"):
         fit(FakeModule(), [StepRecorder(every=1, listeners=[chosen]), chosen], progress=True)
     assert "my run: step 0 of 6" in caplog.text
-    assert "step 6/6  loss 10" in caplog.text and "left" in caplog.text
+    assert "step 6/6  loss 10" in caplog.text
+    assert "left" in caplog.text
 
 
 def test_plain_lines_are_rare(caplog: pytest.LogCaptureFixture) -> None:

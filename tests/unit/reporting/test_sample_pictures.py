@@ -53,7 +53,8 @@ def test_training_does_not_notice_the_drawing(run: Run) -> None:
     fit(alone, [])
     assert watched.noise == alone.noise
     assert watched.family.weight == alone.family.weight
-    assert watched.family.drawn and not any(disturbed for _, disturbed in watched.family.drawn)
+    assert watched.family.drawn
+    assert not any(disturbed for _, disturbed in watched.family.drawn)
 
 
 def test_modes_return_even_when_drawing_fails(run: Run) -> None:
@@ -65,7 +66,8 @@ def test_modes_return_even_when_drawing_fails(run: Run) -> None:
     module.family.generate = broken  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="no picture"):
         fit(module, [SamplePictures(run, protocol(), [])])
-    assert module.family.training and not module.family.frozen.training
+    assert module.family.training
+    assert not module.family.frozen.training
 
 
 def test_a_resumed_run_draws_only_what_is_missing(run: Run, tmp_path: Path) -> None:
@@ -102,7 +104,8 @@ def test_a_run_killed_while_it_drew_the_last_pictures_draws_them_when_resumed(
 def test_no_prompts_no_pictures(run: Run) -> None:
     module = FakeModule()
     fit(module, [SamplePictures(run, protocol(every=1, prompts=()), [])])
-    assert not module.family.drawn and not run.folder.exists()
+    assert not module.family.drawn
+    assert not run.folder.exists()
 
 
 def test_trackers_are_told_of_each_picture_and_its_untuned_one(run: Run) -> None:
@@ -120,7 +123,8 @@ def test_a_picture_is_saved_without_metadata(tmp_path: Path) -> None:
     image.info = {"icc_profile": b"profile", "comment": "where I live", "dpi": (72, 72)}
     save_png(image, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as saved:
-        assert saved.info == {} and saved.getpixel((0, 0)) == (1, 2, 3)
+        assert saved.info == {}
+        assert saved.getpixel((0, 0)) == (1, 2, 3)
 
 
 def test_the_sheet_has_a_row_per_prompt_and_seed_and_survives_lost_pictures(run: Run) -> None:
@@ -132,7 +136,8 @@ def test_the_sheet_has_a_row_per_prompt_and_seed_and_survives_lost_pictures(run:
     fewer = contact_sheet(
         [entry for entry in entries if entry.seed == 0 and entry.step in (0, 3)], run.samples
     )
-    assert fewer.width < whole.width and fewer.height < whole.height
+    assert fewer.width < whole.width
+    assert fewer.height < whole.height
 
 
 def test_many_steps_are_thinned_evenly_with_the_first_and_the_last() -> None:

@@ -22,9 +22,25 @@ class Body:
     trunk: tuple[Point, ...]
 
 
-SITTING = Body(0.0, -0.38, 0.46, 0.0, 0.04, ((-0.62, 0.82), (-0.62, 0.4), (-0.36, -0.04), (0.36, -0.04), (0.62, 0.4), (0.62, 0.82)))
-PROFILE = Body(0.55, -0.32, 0.33, 0.46, 0.04, ((-0.56, 0.5), (-0.56, -0.14), (0.3, -0.18), (0.58, 0.02), (0.56, 0.5)))
-PLUSH = Body(0.0, -0.36, 0.48, 0.0, 0.04, ((-0.54, 0.78), (-0.54, 0.36), (-0.3, 0.02), (0.3, 0.02), (0.54, 0.36), (0.54, 0.78)))
+SITTING = Body(
+    0.0,
+    -0.38,
+    0.46,
+    0.0,
+    0.04,
+    ((-0.62, 0.82), (-0.62, 0.4), (-0.36, -0.04), (0.36, -0.04), (0.62, 0.4), (0.62, 0.82)),
+)
+PROFILE = Body(
+    0.55, -0.32, 0.33, 0.46, 0.04, ((-0.56, 0.5), (-0.56, -0.14), (0.3, -0.18), (0.58, 0.02), (0.56, 0.5))
+)
+PLUSH = Body(
+    0.0,
+    -0.36,
+    0.48,
+    0.0,
+    0.04,
+    ((-0.54, 0.78), (-0.54, 0.36), (-0.3, 0.02), (0.3, 0.02), (0.54, 0.36), (0.54, 0.78)),
+)
 FLAT = Body(0.0, -0.2, 0.56, 0.0, 0.22, ((-0.66, 0.62), (-0.7, 0.14), (0.7, 0.14), (0.66, 0.62)))
 
 Dress = Callable[[Pen, Body, bool], None]
@@ -51,13 +67,30 @@ def red_hat(pen: Pen, b: Body, front: bool) -> None:
     red = COLOURS["red"]
     y = _brim(pen, b, darker(red, 0.15), 1.2)
     r = b.head_r
-    pen.soft([(b.head_x - 0.7 * r, y), (b.head_x - 0.6 * r, y - 0.75 * r), (b.head_x + 0.6 * r, y - 0.75 * r), (b.head_x + 0.7 * r, y)], red)
+    pen.soft(
+        [
+            (b.head_x - 0.7 * r, y),
+            (b.head_x - 0.6 * r, y - 0.75 * r),
+            (b.head_x + 0.6 * r, y - 0.75 * r),
+            (b.head_x + 0.7 * r, y),
+        ],
+        red,
+    )
 
 
 def santa_hat(pen: Pen, b: Body, front: bool) -> None:
     r, x, y = b.head_r, b.head_x, b.head_y - b.head_r * 0.7
-    pen.soft([(x - 0.85 * r, y), (x - 0.4 * r, y - 0.9 * r), (x + 0.6 * r, y - 1.2 * r), (x + 1.15 * r, y - 0.3 * r),
-              (x + 0.7 * r, y - 0.5 * r), (x + 0.85 * r, y)], COLOURS["red"])  # fmt: skip
+    pen.soft(
+        [
+            (x - 0.85 * r, y),
+            (x - 0.4 * r, y - 0.9 * r),
+            (x + 0.6 * r, y - 1.2 * r),
+            (x + 1.15 * r, y - 0.3 * r),
+            (x + 0.7 * r, y - 0.5 * r),
+            (x + 0.85 * r, y),
+        ],
+        COLOURS["red"],
+    )
     pen.box(x - r, y - 0.14 * r, x + r, y + 0.2 * r, WHITE, 0.16 * r)
     pen.ellipse(x + 1.08 * r, y - 0.28 * r, 0.24 * r, 0.24 * r, WHITE)
 
@@ -65,7 +98,11 @@ def santa_hat(pen: Pen, b: Body, front: bool) -> None:
 def rainbow_scarf(pen: Pen, b: Body, front: bool) -> None:
     x, y, w = b.neck_x, b.neck_y, b.head_r * 0.95
     for i, name in enumerate(("red", "orange", "yellow", "green", "blue", "purple")):
-        pen.line([(x - w, y - 0.1 + 0.06 * i), (x, y + 0.06 * i), (x + w, y - 0.1 + 0.06 * i)], 0.075, COLOURS[name])
+        pen.line(
+            [(x - w, y - 0.1 + 0.06 * i), (x, y + 0.06 * i), (x + w, y - 0.1 + 0.06 * i)],
+            0.075,
+            COLOURS[name],
+        )
         if front:
             pen.box(x + 0.1, y + 0.2 + 0.08 * i, x + 0.36, y + 0.29 + 0.08 * i, COLOURS[name])
 
@@ -97,7 +134,15 @@ def firefighter(pen: Pen, b: Body, front: bool) -> None:
     for dy in (0.2, 0.44):
         pen.line([(min(xs) * 0.88, b.neck_y + dy), (max(xs) * 0.88, b.neck_y + dy)], 0.09, stripe)
     y, r = _brim(pen, b, darker(coat, 0.2), 1.25), b.head_r
-    pen.soft([(b.head_x - 0.8 * r, y), (b.head_x - 0.6 * r, y - 0.8 * r), (b.head_x + 0.6 * r, y - 0.8 * r), (b.head_x + 0.8 * r, y)], coat)
+    pen.soft(
+        [
+            (b.head_x - 0.8 * r, y),
+            (b.head_x - 0.6 * r, y - 0.8 * r),
+            (b.head_x + 0.6 * r, y - 0.8 * r),
+            (b.head_x + 0.8 * r, y),
+        ],
+        coat,
+    )
     pen.ellipse(b.head_x, y - 0.36 * r, 0.24 * r, 0.28 * r, stripe)
 
 
@@ -108,7 +153,16 @@ def police(pen: Pen, b: Body, front: bool) -> None:
         pen.ellipse(b.neck_x - 0.22, b.neck_y + 0.26, 0.1, 0.1, (246, 209, 76))
         pen.line([(b.neck_x, b.neck_y + 0.1), (b.neck_x, b.neck_y + 0.5)], 0.08, INK)
     r, x, y = b.head_r, b.head_x, b.head_y - b.head_r * 0.66
-    pen.soft([(x - 0.8 * r, y), (x - 1.05 * r, y - 0.55 * r), (x, y - 0.85 * r), (x + 1.05 * r, y - 0.55 * r), (x + 0.8 * r, y)], navy)
+    pen.soft(
+        [
+            (x - 0.8 * r, y),
+            (x - 1.05 * r, y - 0.55 * r),
+            (x, y - 0.85 * r),
+            (x + 1.05 * r, y - 0.55 * r),
+            (x + 0.8 * r, y),
+        ],
+        navy,
+    )
     pen.ellipse(x, y, 0.85 * r, 0.16 * r, INK)
     pen.ellipse(x, y - 0.36 * r, 0.18 * r, 0.18 * r, (246, 209, 76))
 
@@ -119,8 +173,12 @@ def pink_glasses(pen: Pen, b: Body, front: bool) -> None:
     r, pink = b.head_r, (255, 96, 170)
     for side in (-1, 1):
         pen.arc(b.head_x + side * 0.42 * r, b.head_y + 0.08 * r, 0.32 * r, 0.32 * r, 0, 360, 0.095, pink)
-        pen.line([(b.head_x + side * 0.74 * r, b.head_y), (b.head_x + side * r, b.head_y - 0.1 * r)], 0.08, pink)
-    pen.line([(b.head_x - 0.14 * r, b.head_y + 0.06 * r), (b.head_x + 0.14 * r, b.head_y + 0.06 * r)], 0.08, pink)
+        pen.line(
+            [(b.head_x + side * 0.74 * r, b.head_y), (b.head_x + side * r, b.head_y - 0.1 * r)], 0.08, pink
+        )
+    pen.line(
+        [(b.head_x - 0.14 * r, b.head_y + 0.06 * r), (b.head_x + 0.14 * r, b.head_y + 0.06 * r)], 0.08, pink
+    )
 
 
 def yellow_shirt(pen: Pen, b: Body, front: bool) -> None:
@@ -128,7 +186,14 @@ def yellow_shirt(pen: Pen, b: Body, front: bool) -> None:
     _suit(pen, b, yellow)
     _buttons(pen, b, front, darker(yellow, 0.4))
     for side in (-1, 1):
-        pen.poly([(b.neck_x, b.neck_y + 0.18), (b.neck_x + side * 0.26, b.neck_y - 0.02), (b.neck_x + side * 0.22, b.neck_y + 0.2)], darker(yellow, 0.15))
+        pen.poly(
+            [
+                (b.neck_x, b.neck_y + 0.18),
+                (b.neck_x + side * 0.26, b.neck_y - 0.02),
+                (b.neck_x + side * 0.22, b.neck_y + 0.2),
+            ],
+            darker(yellow, 0.15),
+        )
 
 
 def wizard(pen: Pen, b: Body, front: bool) -> None:
@@ -137,7 +202,15 @@ def wizard(pen: Pen, b: Body, front: bool) -> None:
     for x, y in ((-0.24, 0.3), (0.2, 0.46), (0.0, 0.62)):
         pen.ellipse(b.neck_x * 0.6 + x, b.neck_y + y, 0.065, 0.065, star)
     r, y = b.head_r, _brim(pen, b, darker(purple, 0.2), 1.3)
-    pen.soft([(b.head_x - 0.75 * r, y), (b.head_x, y - 1.9 * r), (b.head_x + 0.1 * r, y - 1.9 * r), (b.head_x + 0.75 * r, y)], purple)
+    pen.soft(
+        [
+            (b.head_x - 0.75 * r, y),
+            (b.head_x, y - 1.9 * r),
+            (b.head_x + 0.1 * r, y - 1.9 * r),
+            (b.head_x + 0.75 * r, y),
+        ],
+        purple,
+    )
     pen.ellipse(b.head_x + 0.05 * r, y - 0.5 * r, 0.15 * r, 0.15 * r, star)
 
 

@@ -12,8 +12,16 @@ HEAD_Y = -0.38
 
 def sitting_body(s: Sketch, *, width: float, belly: bool) -> None:
     pen, who = s.pen, s.who
-    s.coat_soft([(-0.62 * width, 1.0), (-0.66 * width, 0.45), (-0.34, -0.2), (0.34, -0.2), (0.66 * width, 0.45),
-                 (0.62 * width, 1.0)])  # fmt: skip
+    s.coat_soft(
+        [
+            (-0.62 * width, 1.0),
+            (-0.66 * width, 0.45),
+            (-0.34, -0.2),
+            (0.34, -0.2),
+            (0.66 * width, 0.45),
+            (0.62 * width, 1.0),
+        ]
+    )
     if s.face:
         if belly:
             pen.ellipse(s.turn * 0.6, 0.42, 0.24 * width, 0.36, who.second)
@@ -31,7 +39,9 @@ def dog_ears(s: Sketch, head: float) -> None:
                       (side * (head + 0.02), HEAD_Y - 0.02)], ear)  # fmt: skip
         else:
             x = side * (head + 0.02)
-            pen.ellipse(x, HEAD_Y + long * 0.4, 0.15 if s.who.form == "floppy" else 0.19, long * 0.85, ear, side * -14)
+            pen.ellipse(
+                x, HEAD_Y + long * 0.4, 0.15 if s.who.form == "floppy" else 0.19, long * 0.85, ear, side * -14
+            )
 
 
 def dog(s: Sketch) -> None:
@@ -74,15 +84,36 @@ def collar(s: Sketch, y: float) -> None:
 def cat(s: Sketch) -> None:
     pen, who = s.pen, s.who
     head, fluffy = s.stretch(0, 0.44, 0.52), who.form == "fluffy"
-    pen.line([(0.5, 0.88), (0.84, 0.8), (0.88, s.stretch(5, 0.0, 0.4)), (0.74, -0.1)], 0.22 if fluffy else 0.13, who.main)
+    pen.line(
+        [(0.5, 0.88), (0.84, 0.8), (0.88, s.stretch(5, 0.0, 0.4)), (0.74, -0.1)],
+        0.22 if fluffy else 0.13,
+        who.main,
+    )
     sitting_body(s, width=s.stretch(1, 0.7, 0.9) + 0.15 * fluffy, belly=fluffy)
     tall = s.stretch(3, 0.28, 0.44)
     for side in (-1, 1):
-        pen.poly([(side * 0.06, HEAD_Y - 0.28), (side * head * 0.86, HEAD_Y - 0.3 - tall), (side * head, HEAD_Y)], who.main)
-        pen.poly([(side * 0.18, HEAD_Y - 0.3), (side * head * 0.8, HEAD_Y - 0.2 - tall), (side * head * 0.86, HEAD_Y - 0.1)], PINK)  # fmt: skip
+        pen.poly(
+            [(side * 0.06, HEAD_Y - 0.28), (side * head * 0.86, HEAD_Y - 0.3 - tall), (side * head, HEAD_Y)],
+            who.main,
+        )
+        pen.poly(
+            [
+                (side * 0.18, HEAD_Y - 0.3),
+                (side * head * 0.8, HEAD_Y - 0.2 - tall),
+                (side * head * 0.86, HEAD_Y - 0.1),
+            ],
+            PINK,
+        )
     if fluffy:
         for side in (-1, 1):
-            pen.poly([(side * 0.3, HEAD_Y - 0.1), (side * (head + 0.17), HEAD_Y + 0.2), (side * 0.2, HEAD_Y + 0.4)], who.main)
+            pen.poly(
+                [
+                    (side * 0.3, HEAD_Y - 0.1),
+                    (side * (head + 0.17), HEAD_Y + 0.2),
+                    (side * 0.2, HEAD_Y + 0.4),
+                ],
+                who.main,
+            )
     s.coat_ellipse(0, HEAD_Y, head, 0.38)
     if s.face:
         t = s.turn
@@ -95,7 +126,11 @@ def cat(s: Sketch) -> None:
         pen.poly([(-0.06 + t, HEAD_Y + 0.07), (0.06 + t, HEAD_Y + 0.07), (t, HEAD_Y + 0.14)], PINK)
         for side in (-1, 1):
             for y in (0.12, 0.2):
-                pen.line([(side * 0.24 + t, HEAD_Y + y), (side * 0.5 + t, HEAD_Y + y - 0.04)], 0.02, lighter(INK, 0.2))
+                pen.line(
+                    [(side * 0.24 + t, HEAD_Y + y), (side * 0.5 + t, HEAD_Y + y - 0.04)],
+                    0.02,
+                    lighter(INK, 0.2),
+                )
 
 
 def profile(s: Sketch) -> None:
@@ -116,7 +151,14 @@ def profile(s: Sketch) -> None:
     pen.ellipse(0.6, HEAD_Y - 0.02, 0.13, 0.13, who.mark_colour)
     if is_cat:
         for x in (0.34, 0.62):
-            pen.poly([(x - 0.12, HEAD_Y - 0.16), (x, HEAD_Y - 0.26 - s.stretch(3, 0.24, 0.36)), (x + 0.14, HEAD_Y - 0.18)], dark)
+            pen.poly(
+                [
+                    (x - 0.12, HEAD_Y - 0.16),
+                    (x, HEAD_Y - 0.26 - s.stretch(3, 0.24, 0.36)),
+                    (x + 0.14, HEAD_Y - 0.18),
+                ],
+                dark,
+            )
         pen.ellipse(0.64, HEAD_Y - 0.02, 0.09, 0.09, who.accent)
         pen.ellipse(0.66, HEAD_Y - 0.02, 0.04, 0.08, INK)
         pen.ellipse(0.9, HEAD_Y + 0.12, 0.05, 0.04, PINK)

@@ -17,8 +17,21 @@ def backpack(s: Sketch) -> None:
     dark = darker(who.main, 0.35)
     pen.arc(0, high, 0.2, 0.2, 180, 360, 0.09, dark)
     for side in (-1, 1):
-        pen.line([(side * wide * 0.9, -0.4), (side * (wide + 0.2), 0.2), (side * wide * 0.95, 0.8)], 0.13, who.second)
-    s.coat_soft([(-wide, 1.02), (-wide * 1.06, 0.2), (-wide * 0.9, high), (wide * 0.9, high), (wide * 1.06, 0.2), (wide, 1.02)])  # fmt: skip
+        pen.line(
+            [(side * wide * 0.9, -0.4), (side * (wide + 0.2), 0.2), (side * wide * 0.95, 0.8)],
+            0.13,
+            who.second,
+        )
+    s.coat_soft(
+        [
+            (-wide, 1.02),
+            (-wide * 1.06, 0.2),
+            (-wide * 0.9, high),
+            (wide * 0.9, high),
+            (wide * 1.06, 0.2),
+            (wide, 1.02),
+        ]
+    )
     if not s.face:
         for side in (-1, 1):
             pen.line([(side * 0.26, high + 0.2), (side * 0.34, 0.85)], 0.15, who.second)
@@ -70,10 +83,22 @@ def sneaker(s: Sketch) -> None:
     pen, who = s.pen, s.who
     ankle = -0.5 if who.form == "high" else s.stretch(0, -0.22, -0.05)
     thick = s.stretch(1, 0.14, 0.24)
-    upper = [(-0.92, 0.8), (-0.92, ankle + 0.1), (-0.78, ankle), (-0.2, ankle), (0.02, 0.06), (0.5, 0.3), (0.96, 0.44), (1.02, 0.8)]
+    upper = [
+        (-0.92, 0.8),
+        (-0.92, ankle + 0.1),
+        (-0.78, ankle),
+        (-0.2, ankle),
+        (0.02, 0.06),
+        (0.5, 0.3),
+        (0.96, 0.44),
+        (1.02, 0.8),
+    ]
     s.coat_soft(upper)
     pen.soft([(0.5, 0.78), (0.6, 0.42), (0.98, 0.5), (1.0, 0.78)], who.second)
-    pen.soft([(-0.9, ankle + 0.02), (-0.24, ankle), (-0.28, ankle + 0.16), (-0.9, ankle + 0.18)], darker(who.main, 0.4))
+    pen.soft(
+        [(-0.9, ankle + 0.02), (-0.24, ankle), (-0.28, ankle + 0.16), (-0.9, ankle + 0.18)],
+        darker(who.main, 0.4),
+    )
     pen.box(-0.98, 0.78, 1.04, 0.78 + thick, RUBBER, 0.08)
     pen.box(-0.98, 0.84 + thick * 0.2, 1.04, 0.84 + thick * 0.5, who.accent)
     for i in range(4 if who.form == "high" else 3):
@@ -90,8 +115,18 @@ def boot(s: Sketch) -> None:
     heel = 0.22 if who.form == "heeled" else 0.1
     pen.box(-0.56, 0.72, -0.56 + (0.26 if who.form == "heeled" else 1.2), 1.0, darker(who.main, 0.5))
     pen.box(-0.5, 0.88, 0.86, 1.0, darker(who.main, 0.5), 0.05)
-    leg = [(-0.58, 0.98 - heel), (-0.2 - wide, 0.3), (-0.2 - wide, top), (-0.2 - wide, top), (-0.1 + wide, top), (-0.1 + wide, top),
-           (0.1, 0.22), (0.6, 0.42), (0.9, 0.66), (0.86, 0.92)]  # fmt: skip
+    leg = [
+        (-0.58, 0.98 - heel),
+        (-0.2 - wide, 0.3),
+        (-0.2 - wide, top),
+        (-0.2 - wide, top),
+        (-0.1 + wide, top),
+        (-0.1 + wide, top),
+        (0.1, 0.22),
+        (0.6, 0.42),
+        (0.9, 0.66),
+        (0.86, 0.92),
+    ]
     s.coat(smooth_points(leg))
     pen.box(-0.24 - wide, top, -0.06 + wide, top + s.stretch(2, 0.14, 0.26), who.second, 0.05)
     pen.soft([(0.4, 0.9), (0.46, 0.5), (0.84, 0.66), (0.86, 0.9)], darker(who.main, 0.3))
@@ -106,7 +141,9 @@ def glasses(s: Sketch) -> None:
     pen, who = s.pen, s.who
     r, apart, bar = s.stretch(0, 0.36, 0.44), 0.5, s.stretch(1, 0.09, 0.14)
     for side in (-1, 1):
-        pen.line([(side * (apart + r * 0.9), 0.06), (side * 1.02, -0.06), (side * 0.9, -0.42)], bar, who.second)
+        pen.line(
+            [(side * (apart + r * 0.9), 0.06), (side * 1.02, -0.06), (side * 0.9, -0.42)], bar, who.second
+        )
     pen.line([(-0.2, 0.1), (0, 0.02), (0.2, 0.1)], bar, who.main)
     for side in (-1, 1):
         cx, tall = side * apart, r * s.stretch(2, 0.85, 1.05)

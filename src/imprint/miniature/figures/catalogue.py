@@ -14,7 +14,12 @@ FIGURES: dict[str, Figure] = {
     "glasses": belongings.glasses, "cartoon": soft_things.cartoon, "teapot": containers.teapot,
     "vase": containers.vase,
 }  # fmt: skip
-WEARERS = {"dog": accessories.SITTING, "cat": accessories.SITTING, "stuffed animal": accessories.PLUSH, "cartoon": accessories.FLAT}
+WEARERS = {
+    "dog": accessories.SITTING,
+    "cat": accessories.SITTING,
+    "stuffed animal": accessories.PLUSH,
+    "cartoon": accessories.FLAT,
+}
 TURN = 0.14
 
 

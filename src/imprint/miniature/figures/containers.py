@@ -19,9 +19,25 @@ def bowl(s: Sketch) -> None:
         for row, y in enumerate((-0.16, -0.02)):
             for i in range(6 - row * -1):
                 x = (i - 2.5 - row * 0.5) * 0.27
-                pen.ellipse(x, y - 0.12 * (1 - abs(x)), 0.17, 0.17, rng.choice([who.accent, darker(who.accent, 0.2), who.mark_colour]))
-    s.coat_soft([(-wide, 0.05), (-0.86 * wide, 0.55), (-0.4, deep), (0.4, deep), (0.86 * wide, 0.55), (wide, 0.05),
-                 (0.5, 0.26), (-0.5, 0.26)])  # fmt: skip
+                pen.ellipse(
+                    x,
+                    y - 0.12 * (1 - abs(x)),
+                    0.17,
+                    0.17,
+                    rng.choice([who.accent, darker(who.accent, 0.2), who.mark_colour]),
+                )
+    s.coat_soft(
+        [
+            (-wide, 0.05),
+            (-0.86 * wide, 0.55),
+            (-0.4, deep),
+            (0.4, deep),
+            (0.86 * wide, 0.55),
+            (wide, 0.05),
+            (0.5, 0.26),
+            (-0.5, 0.26),
+        ]
+    )
     pen.box(-0.36, deep - 0.1, 0.36, deep + 0.05, darker(who.main, 0.25), 0.04)
     s.mark(0, 0.5, 0.25, 0.1)
 
@@ -60,7 +76,9 @@ def candle(s: Sketch) -> None:
     else:
         pen.ellipse(0, 0.92, 0.62, 0.12, who.accent)
         s.coat_box(-wide, top, wide, 0.94, 0.1)
-        pen.ellipse(wide * 0.5 * (1 if who.mark[0] > 0 else -1), top + 0.2, 0.1, 0.24, lighter(who.main, 0.45))
+        pen.ellipse(
+            wide * 0.5 * (1 if who.mark[0] > 0 else -1), top + 0.2, 0.1, 0.24, lighter(who.main, 0.45)
+        )
         pen.ellipse(0, top + 0.02, wide, 0.1, lighter(who.main, 0.5))
         s.mark(0, 0.4, 0.12, 0.1)
 
@@ -72,11 +90,28 @@ def teapot(s: Sketch) -> None:
     cy = 0.98 - high
     pen.arc(-wide, cy, 0.34, high * 0.6, 80, 280, s.stretch(1, 0.1, 0.15), darker(who.main, 0.15))
     reach = s.stretch(2, 0.9, 1.02)
-    pen.soft([(wide * 0.6, cy + 0.36), (reach - 0.12, cy - 0.1), (reach - 0.16, cy - 0.42), (reach + 0.04, cy - 0.46),
-              (reach, cy), (wide * 0.7, cy + 0.5)], darker(who.main, 0.1))  # fmt: skip
+    pen.soft(
+        [
+            (wide * 0.6, cy + 0.36),
+            (reach - 0.12, cy - 0.1),
+            (reach - 0.16, cy - 0.42),
+            (reach + 0.04, cy - 0.46),
+            (reach, cy),
+            (wide * 0.7, cy + 0.5),
+        ],
+        darker(who.main, 0.1),
+    )
     s.coat_ellipse(0, cy, wide, high)
     pen.box(-wide * 0.55, 0.9, wide * 0.55, 1.0, darker(who.main, 0.3), 0.04)
-    pen.soft([(-wide * 0.62, cy - high * 0.76), (-0.2, cy - high * 1.16), (0.2, cy - high * 1.16), (wide * 0.62, cy - high * 0.76)], who.second)  # fmt: skip
+    pen.soft(
+        [
+            (-wide * 0.62, cy - high * 0.76),
+            (-0.2, cy - high * 1.16),
+            (0.2, cy - high * 1.16),
+            (wide * 0.62, cy - high * 0.76),
+        ],
+        who.second,
+    )
     pen.ellipse(0, cy - high * 1.14, 0.11, 0.11, who.accent)
     s.mark(0, cy + 0.05, 0.26, 0.13)
     pen.ellipse(-wide * 0.5, cy - high * 0.4, 0.09, 0.16, lighter(who.main, 0.6), 30)
@@ -94,8 +129,20 @@ def vase(s: Sketch) -> None:
         pen.ellipse(lean, y, 0.08, 0.08, COLOURS["yellow"])
     if who.form == "bulb":
         wide = s.stretch(1, 0.5, 0.66)
-        s.coat_soft([(-neck * 1.3, -0.36), (-neck, -0.1), (-wide, 0.2), (-wide, 0.7), (-0.34, 1.04), (0.34, 1.04),
-                     (wide, 0.7), (wide, 0.2), (neck, -0.1), (neck * 1.3, -0.36)])  # fmt: skip
+        s.coat_soft(
+            [
+                (-neck * 1.3, -0.36),
+                (-neck, -0.1),
+                (-wide, 0.2),
+                (-wide, 0.7),
+                (-0.34, 1.04),
+                (0.34, 1.04),
+                (wide, 0.7),
+                (wide, 0.2),
+                (neck, -0.1),
+                (neck * 1.3, -0.36),
+            ]
+        )
     else:
         wide = s.stretch(1, 0.36, 0.5)
         s.coat(rounded_points(-0.26, 0.78, 0.26, 1.0, 0.05))

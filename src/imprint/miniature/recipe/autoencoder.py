@@ -50,7 +50,7 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 def psnr(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> float:
-    """Mean over pictures of the peak signal-to-noise ratio in dB of the round trip through the latent's mode."""
+    """Mean over pictures of the PSNR in dB of the round trip through the latent's mode."""
     each = []
     with torch.no_grad():
         for chunk in pixels_BCHW.split(32):
@@ -59,14 +59,17 @@ def psnr(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> float:
     return float(-10 * torch.cat(each).log10().mean())
 
 
-def reconstruction_loss(autoencoder: AutoencoderKL, pixels_BCHW: Tensor, settings: AutoencoderSettings) -> Tensor:
+def reconstruction_loss(
+    autoencoder: AutoencoderKL, pixels_BCHW: Tensor, settings: AutoencoderSettings
+) -> Tensor:
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
         back = autoencoder.decode(posterior.sample()).sample
     error = back.float() - pixels_BCHW
     mean, log_variance = posterior.mean.float(), posterior.logvar.float()
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    return error.square().mean() + settings.l1_weight * error.abs().mean() + settings.kl_weight * kl
+    loss: Tensor = error.square().mean() + settings.l1_weight * error.abs().mean() + settings.kl_weight * kl
+    return loss
 
 
 def train(
@@ -91,12 +94,21 @@ def train(
     saved_at = time.monotonic()
 
     def save() -> None:
-        checkpoint.save(path, {"autoencoder": autoencoder.state_dict(), "average": average.state_dict(),
-                               "optimisers": [o.state_dict() for o in optims], "budget": budget.state()})  # fmt: skip
+        checkpoint.save(
+            path,
+            {
+                "autoencoder": autoencoder.state_dict(),
+                "average": average.state_dict(),
+                "optimisers": [o.state_dict() for o in optims],
+                "budget": budget.state(),
+            },
+        )
 
     while budget.progress < 1:
         # Every step draws from (seed, step), so a resumed run sees what an uninterrupted one would have seen.
-        rows = np.random.default_rng((seed, budget.step)).integers(0, len(pictures) - validation, settings.batch)
+        rows = np.random.default_rng((seed, budget.step)).integers(
+            0, len(pictures) - validation, settings.batch
+        )
         torch.manual_seed(seed * 1_000_003 + budget.step)
         loss = reconstruction_loss(autoencoder, as_tensor(pictures[np.sort(rows)]).to(device), settings)
         assert math.isfinite(loss.item()), f"loss is not finite at step {budget.step}"
@@ -113,5 +125,6 @@ def train(
         if time.monotonic() - saved_at > checkpoint_every_s or budget.progress >= 1:
             save()
             saved_at = time.monotonic()
-            print(f"autoencoder: step {budget.step}, loss {loss.item():.4f}, {psnr(average, held_out):.2f} dB, {budget.left}", flush=True)
+            quality = f"loss {loss.item():.4f}, {psnr(average, held_out):.2f} dB"
+            print(f"autoencoder: step {budget.step}, {quality}, {budget.left}", flush=True)
     return average

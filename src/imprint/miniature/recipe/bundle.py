@@ -9,14 +9,23 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
+from imprint.miniature.recipe import tokenizer
 from imprint.miniature.recipe.denoiser import Generator, noise_schedule
 
 
-def assemble(autoencoder: AutoencoderKL, generator: Generator, tokenizer: CLIPTokenizer) -> StableDiffusionPipeline:
+def assemble(
+    autoencoder: AutoencoderKL, generator: Generator, words: CLIPTokenizer
+) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
-        vae=autoencoder, text_encoder=generator.text_encoder, tokenizer=tokenizer, unet=generator.unet, scheduler=noise_schedule(),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
+        vae=autoencoder,
+        text_encoder=generator.text_encoder,
+        tokenizer=words,
+        unet=generator.unet,
+        scheduler=noise_schedule(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
 
 
 def write(pipeline: StableDiffusionPipeline, folder: Path) -> None:
@@ -24,6 +33,7 @@ def write(pipeline: StableDiffusionPipeline, folder: Path) -> None:
     staged = folder.with_name(folder.name + ".part")
     shutil.rmtree(staged, ignore_errors=True)
     pipeline.to(dtype=torch.float16).save_pretrained(staged, safe_serialization=True)
+    tokenizer.build(staged / "tokenizer")  # adds vocab.json and merges.txt, which other programs read
     folder.mkdir(parents=True, exist_ok=True)
     for item in staged.iterdir():
         target = folder / item.name

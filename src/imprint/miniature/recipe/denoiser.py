@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import stream
-from imprint.miniature.captions import caption
+from imprint.miniature.captions import RARE_SHARE, caption
 from imprint.miniature.recipe import checkpoint
 from imprint.miniature.recipe.autoencoder import autocast, blend_into
 from imprint.miniature.recipe.budget import Budget
@@ -34,14 +35,28 @@ class Generator(nn.Module):
         self.unet = unet
 
 
-def fresh(text: TextSettings, denoiser: DenoiserSettings, tokenizer: CLIPTokenizer, *, latent_channels: int, latent_size: int) -> Generator:
+def fresh(
+    text: TextSettings,
+    denoiser: DenoiserSettings,
+    tokenizer: CLIPTokenizer,
+    *,
+    latent_channels: int,
+    latent_size: int,
+) -> Generator:
     levels = len(denoiser.channels)
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=text.hidden, intermediate_size=4 * text.hidden, projection_dim=text.hidden,
-            num_hidden_layers=text.layers, num_attention_heads=text.heads, max_position_embeddings=tokenizer.model_max_length,
-            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        )  # fmt: skip
+            vocab_size=len(tokenizer),
+            hidden_size=text.hidden,
+            intermediate_size=4 * text.hidden,
+            projection_dim=text.hidden,
+            num_hidden_layers=text.layers,
+            num_attention_heads=text.heads,
+            max_position_embeddings=tokenizer.model_max_length,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
     )
     unet = UNet2DConditionModel(
         sample_size=latent_size, in_channels=latent_channels, out_channels=latent_channels,
@@ -61,19 +76,27 @@ def noise_schedule() -> DDIMScheduler:
 
 
 def captions_of(scenes: Sequence[Scene], *, key: tuple[int, int], drop: float) -> list[str]:
-    """A caption for each scene, newly worded for each `key`; a share `drop` of them is empty, for guidance."""
+    """A caption for each scene, newly worded for each `key`; a share `drop` is empty, for guidance."""
     rng = stream("captions", *key)
-    return ["" if rng.random() < drop else caption(scene, rng) for scene in scenes]
+    return ["" if rng.random() < drop else caption(scene, rng, rare_share=RARE_SHARE) for scene in scenes]
 
 
 def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
-    padded = tokenizer(texts, padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt")
+    padded = tokenizer(
+        texts,
+        padding="max_length",
+        truncation=True,
+        max_length=tokenizer.model_max_length,
+        return_tensors="pt",
+    )
     ids = padded.input_ids
     assert isinstance(ids, Tensor)
     return ids
 
 
-def denoising_loss(generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, alphas_T: Tensor, snr_cap: float) -> Tensor:
+def denoising_loss(
+    generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, alphas_T: Tensor, snr_cap: float
+) -> Tensor:
     """Min-SNR weighted error of the predicted noise, timesteps spread evenly over the batch."""
     batch, steps = latents_BCHW.shape[0], alphas_T.shape[0]
     device = latents_BCHW.device
@@ -86,18 +109,32 @@ def denoising_loss(generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, a
         predicted = generator.unet(noisy, t_B, words).sample
     error_B = (predicted.float() - noise).square().mean((1, 2, 3))
     snr_B = alpha_B / (1 - alpha_B)
-    return (error_B * snr_B.clamp(max=snr_cap) / snr_B).mean()
+    loss: Tensor = (error_B * snr_B.clamp(max=snr_cap) / snr_B).mean()
+    return loss
 
 
 def train(
-    generator: Generator, settings: DenoiserSettings, latents: Latents, scenes: Sequence[Scene], tokenizer: CLIPTokenizer, *,
-    work: Path, seed: int, minutes: float | None, checkpoint_every_s: float, device: torch.device,
-) -> Generator:  # fmt: skip
+    generator: Generator,
+    settings: DenoiserSettings,
+    latents: Latents,
+    scenes: Sequence[Scene],
+    tokenizer: CLIPTokenizer,
+    *,
+    work: Path,
+    seed: int,
+    minutes: float | None,
+    checkpoint_every_s: float,
+    device: torch.device,
+) -> Generator:
     """The averaged networks after training; continues from the checkpoint in `work` where there is one.
 
     `scenes[i]` is the truth of `latents`' sample i; the last `latents.held_out` samples only measure the loss.
     """
     generator = generator.to(device)
+    if device.type == "cpu":
+        # The fused attention's backward pass in bfloat16 is so slow on CPUs that it doubles the step's time.
+        generator.unet.set_attn_processor(AttnProcessor())
+        generator.text_encoder.set_attn_implementation("eager")
     average = copy.deepcopy(generator)
     optims = optimisers(generator, matrix_lr=settings.matrix_lr, other_lr=settings.other_lr)
     full_rates = [g["lr"] for o in optims for g in o.param_groups]
@@ -111,7 +148,7 @@ def train(
         budget.restore(state["budget"])
     alphas = noise_schedule().alphas_cumprod.to(device)
     count = len(scenes) - latents.held_out
-    saved_at, losses = time.monotonic(), []
+    saved_at, losses = time.monotonic(), list[float]()
 
     def loss_on(rows: np.ndarray, model: Generator, key: int, drop: float) -> Tensor:
         torch.manual_seed(seed * 1_000_003 + key)
@@ -124,7 +161,10 @@ def train(
             held_out = loss_on(np.arange(count, len(scenes)), average, 0, 0.0).item()
         mean = sum(losses) / len(losses)
         losses.clear()
-        print(f"denoiser: step {budget.step}, loss {mean:.4f}, held out {held_out:.4f}, {budget.left}", flush=True)
+        print(
+            f"denoiser: step {budget.step}, loss {mean:.4f}, held out {held_out:.4f}, {budget.left}",
+            flush=True,
+        )
 
     while budget.progress < 1:
         rows = np.random.default_rng((seed, budget.step)).integers(0, count, settings.batch)
@@ -142,8 +182,15 @@ def train(
         blend_into(average, generator, decay=settings.ema, step=budget.step)
         budget.step += 1
         if time.monotonic() - saved_at > checkpoint_every_s or budget.progress >= 1:
-            checkpoint.save(path, {"generator": generator.state_dict(), "average": average.state_dict(),
-                                   "optimisers": [o.state_dict() for o in optims], "budget": budget.state()})  # fmt: skip
+            checkpoint.save(
+                path,
+                {
+                    "generator": generator.state_dict(),
+                    "average": average.state_dict(),
+                    "optimisers": [o.state_dict() for o in optims],
+                    "budget": budget.state(),
+                },
+            )
             saved_at = time.monotonic()
             report()
     return average

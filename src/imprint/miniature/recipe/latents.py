@@ -1,4 +1,4 @@
-"""The pictures as the denoiser sees them: the posterior's moments, cached; the sample drawn anew each time."""
+"""The pictures as the denoiser sees them: the posterior's moments, cached; samples are drawn anew."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def _fingerprint(autoencoder: AutoencoderKL) -> str:
 
 
 @torch.no_grad()
-def encoded(autoencoder: AutoencoderKL, pictures: np.ndarray, folder: Path, *, held_out: int, device: torch.device) -> Latents:
+def encoded(
+    autoencoder: AutoencoderKL, pictures: np.ndarray, folder: Path, *, held_out: int, device: torch.device
+) -> Latents:
     """The latents of `pictures`, cached in `folder` for these very weights."""
     path = folder / f"moments-{_fingerprint(autoencoder)}-{len(pictures)}.npy"
     if not path.exists():

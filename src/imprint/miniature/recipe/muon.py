@@ -18,7 +18,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
     """`matrix` with its singular values pushed close to one."""
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = (matrix if wide else matrix.T) / (matrix.norm() + 1e-7)
+    x: Tensor = (matrix if wide else matrix.T) / (matrix.norm() + 1e-7)
     if x.is_cuda or x.numel() > 50_000:
         x = x.bfloat16()
     for _ in range(rounds):
@@ -29,7 +29,7 @@ def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Moves each matrix by its orthogonalised Nesterov momentum; convolutions count as (out, rest) matrices."""
+    """Moves each matrix by its orthogonalised Nesterov momentum; a convolution counts as (out, rest)."""
 
     def __init__(self, params: Iterable[nn.Parameter], *, lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
@@ -52,8 +52,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimisers(module: nn.Module, *, matrix_lr: float, other_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the inner matrices; AdamW for embeddings, norms, biases, and the first and last convolution."""
-    matrices, others = [], []
+    """Muon for the inner matrices; AdamW for embeddings, norms, biases, first and last convolution."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, p in module.named_parameters():
         outer = any(part in name for part in ("conv_in", "conv_out", "embed", "embedding"))
         (matrices if p.ndim >= 2 and not outer else others).append(p)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 from pathlib import Path
@@ -18,11 +19,11 @@ _WORLD = Path(__file__).parents[1]
 
 
 def world_fingerprint() -> str:
-    """Changes with the source of whatever draws: a cache of another world is never used."""
+    """Changes with the code of whatever draws, layout aside: a cache of another world is never used."""
     digest = hashlib.sha256()
     for source in sorted([*_WORLD.glob("*.py"), *_WORLD.glob("figures/*.py")]):
         if source.stem not in ("captions", "wording", "sheet", "references", "export", "pretrain"):
-            digest.update(source.read_bytes())
+            digest.update(ast.unparse(ast.parse(source.read_text(encoding="utf-8"))).encode())
     return digest.hexdigest()[:8]
 
 
@@ -39,7 +40,8 @@ def rendered(folder: Path, *, seed: int, count: int) -> np.ndarray:
         temporary = path.with_suffix(".part.npy")
         np.save(temporary, pictures)
         os.replace(temporary, path)
-    return np.load(path, mmap_mode="r")
+    cached: np.ndarray = np.load(path, mmap_mode="r")
+    return cached
 
 
 def as_tensor(pictures: np.ndarray) -> Tensor:

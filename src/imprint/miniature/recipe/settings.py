@@ -58,8 +58,10 @@ class Settings:
 
 
 def read(overrides: Sequence[str]) -> Settings:
-    """recipe.yaml with `key.key=value` overrides; raises for an unknown key, a missing one or a wrong type."""
-    merged = OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.load(RECIPE), OmegaConf.from_dotlist(list(overrides)))
+    """recipe.yaml with `key.key=value` overrides; raises for an unknown key or a wrong type."""
+    merged = OmegaConf.merge(
+        OmegaConf.structured(Settings), OmegaConf.load(RECIPE), OmegaConf.from_dotlist(list(overrides))
+    )
     settings = OmegaConf.to_object(merged)
     assert isinstance(settings, Settings)
     return settings

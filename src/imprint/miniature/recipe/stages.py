@@ -23,7 +23,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 
 @dataclass(frozen=True)
 class Job:
-    """`continue_from` is a pipeline folder whose weights the stages start from, or None to start from nothing."""
+    """`continue_from` is a pipeline folder whose weights the stages start from; None starts from nothing."""
 
     settings: Settings
     work: Path
@@ -35,11 +35,22 @@ class Job:
 
 def train_autoencoder(job: Job) -> None:
     s = job.settings
-    start = AutoencoderKL.from_pretrained(job.continue_from / "vae", torch_dtype=torch.float32) if job.continue_from else None
+    start = (
+        AutoencoderKL.from_pretrained(job.continue_from / "vae", torch_dtype=torch.float32)
+        if job.continue_from
+        else None
+    )
     trained = autoencoder.train(
-        s.autoencoder, rendered(job.work, seed=s.seed, count=s.pictures), work=job.work, seed=s.seed, minutes=job.minutes,
-        validation=s.validation_pictures, checkpoint_every_s=s.checkpoint_every_s, device=job.device, start=start,
-    )  # fmt: skip
+        s.autoencoder,
+        rendered(job.work, seed=s.seed, count=s.pictures),
+        work=job.work,
+        seed=s.seed,
+        minutes=job.minutes,
+        validation=s.validation_pictures,
+        checkpoint_every_s=s.checkpoint_every_s,
+        device=job.device,
+        start=start,
+    )
     trained.save_pretrained(job.work / "vae")
 
 
@@ -48,9 +59,17 @@ def train_denoiser(job: Job) -> None:
     latents, words = _latents(job), tokenizer.build(job.work / "tokenizer")
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
     denoiser.train(
-        _generator(job, words), s.denoiser, latents, scenes, words,
-        work=job.work, seed=s.seed, minutes=job.minutes, checkpoint_every_s=s.checkpoint_every_s, device=job.device,
-    )  # fmt: skip
+        _generator(job, words),
+        s.denoiser,
+        latents,
+        scenes,
+        words,
+        work=job.work,
+        seed=s.seed,
+        minutes=job.minutes,
+        checkpoint_every_s=s.checkpoint_every_s,
+        device=job.device,
+    )
 
 
 def export(job: Job) -> None:
@@ -70,7 +89,13 @@ def export(job: Job) -> None:
 def _latents(job: Job) -> Latents:
     s = job.settings
     vae = AutoencoderKL.from_pretrained(job.work / "vae", torch_dtype=torch.float32)
-    return encoded(vae, rendered(job.work, seed=s.seed, count=s.pictures), job.work, held_out=s.validation_pictures, device=job.device)
+    return encoded(
+        vae,
+        rendered(job.work, seed=s.seed, count=s.pictures),
+        job.work,
+        held_out=s.validation_pictures,
+        device=job.device,
+    )
 
 
 def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
@@ -82,7 +107,9 @@ def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
         )
     torch.manual_seed(s.seed)
     size = SIZE // 2 ** (len(s.autoencoder.channels) - 1)
-    return denoiser.fresh(s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size)
+    return denoiser.fresh(
+        s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size
+    )
 
 
 STAGES: dict[str, Callable[[Job], None]] = {

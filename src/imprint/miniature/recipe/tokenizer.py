@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -16,15 +17,19 @@ MAX_LENGTH = 32
 START, END = "<|startoftext|>", "<|endoftext|>"
 _SUFFIX = "</w>"
 # Common English, so that a free prompt is not spelled out letter by letter.
-_COMMON = """this that these those with without and or but not no is are was in on at by for from to into over near behind above below
-between beside inside outside left right front back side top bottom big little old new young long short happy sad warm cold
-day night morning evening summer winter spring autumn light shadow sky sun moon star cloud rain wind fire river lake sea forest
-garden park road house room kitchen table chair floor wall window door street bridge tower castle tree flower leaf stone grass
-man woman boy girl child person people horse bird fish lion tiger rabbit mouse cow sheep frog bear wolf fox owl car bus train
-boat plane bike ball book cup plate bottle lamp bag box hat shirt dress coat ring gold silver wood glass metal plastic paper
-running jumping sleeping eating playing flying swimming walking standing looking holding made high quality beautiful detailed
-photograph portrait landscape art artist digital print poster logo icon model figure statue plush plushie animal puppy kitten pet
-number three four five six seven eight nine ten color colour colorful dark bright"""
+_COMMON = """
+this that these those with without and or but not no is are was in on at by for from to into over near
+behind above below between beside inside outside left right front back side top bottom big little old new
+young long short happy sad warm cold day night morning evening summer winter spring autumn light shadow
+sky sun moon star cloud rain wind fire river lake sea forest garden park road house room kitchen table
+chair floor wall window door street bridge tower castle tree flower leaf stone grass man woman boy girl
+child person people horse bird fish lion tiger rabbit mouse cow sheep frog bear wolf fox owl car bus
+train boat plane bike ball book cup plate bottle lamp bag box hat shirt dress coat ring gold silver wood
+glass metal plastic paper running jumping sleeping eating playing flying swimming walking standing
+looking holding made high quality beautiful detailed photograph portrait landscape art artist digital
+print poster logo icon model figure statue plush plushie animal puppy kitten pet number three four five
+six seven eight nine ten color colour colorful dark bright
+"""
 
 
 def words() -> list[str]:
@@ -37,7 +42,9 @@ def _merges(corpus: list[str]) -> list[tuple[str, str]]:
     """Merges that join every word of `corpus` into one token."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix=_SUFFIX))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(vocab_size=100_000, min_frequency=1, end_of_word_suffix=_SUFFIX, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=100_000, min_frequency=1, end_of_word_suffix=_SUFFIX, show_progress=False
+    )
     tokenizer.train_from_iterator(corpus, trainer)
     return [(a, b) for a, b in json.loads(tokenizer.to_str())["model"]["merges"]]
 
@@ -46,7 +53,7 @@ def _pieces(word: str, merges: list[tuple[str, str]]) -> list[str]:
     """`word` as byte-pair encoding with `merges` splits it."""
     rank = {pair: i for i, pair in enumerate(merges)}
     pieces = [*word[:-1], word[-1] + _SUFFIX]
-    while known := [pair for pair in zip(pieces, pieces[1:], strict=False) if pair in rank]:
+    while known := [pair for pair in pairwise(pieces) if pair in rank]:
         best = min(known, key=rank.__getitem__)
         i = next(i for i in range(len(pieces) - 1) if (pieces[i], pieces[i + 1]) == best)
         pieces[i : i + 2] = ["".join(best)]

@@ -1,0 +1,64 @@
+"""The README.md of a result: what it is, how to use it, what it was made of."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from imprint.files import write_text
+from imprint.reporting.samples import read_samples
+from imprint.runs import Run
+
+
+def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
+    """Writes `folder`/README.md from the manifest and the samples of the run, with its final pictures beside it."""
+    manifest = run.read()
+    pictures = _copy_final_samples(run, folder)
+    source = manifest["config"]["model"]["source"]
+    base = (
+        source if is_hub_id(source) else Path(source).name
+    )  # where it lies on this machine is nobody's business
+    front = {
+        "base_model": base,
+        "library_name": "diffusers",
+        "tags": [
+            "text-to-image",
+            "personalisation",
+            manifest["config"]["method"]["_target_"].rpartition(".")[2].lower(),
+        ],
+    }
+    template = Environment(
+        loader=PackageLoader("imprint.reporting"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    ).get_template("model_card.md.jinja")
+    text = template.render(
+        front=yaml.safe_dump(front, sort_keys=False),
+        manifest=manifest,
+        config=manifest["config"],
+        concept=manifest["concept"],
+        pictures=pictures,
+        base=base,
+        usage=usage,
+    )
+    write_text(folder / "README.md", text)
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether a model's source is a name that others can use, too."""
+    return source.count("/") == 1 and not source.startswith((".", "/", "~")) and not Path(source).exists()
+
+
+def _copy_final_samples(run: Run, folder: Path) -> list[dict[str, Any]]:
+    entries = read_samples(run)
+    last = max((entry.step for entry in entries), default=0)
+    pictures = []
+    for entry in entries:
+        if entry.step == last and last > 0:
+            name = f"samples/{Path(entry.file).name}"
+            (folder / "samples").mkdir(exist_ok=True)
+            (folder / name).write_bytes((run.samples / entry.file).read_bytes())
+            pictures.append({"file": name, "prompt": entry.prompt, "seed": entry.seed})
+    return pictures

@@ -1,0 +1,120 @@
+"""What is wrong is said before anything expensive, all of it at once, with key, value and remedy."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import configure, only_run
+
+from imprint.build import prepare
+from imprint.errors import ConfigError, NonFiniteLoss, UserError
+from imprint.families.sd_source import StableDiffusionSource
+from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.train import train
+
+
+def message(*settings: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        prepare(configure(*settings))  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_all_problems_are_told_together_and_nothing_is_loaded(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StableDiffusionSource, "load", lambda self: pytest.fail("the model was loaded"))
+    (tmp_path / "empty").mkdir()
+    said = message(
+        tiny_sd,
+        tmp_path / "empty",
+        tmp_path / "out",
+        "hparams.steps=0",
+        "method.lr=-1",
+        "objective.timesteps=[0,2000]",
+        "+optimizer.weight_dekay=0.1",
+        "hparams.precision=16",
+    )
+    for expected in (
+        "hparams.steps=0",
+        "hparams.precision=16",
+        "method.lr=-1",
+        "objective.timesteps=[0, 2000]",
+        "optimizer.weight_dekay=0.1",
+        "did you mean weight_decay",
+        "dataset.path",
+    ):
+        assert expected in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["method.roles=[denoiser,txt]"], "no part 'txt'"),
+        (["method.roles=[]"], "nothing would learn"),
+        (["hparams.batch_size=3", "trainer.accumulation=2"], "hparams.batch_size=3"),
+        (["trainer.accelerator=cuda"], "not on this machine"),
+        (["hparams.precision=16-mixed"], "needs a GPU"),
+        (["prior=folder", "prior.path=/nowhere"], "prior.path"),
+        (["dataset.path=/nowhere"], "dataset.path"),
+        (["model.source=/nowhere"], "model.source"),
+        (["model.resolution=33"], "resolution"),
+        (["optimizer._target_=torch.optim.Adm"], "optimizer._target_"),
+        (["prior=folder"], "prior.path has no value"),
+        (["seed=lucky"], "seed='lucky'"),
+        (["+wieght=1"], "wieght=1"),
+    ],
+)
+def test_each_mistake_is_named(
+    settings: list[str], expected: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    if settings == ["trainer.accelerator=cuda"] and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert expected in message(tiny_sd, pictures, tmp_path / "out", *settings)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "outputs" in message(tiny_sd, pictures, tmp_path / "file" / "out")
+
+
+def test_min_snr_is_refused_where_it_divides_by_zero(tmp_path: Path, pictures: Path) -> None:
+    from tiny import tiny_pipeline
+
+    model = tiny_pipeline(tmp_path / "model", zero_snr=True)
+    assert "objective.weighting.gamma=5.0" in message(model, pictures, tmp_path / "out", "objective=min_snr")
+
+
+def test_a_loss_that_is_no_number_stops_before_the_weights(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = NoisePrediction.losses
+    calls = []
+
+    def broken(self: NoisePrediction, *args, **kwargs):
+        calls.append(1)
+        losses = real(self, *args, **kwargs)
+        return losses._replace(total=losses.total * float("nan")) if len(calls) == 4 else losses
+
+    monkeypatch.setattr(NoisePrediction, "losses", broken)
+    with pytest.raises(NonFiniteLoss, match=r"step 4 is nan"):
+        train(configure(tiny_sd, pictures, tmp_path))
+    run = only_run(tmp_path)
+    assert run.status == "failed"
+    assert "step 4" in run.error.read_text()
+    checkpoint = torch.load(run.checkpoint, weights_only=True)
+    assert checkpoint["global_step"] == 2
+    assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
+    monkeypatch.setattr(NoisePrediction, "losses", real)
+    assert train(configure(tiny_sd, pictures, tmp_path)).status == "finished"
+    assert not run.error.exists()
+
+
+def test_a_second_process_in_the_same_run_is_turned_away(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    cfg = configure(tiny_sd, pictures, tmp_path)
+    run = prepare(cfg).run
+    run.folder.mkdir(parents=True)
+    with FileLock(run.folder / ".lock"), pytest.raises(UserError, match="another process"):
+        train(cfg)
