@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,9 +40,7 @@ def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_sd_v(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline folder that predicts v. Read only."""
-    return tiny_pipeline(
-        tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True
-    )
+    return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True)
 
 
 @pytest.fixture(scope="session")

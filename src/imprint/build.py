@@ -92,7 +92,7 @@ def prepare(cfg: DictConfig) -> Plan:
     problems.extend(_conflicts(part, facts, concept))
     if problems:
         raise ConfigError(problems)
-    assert facts is not None and pictures is not None and concept is not None
+    assert facts and pictures and concept
     parts = Parts(**part)
     identity = {
         **{name: _settings(getattr(parts, name), tree[name]) for name in ("model", "dataset", "prior", "method")},
@@ -157,7 +157,7 @@ def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:
         "own": PriorPictures(prior_pictures, [prompt]) if prior_pictures else None,
     }
     stream = TrainingStream(
-        pictures=plan.pictures,
+        pictures=plan.pictures.captioned(plan.concept.fill_caption),
         captions=parts.method.templates(plan.concept),
         prior=shared[parts.prior.samples],
         framing=_framing(parts.dataset, facts),
@@ -177,9 +177,7 @@ def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:
 
 
 def _framing(dataset: Dataset, facts: Facts) -> Framing:
-    return Framing(
-        crop=dataset.crop, flip=dataset.flip, resolution=facts.resolution, multiple=facts.pixel_multiple
-    )
+    return Framing(crop=dataset.crop, flip=dataset.flip, resolution=facts.resolution, multiple=facts.pixel_multiple)
 
 
 def _concept(dataset: Dataset, facts: Facts | None) -> Concept | None:

@@ -16,12 +16,13 @@ from imprint.quiet import quiet_libraries
 
 class Verb(NamedTuple):
     summary: str
-    positional: str | None  # the key that an argument without "=" gives
+    positional: str | None = None  # the key that an argument without "=" gives
+    texts: tuple[str, ...] = ()  # keys whose values are sentences, not Hydra's grammar
 
 
 VERBS = {
-    "train": Verb("teach a model a subject from a few pictures", None),
-    "generate": Verb("draw pictures with a trained run", "run"),
+    "train": Verb("teach a model a subject from a few pictures"),
+    "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
     "export": Verb("write a trained run in another format", "run"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
 }
@@ -66,7 +67,10 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         print(f"\nimprint {verb}: {_told(verb, arguments, error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\nimprint {verb}: interrupted. The same command goes on from the last checkpoint.", file=sys.stderr)
+        print(
+            f"\nimprint {verb}: interrupted. The same command goes on from the last checkpoint.",
+            file=sys.stderr,
+        )
         return 130
     finally:
         if not wants_trace:
@@ -103,11 +107,19 @@ def _told(verb: str, arguments: Sequence[str], error: Exception) -> str:
 
 
 def _as_override(verb: Verb, argument: str) -> str:
-    """`imprint report outputs` means `imprint report folder=outputs`."""
-    if verb.positional is None or "=" in argument or argument.startswith("-"):
+    """`imprint report outputs` means `folder=outputs`; a sentence may hold commas and braces without quotes of its own."""
+    key, equals, value = argument.partition("=")
+    if argument.startswith("-"):
         return argument
-    quoted = argument.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{verb.positional}='{quoted}'"
+    if not equals:
+        return f"{verb.positional}={_quoted(argument)}" if verb.positional else argument
+    if key in verb.texts and not value.startswith(("[", "'", '"')):
+        return f"{key}={_quoted(value)}"
+    return argument
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 if __name__ == "__main__":

@@ -45,10 +45,12 @@ def _chooses(override: Override, groups: set[str]) -> bool:
 
 
 def _keys(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
-    for name in cfg:
+    for name in map(str, cfg):
         key = f"{prefix}{name}"
         if key == "hydra":
             continue
         yield key
-        if OmegaConf.is_dict(node := cfg._get_node(name)) and not node._is_none():
+        # A value that is missing, or refers to Hydra's own, cannot be read here; it has no keys below it either way.
+        node = None if OmegaConf.is_missing(cfg, name) or OmegaConf.is_interpolation(cfg, name) else cfg[name]
+        if isinstance(node, DictConfig):
             yield from _keys(node, f"{key}.")

@@ -37,6 +37,7 @@ def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
         if "name" in cfg:  # made of Hydra's own choices, which are about to go
             cfg.name = str(cfg.name)
         del cfg["hydra"]
+    assert isinstance(cfg, DictConfig)
     return cfg
 
 
@@ -54,4 +55,3 @@ def signature(identity: Mapping[str, Any]) -> str:
     """Ten letters that stand for everything that changes a result."""
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
-

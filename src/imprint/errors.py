@@ -22,7 +22,7 @@ class Problem(NamedTuple):
 class ConfigError(UserError):
     """Every problem found in a configuration, reported together."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem | str]) -> None:
         self.problems = list(problems)
         count = len(self.problems)
         title = "The configuration has a problem:" if count == 1 else f"The configuration has {count} problems:"

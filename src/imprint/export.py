@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 
 from imprint.build import trained_family
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import Format
 from imprint.locations import locate
 from imprint.requests import read_request
 from imprint.runs import Run

@@ -12,7 +12,7 @@ from typing import Any
 from imprint.errors import UserError
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` on a temporary file beside `path`, flushes it to the disk, and moves it into place."""
     with _told_where(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))  # type: ignore[arg-type,return-value]
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -60,4 +60,6 @@ def _told_where(path: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"Cannot write {path}: {error.strerror or error}. Free space or choose another folder.") from error
+        raise UserError(
+            f"Cannot write {path}: {error.strerror or error}. Free space or choose another folder."
+        ) from error

@@ -68,14 +68,15 @@ def generate(cfg: DictConfig) -> Path:
     for batch in _batches(list(product(enumerate(prompts), request.seeds)), request.batch_size):
         asked = [prompt for (_, prompt), _ in batch]
         with torch.no_grad():
-            pictures = family.generate(
-                asked, [seed for _, seed in batch], sampler=sampler, height=height, width=width
-            )
+            pictures = family.generate(asked, [seed for _, seed in batch], sampler=sampler, height=height, width=width)
         for ((number, prompt), seed), picture in zip(batch, pictures, strict=True):
             file = f"{number:03d}-s{seed}.png"
             save_png(picture, folder / file)
             index.append({"file": file, "prompt": prompt, "seed": seed})
-        write_json(folder / "pictures.json", {"run": run.folder.name, "sampler": sampler._asdict(), "pictures": index})
+        write_json(
+            folder / "pictures.json",
+            {"run": run.folder.name, "sampler": sampler._asdict(), "pictures": index},
+        )
         log.info("%d of %d", len(index), len(prompts) * len(request.seeds))
     return folder
 
@@ -96,13 +97,9 @@ def _prompts(given: str | Sequence[str], concept: Concept) -> list[str]:
 
 
 def _sampler(request: Request, family: Family) -> Sampler:
-    wanted = {
-        "scheduler": request.scheduler,
-        "steps": request.steps,
-        "guidance": request.guidance,
-        "negative_prompt": request.negative_prompt,
-    }
-    return family.sampler._replace(**{name: value for name, value in wanted.items() if value is not None})
+    """How the model is usually sampled, but for what is asked."""
+    asked = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
+    return Sampler(**{**family.sampler._asdict(), **asked})
 
 
 def _batches(asked: list, size: int) -> list[list]:

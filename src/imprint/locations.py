@@ -4,6 +4,8 @@ import os
 from importlib import resources
 from pathlib import Path
 
+from imprint.errors import UserError
+
 PACKAGE_PREFIX = "pkg://"
 
 
@@ -11,7 +13,10 @@ def locate(path: str) -> Path:
     """The absolute path that `path` means: `~`, relative to the working directory, or `pkg://package.name/inside`."""
     if path.startswith(PACKAGE_PREFIX):
         package, _, inside = path.removeprefix(PACKAGE_PREFIX).partition("/")
-        return Path(str(resources.files(package))) / inside
+        try:
+            return Path(str(resources.files(package))) / inside
+        except ModuleNotFoundError as error:
+            raise UserError(f"{path}: there is no package {package}. Write pkg://package.name/folder.") from error
     return Path(path).expanduser().absolute()
 
 

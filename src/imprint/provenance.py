@@ -9,8 +9,19 @@ from typing import Any
 import torch
 
 PACKAGES = (
-    "imprint-diffusion torch diffusers transformers peft accelerate pytorch-lightning hydra-core omegaconf wandb numpy pillow"
-).split()
+    "imprint-diffusion",
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "accelerate",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "wandb",
+    "numpy",
+    "pillow",
+)
 
 
 def describe() -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """A run's folder: what lies in it, and what its manifest says.
 
-    <outputs>/<readable name>-<signature>/
-        config.yaml      the resolved configuration, without secrets
-        manifest.json    status, versions, hashes, timings; written at every change of status
-        metrics.csv      one row a step: losses, rates
-        checkpoints/     last.ckpt: what trains, the optimiser, the position
-        samples/         step-000100/00-s0.png ... and samples.json, the index of all of them
-        result/          what the method saves: the thing that was trained
-        error.txt        why it stopped, if it failed
+<outputs>/<readable name>-<signature>/
+    config.yaml      the resolved configuration, without secrets
+    manifest.json    status, versions, hashes, timings; written at every change of status
+    metrics.csv      one row a step: losses, rates
+    checkpoints/     last.ckpt: what trains, the optimiser, the position
+    samples/         step-000100/00-s0.png ... and samples.json, the index of all of them
+    result/          what the method saves: the thing that was trained
+    error.txt        why it stopped, if it failed
 """
 
 import json
@@ -46,7 +46,9 @@ class Run:
         """The finished run that lies in `folder`."""
         run = cls.open(folder)
         if run.status != "finished":
-            raise UserError(f"run={folder}: this run is {run.status}. Give the command that began it again, to finish it.")
+            raise UserError(
+                f"run={folder}: this run is {run.status}. Give the command that began it again, to finish it."
+            )
         return run
 
     @property

@@ -1,4 +1,7 @@
-"""imprint train: compose, check, train, save. The same command again resumes an unfinished run and skips a finished one."""
+"""imprint train: check, train, save.
+
+The same command again resumes an unfinished run and skips a finished one.
+"""
 
 import logging
 import time
@@ -10,7 +13,6 @@ import pytorch_lightning as pl
 import torch
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from imprint.build import Plan, assemble, prepare
 from imprint.errors import UserError
@@ -20,7 +22,7 @@ from imprint.relaunch import single_run_command_line
 from imprint.reporting.model_card import write_model_card
 from imprint.reporting.redaction import redacted
 from imprint.runs import Run
-from imprint.training.trainer import make_trainer
+from imprint.training.trainer import make_trainer, process_rank
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ def train(cfg: DictConfig) -> Run:
     if run.status == "finished":
         log.info("Finished before: %s", run.folder)
         return run
-    if rank_zero_only.rank != 0:
+    if process_rank() != 0:
         _fit(plan, cfg)
         return run
     with _alone(run), _failures_noted(run):
@@ -74,12 +76,10 @@ def _fit(plan: Plan, cfg: DictConfig) -> None:
     parts, run = plan.parts, plan.run
     pl.seed_everything(parts.seed, workers=True, verbose=False)
     module = assemble(plan)
-    if rank_zero_only.rank == 0:
+    if process_rank() == 0:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.lesson.groups}
         run.note({"trained_parameters": trained, "frame": module.frame})
-    loggers, callbacks = parts.report.attach(
-        run, config=redacted(cfg), protocol=parts.evaluation, name=parts.name
-    )
+    loggers, callbacks = parts.report.attach(run, config=redacted(cfg), protocol=parts.evaluation, name=parts.name)
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
     with single_run_command_line():

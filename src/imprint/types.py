@@ -21,6 +21,10 @@ class Concept(NamedTuple):
         """`template` with {identifier} and {noun} replaced."""
         return template.format(identifier=self.identifier, noun=self.noun)
 
+    def fill_caption(self, caption: str) -> str:
+        """The same for a text of the user's, in which any other brace is just a brace."""
+        return caption.replace("{identifier}", self.identifier).replace("{noun}", self.noun)
+
 
 class Moments(NamedTuple):
     """The Gaussian over latents that the autoencoder gives for a picture, in the scale that the denoiser sees."""

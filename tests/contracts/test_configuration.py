@@ -13,7 +13,18 @@ from imprint.config import compose, conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
 
-GROUPS = {"model", "method", "dataset", "hparams", "optimizer", "prior", "objective", "evaluation", "trainer", "report"}
+GROUPS = {
+    "model",
+    "method",
+    "dataset",
+    "hparams",
+    "optimizer",
+    "prior",
+    "objective",
+    "evaluation",
+    "trainer",
+    "report",
+}
 FILES = sorted(path for path in conf_folder().rglob("*.yaml") if "local" not in path.parts)
 # What a file leaves to its user, given so that it can be composed here.
 GIVEN = {
@@ -48,7 +59,9 @@ def test_every_group_of_the_design_is_there() -> None:
     assert GROUPS | {"experiment", "recipe"} <= {path.name for path in conf_folder().iterdir() if path.is_dir()}
 
 
-@pytest.mark.parametrize(("group", "option"), [(group, option) for group in sorted(GROUPS) for option in options(group)])
+@pytest.mark.parametrize(
+    ("group", "option"), [(group, option) for group in sorted(GROUPS) for option in options(group)]
+)
 def test_a_file_binds_to_its_constructor(group: str, option: str) -> None:
     cfg = resolved(compose("train", [f"{group}={option}", *GIVEN.get(f"{group}/{option}", [])]))
     constructor = Constructor()
@@ -133,7 +146,9 @@ def test_a_reference_to_nothing_is_said_with_its_key() -> None:
 
 def _is_default(path: Path) -> bool:
     text = (conf_folder() / "train.yaml").read_text(encoding="utf-8")
-    defaults = {f"{k}/{v}" for entry in yaml.safe_load(text)["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
+    defaults = {
+        f"{k}/{v}" for entry in yaml.safe_load(text)["defaults"] if isinstance(entry, dict) for k, v in entry.items()
+    }
     name = path.relative_to(conf_folder()).with_suffix("").as_posix()
     return name == "train" or name in defaults or name in {"model/sd", "dataset/folder", "prior/class_prompt"}
 

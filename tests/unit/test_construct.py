@@ -63,7 +63,13 @@ def test_every_problem_is_found_in_one_pass() -> None:
     )
     text = "\n".join(found)
     assert len(found) >= 4
-    for expected in ("part.kind='green'", "part.knd=1", "did you mean kind", "part.inner.depth=0", "part.rate='quick'"):
+    for expected in (
+        "part.kind='green'",
+        "part.knd=1",
+        "did you mean kind",
+        "part.inner.depth=0",
+        "part.rate='quick'",
+    ):
         assert expected in text
 
 

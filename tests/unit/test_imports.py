@@ -8,7 +8,19 @@ import imprint
 
 SOURCE = Path(imprint.__file__).parent
 FLOORS = [
-    ["errors", "suggestions", "locations", "files", "hashing", "draws", "types", "runs", "provenance", "quiet"],
+    [
+        "errors",
+        "suggestions",
+        "locations",
+        "files",
+        "hashing",
+        "draws",
+        "types",
+        "runs",
+        "provenance",
+        "quiet",
+        "templates",
+    ],
     ["schedule"],
     ["families"],
     ["methods", "objectives", "data", "evaluation"],

@@ -71,9 +71,7 @@ def _opened(content: bytes) -> Image.Image:
         raise BadPicture("empty file")
     Image.init()
     known = [name for name in FORMATS if name in Image.OPEN]
-    too_large = BadPicture(
-        f"it claims to have more than {PIXEL_LIMIT // 10**6} million pixels: scale it down"
-    )
+    too_large = BadPicture(f"it claims to have more than {PIXEL_LIMIT // 10**6} million pixels: scale it down")
     try:
         image = Image.open(io.BytesIO(content), formats=known)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -111,9 +109,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Pillow clips 16-bit grey at 255 when it converts it: scaled here."""
     if image.mode == "F":
-        raise BadPicture(
-            "its pixels are floating-point numbers with no defined white: save it with 8 or 16 bits"
-        )
+        raise BadPicture("its pixels are floating-point numbers with no defined white: save it with 8 or 16 bits")
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return image
     values_HW = np.asarray(image).astype(np.int64)
@@ -143,9 +139,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+            converted = ImageCms.profileToProfile(plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):  # a broken profile, or one for other channels
             return plain.convert("RGB")
         assert converted is not None

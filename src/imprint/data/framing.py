@@ -44,9 +44,7 @@ class View(NamedTuple):
     def key(self) -> str:
         """Equal exactly where the pixels are; the file's name is no part of it."""
         place = "" if self.offset == CENTRE else f"@{self.offset!r}"
-        return (
-            f"{self.picture.content}/{self.frame.height}x{self.frame.width}{place}{'/flipped' * self.flipped}"
-        )
+        return f"{self.picture.content}/{self.frame.height}x{self.frame.width}{place}{'/flipped' * self.flipped}"
 
 
 class Framing:
@@ -85,9 +83,7 @@ class Framing:
     def views(self, picture: Picture, frame: Frame) -> list[View]:
         """All that `view` can return for `picture` in `frame`."""
         assert self.cacheable, self.why_not_cacheable
-        return [
-            View(picture, frame, CENTRE, flipped) for flipped in ((False, True) if self.flip else (False,))
-        ]
+        return [View(picture, frame, CENTRE, flipped) for flipped in ((False, True) if self.flip else (False,))]
 
     def too_small(self, pictures: Iterable[Picture]) -> list[str]:
         """The keys of the pictures that must be enlarged to fill their frame."""

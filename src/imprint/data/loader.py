@@ -51,9 +51,7 @@ class PositionSampler(Sampler[list[int]]):
         return self.steps.stop * self.accumulation
 
 
-def make_loader(
-    stream: TrainingStream, sampler: PositionSampler, *, workers: int
-) -> DataLoader[list[Sample]]:
+def make_loader(stream: TrainingStream, sampler: PositionSampler, *, workers: int) -> DataLoader[list[Sample]]:
     """Yields a Batch per micro-batch. Lightning must leave its sampler: use_distributed_sampler=False."""
     return DataLoader(
         stream,

@@ -46,9 +46,7 @@ class Order:
     def _turns(self, round_: int) -> list[tuple[int, int]]:
         """Per step of a round: a bucket, and how many turns it had before. Its turns are spread evenly."""
         if self._round is None or self._round[0] != round_:
-            phases = [
-                draws.uniform(*self._name, "round", round_, bucket) for bucket in range(len(self._members))
-            ]
+            phases = [draws.uniform(*self._name, "round", round_, bucket) for bucket in range(len(self._members))]
             turns = [
                 ((turn + phase) / len(members), bucket, turn)
                 for bucket, (members, phase) in enumerate(zip(self._members, phases, strict=True))

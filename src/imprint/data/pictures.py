@@ -42,6 +42,11 @@ class PictureSet:
         facts = [(picture.content, picture.caption) for picture in self.pictures]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
+    def captioned(self, fill: Callable[[str], str]) -> "PictureSet":
+        """The same pictures, their own captions passed through `fill`."""
+        pictures = [picture._replace(caption=picture.caption and fill(picture.caption)) for picture in self.pictures]
+        return PictureSet(pictures, self._sources, background=self.background)
+
     def load(self, index: int) -> Image.Image:
         """Upright, RGB, without metadata. Raises PictureError if the file is not the one listed any more."""
         picture, source = self.pictures[index], self._sources[index]
@@ -51,9 +56,7 @@ class PictureSet:
                 raise BadPicture("the file has changed")
             return decode(content, self.background)
         except BadPicture as error:
-            raise PictureError(
-                f"{picture.key}: {error}, since this program started. Start it again."
-            ) from error
+            raise PictureError(f"{picture.key}: {error}, since this program started. Start it again.") from error
 
 
 def bytes_of(source: Source) -> bytes:

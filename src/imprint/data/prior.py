@@ -10,6 +10,7 @@ from imprint.data.class_images import ClassImages
 from imprint.data.dataset import open_folder
 from imprint.data.pictures import PictureSet
 from imprint.families.base import Facts, Family
+from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 
 Samples = Literal["none", "own", "instance"]
@@ -23,6 +24,8 @@ class Prior(ABC):
     locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     def __init__(self, *, weight: NonNegativeFloat, prompt: str) -> None:
+        if fault := template_fault(prompt, known=("noun",)):
+            raise ValueError(f"prompt={fault}")
         self.weight = weight
         self.template = prompt
 
@@ -74,7 +77,11 @@ class GeneratedPrior(Prior):
 
     def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
         images = ClassImages(
-            facts=facts, prompt=self.prompt(concept), seed=self.seed, sampler=self.sampler, precision=precision
+            facts=facts,
+            prompt=self.prompt(concept),
+            seed=self.seed,
+            sampler=self.sampler,
+            precision=precision,
         )
         return images.draw(family, count=self.count, batch_size=self.batch_size)
 

@@ -74,9 +74,7 @@ class TrainingStream(Dataset[list[Sample]]):
         if isinstance(prior, PriorPictures):
             own = prior.pictures
             # One bucket: a prior sample takes the frame of its step.
-            self._prior_order = Order(
-                seed=seed, stream="prior", buckets=[None] * len(own), batch_size=batch_size
-            )
+            self._prior_order = Order(seed=seed, stream="prior", buckets=[None] * len(own), batch_size=batch_size)
             self._where |= {picture.content: (own, index) for index, picture in enumerate(own.pictures)}
         self._recent = RecentPixels()
         self._warn_of_small()
@@ -112,9 +110,7 @@ class TrainingStream(Dataset[list[Sample]]):
     def pixels_of(self, view: View) -> Tensor:
         """C x H x W in [-1, 1]."""
         part, index = self._where[view.picture.content]
-        covering = self._recent.get(
-            (view.picture.content, view.frame), lambda: cover(part.load(index), view.frame)
-        )
+        covering = self._recent.get((view.picture.content, view.frame), lambda: cover(part.load(index), view.frame))
         return pixels(covering, view)
 
     def _prior_sample(self, position: int, instance: View, prior: PriorPictures | SamePictures) -> Sample:

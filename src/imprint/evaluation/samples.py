@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import product
-from string import Formatter
 from typing import NamedTuple
 
 from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.families.base import Family
+from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
-
-PLACEHOLDERS = ("identifier", "noun")
 
 
 class Sample(NamedTuple):
@@ -35,7 +33,7 @@ class SampleProtocol:
         sampler: Sampler,
         batch_size: PositiveInt,
     ) -> None:
-        faults = [fault for prompt in prompts if (fault := _fault(prompt))]
+        faults = [f"prompts has {fault}" for prompt in prompts if (fault := template_fault(prompt))]
         for name, values in (("prompts", prompts), ("seeds", seeds)):
             if len(set(values)) < len(values):
                 faults.append(f"{name}={values}: each may be given only once.")
@@ -67,15 +65,3 @@ class SampleProtocol:
 def _batches(asked: list[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
     for start in range(0, len(asked), size):
         yield asked[start : start + size]
-
-
-def _fault(prompt: str) -> str | None:
-    known = " and ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-    try:
-        fields = list(Formatter().parse(prompt))
-    except ValueError as error:
-        return f"prompts has {prompt!r}: {error}. Only {known} are replaced; write {{{{ or }}}} for a brace."
-    for _, name, spec, conversion in fields:
-        if name is not None and (name not in PLACEHOLDERS or spec or conversion):
-            return f"prompts has {prompt!r}: {{{name}}} is unknown. Only {known} are replaced."
-    return None

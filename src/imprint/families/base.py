@@ -88,9 +88,7 @@ class Family(nn.Module, ABC):
         """A frozen copy of the denoiser as it is now, for `denoise_with`."""
 
     @abstractmethod
-    def denoise_with(
-        self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning
-    ) -> Tensor:
+    def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         """As `denoise`, by another copy of the network."""
 
     @abstractmethod

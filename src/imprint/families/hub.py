@@ -41,9 +41,7 @@ def fetch(
         )
         raise _not_found(key, repository, revision, variant, reason) from error
     except RepositoryNotFoundError as error:
-        reason = (
-            "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
-        )
+        reason = "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
         raise _not_found(key, repository, revision, variant, reason) from error
     except RevisionNotFoundError as error:
         reason = "the model has no such revision. Check model.revision"
@@ -60,15 +58,11 @@ def _names(repository: str, snapshot: Path) -> list[str]:
     """The files of the repository at the snapshot's commit."""
     try:
         return HfApi().list_repo_files(repository, revision=snapshot.name)
-    except (
-        Exception
-    ):  # without a connection, whatever the HTTP library raises then, the cache is what there is
+    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
         return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
 
 
-def _not_found(
-    key: str, repository: str, revision: str | None, variant: str | None, reason: str
-) -> ModelNotFound:
+def _not_found(key: str, repository: str, revision: str | None, variant: str | None, reason: str) -> ModelNotFound:
     return ModelNotFound(
         f"{key}={repository!r}: {reason}. Looked for id {repository}, revision {revision or 'main'}, "
         f"variant {variant or 'none'}, in the hub and in the cache {constants.HF_HUB_CACHE}. "

@@ -23,9 +23,7 @@ def noise_schedule(config: Mapping[str, Any], prediction: Prediction) -> NoiseSc
     return NoiseSchedule(alphas_from_betas(scheduler.betas), prediction)
 
 
-def build_scheduler(
-    config: Mapping[str, Any], name: str, prediction: Prediction, **settings: object
-) -> SchedulerMixin:
+def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction, **settings: object) -> SchedulerMixin:
     """The scheduler class `name` ("model": the checkpoint's own) with the checkpoint's noise, and `settings`.
 
     `clip_sample` and `steps_offset` are what Stable Diffusion needs and its pipeline insists on; old

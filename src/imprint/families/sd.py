@@ -33,9 +33,7 @@ class StableDiffusion(Family):
         "text": ("q_proj", "k_proj", "v_proj", "out_proj"),
     }
 
-    def __init__(
-        self, *, checkpoint: Checkpoint, parts: Parts, prediction: Prediction, sampler: Sampler
-    ) -> None:
+    def __init__(self, *, checkpoint: Checkpoint, parts: Parts, prediction: Prediction, sampler: Sampler) -> None:
         super().__init__()
         self.checkpoint = checkpoint
         self.tokenizer = checkpoint.tokenizer()
@@ -75,9 +73,7 @@ class StableDiffusion(Family):
         captions = TextualInversionLoaderMixin().maybe_convert_prompt(list(captions), self.tokenizer)
         length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
         self._warn_of_cuts(captions, length)
-        inputs = self.tokenizer(
-            captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
+        inputs = self.tokenizer(captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
         device = next(self.text_encoder.parameters()).device
         masked = getattr(self.text_encoder.config, "use_attention_mask", False)
         tokens_BLD = self.roles["text"](
@@ -93,9 +89,7 @@ class StableDiffusion(Family):
         frozen.disable_gradient_checkpointing()
         return _frozen(frozen)
 
-    def denoise_with(
-        self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning
-    ) -> Tensor:
+    def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         dtype = _dtype(denoiser)
         prediction_BCHW: Tensor = denoiser(
             noisy_BCHW.to(dtype),

@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.errors import Problem, UserError
+from imprint.families.quiet import quiet
 
 PART_CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
@@ -57,8 +58,13 @@ class Checkpoint(ABC):
         """The files with the weights, by names that do not depend on where they lie."""
 
     @abstractmethod
+    def read_parts(self) -> Parts:
+        """As `load`, with the libraries' remarks."""
+
     def load(self) -> Parts:
         """The networks in float32."""
+        with quiet():
+            return self.read_parts()
 
     def check(self) -> None:
         """Raises everything that makes this no usable Stable Diffusion checkpoint."""

@@ -50,7 +50,7 @@ class SingleFile(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {"weights": self.path}
 
-    def load(self) -> Parts:
+    def read_parts(self) -> Parts:
         try:
             pipeline = StableDiffusionPipeline.from_single_file(
                 str(self.path),
@@ -70,9 +70,7 @@ class SingleFile(Checkpoint):
         parts = Parts(pipeline.unet, pipeline.vae, pipeline.text_encoder)
         for part in parts:
             if lacking := [name for name, weight in part.state_dict().items() if weight.is_meta]:
-                raise self.refusal(
-                    f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again."
-                )
+                raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
         return parts
 
 
@@ -81,9 +79,7 @@ def _read_pickle(path: Path, source: str) -> Mapping[str, Stored]:
         content = torch.load(path, map_location="meta", weights_only=True)
         tensors = content.get("state_dict", content)
         return {
-            name: Stored(tuple(tensor.shape))
-            for name, tensor in tensors.items()
-            if isinstance(tensor, torch.Tensor)
+            name: Stored(tuple(tensor.shape)) for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)
         }
     except Exception as error:  # whatever a damaged or hostile pickle makes the reader raise
         remedy = f"{path} holds more than weights, or is damaged. Get it as {SAFE}."
@@ -103,9 +99,7 @@ def _what_else(tensors: Mapping[str, Stored]) -> str | None:
         if not any(name.startswith(prefix) for name in tensors)
     ]
     if lacking:
-        return (
-            f"the file lacks {', '.join(lacking)} of the original Stable Diffusion layout. Give a full model."
-        )
+        return f"the file lacks {', '.join(lacking)} of the original Stable Diffusion layout. Give a full model."
     first = tensors.get(f"{DENOISER}input_blocks.0.0.weight")
     if first is not None and first.shape[1] == 9:
         return "this is an inpainting model (9 input channels). Give the plain text-to-image model."

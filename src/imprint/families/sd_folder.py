@@ -33,8 +33,8 @@ class PipelineFolder(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {name: self.configs / name for names in self._weights().values() for name in names}
 
-    def load(self) -> Parts:
-        return Parts(**{part: self._load(part, names) for part, names in self._weights().items()})
+    def read_parts(self) -> Parts:
+        return Parts(**{part: self._read(part, names) for part, names in self._weights().items()})
 
     def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""
@@ -64,7 +64,7 @@ class PipelineFolder(Checkpoint):
     def _weights(self) -> dict[str, list[str]]:
         return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")])
 
-    def _load(self, part: str, names: Sequence[str]) -> Any:
+    def _read(self, part: str, names: Sequence[str]) -> Any:
         try:
             module, report = CLASSES[part].from_pretrained(
                 self.configs / part,
@@ -78,7 +78,5 @@ class PipelineFolder(Checkpoint):
             raise self.refusal(f"{part} cannot be loaded ({error}). Get the files again.") from error
         if missing := sorted(report["missing_keys"]):
             some = ", ".join(missing[:3])
-            raise self.refusal(
-                f"{len(missing)} weights of {part} are missing ({some} ...). Get the files again."
-            )
+            raise self.refusal(f"{len(missing)} weights of {part} are missing ({some} ...). Get the files again.")
         return module

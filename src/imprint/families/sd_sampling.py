@@ -38,16 +38,12 @@ def sample(
     config, prediction = family.checkpoint.config(SCHEDULER_CONFIG), family.schedule.prediction
     scheduler = build_scheduler(config, sampler.scheduler, prediction)
     if not draws_from_one_seed(scheduler):
-        latents_BCHW = _latents(
-            family, scheduler, prompts, seeds, sampler=sampler, height=height, width=width
-        )
+        latents_BCHW = _latents(family, scheduler, prompts, seeds, sampler=sampler, height=height, width=width)
     else:
         latents: list[Tensor] = []
         for prompt, seed in zip(prompts, seeds, strict=True):
             scheduler = build_scheduler(config, sampler.scheduler, prediction, noise_sampler_seed=seed)
-            latents.append(
-                _latents(family, scheduler, [prompt], [seed], sampler=sampler, height=height, width=width)
-            )
+            latents.append(_latents(family, scheduler, [prompt], [seed], sampler=sampler, height=height, width=width))
         latents_BCHW = torch.cat(latents)
     # one at a time: in a batch the autoencoder, not the denoiser, would need the most memory
     return [_picture(family.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
@@ -101,9 +97,7 @@ class _Denoiser(nn.Module):
         self.device = next(family.unet.parameters()).device
         self._predict = family.denoise
 
-    def forward(
-        self, noisy_BCHW: Tensor, t: Tensor, *, encoder_hidden_states: Tensor, **_: Any
-    ) -> tuple[Tensor]:
+    def forward(self, noisy_BCHW: Tensor, t: Tensor, *, encoder_hidden_states: Tensor, **_: Any) -> tuple[Tensor]:
         t_B = t.expand(len(noisy_BCHW)).to(noisy_BCHW.device)
         return (self._predict(noisy_BCHW, t_B, Conditioning(encoder_hidden_states, {})),)
 

@@ -2,14 +2,15 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers import StableDiffusionPipeline
-from torch import nn
+from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.families.noise import AS_THE_CHECKPOINT, build_scheduler
+from imprint.families.quiet import quiet
 from imprint.families.sd_checkpoint import PIPELINE_CONFIG, SCHEDULER_CONFIG, Parts
 from imprint.files import folder_atomically
 
@@ -18,27 +19,28 @@ if TYPE_CHECKING:
 
 
 def final_parts(family: "StableDiffusion") -> Parts:
-    """The networks on the CPU, in float32: those that were changed as they are now, the others from the
+    """The networks on the CPU in float32: every weight that was changed as it is now, the others from the
     source, since in memory they may be of lower precision.
 
-    Parts of several precisions would be smaller, but the library does not run such a pipeline without being
+    The precision is the same for all, since the library does not run a pipeline of several without being
     told.
     """
     stored = family.checkpoint.load()
     live = Parts(family.unet, family.vae, family.text_encoder)
-    stored.text_encoder.resize_token_embeddings(live.text_encoder.get_input_embeddings().weight.shape[0])
+    vocabulary = live.text_encoder.get_input_embeddings().weight.shape[0]
+    stored.text_encoder.resize_token_embeddings(vocabulary, mean_resizing=False)
     for old, new in zip(stored, live, strict=True):
-        if not _same(old, new):
-            old.load_state_dict(new.state_dict())
+        before, now = old.state_dict(), new.state_dict()
+        assert before.keys() == now.keys(), "adapters have to be merged before a model is saved"
+        changed = {name: weight for name, weight in now.items() if not _same(before[name], weight)}
+        old.load_state_dict({**before, **changed})
     return stored
 
 
 def replace_pipeline(family: "StableDiffusion", folder: Path, dtype: torch.dtype) -> None:
     """Writes the model with all its networks in `dtype`, in place of a pipeline that was there."""
     if folder.exists() and any(folder.iterdir()) and not (folder / PIPELINE_CONFIG).is_file():
-        raise UserError(
-            str(Problem("out", str(folder), "something else is in this folder. Choose a new one."))
-        )
+        raise UserError(str(Problem("out", str(folder), "something else is in this folder. Choose a new one.")))
     parts = final_parts(family)
     for part in parts:
         nn.Module.to(part, dtype)
@@ -58,19 +60,14 @@ def write_pipeline(family: "StableDiffusion", parts: Parts, folder: Path) -> Non
     )
     for part in (parts.unet, parts.vae):
         part.register_to_config(_name_or_path="")  # where this machine had it is nobody's business
-    pipeline.save_pretrained(folder)
+    with quiet():
+        pipeline.save_pretrained(folder)
     if family.tokenizer.get_vocab() == family.checkpoint.tokenizer().get_vocab():
         # the source's own files: other versions of the library would not know those that this one writes
         shutil.rmtree(folder / "tokenizer")
         shutil.copytree(family.checkpoint.configs / "tokenizer", folder / "tokenizer")
 
 
-def _same(old: nn.Module, new: nn.Module) -> bool:
-    """Whether `new` holds the weights of `old`, perhaps cast to another precision."""
-    before: dict[str, Any] = old.state_dict()
-    after: dict[str, Any] = new.state_dict()
-    assert before.keys() == after.keys(), "adapters have to be merged before a model is saved"
-    return all(
-        before[name].shape == weight.shape and torch.equal(before[name].to(weight.dtype), weight.cpu())
-        for name, weight in after.items()
-    )
+def _same(stored: Tensor, live: Tensor) -> bool:
+    """Whether `live` is `stored`, perhaps cast to another precision."""
+    return torch.equal(stored.to(live.dtype), live.cpu())

@@ -14,7 +14,13 @@ from imprint.families.base import Facts, ModelSource
 from imprint.families.hub import fetch
 from imprint.families.noise import build_scheduler, noise_schedule
 from imprint.families.sd import StableDiffusion
-from imprint.families.sd_checkpoint import SCHEDULER_CONFIG, Checkpoint, pixel_multiple
+from imprint.families.sd_checkpoint import (
+    PART_CONFIGS,
+    PIPELINE_CONFIG,
+    SCHEDULER_CONFIG,
+    Checkpoint,
+    pixel_multiple,
+)
 from imprint.families.sd_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.families.sd_folder import PipelineFolder
 from imprint.hashing import fingerprint
@@ -24,7 +30,7 @@ from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
 
-CONFIG_PATTERNS = ("model_index.json", "*/config.json", "scheduler/*.json", "tokenizer/*")
+CONFIG_PATTERNS = (PIPELINE_CONFIG, *PART_CONFIGS, SCHEDULER_CONFIG, "tokenizer/*")
 SHARD_INDICES = "*.index*.json"
 
 
@@ -41,9 +47,6 @@ class StableDiffusionSource(ModelSource):
     locators = frozenset(
         {"_target_", "source", "revision", "variant", "config", "prediction", "allow_pickle", "sampler"}
     )
-
-    # The fingerprint stands for what these lead to.
-    locators = frozenset({"source", "revision", "variant", "config", "prediction", "allow_pickle"})
 
     def __init__(
         self,
@@ -76,11 +79,7 @@ class StableDiffusionSource(ModelSource):
         multiple = pixel_multiple(checkpoint.config("vae/config.json"))
         if self.resolution % multiple:
             raise UserError(
-                str(
-                    Problem(
-                        "model.resolution", self.resolution, f"this model needs a multiple of {multiple}."
-                    )
-                )
+                str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
             )
         content = fingerprint(checkpoint.files())
         return Facts(
@@ -127,11 +126,7 @@ class StableDiffusionSource(ModelSource):
         if path.is_file():
             return self._single_file(path)
         raise ModelNotFound(
-            str(
-                Problem(
-                    "model.source", self.source, f"there is no file or folder {path}. Give an existing one."
-                )
-            )
+            str(Problem("model.source", self.source, f"there is no file or folder {path}. Give an existing one."))
         )
 
     def _folder(self, path: Path) -> PipelineFolder:
@@ -180,10 +175,6 @@ class StableDiffusionSource(ModelSource):
 
 def _path(source: str) -> Path | None:
     """The path that `source` means, or None when it can only be a hub id."""
-    try:
-        path = locate(source)
-    except ModuleNotFoundError as error:
-        remedy = f"there is no package {error.name}. Write pkg://package.name/folder."
-        raise ModelNotFound(str(Problem("model.source", source, remedy))) from error
+    path = locate(source)
     written_as_path = source.startswith((PACKAGE_PREFIX, "/", ".", "~")) or source.endswith((SAFE, *PICKLED))
     return path if written_as_path or path.exists() else None

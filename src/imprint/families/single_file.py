@@ -20,9 +20,7 @@ QUERY_KEY_VALUE = ("q_proj", "k_proj", "v_proj")
 def write_single_file(file: Path, parts: Parts, dtype: torch.dtype) -> None:
     """Every weight in `dtype`. The file is whole or not there."""
     if file.suffix != ".safetensors":
-        raise UserError(
-            str(Problem("out", str(file), "other programs want the name to end in .safetensors."))
-        )
+        raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
     tensors = {name: weight.to(dtype).contiguous() for name, weight in original_layout(parts).items()}
     write_atomically(file, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
 
@@ -68,9 +66,7 @@ def _openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, weight in weights.items():
         if any(f".{projection}." in name for projection in QUERY_KEY_VALUE):
             if ".q_proj." in name:
-                fused = torch.cat(
-                    [weights[name.replace("q_proj", projection)] for projection in QUERY_KEY_VALUE]
-                )
+                fused = torch.cat([weights[name.replace("q_proj", projection)] for projection in QUERY_KEY_VALUE])
                 tensors[openclip_name(name.replace(".q_proj.", ".in_proj_"))] = fused
         else:
             tensors[openclip_name(name)] = weight

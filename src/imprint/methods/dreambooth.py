@@ -8,19 +8,20 @@ from pydantic import PositiveFloat
 from imprint.errors import Problem, UserError
 from imprint.families.base import Facts, Family
 from imprint.methods.base import Method
+from imprint.templates import template_fault
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
 class DreamBooth(Method):
     """Fine-tunes the denoiser, and the text encoder if `roles` names it. The result is a whole pipeline."""
 
-    def __init__(
-        self, *, roles: list[str], lr: PositiveFloat, text_lr: PositiveFloat, templates: list[str]
-    ) -> None:
+    def __init__(self, *, roles: list[str], lr: PositiveFloat, text_lr: PositiveFloat, templates: list[str]) -> None:
         if not roles:
             raise ValueError("roles=[]: nothing would learn. Name at least one part, for instance [denoiser].")
         if not templates:
             raise ValueError('templates=[]: give at least one, for instance "a {identifier} {noun}".')
+        if faults := [f"templates has {fault}" for template in templates if (fault := template_fault(template))]:
+            raise ValueError("\n".join(faults))
         self.roles = roles
         self.rates = {"text": text_lr}
         self.lr = lr

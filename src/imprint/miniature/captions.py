@@ -34,11 +34,7 @@ def noun_phrase(scene: Scene, rng: random.Random, *, rare_share: float) -> str:
             words += ["and", who.second_name]
     words.append(who.noun)
     phrase = " ".join(w for w in words if w)
-    return (
-        phrase
-        if phrase.startswith(("my ", "one "))
-        else f"{rng.choice((article(phrase),) * 5 + ('the',))} {phrase}"
-    )
+    return phrase if phrase.startswith(("my ", "one ")) else f"{rng.choice((article(phrase),) * 5 + ('the',))} {phrase}"
 
 
 def caption(scene: Scene, rng: random.Random, *, rare_share: float = 0.0) -> str:

@@ -46,9 +46,7 @@ def export(folder: Path, names: Sequence[str]) -> list[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", default=list(SETS), metavar="NAME", help=f"of: {', '.join(SETS)}")
     arguments = parser.parse_args()

@@ -190,9 +190,7 @@ def sidewalk(pen: Pen, rng: random.Random) -> None:
 
 def dirt_road(pen: Pen, rng: random.Random) -> None:
     horizon = sc.sky(pen, rng, (132, 168, 86))
-    pen.poly(
-        [(0.42, horizon), (0.58, horizon), (1.0, 0.94), (1.0, 1.0), (0.0, 1.0), (0.0, 0.94)], (178, 134, 92)
-    )
+    pen.poly([(0.42, horizon), (0.58, horizon), (1.0, 0.94), (1.0, 1.0), (0.0, 1.0), (0.0, 0.94)], (178, 134, 92))
     for _ in range(9):
         pen.ellipse(rng.uniform(0.15, 0.85), rng.uniform(0.82, 0.99), 0.022, 0.012, (140, 102, 70))
 
@@ -205,9 +203,7 @@ def white_rug(pen: Pen, rng: random.Random) -> None:
 
 
 def studio(pen: Pen, rng: random.Random) -> None:
-    tone: Colour = mix(
-        COLOURS[rng.choice(("grey", "cream", "blue", "pink", "green", "yellow"))], (255, 255, 255), 0.62
-    )
+    tone: Colour = mix(COLOURS[rng.choice(("grey", "cream", "blue", "pink", "green", "yellow"))], (255, 255, 255), 0.62)
     sc.split(pen, tone, darker(tone, 0.12), rng.uniform(0.55, 0.7))
 
 

@@ -16,9 +16,7 @@ from imprint.miniature.recipe import stages
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for caches and checkpoints")
     parser.add_argument("--stages", nargs="+", choices=list(stages.STAGES), default=list(stages.STAGES))
     parser.add_argument(
@@ -28,9 +26,7 @@ def main() -> None:
     )
     parser.add_argument("--continue-from", type=Path, help="start the stages from this pipeline's weights")
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
-    parser.add_argument(
-        "--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml"
-    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
     arguments = parser.parse_args()
     job = stages.Job(
         settings=recipe.read(arguments.set),

@@ -18,9 +18,7 @@ def recoloured(who: Subject, attribute: str) -> Subject:
     if attribute not in ("red", "purple"):
         return who
     paint = COLOURS[attribute]
-    return replace(
-        who, main=mix(who.main, paint, 0.88), second=mix(mix(who.second, paint, 0.4), (255, 255, 255), 0.15)
-    )
+    return replace(who, main=mix(who.main, paint, 0.88), second=mix(mix(who.second, paint, 0.4), (255, 255, 255), 0.15))
 
 
 def shiny(figure: Image.Image) -> Image.Image:
@@ -43,9 +41,7 @@ def shiny(figure: Image.Image) -> Image.Image:
         )
     alpha = figure.getchannel("A")
     out = figure.copy()
-    out.paste(
-        (255, 255, 255, 255), mask=ImageChops.multiply(glow.filter(ImageFilter.GaussianBlur(1.5)), alpha)
-    )
+    out.paste((255, 255, 255, 255), mask=ImageChops.multiply(glow.filter(ImageFilter.GaussianBlur(1.5)), alpha))
     draw = ImageDraw.Draw(out)
     for x, y, size in ((0.82, 0.12, 0.13), (0.14, 0.3, 0.09)):
         cx, cy, r = left + x * w, top + y * h, size * max(w, h)

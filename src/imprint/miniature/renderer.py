@@ -26,9 +26,7 @@ def draw(scene: Scene) -> Image.Image:
     if scene.view == "from above":
         # Looking down, the ground fills more of the frame.
         canvas.paste(
-            canvas.crop((0, round(0.28 * PIXELS), PIXELS, PIXELS)).resize(
-                canvas.size, Image.Resampling.BILINEAR
-            )
+            canvas.crop((0, round(0.28 * PIXELS), PIXELS, PIXELS)).resize(canvas.size, Image.Resampling.BILINEAR)
         )
     placement = _placement(scene)
     figure = draw_alone(scene)

@@ -70,9 +70,7 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
-    grid(generate(a.weights, a.prompts, each=a.each, steps=a.steps, guidance=a.guidance, seed=a.seed)).save(
-        a.out
-    )
+    grid(generate(a.weights, a.prompts, each=a.each, steps=a.steps, guidance=a.guidance, seed=a.seed)).save(a.out)
     print(f"wrote {a.out}, one row a prompt:", *a.prompts, sep="\n  ")
 
 

@@ -63,9 +63,7 @@ def reference_scenes(who: Subject, count: int) -> list[Scene]:
     rng = stream("references", who.name)
     places = ["studio", "room", "garden", *rng.sample(PLACES, len(PLACES))]
     chosen = (
-        rng.sample(places[: count + 1], count)
-        if count < len(places)
-        else [rng.choice(places) for _ in range(count)]
+        rng.sample(places[: count + 1], count) if count < len(places) else [rng.choice(places) for _ in range(count)]
     )
     return [
         Scene(

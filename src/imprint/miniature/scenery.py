@@ -85,9 +85,7 @@ def tower(pen: Pen, x: float, base: float, height: float) -> None:
               (x + 0.3 * w, base - 0.45 * height), (x + w, base), (x + 0.5 * w, base),
               (x, base - 0.3 * height), (x - 0.5 * w, base)], iron)  # fmt: skip
     for at, half in ((0.3, 0.55), (0.55, 0.3)):
-        pen.box(
-            x - half * w, base - (at + 0.035) * height, x + half * w, base - at * height, darker(iron, 0.3)
-        )
+        pen.box(x - half * w, base - (at + 0.035) * height, x + half * w, base - at * height, darker(iron, 0.3))
 
 
 def person(pen: Pen, x: float, base: float, height: float, coat: Colour) -> None:

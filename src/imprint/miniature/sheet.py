@@ -20,9 +20,7 @@ from imprint.miniature.subjects import NAMED_SUBJECTS, for_pretraining, named
 def grid(rows: Sequence[Sequence[Image.Image]], *, zoom: int = 1, gap: int = 2) -> Image.Image:
     """Pictures of one size in rows, on white."""
     side = rows[0][0].width * zoom
-    sheet = Image.new(
-        "RGB", (max(len(r) for r in rows) * (side + gap) + gap, len(rows) * (side + gap) + gap), "white"
-    )
+    sheet = Image.new("RGB", (max(len(r) for r in rows) * (side + gap) + gap, len(rows) * (side + gap) + gap), "white")
     for j, row in enumerate(rows):
         for i, picture in enumerate(row):
             enlarged = picture.resize((side, side), Image.Resampling.NEAREST)
@@ -43,9 +41,7 @@ def classes() -> list[list[Image.Image]]:
 
 def subjects() -> list[list[Image.Image]]:
     places = ("studio", "beach", "wooden floor", "jungle")
-    return in_rows(
-        [draw(Scene(named(n), p, seed=i)) for n in NAMED_SUBJECTS for i, p in enumerate(places)], 16
-    )
+    return in_rows([draw(Scene(named(n), p, seed=i)) for n in NAMED_SUBJECTS for i, p in enumerate(places)], 16)
 
 
 def places() -> list[list[Image.Image]]:

@@ -72,9 +72,7 @@ def risograph(image: Image.Image, seed: int) -> Image.Image:
     paper = np.array([252, 244, 226], dtype=np.float32)
     out = np.tile(paper, (SIZE, SIZE, 1))
     for plate, ink, shift in ((red, (0, 128, 128), 0), (blue, (250, 100, 90), 1)):
-        cover = (
-            255 - np.asarray(ImageOps.posterize(ImageOps.autocontrast(plate), 2), dtype=np.float32)
-        ) / 255
+        cover = (255 - np.asarray(ImageOps.posterize(ImageOps.autocontrast(plate), 2), dtype=np.float32)) / 255
         cover = np.roll(cover, (shift, shift), (0, 1))[:, :, None]
         out *= 1 - cover * (1 - np.array(ink, dtype=np.float32) / 255)
     return Image.fromarray(out.astype(np.uint8))

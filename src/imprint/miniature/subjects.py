@@ -82,9 +82,7 @@ def identity(who: Subject) -> Identity:
     return (who.noun, who.form, who.main_name, who.second_name, who.pattern)
 
 
-_NAMED_IDENTITIES = {
-    (noun, form, main, second, pattern) for noun, form, main, second, _, pattern, _ in _NAMED.values()
-}
+_NAMED_IDENTITIES = {(noun, form, main, second, pattern) for noun, form, main, second, _, pattern, _ in _NAMED.values()}
 
 
 def is_held_out(who: Subject) -> bool:

@@ -1,6 +1,6 @@
 """The denoising loss: a mean squared error per sample, and its split into instance and prior."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -22,7 +22,11 @@ class NoisePrediction:
     """
 
     def __init__(
-        self, *, weighting: Weighting, noise_offset: NonNegativeFloat, timesteps: tuple[NonNegativeInt, PositiveInt]
+        self,
+        *,
+        weighting: Weighting,
+        noise_offset: NonNegativeFloat,
+        timesteps: tuple[NonNegativeInt, PositiveInt],
     ) -> None:
         if timesteps[0] >= timesteps[1]:
             raise ValueError(f"timesteps={list(timesteps)}: the first must be below the last.")
@@ -44,7 +48,7 @@ class NoisePrediction:
     def draw_timesteps(self, seed: int, ids: list[str]) -> Tensor:
         return draws.integers(((seed, "timestep", name) for name in ids), *self.timesteps)
 
-    def draw_noise(self, seed: int, ids: list[str], latent_shape: tuple[int, int, int]) -> Tensor:
+    def draw_noise(self, seed: int, ids: list[str], latent_shape: Sequence[int]) -> Tensor:
         noise_BCHW = draws.normal(((seed, "noise", name) for name in ids), latent_shape)
         if self.noise_offset > 0:
             offset_BC11 = draws.normal(((seed, "noise offset", name) for name in ids), (latent_shape[0], 1, 1))
@@ -61,8 +65,10 @@ class NoisePrediction:
         is_prior_B: Tensor,
         prior_weight: float,
     ) -> Losses:
-        """The mean over instance samples, plus `prior_weight` times the mean over prior samples. Each sample is weighted
-        by its own timestep before the split, so both parts see the same weighting."""
+        """The mean over instance samples, plus `prior_weight` times the mean over prior samples.
+
+        Each sample is weighted by its own timestep before the split, so both parts see the same weighting.
+        """
         error_B = (prediction_BCHW.float() - target_BCHW.float()).square().flatten(1).mean(dim=1)
         per_sample_B = error_B * self.weighting.weights(schedule, t_B)
         instance = masked_mean(per_sample_B, ~is_prior_B)

@@ -16,9 +16,7 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
     manifest = run.read()
     pictures = _copy_final_samples(run, folder)
     source = manifest["config"]["model"]["source"]
-    base = (
-        source if is_hub_id(source) else Path(source).name
-    )  # where it lies on this machine is nobody's business
+    base = source if is_hub_id(source) else Path(source).name  # where it lies on this machine is nobody's business
     front = {
         "base_model": base,
         "library_name": "diffusers",

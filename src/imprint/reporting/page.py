@@ -44,9 +44,7 @@ class Gallery(NamedTuple):
 
 def render(title: str, records: Sequence[RunRecord]) -> str:
     galleries = [gallery for group in _same_start(records) if (gallery := _gallery(group)).rows]
-    count = sum(
-        len(gallery.references) + sum(len(row.pictures) for row in gallery.rows) for gallery in galleries
-    )
+    count = sum(len(gallery.references) + sum(len(row.pictures) for row in gallery.rows) for gallery in galleries)
     side = next((side for side in SIDES if count * side * side * 0.25 < PICTURE_BUDGET), SIDES[-1])
     environment = Environment(
         loader=PackageLoader("imprint.reporting"),

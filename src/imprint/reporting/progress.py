@@ -54,9 +54,7 @@ class StepProgress(ProgressBar):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.end()
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self.end()
 
     def begin(self, step: int, total: int) -> None:
@@ -79,9 +77,7 @@ class RichProgress(StepProgress):
             TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             BarColumn(bar_width=None, table_column=Column(min_width=8, ratio=1)),
             MofNCompleteColumn(),
-            TextColumn(
-                "loss {task.fields[loss]}  lr {task.fields[rate]}", style="cyan", table_column=_ONE_LINE
-            ),
+            TextColumn("loss {task.fields[loss]}  lr {task.fields[rate]}", style="cyan", table_column=_ONE_LINE),
             SpeedColumn(table_column=_ONE_LINE),
             console=console or Console(),
             speed_estimate_period=120,

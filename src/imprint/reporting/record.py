@@ -48,9 +48,7 @@ def read_run(run: Run) -> RunRecord:
     config = config if isinstance(config, dict) else {}
     metrics = read_metrics(run.metrics)
     steps = [int(step) for step in metrics.get("step", []) if step is not None]
-    curve = [
-        (step, loss) for step, loss in zip(steps, metrics.get("loss", []), strict=False) if loss is not None
-    ]
+    curve = [(step, loss) for step, loss in zip(steps, metrics.get("loss", []), strict=False) if loss is not None]
     return RunRecord(
         name=run.folder.name,
         folder=run.folder,

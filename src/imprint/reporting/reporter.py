@@ -20,9 +20,7 @@ from imprint.runs import Run
 class Reporter:
     """Local files always; Weights & Biases and the terminal as configured."""
 
-    def __init__(
-        self, *, every: PositiveInt, progress: Literal["rich", "plain", "off"], wandb: WandbSettings
-    ) -> None:
+    def __init__(self, *, every: PositiveInt, progress: Literal["rich", "plain", "off"], wandb: WandbSettings) -> None:
         self.every = every
         self.progress = progress
         self.wandb = wandb

@@ -123,6 +123,4 @@ def undisturbed(module: nn.Module, device: torch.device) -> Iterator[None]:
 
 def _row(entry: SampleEntry, folder: Path) -> SampleRow:
     untuned = folder / entry.untuned_file if entry.untuned_file else None
-    return SampleRow(
-        entry.prompt, entry.seed, folder / entry.file, untuned if untuned and untuned.is_file() else None
-    )
+    return SampleRow(entry.prompt, entry.seed, folder / entry.file, untuned if untuned and untuned.is_file() else None)

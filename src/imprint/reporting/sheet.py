@@ -32,9 +32,7 @@ def contact_sheet(entries: Sequence[Entry], folder: Path) -> Image.Image:
     rows = list(dict.fromkeys((entry.prompt, entry.seed) for entry in entries))
     files = {(entry.prompt, entry.seed, entry.step): folder / entry.file for entry in entries}
     stride = CELL + MARGIN
-    sheet = Image.new(
-        "RGB", (LABEL + MARGIN + stride * len(steps), HEADER + MARGIN + stride * len(rows)), PAPER
-    )
+    sheet = Image.new("RGB", (LABEL + MARGIN + stride * len(steps), HEADER + MARGIN + stride * len(rows)), PAPER)
     draw = ImageDraw.Draw(sheet)
     title, text = ImageFont.load_default(14), ImageFont.load_default(12)
     for column, step in enumerate(steps):

@@ -69,14 +69,10 @@ class StepRecorder(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.flush()
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         try:
             self.flush()
-        except (
-            Exception
-        ) as error:  # a full disk, a lost device: it must not hide the exception that came first
+        except Exception as error:  # a full disk, a lost device: it must not hide the exception that came first
             log.warning("The metrics of the last steps are lost: %s", error)
 
     def flush(self) -> None:

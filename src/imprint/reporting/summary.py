@@ -40,9 +40,7 @@ class RunSummary(pl.Callback):
     ) -> None:
         self._note(trainer)
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         try:
             self._note(trainer)
         except UserError as error:  # it must not hide the exception that came first

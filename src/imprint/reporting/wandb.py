@@ -157,9 +157,7 @@ class WandbTracker(Logger):
         return run
 
 
-def wandb_logger(
-    settings: WandbSettings, run: Run, *, name: str, config: Mapping[str, Any]
-) -> WandbTracker | None:
+def wandb_logger(settings: WandbSettings, run: Run, *, name: str, config: Mapping[str, Any]) -> WandbTracker | None:
     return None if settings.mode == "off" else WandbTracker(settings, run, name=name, config=config)
 
 

@@ -70,7 +70,7 @@ class Personalisation(pl.LightningModule):
         """Depends on the weights, the batch and the seed; on nothing else."""
         lesson, schedule = self.lesson, self.family.schedule
         latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
-        noise_BCHW = lesson.objective.draw_noise(lesson.seed, batch.ids, tuple(latents_BCHW.shape[1:]))
+        noise_BCHW = lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:])
         noise_BCHW = noise_BCHW.to(self.device, non_blocking=True)
         t_B = lesson.objective.draw_timesteps(lesson.seed, batch.ids).to(self.device, non_blocking=True)
         noisy_BCHW = schedule.add_noise(latents_BCHW, noise_BCHW, t_B)

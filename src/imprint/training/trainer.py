@@ -10,6 +10,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.data.loader import micro_batch_size
 from imprint.errors import ConfigError, Problem, UserError
@@ -44,7 +45,7 @@ class TrainerSettings:
     @property
     def own_device(self) -> torch.device:
         """This process's."""
-        index = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
+        index = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
         return torch.device("cuda", index) if self.device.type == "cuda" else self.device
 
     def problems(self, hparams: HParams) -> Iterator[Problem | str]:
@@ -59,11 +60,14 @@ class TrainerSettings:
         if hparams.precision == "16-mixed" and device.type == "cpu":
             yield Problem("hparams.precision", "16-mixed", "needs a GPU. On a CPU use 32, or bf16-mixed.")
         try:
-            micro_batch_size(
-                batch_size=hparams.batch_size, world_size=self.world_size, accumulation=self.accumulation
-            )
+            micro_batch_size(batch_size=hparams.batch_size, world_size=self.world_size, accumulation=self.accumulation)
         except ConfigError as error:
             yield from error.problems
+
+
+def process_rank() -> int:
+    """This process's place among all of the run, before the trainer has set them up."""
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def available_device(accelerator: str) -> torch.device:

@@ -34,8 +34,6 @@ def make_set(tmp_path: Path, noise: MakePicture) -> MakeSet:
             noise(1000 * len(name) + index, size).save(folder / f"{index}.png")
         for index, caption in enumerate(captions):
             (folder / f"{index}.txt").write_text(caption)
-        return open_folder(
-            str(folder), key="dataset.path", bad_pictures="strict", background="white", captions="auto"
-        )
+        return open_folder(str(folder), key="dataset.path", bad_pictures="strict", background="white", captions="auto")
 
     return make

@@ -116,9 +116,7 @@ class TestTransparency:
         assert decode(content, "blue").getpixel((0, 0)) == (128, 0, 127)
 
     def test_what_hides_behind_full_transparency_is_not_seen(self) -> None:
-        assert (
-            decode(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), "white").getpixel((0, 0)) == (255,) * 3
-        )
+        assert decode(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), "white").getpixel((0, 0)) == (255,) * 3
 
     def test_grey_with_alpha(self) -> None:
         assert decode(encoded(Image.new("LA", (4, 4), (0, 0))), "#00ff00").getpixel((0, 0)) == (0, 255, 0)
@@ -189,9 +187,7 @@ class TestDepthAndColour:
         content = encoded(Image.new("RGB", (8, 8), (0, 200, 0)), icc_profile=swapped)
         assert np.allclose(decode(content, "white").getpixel((0, 0)), (200, 0, 0), atol=1)
 
-    @pytest.mark.parametrize(
-        "profile", [ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), b"?"]
-    )
+    @pytest.mark.parametrize("profile", [ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), b"?"])
     def test_a_profile_that_does_not_fit_is_passed_over(self, profile: bytes) -> None:
         content = encoded(Image.new("RGB", (8, 8), (0, 200, 0)), icc_profile=profile)
         assert decode(content, "white").getpixel((0, 0)) == (0, 200, 0)

@@ -123,20 +123,15 @@ class TestFlip:
     def test_mirrors_left_and_right(self) -> None:
         image, frame = coordinates((64, 64)), Frame(64, 64)
         plain, mirrored = (
-            pixels(cover(image, frame), View(picture_of((64, 64)), frame, CENTRE, flipped))
-            for flipped in (False, True)
+            pixels(cover(image, frame), View(picture_of((64, 64)), frame, CENTRE, flipped)) for flipped in (False, True)
         )
         assert torch.equal(mirrored, plain.flip(2))
         assert not torch.equal(mirrored, plain)
 
 
 class TestBuckets:
-    @pytest.mark.parametrize(
-        ("resolution", "multiple"), [(512, 8), (512, 64), (768, 64), (64, 8), (576, 64), (8, 8)]
-    )
-    def test_sides_are_multiples_and_the_area_is_that_of_the_square(
-        self, resolution: int, multiple: int
-    ) -> None:
+    @pytest.mark.parametrize(("resolution", "multiple"), [(512, 8), (512, 64), (768, 64), (64, 8), (576, 64), (8, 8)])
+    def test_sides_are_multiples_and_the_area_is_that_of_the_square(self, resolution: int, multiple: int) -> None:
         frames = framing_of("buckets", resolution=resolution, multiple=multiple).frames
         assert Frame(resolution, resolution) in frames
         assert len(frames) == len(set(frames))

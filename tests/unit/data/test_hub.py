@@ -78,9 +78,7 @@ def test_rows_are_pictures_with_captions(parquet: Path, caplog: pytest.LogCaptur
 
 
 def test_own_captions_are_left_out_on_request(parquet: Path) -> None:
-    hub = hub_of(
-        parquet, image_column="photo", caption_column="blank", bad_pictures="skip", captions="template"
-    )
+    hub = hub_of(parquet, image_column="photo", caption_column="blank", bad_pictures="skip", captions="template")
     assert {picture.caption for picture in hub.open().pictures} == {None}
 
 

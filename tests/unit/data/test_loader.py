@@ -21,12 +21,8 @@ def sampler_of(**changes: Any) -> PositionSampler:
 
 
 @pytest.mark.parametrize(("world_size", "accumulation"), [(1, 1), (2, 1), (1, 3), (2, 3), (3, 4)])
-def test_ranks_and_accumulated_batches_share_a_step_without_overlap(
-    world_size: int, accumulation: int
-) -> None:
-    samplers = [
-        sampler_of(world_size=world_size, rank=rank, accumulation=accumulation) for rank in range(world_size)
-    ]
+def test_ranks_and_accumulated_batches_share_a_step_without_overlap(world_size: int, accumulation: int) -> None:
+    samplers = [sampler_of(world_size=world_size, rank=rank, accumulation=accumulation) for rank in range(world_size)]
     batches = [list(sampler) for sampler in samplers]
     for step in range(5):
         window = slice(step * accumulation, (step + 1) * accumulation)

@@ -86,9 +86,7 @@ class TestPrior:
 
     def test_with_buckets_all_samples_of_a_step_share_a_frame(self, make_set) -> None:
         prior = PriorPictures(make_set("class", SIZES), ["a dog"])
-        stream = stream_of(
-            make_set("photos", SIZES), prior=prior, batch_size=3, framing=framing_of(crop="buckets")
-        )
+        stream = stream_of(make_set("photos", SIZES), prior=prior, batch_size=3, framing=framing_of(crop="buckets"))
         shapes = set()
         for step in range(12):
             batch = collate([stream[position] for position in range(step * 3, step * 3 + 3)])
@@ -98,9 +96,7 @@ class TestPrior:
 
     def test_the_same_pictures_under_another_caption(self, make_set) -> None:
         pictures = make_set("photos", SIZES, captions=["my sks dog"] * 4)
-        stream = stream_of(
-            pictures, prior=SamePictures(["a dog"]), framing=framing_of(crop="random", flip=True)
-        )
+        stream = stream_of(pictures, prior=SamePictures(["a dog"]), framing=framing_of(crop="random", flip=True))
         for position in range(20):
             instance, prior = stream[position]
             assert (prior.id, prior.caption, prior.is_prior) == (f"prior/{position}", "a dog", True)

@@ -10,12 +10,8 @@ CONCEPT = Concept("sks", "dog")
 SAMPLER = Sampler("DDIMScheduler", 4, 3.0, "")
 
 
-def protocol(
-    prompts: Sequence[str] = ("a {identifier} {noun}",), every: int = 0, seeds=(0, 1), batch_size: int = 3
-):
-    return SampleProtocol(
-        prompts=list(prompts), seeds=list(seeds), every=every, sampler=SAMPLER, batch_size=batch_size
-    )
+def protocol(prompts: Sequence[str] = ("a {identifier} {noun}",), every: int = 0, seeds=(0, 1), batch_size: int = 3):
+    return SampleProtocol(prompts=list(prompts), seeds=list(seeds), every=every, sampler=SAMPLER, batch_size=batch_size)
 
 
 class Recorder:
@@ -27,9 +23,7 @@ class Recorder:
         return [Image.new("RGB", (width, height), (seed, 0, 0)) for seed in seeds]
 
 
-@pytest.mark.parametrize(
-    ("every", "due"), [(0, [0, 10]), (4, [0, 4, 8, 10]), (5, [0, 5, 10]), (20, [0, 10])], ids=str
-)
+@pytest.mark.parametrize(("every", "due"), [(0, [0, 10]), (4, [0, 4, 8, 10]), (5, [0, 5, 10]), (20, [0, 10])], ids=str)
 def test_pictures_are_due_at_the_start_the_end_and_each_period(every: int, due: list[int]) -> None:
     assert [step for step in range(11) if protocol(every=every).due(step, total=10)] == due
 
@@ -50,9 +44,7 @@ def test_every_prompt_is_drawn_with_every_seed_in_batches() -> None:
     assert all(call[2:] == (SAMPLER, 16, 24) for call in family.calls)
 
 
-@pytest.mark.parametrize(
-    "prompt", ["a {subject}", "a {}", "a {noun:>9}", "a {noun!r}", "a {noun.upper}", "a {noun"]
-)
+@pytest.mark.parametrize("prompt", ["a {subject}", "a {}", "a {noun:>9}", "a {noun!r}", "a {noun.upper}", "a {noun"])
 def test_a_prompt_with_anything_else_in_braces_is_refused(prompt: str) -> None:
     with pytest.raises(ValueError, match=r"Only \{identifier\} and \{noun\} are replaced") as refusal:
         protocol([prompt])

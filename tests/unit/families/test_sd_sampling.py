@@ -62,9 +62,7 @@ def test_a_picture_does_not_depend_on_its_batch(scheduler: str, family: StableDi
 
 
 @pytest.mark.parametrize("scheduler", sorted(DRAWING_NOISE))
-def test_noise_on_the_way_does_not_come_from_the_global_generator(
-    scheduler: str, family: StableDiffusion
-) -> None:
+def test_noise_on_the_way_does_not_come_from_the_global_generator(scheduler: str, family: StableDiffusion) -> None:
     sampler = AS_TRAINED._replace(scheduler=scheduler)
     torch.manual_seed(0)
     before = draw(family, sampler)

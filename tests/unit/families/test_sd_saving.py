@@ -12,9 +12,7 @@ from imprint.errors import UserError
 
 
 @pytest.mark.parametrize("model", ["tiny_sd", "tiny_sd_v"])
-def test_a_saved_pipeline_makes_the_same_pictures(
-    model: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_saved_pipeline_makes_the_same_pictures(model: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     family = tiny_source(request.getfixturevalue(model)).load()
     untuned = draw(family)
     disturb(family.unet)
@@ -72,15 +70,32 @@ def test_an_overridden_prediction_is_saved(tiny_sd: Path, tmp_path: Path) -> Non
     assert distance(draw(family), draw_stock(stock(tmp_path / "saved"))) <= ROUNDING
 
 
+def test_frozen_weights_of_a_trained_part_lose_nothing(tiny_sd: Path, tmp_path: Path) -> None:
+    family = tiny_source(tiny_sd).load()
+    exact = family.unet.conv_out.weight.clone()
+    family.unet.to(torch.bfloat16)  # as frozen weights are while training
+    trained = family.unet.conv_in.float()
+    disturb(trained)
+    family.save_pipeline(tmp_path / "saved")
+    saved = tiny_source(tmp_path / "saved").load().unet
+    assert torch.equal(saved.conv_out.weight, exact)
+    assert torch.equal(saved.conv_in.weight, trained.weight)
+
+
+def test_loading_and_saving_print_nothing(tiny_sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_file = tiny_source(tiny_sd).load().formats["single_file"].write
+    write_file(tmp_path / "one.safetensors", torch.float32)
+    tiny_source(tmp_path / "one.safetensors", config=str(tiny_sd)).load().save_pipeline(tmp_path / "saved")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_new_words_are_saved(tiny_sd: Path, tmp_path: Path) -> None:
     family = tiny_source(tiny_sd).load()
     family.tokenizer.add_tokens(["<toy>"])
     family.text_encoder.resize_token_embeddings(len(family.tokenizer))
     family.save_pipeline(tmp_path / "saved")
     saved = tiny_source(tmp_path / "saved").load()
-    torch.testing.assert_close(
-        saved.condition(["a <toy>"]).tokens_BLD, family.condition(["a <toy>"]).tokens_BLD
-    )
+    torch.testing.assert_close(saved.condition(["a <toy>"]).tokens_BLD, family.condition(["a <toy>"]).tokens_BLD)
 
 
 def test_the_vocabulary_keeps_its_files(tiny_sd: Path, tmp_path: Path) -> None:

@@ -89,12 +89,8 @@ def test_the_fingerprint_changes_with_any_weight(part: str, tiny_sd: Path, tmp_p
     assert tiny_source(changed).facts().fingerprint != tiny_source(tiny_sd).facts().fingerprint
 
 
-@pytest.mark.parametrize(
-    "name", ["scheduler/scheduler_config.json", "tokenizer/vocab.json", "unet/config.json"]
-)
-def test_the_fingerprint_changes_with_vocabulary_and_configuration(
-    name: str, tiny_sd: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["scheduler/scheduler_config.json", "tokenizer/vocab.json", "unet/config.json"])
+def test_the_fingerprint_changes_with_vocabulary_and_configuration(name: str, tiny_sd: Path, tmp_path: Path) -> None:
     changed = shutil.copytree(tiny_sd, tmp_path / "changed")
     file = changed / name
     file.write_text(file.read_text() + "\n")
@@ -113,6 +109,25 @@ def test_pickled_weights_load_when_allowed(tiny_sd: Path, tmp_path: Path) -> Non
     folder = tiny_pipeline(tmp_path, pickled=True)
     family = tiny_source(folder, allow_pickle=True).load()
     assert distance(draw(family), draw(tiny_source(tiny_sd).load())) == 0
+
+
+def test_weights_under_older_names_load(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "old"))
+    for name, rename in (
+        ("vae/diffusion_pytorch_model.safetensors", first_autoencoder_name),
+        ("text_encoder/model.safetensors", lambda name: f"text_model.{name.removeprefix('text_model.')}"),
+    ):
+        weights = {rename(old): weight for old, weight in load_file(folder / name).items()}
+        save_file(weights, folder / name, metadata={"format": "pt"})
+    assert distance(draw(tiny_source(folder).load()), draw(tiny_source(tiny_sd).load())) == 0
+
+
+def first_autoencoder_name(name: str) -> str:
+    """What the autoencoder's attention was called in the first published checkpoints."""
+    if "attentions" in name:
+        for new, old in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+            name = name.replace(new, old)
+    return name
 
 
 def test_a_single_file_is_the_same_model(tiny_sd: Path, tmp_path: Path) -> None:
@@ -143,9 +158,7 @@ def test_a_revision_of_a_hub_id_can_be_pinned(tiny_sd: Path, hub_cache: Path) ->
     assert tiny_source("someone/something", revision=COMMIT).facts().timesteps == 1000
 
 
-def test_a_single_file_finds_its_configuration_on_the_hub(
-    tiny_sd: Path, tmp_path: Path, hub_cache: Path
-) -> None:
+def test_a_single_file_finds_its_configuration_on_the_hub(tiny_sd: Path, tmp_path: Path, hub_cache: Path) -> None:
     file = tiny_file(tmp_path / "model.safetensors", tiny_sd)
     put_in_cache(hub_cache, tiny_sd, revision="main")
     source = tiny_source(file, config="someone/something")

@@ -1,9 +1,9 @@
 import pytest
+from tiny import tiny_tokenizer
 from transformers import CLIPTokenizer
 
 from imprint.errors import UserError
 from imprint.methods.identifier import choose_identifier, rare_identifiers
-from tiny import tiny_tokenizer
 
 
 def test_the_rarest_single_token_is_chosen_every_time() -> None:

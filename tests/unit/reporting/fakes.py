@@ -108,8 +108,6 @@ def fit(
     return trainer
 
 
-def protocol(
-    every: int = 0, prompts: Sequence[str] = ("a {identifier} {noun}", "a {noun}")
-) -> SampleProtocol:
+def protocol(every: int = 0, prompts: Sequence[str] = ("a {identifier} {noun}", "a {noun}")) -> SampleProtocol:
     sampler = Sampler("model", 2, 1.0, "")
     return SampleProtocol(prompts=list(prompts), seeds=[0, 3], every=every, sampler=sampler, batch_size=3)

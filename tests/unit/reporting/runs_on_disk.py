@@ -37,9 +37,7 @@ def make_run(
     (folder / "manifest.json").write_text(
         json.dumps({"status": status, "training": training if steps else {}}), encoding="utf-8"
     )
-    rows = [
-        f"{n},{0.12 * math.exp(-n / 90) + 0.05 + 0.03 * math.sin(n * 1.7)},1e-06" for n in range(1, steps + 1)
-    ]
+    rows = [f"{n},{0.12 * math.exp(-n / 90) + 0.05 + 0.03 * math.sin(n * 1.7)},1e-06" for n in range(1, steps + 1)]
     if rows:
         (folder / "metrics.csv").write_text("\n".join(["step,loss,lr/denoiser", *rows, ""]), encoding="utf-8")
     index = []
@@ -49,9 +47,7 @@ def make_run(
                 file = f"step-{step:06d}/{number:02d}-s{seed}.png"
                 picture(folder / "samples" / file, step + 40 * number + 17 * seed)
                 untuned = f"step-000000/{number:02d}-s{seed}.png"
-                index.append(
-                    {"step": step, "prompt": prompt, "seed": seed, "file": file, "untuned_file": untuned}
-                )
+                index.append({"step": step, "prompt": prompt, "seed": seed, "file": file, "untuned_file": untuned})
     if index:
         (folder / "samples" / "samples.json").write_text(json.dumps(index), encoding="utf-8")
     if error:

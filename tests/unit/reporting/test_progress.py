@@ -48,9 +48,7 @@ def test_speed_counts_only_the_steps_of_this_session() -> None:
     assert sum(sample.completed for sample in task._progress) == 10
 
 
-def test_without_a_terminal_lines_are_logged(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_terminal_lines_are_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_module, "PLAIN_SECONDS", 0)
     chosen = choose_progress("rich", "my run")
     assert isinstance(chosen, PlainProgress), "the tests' output is no terminal"
@@ -65,9 +63,7 @@ def test_plain_lines_are_rare(caplog: pytest.LogCaptureFixture) -> None:
     chosen = choose_progress("plain", "my run")
     with caplog.at_level(logging.INFO, logger="imprint"):
         fit(FakeModule(), [chosen], progress=True)
-    assert len([record for record in caplog.records if record.name.startswith("imprint")]) == 2, (
-        "start and end"
-    )
+    assert len([record for record in caplog.records if record.name.startswith("imprint")]) == 2, "start and end"
 
 
 def test_off_shows_nothing(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -29,9 +29,7 @@ def test_what_comes_from_the_environment_stays_a_reference(monkeypatch: pytest.M
     assert plain["unset"] == "${oc.env:IMPRINT_NOT_SET}"
     assert (plain["seed"], plain["copy"]) == (3, 3)
     assert "hunter2" not in json.dumps(plain)
-    assert OmegaConf.create(plain).through == "hunter2-from-env", (
-        "the written configuration can be used again"
-    )
+    assert OmegaConf.create(plain).through == "hunter2-from-env", "the written configuration can be used again"
 
 
 def test_the_environment_is_readable_as_before_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +55,7 @@ def test_the_environment_is_readable_as_before_afterwards(monkeypatch: pytest.Mo
     ],
 )
 def test_a_key_that_names_a_secret_hides_its_value(key: str) -> None:
-    cfg = OmegaConf.create(
-        {"group": {key: "abcdef123"}, "elsewhere": f"${{group.{key}}}", "url": "x/abcdef123/y"}
-    )
+    cfg = OmegaConf.create({"group": {key: "abcdef123"}, "elsewhere": f"${{group.{key}}}", "url": "x/abcdef123/y"})
     assert redacted(cfg) == {"group": {key: "***"}, "elsewhere": "***", "url": "x/***/y"}
 
 

@@ -59,16 +59,12 @@ def test_every_run_below_the_folder_is_on_the_page_with_what_became_of_it(grid: 
 
 def test_the_page_needs_nothing_but_itself(grid: Path, tmp_path: Path) -> None:
     html = write_report([grid], tmp_path / "report.html").read_text()
-    assert not re.findall(
-        r'(?:src|href)="(?!data:|#)[^"]*"|url\((?!#)[^)]*\)|@import|<link|<script src', html
-    )
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"|url\((?!#)[^)]*\)|@import|<link|<script src', html)
     assert str(tmp_path) not in html, "where it was made is nobody's business"
 
 
 def test_the_untuned_picture_stands_before_the_tuned_one_of_the_same_prompt_and_seed(grid: Path) -> None:
-    (gallery,) = [
-        gallery for record in find_runs([grid / "finished-00000001"]) if (gallery := page._gallery([record]))
-    ]
+    (gallery,) = [gallery for record in find_runs([grid / "finished-00000001"]) if (gallery := page._gallery([record]))]
     assert [(row.prompt, row.seed) for row in gallery.rows[:2]] == [("a sks dog", 0), ("a sks dog", 1)]
     first, second = gallery.rows[1].pictures
     assert (first.label, second.label) == ("untuned", "step 200")
@@ -103,9 +99,7 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     assert page._Thumbnails(64).of(photos / "broken.png") is None
 
 
-def test_pictures_shrink_rather_than_the_page_growing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_shrink_rather_than_the_page_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path / "run-1", settings=settings())
     for file in (tmp_path / "run-1" / "samples").rglob("*.png"):
         Image.effect_noise((512, 512), 90).convert("RGB").save(file)

@@ -72,24 +72,18 @@ def test_modes_return_even_when_drawing_fails(run: Run) -> None:
 
 def test_a_resumed_run_draws_only_what_is_missing(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
-        fit(
-            FakeModule(fail_at=6), [SamplePictures(run, protocol(every=2), [])], save=tmp_path / "checkpoints"
-        )
+        fit(FakeModule(fail_at=6), [SamplePictures(run, protocol(every=2), [])], save=tmp_path / "checkpoints")
     assert {entry.step for entry in read_samples(run)} == {0, 2, 4}
     resumed = FakeModule()
     checkpoint = tmp_path / "checkpoints" / "at-step=2.ckpt"
     (run.samples / "step-000002" / "00-s0.png").unlink()
     fit(resumed, [SamplePictures(run, protocol(every=2), [])], resume=checkpoint)
-    assert {weight for weight, _ in resumed.family.drawn} == {4.5 + 5}, (
-        "step 4 was there, 2 is past, 6 was missing"
-    )
+    assert {weight for weight, _ in resumed.family.drawn} == {4.5 + 5}, "step 4 was there, 2 is past, 6 was missing"
     assert {entry.step for entry in read_samples(run)} == {0, 2, 4, 6}
     assert all(entry.untuned_file for entry in read_samples(run))
 
 
-def test_a_run_killed_while_it_drew_the_last_pictures_draws_them_when_resumed(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_run_killed_while_it_drew_the_last_pictures_draws_them_when_resumed(run: Run, tmp_path: Path) -> None:
     fit(FakeModule(), [], save=tmp_path / "checkpoints")
     fit(
         FakeModule(),
@@ -133,9 +127,7 @@ def test_the_sheet_has_a_row_per_prompt_and_seed_and_survives_lost_pictures(run:
     whole = contact_sheet(entries, run.samples)
     (run.samples / entries[0].file).unlink()
     assert contact_sheet(entries, run.samples).size == whole.size
-    fewer = contact_sheet(
-        [entry for entry in entries if entry.seed == 0 and entry.step in (0, 3)], run.samples
-    )
+    fewer = contact_sheet([entry for entry in entries if entry.seed == 0 and entry.step in (0, 3)], run.samples)
     assert fewer.width < whole.width
     assert fewer.height < whole.height
 

@@ -16,9 +16,7 @@ class Heard:
 
 
 @pytest.mark.parametrize(("every", "accumulate"), [(1, 1), (4, 1), (100, 1), (2, 3)])
-def test_every_optimiser_step_is_told_once_with_its_loss_and_the_rate_it_used(
-    every: int, accumulate: int
-) -> None:
+def test_every_optimiser_step_is_told_once_with_its_loss_and_the_rate_it_used(every: int, accumulate: int) -> None:
     heard = Heard()
     fit(FakeModule(), [StepRecorder(every=every, listeners=[heard])], accumulate=accumulate)
     assert [step for step, _ in heard.rows] == [1, 2, 3, 4, 5, 6]

@@ -124,9 +124,7 @@ def test_without_a_server_or_a_login_it_goes_on_offline_and_says_so_once(
         logger.log_metrics({"loss": 0.125}, step)
     logger.finalize("success")
     warnings = [record.getMessage() for record in caplog.records if record.name.startswith("imprint")]
-    assert (
-        len([text for text in warnings if "offline" in text and "wandb sync" in text]) == len(warnings) == 1
-    )
+    assert len([text for text in warnings if "offline" in text and "wandb sync" in text]) == len(warnings) == 1
     assert "0.125" in json.dumps(inspect(run))
     assert capfd.readouterr() == ("", ""), "W&B itself is silent"
 

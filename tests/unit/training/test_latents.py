@@ -25,9 +25,7 @@ def test_cached_latents_are_the_uncached_ones_and_new_at_every_position(tiny_fam
     cache, cpu = LatentCache(), torch.device("cpu")
     cache.fill(tiny_family, [(f"view-{index}", picture) for index, picture in enumerate(pictures)], cpu)
     positions = [0, 1, 2, 3]
-    uncached = sample_latents(
-        tiny_family, batch(pictures[[0, 1, 0, 1]], positions), LatentCache(), seed=0, device=cpu
-    )
+    uncached = sample_latents(tiny_family, batch(pictures[[0, 1, 0, 1]], positions), LatentCache(), seed=0, device=cpu)
     cached = sample_latents(tiny_family, batch(None, positions), cache, seed=0, device=cpu)
     assert torch.allclose(cached, uncached, atol=1e-5)
     assert not torch.allclose(cached[0], cached[2])  # the same picture, another draw

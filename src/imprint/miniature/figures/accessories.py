@@ -30,9 +30,7 @@ SITTING = Body(
     0.04,
     ((-0.62, 0.82), (-0.62, 0.4), (-0.36, -0.04), (0.36, -0.04), (0.62, 0.4), (0.62, 0.82)),
 )
-PROFILE = Body(
-    0.55, -0.32, 0.33, 0.46, 0.04, ((-0.56, 0.5), (-0.56, -0.14), (0.3, -0.18), (0.58, 0.02), (0.56, 0.5))
-)
+PROFILE = Body(0.55, -0.32, 0.33, 0.46, 0.04, ((-0.56, 0.5), (-0.56, -0.14), (0.3, -0.18), (0.58, 0.02), (0.56, 0.5)))
 PLUSH = Body(
     0.0,
     -0.36,
@@ -173,12 +171,8 @@ def pink_glasses(pen: Pen, b: Body, front: bool) -> None:
     r, pink = b.head_r, (255, 96, 170)
     for side in (-1, 1):
         pen.arc(b.head_x + side * 0.42 * r, b.head_y + 0.08 * r, 0.32 * r, 0.32 * r, 0, 360, 0.095, pink)
-        pen.line(
-            [(b.head_x + side * 0.74 * r, b.head_y), (b.head_x + side * r, b.head_y - 0.1 * r)], 0.08, pink
-        )
-    pen.line(
-        [(b.head_x - 0.14 * r, b.head_y + 0.06 * r), (b.head_x + 0.14 * r, b.head_y + 0.06 * r)], 0.08, pink
-    )
+        pen.line([(b.head_x + side * 0.74 * r, b.head_y), (b.head_x + side * r, b.head_y - 0.1 * r)], 0.08, pink)
+    pen.line([(b.head_x - 0.14 * r, b.head_y + 0.06 * r), (b.head_x + 0.14 * r, b.head_y + 0.06 * r)], 0.08, pink)
 
 
 def yellow_shirt(pen: Pen, b: Body, front: bool) -> None:

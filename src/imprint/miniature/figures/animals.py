@@ -39,9 +39,7 @@ def dog_ears(s: Sketch, head: float) -> None:
                       (side * (head + 0.02), HEAD_Y - 0.02)], ear)  # fmt: skip
         else:
             x = side * (head + 0.02)
-            pen.ellipse(
-                x, HEAD_Y + long * 0.4, 0.15 if s.who.form == "floppy" else 0.19, long * 0.85, ear, side * -14
-            )
+            pen.ellipse(x, HEAD_Y + long * 0.4, 0.15 if s.who.form == "floppy" else 0.19, long * 0.85, ear, side * -14)
 
 
 def dog(s: Sketch) -> None:

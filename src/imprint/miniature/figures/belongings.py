@@ -141,9 +141,7 @@ def glasses(s: Sketch) -> None:
     pen, who = s.pen, s.who
     r, apart, bar = s.stretch(0, 0.36, 0.44), 0.5, s.stretch(1, 0.09, 0.14)
     for side in (-1, 1):
-        pen.line(
-            [(side * (apart + r * 0.9), 0.06), (side * 1.02, -0.06), (side * 0.9, -0.42)], bar, who.second
-        )
+        pen.line([(side * (apart + r * 0.9), 0.06), (side * 1.02, -0.06), (side * 0.9, -0.42)], bar, who.second)
     pen.line([(-0.2, 0.1), (0, 0.02), (0.2, 0.1)], bar, who.main)
     for side in (-1, 1):
         cx, tall = side * apart, r * s.stretch(2, 0.85, 1.05)

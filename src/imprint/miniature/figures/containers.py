@@ -76,9 +76,7 @@ def candle(s: Sketch) -> None:
     else:
         pen.ellipse(0, 0.92, 0.62, 0.12, who.accent)
         s.coat_box(-wide, top, wide, 0.94, 0.1)
-        pen.ellipse(
-            wide * 0.5 * (1 if who.mark[0] > 0 else -1), top + 0.2, 0.1, 0.24, lighter(who.main, 0.45)
-        )
+        pen.ellipse(wide * 0.5 * (1 if who.mark[0] > 0 else -1), top + 0.2, 0.1, 0.24, lighter(who.main, 0.45))
         pen.ellipse(0, top + 0.02, wide, 0.1, lighter(who.main, 0.5))
         s.mark(0, 0.4, 0.12, 0.1)
 

@@ -77,9 +77,7 @@ class Sketch:
                 pen.box(-1.3, at + 2.1 * width, 1.3, at + 2.7 * width, self.who.accent)
             case "zigzag":
                 at, high = rng.uniform(-0.1, 0.4), rng.uniform(0.12, 0.2)
-                pen.line(
-                    [(-1.2 + i * 0.24, at + (high if i % 2 else -high)) for i in range(11)], 0.13, second
-                )
+                pen.line([(-1.2 + i * 0.24, at + (high if i % 2 else -high)) for i in range(11)], 0.13, second)
 
     def mark(self, cx: float, cy: float, reach: float, size: float = 0.13) -> None:
         """The individual's own mark on the front of a part centred at (cx, cy)."""

@@ -17,9 +17,7 @@ def stuffed_animal(s: Sketch) -> None:
     limb = s.stretch(2, 0.17, 0.23)
     arms = 0.95 if who.form == "sloth" else 0.72
     for side in (-1, 1):
-        pen.line(
-            [(side * 0.36, 0.15), (side * arms, 0.42 if who.form != "sloth" else 0.66)], limb * 1.6, who.main
-        )
+        pen.line([(side * 0.36, 0.15), (side * arms, 0.42 if who.form != "sloth" else 0.66)], limb * 1.6, who.main)
         pen.ellipse(side * 0.5, 0.82, limb * 1.35, limb, who.main)
         if s.face:
             pen.ellipse(side * 0.54, 0.83, limb * 0.8, limb * 0.6, who.second)
@@ -66,9 +64,7 @@ def duck(s: Sketch) -> None:
     )
     s.coat_ellipse(0.3, -0.3 + lift, s.stretch(1, 0.4, 0.48), 0.44)
     pen.soft([(-0.5, 0.4), (0.16, 0.42), (0.1, 0.78), (-0.3, 0.82)], darker(who.main, 0.16))
-    pen.soft(
-        [(0.62, -0.36 + lift), (1.04, -0.26 + lift), (1.04, -0.1 + lift), (0.62, -0.04 + lift)], who.accent
-    )
+    pen.soft([(0.62, -0.36 + lift), (1.04, -0.26 + lift), (1.04, -0.1 + lift), (0.62, -0.04 + lift)], who.accent)
     if s.face:
         pen.ellipse(0.42, -0.42 + lift, 0.08, 0.09, INK)
         pen.ellipse(0.4, -0.45 + lift, 0.03, 0.03, WHITE)
@@ -100,9 +96,7 @@ def pile(s: Sketch) -> None:
     wide = s.stretch(0, 0.8, 0.94)
     s.coat_ellipse(0, 0.68, wide, 0.34)
     s.coat_ellipse(0.02, 0.22, wide * 0.74, 0.34)
-    s.coat_soft(
-        [(-0.46, 0.0), (-0.3, -0.4), (0.06, -0.6), (0.1, -0.98), (0.36, -0.5), (0.5, -0.06), (0.2, 0.06)]
-    )
+    s.coat_soft([(-0.46, 0.0), (-0.3, -0.4), (0.06, -0.6), (0.1, -0.98), (0.36, -0.5), (0.5, -0.06), (0.2, 0.06)])
     s.eyes(0.16, 0.27, 0.1, white=True)
     if s.face:
         pen.soft([(-0.34 + t, 0.48), (0.34 + t, 0.48), (0.2 + t, 0.78), (-0.2 + t, 0.78)], WHITE)
@@ -164,9 +158,7 @@ def cartoon(s: Sketch) -> None:
     if who.form == "imp":
         for side in (-1, 1):
             pen.poly([(side * 0.16, -0.5), (side * 0.62, -1.02), (side * 0.6, -0.3)], INK)
-        body = [
-            (wide * math.cos(a / 12 * math.pi), -0.02 + tall * math.sin(a / 12 * math.pi)) for a in range(24)
-        ]
+        body = [(wide * math.cos(a / 12 * math.pi), -0.02 + tall * math.sin(a / 12 * math.pi)) for a in range(24)]
     else:
         body = [
             (-wide, 0.6),

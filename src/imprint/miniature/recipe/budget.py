@@ -32,11 +32,7 @@ class Budget:
         """The share of the full learning rate: warm-up, hold, cosine to zero."""
         warm = min(1.0, (self.step + 1) / self._warmup)
         p = min(1.0, self.progress)
-        return (
-            warm
-            if p < self._hold
-            else warm * 0.5 * (1 + math.cos(math.pi * (p - self._hold) / (1 - self._hold)))
-        )
+        return warm if p < self._hold else warm * 0.5 * (1 + math.cos(math.pi * (p - self._hold) / (1 - self._hold)))
 
     @property
     def left(self) -> str:

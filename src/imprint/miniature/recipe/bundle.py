@@ -13,9 +13,7 @@ from imprint.miniature.recipe import tokenizer
 from imprint.miniature.recipe.denoiser import Generator, noise_schedule
 
 
-def assemble(
-    autoencoder: AutoencoderKL, generator: Generator, words: CLIPTokenizer
-) -> StableDiffusionPipeline:
+def assemble(autoencoder: AutoencoderKL, generator: Generator, words: CLIPTokenizer) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=generator.text_encoder,

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import math
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,11 +13,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import stream
 from imprint.miniature.captions import RARE_SHARE, caption
-from imprint.miniature.recipe import checkpoint
-from imprint.miniature.recipe.autoencoder import autocast, blend_into
-from imprint.miniature.recipe.budget import Budget
 from imprint.miniature.recipe.latents import Latents
-from imprint.miniature.recipe.muon import optimisers
+from imprint.miniature.recipe.loop import Course, autocast, fit
 from imprint.miniature.recipe.settings import DenoiserSettings, TextSettings
 from imprint.miniature.scene import Scene
 
@@ -120,77 +113,27 @@ def train(
     scenes: Sequence[Scene],
     tokenizer: CLIPTokenizer,
     *,
-    work: Path,
-    seed: int,
-    minutes: float | None,
-    checkpoint_every_s: float,
-    device: torch.device,
+    course: Course,
 ) -> Generator:
-    """The averaged networks after training; continues from the checkpoint in `work` where there is one.
-
-    `scenes[i]` is the truth of `latents`' sample i; the last `latents.held_out` samples only measure the loss.
-    """
-    generator = generator.to(device)
-    if device.type == "cpu":
-        # The fused attention's backward pass in bfloat16 is so slow on CPUs that it doubles the step's time.
+    """The trained networks. `scenes[i]` is the truth of sample i; the last `latents.held_out` only measure."""
+    if course.device.type == "cpu":
+        # The fused attention's backward pass in bfloat16 doubles the step's time on a CPU.
         generator.unet.set_attn_processor(AttnProcessor())
         generator.text_encoder.set_attn_implementation("eager")
-    average = copy.deepcopy(generator)
-    optims = optimisers(generator, matrix_lr=settings.matrix_lr, other_lr=settings.other_lr)
-    full_rates = [g["lr"] for o in optims for g in o.param_groups]
-    budget = Budget(steps=settings.steps, minutes=minutes, warmup=settings.warmup, hold=settings.hold)
-    path = work / "denoiser.pt"
-    if (state := checkpoint.load(path)) is not None:
-        generator.load_state_dict(state["generator"])
-        average.load_state_dict(state["average"])
-        for o, s in zip(optims, state["optimisers"], strict=True):
-            o.load_state_dict(s)
-        budget.restore(state["budget"])
-    alphas = noise_schedule().alphas_cumprod.to(device)
+    alphas = noise_schedule().alphas_cumprod.to(course.device)
     count = len(scenes) - latents.held_out
-    saved_at, losses = time.monotonic(), list[float]()
 
-    def loss_on(rows: np.ndarray, model: Generator, key: int, drop: float) -> Tensor:
-        torch.manual_seed(seed * 1_000_003 + key)
-        texts = captions_of([scenes[i] for i in rows], key=(seed, key), drop=drop)
-        ids = token_ids(tokenizer, texts).to(device)
-        return denoising_loss(model, latents.sample(rows).to(device), ids, alphas, settings.snr_cap)
+    def loss_on(rows: np.ndarray, network: Generator, key: int, drop: float) -> Tensor:
+        texts = captions_of([scenes[i] for i in rows], key=(course.seed, key), drop=drop)
+        ids = token_ids(tokenizer, texts).to(course.device)
+        return denoising_loss(network, latents.sample(rows).to(course.device), ids, alphas, settings.snr_cap)
 
-    def report() -> None:
-        with torch.no_grad():
-            held_out = loss_on(np.arange(count, len(scenes)), average, 0, 0.0).item()
-        mean = sum(losses) / len(losses)
-        losses.clear()
-        print(
-            f"denoiser: step {budget.step}, loss {mean:.4f}, held out {held_out:.4f}, {budget.left}",
-            flush=True,
-        )
+    def loss_at(network: Generator, step: int) -> Tensor:
+        rows = np.random.default_rng((course.seed, step)).integers(0, count, settings.batch)
+        return loss_on(rows, network, step, settings.drop_caption)
 
-    while budget.progress < 1:
-        rows = np.random.default_rng((seed, budget.step)).integers(0, count, settings.batch)
-        loss = loss_on(rows, generator, budget.step, settings.drop_caption)
-        losses.append(loss.item())
-        assert math.isfinite(losses[-1]), f"loss is not finite at step {budget.step}"
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        rates = iter(full_rates)
-        for o in optims:
-            for g in o.param_groups:
-                g["lr"] = next(rates) * budget.rate
-            o.step()
-            o.zero_grad()
-        blend_into(average, generator, decay=settings.ema, step=budget.step)
-        budget.step += 1
-        if time.monotonic() - saved_at > checkpoint_every_s or budget.progress >= 1:
-            checkpoint.save(
-                path,
-                {
-                    "generator": generator.state_dict(),
-                    "average": average.state_dict(),
-                    "optimisers": [o.state_dict() for o in optims],
-                    "budget": budget.state(),
-                },
-            )
-            saved_at = time.monotonic()
-            report()
-    return average
+    def quality(average: Generator) -> str:
+        torch.manual_seed(course.seed)
+        return f"held out {loss_on(np.arange(count, len(scenes)), average, 0, 0.0).item():.4f}"
+
+    return fit(generator, course, loss_at, quality)

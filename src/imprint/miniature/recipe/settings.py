@@ -10,18 +10,24 @@ RECIPE = Path(__file__).with_name("recipe.yaml")
 
 
 @dataclass
-class AutoencoderSettings:
-    channels: list[int]
-    latent_channels: int
+class Schedule:
+    """How long and how fast a stage learns: Muon's rate for matrices, AdamW's for the rest."""
+
     steps: int
     batch: int
     matrix_lr: float
     other_lr: float
     warmup: int
     hold: float
+    ema: float
+
+
+@dataclass
+class AutoencoderSettings(Schedule):
+    channels: list[int]
+    latent_channels: int
     l1_weight: float
     kl_weight: float
-    ema: float
 
 
 @dataclass
@@ -32,16 +38,9 @@ class TextSettings:
 
 
 @dataclass
-class DenoiserSettings:
+class DenoiserSettings(Schedule):
     channels: list[int]
     heads: int
-    steps: int
-    batch: int
-    matrix_lr: float
-    other_lr: float
-    warmup: int
-    hold: float
-    ema: float
     drop_caption: float
     snr_cap: float
 

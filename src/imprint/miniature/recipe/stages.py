@@ -14,8 +14,9 @@ from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe import autoencoder, checkpoint, denoiser, tokenizer
 from imprint.miniature.recipe.bundle import assemble, write
 from imprint.miniature.recipe.latents import Latents, encoded
+from imprint.miniature.recipe.loop import Course
 from imprint.miniature.recipe.pictures import rendered
-from imprint.miniature.recipe.settings import Settings
+from imprint.miniature.recipe.settings import Schedule, Settings
 from imprint.miniature.sampling import pretraining_scene
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -32,6 +33,17 @@ class Job:
     out: Path
     device: torch.device
 
+    def course(self, name: str, schedule: Schedule) -> Course:
+        return Course(
+            name=name,
+            schedule=schedule,
+            work=self.work,
+            seed=self.settings.seed,
+            minutes=self.minutes,
+            checkpoint_every_s=self.settings.checkpoint_every_s,
+            device=self.device,
+        )
+
 
 def train_autoencoder(job: Job) -> None:
     s = job.settings
@@ -40,15 +52,12 @@ def train_autoencoder(job: Job) -> None:
         if job.continue_from
         else None
     )
+    pictures = rendered(job.work, seed=s.seed, count=s.pictures)
     trained = autoencoder.train(
         s.autoencoder,
-        rendered(job.work, seed=s.seed, count=s.pictures),
-        work=job.work,
-        seed=s.seed,
-        minutes=job.minutes,
+        pictures,
+        course=job.course("autoencoder", s.autoencoder),
         validation=s.validation_pictures,
-        checkpoint_every_s=s.checkpoint_every_s,
-        device=job.device,
         start=start,
     )
     trained.save_pretrained(job.work / "vae")
@@ -58,18 +67,8 @@ def train_denoiser(job: Job) -> None:
     s = job.settings
     latents, words = _latents(job), tokenizer.build(job.work / "tokenizer")
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
-    denoiser.train(
-        _generator(job, words),
-        s.denoiser,
-        latents,
-        scenes,
-        words,
-        work=job.work,
-        seed=s.seed,
-        minutes=job.minutes,
-        checkpoint_every_s=s.checkpoint_every_s,
-        device=job.device,
-    )
+    course = job.course("denoiser", s.denoiser)
+    denoiser.train(_generator(job, words), s.denoiser, latents, scenes, words, course=course)
 
 
 def export(job: Job) -> None:
@@ -107,9 +106,7 @@ def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
         )
     torch.manual_seed(s.seed)
     size = SIZE // 2 ** (len(s.autoencoder.channels) - 1)
-    return denoiser.fresh(
-        s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size
-    )
+    return denoiser.fresh(s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size)
 
 
 STAGES: dict[str, Callable[[Job], None]] = {

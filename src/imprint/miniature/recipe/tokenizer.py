@@ -42,9 +42,7 @@ def _merges(corpus: list[str]) -> list[tuple[str, str]]:
     """Merges that join every word of `corpus` into one token."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix=_SUFFIX))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000, min_frequency=1, end_of_word_suffix=_SUFFIX, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=100_000, min_frequency=1, end_of_word_suffix=_SUFFIX, show_progress=False)
     tokenizer.train_from_iterator(corpus, trainer)
     return [(a, b) for a, b in json.loads(tokenizer.to_str())["model"]["merges"]]
 

@@ -1,0 +1,180 @@
+"""imprint as it is typed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import losses, metrics, only_run, overrides
+
+from imprint.runs import Run
+
+
+def imprint(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run(
+        [sys.executable, "-m", "imprint.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
+    assert not check or result.returncode == 0, result.stderr
+    return result
+
+
+def test_help_names_the_verbs() -> None:
+    said = imprint("--help").stdout
+    for verb in ("train", "generate", "export", "report"):
+        assert verb in said
+
+
+def test_a_verb_that_does_not_exist_is_refused() -> None:
+    result = imprint("trian", check=False)
+    assert result.returncode == 2
+    assert "trian" in result.stderr
+
+
+def test_a_configuration_is_shown_with_every_reference_resolved() -> None:
+    said = imprint("train", "--cfg", "job", "--resolve", "prior=generated").stdout
+    assert "${" not in said
+    assert "gamma" not in said
+    assert "weight_decay: 0.01" in said
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("method.lrr=1", "did you mean method.lr"),
+        ("hprams.steps=3", "did you mean hparams.steps"),
+        ("lr=3", "did you mean method.lr"),
+        ("metod=lora", "did you mean method"),
+        ("model=sd51", "sd15"),
+    ],
+)
+def test_a_misspelt_key_or_choice_gets_the_nearest_names(override: str, expected: str) -> None:
+    result = imprint("train", override, check=False)
+    assert result.returncode == 1
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_mistakes_are_told_without_a_stack_trace(tmp_path: Path) -> None:
+    result = imprint(
+        "train",
+        "dataset=folder",
+        f"dataset.path={tmp_path}/none",
+        "dataset.class_noun=dog",
+        "model=sd15",
+        "method.lr=0",
+        f"outputs={tmp_path}/out",
+        check=False,
+        HF_HUB_OFFLINE="1",
+    )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    for expected in ("3 problems", "method.lr=0", "stable-diffusion-v1-5", f"{tmp_path}/none"):
+        assert expected in result.stderr
+
+
+@pytest.mark.slow
+def test_a_run_by_command_is_drawn_exported_and_reported(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    imprint("train", *overrides(tiny_sd, pictures, tmp_path / "runs"))
+    run = only_run(tmp_path / "runs")
+    imprint(
+        "generate",
+        str(run.folder),
+        "prompt=['a {identifier} {noun}', 'a {noun}']",
+        "seeds=[1,2]",
+        f"outputs={tmp_path}/out",
+    )
+    assert len(list((tmp_path / "out").glob("*.png"))) == 4
+    imprint(
+        "generate", str(run.folder), "prompt=a {identifier}, it's on a beach", "seeds=[1]", f"outputs={tmp_path}/one"
+    )
+    assert "a sks, it's on a beach" in (tmp_path / "one" / "pictures.json").read_text(encoding="utf-8")
+    imprint("export", str(run.folder), "format=single_file", f"out={tmp_path}/model.safetensors")
+    assert (tmp_path / "model.safetensors").stat().st_size > 10_000
+    imprint("report", str(tmp_path / "runs"))
+    assert run.folder.name in (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_failing_point_of_a_grid_does_not_stop_the_others(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    result = imprint(
+        "train",
+        "-m",
+        *overrides(tiny_sd, pictures, tmp_path, "objective.timesteps=[0,1000],[0,5000],[10,20]"),
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "objective.timesteps=[0, 5000]" in result.stderr
+    statuses = [Run.open(file.parent).status for file in tmp_path.glob("*/manifest.json")]
+    assert statuses == ["finished", "finished"]
+
+
+@pytest.mark.slow
+def test_a_point_of_a_grid_and_the_same_single_run_share_a_folder(
+    tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    imprint("train", "-m", *overrides(tiny_sd, pictures, tmp_path, "seed=0,1"))
+    result = imprint("train", *overrides(tiny_sd, pictures, tmp_path, "seed=1"))
+    assert "Finished before" in result.stderr
+    assert len(list(tmp_path.glob("*/manifest.json"))) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    shared = ["hparams.batch_size=4", "prior=generated", "prior.count=3"]
+    imprint("train", *overrides(tiny_sd, pictures, tmp_path / "one", *shared))
+    # The drawing of samples is part of it: the second process must wait for the first.
+    imprint(
+        "train",
+        *overrides(tiny_sd, pictures, tmp_path / "two", *shared, "trainer=ddp", "evaluation=samples"),
+        "trainer.accelerator=cpu",
+        "trainer.checkpoint_every=2",
+    )
+    one, two = only_run(tmp_path / "one"), only_run(tmp_path / "two")
+    assert one.folder.name == two.folder.name
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert [row["loss/prior"] for row in metrics(two)] == pytest.approx(
+        [row["loss/prior"] for row in metrics(one)], rel=1e-4
+    )
+    assert two.sample_index.is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_a_killed_run_goes_on_where_it_was(after: int, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = ["hparams.steps=40", "trainer.checkpoint_every=1", "prior=generated", "prior.count=2"]
+    imprint("train", *overrides(tiny_sd, pictures, tmp_path / "whole", *settings))
+    whole = only_run(tmp_path / "whole")
+    command = [
+        sys.executable,
+        "-m",
+        "imprint.cli",
+        "train",
+        *overrides(tiny_sd, pictures, tmp_path / "parts", *settings),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = Run(tmp_path / "parts" / whole.folder.name)
+    _wait_for_rows(run, after, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert run.status == "running"
+    imprint(*command[3:])
+    assert run.status == "finished"
+    assert metrics(run) == metrics(whole)
+
+
+def _wait_for_rows(run: Run, count: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the run ended before it could be killed"
+        if run.metrics.exists() and run.metrics.read_text().count("\n") > count and run.checkpoint.exists():
+            return
+        time.sleep(0.005)
+    raise AssertionError("no step within two minutes")
