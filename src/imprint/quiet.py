@@ -16,9 +16,3 @@ def quiet_libraries() -> None:
     # What these warn of is settled here on purpose: modes, loaders, the checkpoint's folder.
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    diffusers_logging.disable_progress_bar()

@@ -76,7 +76,7 @@ def test_mistakes_are_told_without_a_stack_trace(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
-    for expected in ("3 problems", "method.lr=0", "stable-diffusion-v1-5", f"{tmp_path}/none"):
+    for expected in ("4 problems", "method.lr=0", "stable-diffusion-v1-5", f"{tmp_path}/none"):
         assert expected in result.stderr
 
 
