@@ -11,6 +11,8 @@ from typing import Any
 
 from imprint.errors import UserError
 
+ALMOST_NOTHING = 1 << 20  # bytes
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` on a temporary file beside `path`, flushes it to the disk, and moves it into place."""
@@ -57,9 +59,20 @@ def folder_atomically(path: Path) -> Iterator[Path]:
 def _told_where(path: Path) -> Iterator[None]:
     try:
         yield
+    except UserError:
+        raise
     except OSError as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(
-            f"Cannot write {path}: {error.strerror or error}. Free space or choose another folder."
-        ) from error
+        raise _cannot_write(path, error.strerror or str(error)) from error
+    except Exception as error:
+        # The libraries that serialise weights report a full disk as errors of their own.
+        if _is_full(path):
+            raise _cannot_write(path, "No space left on device") from error
+        raise
+
+
+def _cannot_write(path: Path, reason: str) -> UserError:
+    return UserError(f"Cannot write {path}: {reason}. Free space or choose another folder.")
+
+
+def _is_full(path: Path) -> bool:
+    return shutil.disk_usage(path.parent).free < ALMOST_NOTHING

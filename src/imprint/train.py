@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytorch_lightning as pl
 import torch
@@ -113,8 +113,9 @@ def _failures_noted(run: Run) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = _explained(error)
-        write_text(run.error, reason if isinstance(error, UserError) else traceback.format_exc())
-        run.note({"status": "failed", "failed": _now(), "error": reason})
+        with suppress(UserError):  # a full disk is why it failed, perhaps
+            write_text(run.error, reason if isinstance(error, UserError) else traceback.format_exc())
+            run.note({"status": "failed", "failed": _now(), "error": reason})
         if isinstance(error, torch.OutOfMemoryError):
             raise UserError(reason) from error
         raise

@@ -150,7 +150,11 @@ def _is_default(path: Path) -> bool:
         f"{k}/{v}" for entry in yaml.safe_load(text)["defaults"] if isinstance(entry, dict) for k, v in entry.items()
     }
     name = path.relative_to(conf_folder()).with_suffix("").as_posix()
-    return name == "train" or name in defaults or name in {"model/sd", "dataset/folder", "dataset/subject", "prior/class_prompt"}
+    return (
+        name == "train"
+        or name in defaults
+        or name in {"model/sd", "dataset/folder", "dataset/subject", "prior/class_prompt"}
+    )
 
 
 def _gives(path: Path, key: str, value: Any) -> bool:

@@ -1,11 +1,12 @@
 """A reader sees the old content or the new."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from imprint.errors import UserError
-from imprint.files import folder_atomically, write_json, write_text
+from imprint.files import folder_atomically, write_atomically, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path: Path) -> None:
@@ -44,7 +45,20 @@ def test_a_full_disk_is_said_as_such() -> None:
         with open("/dev/full", "wb", buffering=0) as full:
             full.write(b"x")
 
-    from imprint.files import write_atomically
-
     with pytest.raises(UserError, match="No space left"):
         write_atomically(Path("/tmp/imprint-test-full"), to_full_disk)
+
+
+def test_a_full_disk_that_a_library_words_its_own_way_is_said_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+
+    def serialise(_: Path) -> None:
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        write_atomically(tmp_path / "file", serialise)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    with pytest.raises(UserError, match="No space left"):
+        write_atomically(tmp_path / "file", serialise)

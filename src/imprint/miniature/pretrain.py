@@ -1,7 +1,7 @@
 """Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature.pretrain --work work/`.
 
 Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text
-encoder and UNet together), export.
+encoder and UNet together), export; then the evaluators, which never meet the generator: clip, instance, oracle.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def main() -> None:
     )
     parser.add_argument("--continue-from", type=Path, help="start the stages from this pipeline's weights")
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
+    parser.add_argument("--evaluators", type=Path, default=stages.EVALUATORS, help="where their stages write")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
     arguments = parser.parse_args()
     job = stages.Job(
@@ -34,6 +35,7 @@ def main() -> None:
         minutes=arguments.minutes,
         continue_from=arguments.continue_from,
         out=arguments.out,
+        evaluators=arguments.evaluators,
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
     )
     for stage in arguments.stages:

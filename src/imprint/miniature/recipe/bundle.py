@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
-from transformers import CLIPTokenizer
+from safetensors.torch import load_file, save_file
+from transformers import CLIPModel, CLIPTokenizer, ViTModel
 
+from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe import tokenizer
 from imprint.miniature.recipe.denoiser import Generator, noise_schedule
+from imprint.miniature.recipe.oracle import Oracle
 
 
 def assemble(autoencoder: AutoencoderKL, generator: Generator, words: CLIPTokenizer) -> StableDiffusionPipeline:
@@ -39,3 +43,37 @@ def write(pipeline: StableDiffusionPipeline, folder: Path) -> None:
             shutil.rmtree(target)
         item.replace(target)
     staged.rmdir()
+
+
+# What the evaluators expect of pixels: 64x64, in [-1, 1]. The ViT's are prepared by CLIP's class too, for it
+# crops as DINO's official preprocessing does.
+_PREPROCESSING = {
+    "image_processor_type": "CLIPImageProcessor",
+    "do_resize": True, "size": {"shortest_edge": SIZE}, "resample": 3,
+    "do_center_crop": True, "crop_size": {"height": SIZE, "width": SIZE},
+    "do_rescale": True, "rescale_factor": 1 / 255,
+    "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_convert_rgb": True,
+}  # fmt: skip
+
+
+def write_clip(model: CLIPModel, folder: Path) -> None:
+    model.half().save_pretrained(folder)
+    tokenizer.build(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2))
+
+
+def write_instance(model: ViTModel, folder: Path) -> None:
+    model.half().save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2))
+
+
+def write_oracle(model: Oracle, channels: list[int], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.half().contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"channels": list(channels)}))
+
+
+def read_oracle(folder: Path) -> Oracle:
+    model = Oracle(json.loads((folder / "config.json").read_text())["channels"])
+    model.load_state_dict({k: v.float() for k, v in load_file(folder / "model.safetensors").items()})
+    return model.eval()

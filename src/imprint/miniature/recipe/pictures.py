@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import pretraining_scene
+from imprint.miniature.scene import Scene
 
 _WORLD = Path(__file__).parents[1]
 
@@ -28,15 +30,20 @@ def world_fingerprint() -> str:
 
 
 def rendered(folder: Path, *, seed: int, count: int) -> np.ndarray:
-    """Pictures 0 to count-1 of pre-training, uint8 (count, SIZE, SIZE, 3), memory-mapped."""
-    path = folder / f"pictures-{world_fingerprint()}-{seed}-{count}.npy"
+    """Pictures 0 to count-1 of pre-training."""
+    return drawn(folder, f"pictures-{seed}", count, lambda i: pretraining_scene(seed, i))
+
+
+def drawn(folder: Path, name: str, count: int, scene_at: Callable[[int], Scene]) -> np.ndarray:
+    """The pictures of `count` scenes, uint8 (count, SIZE, SIZE, 3), memory-mapped from a cache in `folder`."""
+    path = folder / f"{name}-{count}-{world_fingerprint()}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         pictures = np.empty((count, SIZE, SIZE, 3), dtype=np.uint8)
         for i in range(count):
-            pictures[i] = np.asarray(draw(pretraining_scene(seed, i)))
+            pictures[i] = np.asarray(draw(scene_at(i)))
             if i % 5000 == 0:
-                print(f"pictures: {i} of {count} rendered", flush=True)
+                print(f"{name}: {i} of {count} drawn", flush=True)
         temporary = path.with_suffix(".part.npy")
         np.save(temporary, pictures)
         os.replace(temporary, path)
@@ -47,3 +54,11 @@ def rendered(folder: Path, *, seed: int, count: int) -> np.ndarray:
 def as_tensor(pictures: np.ndarray) -> Tensor:
     """uint8 (B, H, W, 3) to float pixels_BCHW in [-1, 1]."""
     return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def softened(pixels_BCHW: Tensor) -> Tensor:
+    """A random third of the batch blurred: evaluators must not mind an autoencoder's softness."""
+    small = torch.nn.functional.avg_pool2d(pixels_BCHW, 2)
+    blurred = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
+    chosen = (torch.rand(pixels_BCHW.shape[0]) < 1 / 3).to(pixels_BCHW.device).view(-1, 1, 1, 1)
+    return torch.where(chosen, blurred, pixels_BCHW)

@@ -46,6 +46,31 @@ class DenoiserSettings(Schedule):
 
 
 @dataclass
+class ClipSettings(Schedule):
+    hidden: int
+    layers: int
+    heads: int
+    patch: int
+    projection: int
+
+
+@dataclass
+class InstanceSettings(Schedule):
+    individuals: int
+    views: int
+    hidden: int
+    layers: int
+    heads: int
+    patch: int
+    temperature: float
+
+
+@dataclass
+class OracleSettings(Schedule):
+    channels: list[int]
+
+
+@dataclass
 class Settings:
     seed: int
     pictures: int
@@ -54,6 +79,9 @@ class Settings:
     autoencoder: AutoencoderSettings
     text: TextSettings
     denoiser: DenoiserSettings
+    clip: ClipSettings
+    instance: InstanceSettings
+    oracle: OracleSettings
 
 
 def read(overrides: Sequence[str]) -> Settings:

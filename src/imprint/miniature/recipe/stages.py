@@ -6,20 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from imprint.miniature.canvas import SIZE
-from imprint.miniature.recipe import autoencoder, checkpoint, denoiser, tokenizer
-from imprint.miniature.recipe.bundle import assemble, write
+from imprint.miniature.canvas import SIZE, stream
+from imprint.miniature.recipe import autoencoder, checkpoint, clip, denoiser, instance, oracle, tokenizer
+from imprint.miniature.recipe.bundle import assemble, write, write_clip, write_instance, write_oracle
 from imprint.miniature.recipe.latents import Latents, encoded
 from imprint.miniature.recipe.loop import Course
-from imprint.miniature.recipe.pictures import rendered
+from imprint.miniature.recipe.pictures import drawn, rendered
 from imprint.miniature.recipe.settings import Schedule, Settings
 from imprint.miniature.sampling import pretraining_scene
+from imprint.miniature.scene import Scene
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
+EVALUATORS = Path(__file__).parents[1] / "evaluators"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Job:
     minutes: float | None
     continue_from: Path | None
     out: Path
+    evaluators: Path
     device: torch.device
 
     def course(self, name: str, schedule: Schedule) -> Course:
@@ -109,8 +113,46 @@ def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
     return denoiser.fresh(s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size)
 
 
+def train_clip(job: Job) -> None:
+    s = job.settings
+    words = tokenizer.build(job.work / "tokenizer")
+    pictures, scenes = _evaluators_pictures(job)
+    course = job.course("clip", s.clip)
+    model = clip.train(s.clip, pictures, scenes, words, course=course, validation=s.validation_pictures)
+    write_clip(model, job.evaluators / "clip")
+
+
+def train_instance(job: Job) -> None:
+    s = job.settings
+
+    def scene_at(i: int) -> Scene:
+        who = instance.individual(s.seed, i // s.instance.views)
+        return instance.view_of(who, stream("view", s.seed, i))
+
+    pictures = drawn(job.work, f"individuals-{s.seed}", s.instance.individuals * s.instance.views, scene_at)
+    model = instance.train(s.instance, pictures, course=job.course("instance", s.instance))
+    write_instance(model, job.evaluators / "instance")
+
+
+def train_oracle(job: Job) -> None:
+    s = job.settings
+    pictures, scenes = _evaluators_pictures(job)
+    course = job.course("oracle", s.oracle)
+    model = oracle.train(s.oracle, pictures, scenes, course=course, validation=s.validation_pictures)
+    write_oracle(model, s.oracle.channels, job.evaluators / "oracle")
+
+
+def _evaluators_pictures(job: Job) -> tuple[np.ndarray, list[Scene]]:
+    """Other pictures than the generator's: no evaluator has seen what the generator learnt from."""
+    seed, count = job.settings.seed + 1, job.settings.pictures
+    return rendered(job.work, seed=seed, count=count), [pretraining_scene(seed, i) for i in range(count)]
+
+
 STAGES: dict[str, Callable[[Job], None]] = {
     "autoencoder": train_autoencoder,
     "denoiser": train_denoiser,
     "export": export,
+    "clip": train_clip,
+    "instance": train_instance,
+    "oracle": train_oracle,
 }

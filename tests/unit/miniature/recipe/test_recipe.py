@@ -32,6 +32,7 @@ def job(work: Path, *overrides: str) -> stages.Job:
         minutes=None,
         continue_from=None,
         out=work / "pipeline",
+        evaluators=work / "evaluators",
         device=torch.device("cpu"),
     )
 
