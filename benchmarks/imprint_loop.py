@@ -12,7 +12,6 @@ from pytorch_lightning.callbacks import Callback
 
 from imprint.build import assemble, prepare
 from imprint.config import compose, resolved
-from imprint.quiet import quiet_libraries
 from imprint.training.trainer import make_trainer
 
 
@@ -22,11 +21,13 @@ class Turns(Callback):
     def __init__(self, steps: int, other: Callable[[], None]) -> None:
         self.seconds: list[float] = []  # a step, one value a round
         self.other_seconds: list[float] = []
+        self.trained_parameters = 0
         self._steps = steps
         self._other = other
         self._began = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.trained_parameters = sum(part.numel() for part in pl_module.parameters() if part.requires_grad)
         self._began = waited(pl_module.device)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
@@ -62,7 +63,6 @@ def configuration(
 
 def take_turns(cfg: DictConfig, *, steps: int, rounds: int, other: Callable[[], None]) -> Turns:
     """Trains `rounds` times `steps`; nothing of it is kept."""
-    quiet_libraries()
     turns = Turns(steps, other)
     with tempfile.TemporaryDirectory() as folder:
         cfg = cfg.copy()

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import torch
+from annotated_types import Ge, Lt
 from omegaconf import DictConfig
+from torch import nn
 from torch.optim import Optimizer
 
 from imprint.config import resolved, signature
@@ -38,6 +40,7 @@ from imprint.training.trainer import TrainerSettings
 from imprint.types import Concept, ParamGroup
 
 AUTO = "auto"
+EXACT_AS_FLOAT = 2**53  # larger whole numbers are not told apart as floats
 COMPUTE_TYPES: dict[Precision, torch.dtype] = {
     "32": torch.float32,
     "bf16-mixed": torch.bfloat16,
@@ -61,7 +64,7 @@ class Parts:
     evaluation: SampleProtocol
     trainer: TrainerSettings
     report: Reporter
-    seed: int
+    seed: Annotated[int, Ge(0), Lt(2**32)]  # what the libraries' own generators take
     outputs: str
     name: str
 
@@ -117,6 +120,8 @@ def assemble(plan: Plan) -> Personalisation:
     _hold_to(groups, family)
     _set_modes(family)
     _cast_frozen(family, precision)
+    if teacher is not None:
+        _cast_frozen(teacher, precision)
     if parts.trainer.gradient_checkpointing:
         family.enable_gradient_checkpointing()
     if parts.trainer.compile:
@@ -137,13 +142,17 @@ def assemble(plan: Plan) -> Personalisation:
 
 
 def trained_family(run: Run, *, scale: Mapping[str, float]) -> tuple[Family, Concept]:
-    """The model of a finished run, for drawing and export."""
+    """The model of a finished run, for drawing and export. Raises UserError if what it was trained from has changed."""
     manifest = run.read()
     constructor = Constructor()
     model: ModelSource = constructor.build(manifest["config"]["model"], "model")
     method: Method = constructor.build(manifest["config"]["method"], "method")
     if constructor.problems:
         raise ConfigError(constructor.problems)
+    if model.facts().fingerprint != manifest["content"]["model"]:
+        source = manifest["config"]["model"]["source"]
+        remedy = f"this is not the model any more that {run.folder.name} was trained from. Bring that one back."
+        raise ConfigError([Problem("model.source", source, remedy)])
     family = model.load()
     method.load(family, run.result, scale=scale)
     return family, Concept(**manifest["concept"])
@@ -237,7 +246,7 @@ def _canonical(value: Any) -> Any:
         return {name: _canonical(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_canonical(part) for part in value]
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < EXACT_AS_FLOAT:
         return float(value)
     return value
 
@@ -257,9 +266,9 @@ def _set_modes(family: Family) -> None:
         part.train(any(parameter.requires_grad for parameter in part.parameters()))
 
 
-def _cast_frozen(family: Family, precision: Precision) -> None:
+def _cast_frozen(module: nn.Module, precision: Precision) -> None:
     """Frozen weights need no more precision than the computation has."""
-    for parameter in family.parameters():
+    for parameter in module.parameters():
         if not parameter.requires_grad:
             parameter.data = parameter.data.to(COMPUTE_TYPES[precision])
 

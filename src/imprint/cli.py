@@ -107,7 +107,7 @@ def _told(verb: str, arguments: Sequence[str], error: Exception) -> str:
 
 
 def _as_override(verb: Verb, argument: str) -> str:
-    """`imprint report outputs` means `folder=outputs`; a sentence may hold commas and braces without quotes of its own."""
+    """`imprint report outputs` means `folder=outputs`; a sentence may hold commas and braces without quotes."""
     key, equals, value = argument.partition("=")
     if argument.startswith("-"):
         return argument

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -18,6 +19,7 @@ from imprint.locations import locate
 CaptionSource = Literal["auto", "template"]
 
 
+@dataclass(kw_only=True)
 class Dataset(ABC):
     """What a `dataset` configuration constructs: a subject, and where its pictures are.
 
@@ -36,35 +38,27 @@ class Dataset(ABC):
         {"_target_", "identifier", "class_noun", "captions", "bad_pictures", "background"}
     )
 
-    def __init__(
-        self,
-        *,
-        identifier: str,
-        class_noun: str,
-        captions: CaptionSource,
-        bad_pictures: BadPictures,
-        background: str,
-        crop: Crop,
-        flip: bool,
-    ) -> None:
+    identifier: str
+    class_noun: str
+    captions: CaptionSource
+    bad_pictures: BadPictures
+    background: str
+    crop: Crop
+    flip: bool
+
+    def __post_init__(self) -> None:
+        self.identifier, self.class_noun = self.identifier.strip(), self.class_noun.strip()
         wrong = []
-        if not identifier.strip():
-            wrong.append(f"identifier={identifier!r}: must not be blank. Give a rare word, or auto.")
-        if not class_noun.strip():
-            wrong.append(f"class_noun={class_noun!r}: must not be blank. Say what the pictures show: dog.")
+        if not self.identifier:
+            wrong.append("identifier='': must not be blank. Give a rare word, or auto.")
+        if not self.class_noun:
+            wrong.append("class_noun='': must not be blank. Say what the pictures show: dog.")
         try:
-            ImageColor.getrgb(background)
+            ImageColor.getrgb(self.background)
         except ValueError:
-            wrong.append(f"background={background!r}: no colour. Give a name (white) or a value (#ffffff).")
+            wrong.append(f"background={self.background!r}: no colour. Give a name (white) or a value (#ffffff).")
         if wrong:
             raise ValueError("\n".join(wrong))
-        self.identifier = identifier.strip()
-        self.class_noun = class_noun.strip()
-        self.captions: CaptionSource = captions
-        self.bad_pictures: BadPictures = bad_pictures
-        self.background = background
-        self.crop: Crop = crop
-        self.flip = flip
 
     @abstractmethod
     def open(self) -> PictureSet:

@@ -1,38 +1,18 @@
 """A folder of pictures."""
 
-from imprint.data.dataset import CaptionSource, Dataset, open_folder
-from imprint.data.framing import Crop
-from imprint.data.gathering import BadPictures
+from dataclasses import dataclass
+
+from imprint.data.dataset import Dataset, open_folder
 from imprint.data.pictures import PictureSet
 
 
+@dataclass(kw_only=True)
 class PictureFolder(Dataset):
     """All pictures that lie directly in `path`."""
 
     locators = Dataset.locators | {"path"}
 
-    def __init__(
-        self,
-        *,
-        path: str,
-        identifier: str,
-        class_noun: str,
-        captions: CaptionSource,
-        bad_pictures: BadPictures,
-        background: str,
-        crop: Crop,
-        flip: bool,
-    ) -> None:
-        super().__init__(
-            identifier=identifier,
-            class_noun=class_noun,
-            captions=captions,
-            bad_pictures=bad_pictures,
-            background=background,
-            crop=crop,
-            flip=flip,
-        )
-        self.path = path
+    path: str
 
     def open(self) -> PictureSet:
         return open_folder(

@@ -1,13 +1,13 @@
 """A data set of the Hugging Face hub, or files that the `datasets` library reads."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint.data.captions import in_one_line
-from imprint.data.dataset import CaptionSource, Dataset
+from imprint.data.dataset import Dataset
 from imprint.data.decoding import BadPicture, read
-from imprint.data.framing import Crop
-from imprint.data.gathering import BadPictures, Candidate, gather
+from imprint.data.gathering import Candidate, gather
 from imprint.data.names import printable
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem, UserError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import datasets
 
 
+@dataclass(kw_only=True)
 class HubDataset(Dataset):
     """A column of pictures, and a column of captions where `caption_column` is given.
 
@@ -26,38 +27,12 @@ class HubDataset(Dataset):
 
     locators = Dataset.locators | {"id", "subset", "revision", "split", "image_column", "caption_column"}
 
-    def __init__(
-        self,
-        *,
-        id: str,
-        subset: str | None,
-        revision: str | None,
-        split: str,
-        image_column: str,
-        caption_column: str | None,
-        identifier: str,
-        class_noun: str,
-        captions: CaptionSource,
-        bad_pictures: BadPictures,
-        background: str,
-        crop: Crop,
-        flip: bool,
-    ) -> None:
-        super().__init__(
-            identifier=identifier,
-            class_noun=class_noun,
-            captions=captions,
-            bad_pictures=bad_pictures,
-            background=background,
-            crop=crop,
-            flip=flip,
-        )
-        self.id = id
-        self.subset = subset
-        self.revision = revision
-        self.split = split
-        self.image_column = image_column
-        self.caption_column = caption_column
+    id: str
+    subset: str | None
+    revision: str | None
+    split: str
+    image_column: str
+    caption_column: str | None
 
     def open(self) -> PictureSet:
         rows = self._rows()

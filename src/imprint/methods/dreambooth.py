@@ -18,6 +18,8 @@ class DreamBooth(Method):
     def __init__(self, *, roles: list[str], lr: PositiveFloat, text_lr: PositiveFloat, templates: list[str]) -> None:
         if not roles:
             raise ValueError("roles=[]: nothing would learn. Name at least one part, for instance [denoiser].")
+        if len(set(roles)) < len(roles):
+            raise ValueError(f"roles={roles}: name each part once.")
         if not templates:
             raise ValueError('templates=[]: give at least one, for instance "a {identifier} {noun}".')
         if faults := [f"templates has {fault}" for template in templates if (fault := template_fault(template))]:
@@ -42,7 +44,7 @@ class DreamBooth(Method):
         return (
             "from diffusers import DiffusionPipeline\n\n"
             "pipeline = DiffusionPipeline.from_pretrained(folder)\n"
-            f'pipeline("{concept.fill(self._templates[0])}").images[0].save("out.png")'
+            f'pipeline({concept.fill(self._templates[0])!r}).images[0].save("out.png")'
         )
 
     def save(self, family: Family, folder: Path) -> None:

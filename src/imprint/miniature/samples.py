@@ -43,7 +43,7 @@ def generate(
     folder: Path, prompts: Sequence[str], *, each: int, steps: int, guidance: float, seed: int
 ) -> list[list[Image.Image]]:
     """`each` pictures for every prompt; the noise depends on (seed, position in the row) only."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(str(folder), torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     rows = []
     for prompt in prompts:

@@ -18,6 +18,10 @@ class RateSchedule:
     cycles: PositiveInt  # cosine_with_restarts
     power: PositiveFloat  # polynomial
 
+    def __post_init__(self) -> None:
+        if self.name == "constant" and self.warmup:
+            raise ValueError(f"warmup={self.warmup}: name=constant has none. Choose name=constant_with_warmup.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:

@@ -1,5 +1,6 @@
 """One training step, from a batch to its losses. Glue only: the parts decide what things mean."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from imprint.training.hparams import HParams
 from imprint.training.latents import LatentCache, sample_latents
 from imprint.training.teacher import Teacher
 from imprint.types import Batch, Concept, Losses, ParamGroup
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ class Personalisation(pl.LightningModule):
         self.latents = LatentCache()
         self._micro_batches: list[Losses] = []
         text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
+        if text_learns:
+            log.info("Text embeddings are not kept: the text encoder learns.")
         self.condition = family.condition if text_learns else CaptionCache(family).condition
         self.average = MovingAverage(self.trained(), lesson.hparams.ema) if lesson.hparams.ema else None
 

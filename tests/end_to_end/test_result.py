@@ -1,0 +1,187 @@
+"""What was trained is what other programs draw with."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from drawing import ROUNDING, distance, stock
+from lessons import after_every_step, result_weights
+from PIL import Image
+from small_runs import configure, losses
+from tiny import RESOLUTION, tiny_pipeline
+
+from imprint.build import trained_family
+from imprint.config import compose
+from imprint.errors import ConfigError
+from imprint.export import export
+from imprint.generate import generate
+from imprint.runs import Run
+from imprint.train import train
+from imprint.training.module import Personalisation
+
+PROMPTS = ["a {identifier} {noun}", "a cat on the beach"]
+SEEDS = [0, 5]
+# One level more than where both draw in one batch: here the library draws one picture at a time.
+CLOSE = ROUNDING + 1
+
+VARIANTS = {
+    "denoiser": ("tiny_sd", []),
+    "text": ("tiny_sd", ["method.roles=[denoiser,text]"]),
+    "v": ("tiny_sd_v", ["method.roles=[denoiser,text]"]),
+    "average": ("tiny_sd", ["hparams.ema=0.9"]),
+    "bf16": ("tiny_sd", ["hparams.precision=bf16-mixed"]),
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def trained(
+    request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Run, Path]:
+    """A finished run, and the model it began with."""
+    name, settings = VARIANTS[request.param]
+    model = request.getfixturevalue(name)
+    # A rate at which six steps are seen in a picture.
+    cfg = configure(model, pictures, tmp_path_factory.mktemp("runs"), "method.lr=2e-2", "hparams.clip=null", *settings)
+    return train(cfg), model
+
+
+def drawn(run: Run, folder: Path) -> list[Image.Image]:
+    """What `imprint generate` makes, in the order of its index."""
+    cfg = compose(
+        "generate",
+        [
+            f"run={run.folder}",
+            f"outputs={folder}",
+            "prompt=['a {identifier} {noun}','a cat on the beach']",
+            f"seeds={SEEDS}",
+            "scheduler=model",
+            "steps=3",
+            "guidance=4",
+            "accelerator=cpu",
+            "batch_size=3",
+        ],
+    )
+    generate(cfg)
+    index = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))["pictures"]
+    assert [(entry["prompt"], entry["seed"]) for entry in index] == [
+        (prompt.format(identifier="sks", noun="dog"), seed) for prompt in PROMPTS for seed in SEEDS
+    ]
+    return [Image.open(folder / entry["file"]) for entry in index]
+
+
+def drawn_by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
+    pipeline.set_progress_bar_config(disable=True)
+    return [
+        pipeline(
+            prompt.format(identifier="sks", noun="dog"),
+            num_inference_steps=3,
+            guidance_scale=4.0,
+            height=RESOLUTION,
+            width=RESOLUTION,
+            generator=torch.Generator().manual_seed(seed),
+        ).images[0]
+        for prompt in PROMPTS
+        for seed in SEEDS
+    ]
+
+
+def from_file(file: Path, configs: Path) -> StableDiffusionPipeline:
+    return StableDiffusionPipeline.from_single_file(
+        str(file), config=str(configs), local_files_only=True, safety_checker=None
+    )
+
+
+def test_the_stock_pipeline_draws_what_generate_draws(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, model = trained
+    pictures = drawn(run, tmp_path)
+    assert distance(pictures, drawn_by_the_library(stock(run.result))) <= CLOSE
+    # Otherwise this would prove nothing: the untuned model draws something else.
+    assert distance(pictures, drawn_by_the_library(stock(model))) > 10 * CLOSE
+
+
+def test_a_single_file_is_read_back_to_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, model = trained
+    expected = drawn_by_the_library(stock(run.result))
+    for dtype, tolerance in (("float32", ROUNDING), ("float16", 25)):
+        out = tmp_path / f"{dtype}.safetensors"
+        assert export(compose("export", [f"run={run.folder}", f"dtype={dtype}", f"out={out}"])) == out
+        assert distance(drawn_by_the_library(from_file(out, model)), expected) <= tolerance, dtype
+
+
+def test_the_card_names_words_and_settings_and_no_place_of_this_machine(trained: tuple[Run, Path]) -> None:
+    run, model = trained
+    card = (run.result / "README.md").read_text(encoding="utf-8")
+    for expected in ("sks dog", "6 x 1", "DreamBooth", model.name, run.signature, 'pipeline("a sks dog")'):
+        assert expected in card.replace("'", '"')
+    for place in (model.parent, run.folder.parent, Path.home(), Path.cwd()):
+        assert str(place) not in card
+
+
+def test_the_saved_weights_are_the_averaged_ones(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[dict[str, torch.Tensor]] = []
+
+    def remember(trainer: object, module: Personalisation) -> None:
+        steps.append({name: weight.detach().clone() for name, weight in module.family.unet.named_parameters()})
+
+    after_every_step(monkeypatch, remember)
+    run = train(configure(tiny_sd, pictures, tmp_path, "hparams.ema=0.3", "method.lr=1e-2"))
+    assert len(steps) == 6
+    average = steps[0]  # the first updates count for more, so that the untuned weights are soon forgotten
+    for number, weights in enumerate(steps[1:], start=1):
+        decay = min(0.3, (1 + number) / (10 + number))
+        average = {name: decay * average[name] + (1 - decay) * weight for name, weight in weights.items()}
+    saved = result_weights(run)
+    for name, weight in average.items():
+        torch.testing.assert_close(saved[f"unet.{name}"], weight, rtol=1e-4, atol=1e-6)
+    assert any(not torch.allclose(saved[f"unet.{name}"], weight, atol=1e-4) for name, weight in steps[-1].items())
+
+
+def test_the_learning_weights_come_back_after_samples_are_drawn(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = ["hparams.ema=0.5", "method.roles=[denoiser,text]"]
+    plain = train(configure(tiny_sd, pictures, tmp_path / "plain", *settings))
+    # Shorter lists draw in less time; samples change neither losses nor result.
+    sampled = train(
+        configure(
+            tiny_sd,
+            pictures,
+            tmp_path / "sampled",
+            *settings,
+            "evaluation=samples",
+            "evaluation.prompts=['a {identifier} {noun}']",
+            "evaluation.every=2",
+        )
+    )
+    assert sampled.folder.name == plain.folder.name
+    assert len(list(sampled.samples.glob("step-*"))) == 4
+    assert losses(sampled) == losses(plain)
+    for name, weight in result_weights(plain).items():
+        assert torch.equal(result_weights(sampled)[name], weight), name
+
+
+def test_the_last_samples_are_what_the_result_draws(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    evaluation = ["evaluation=samples", "evaluation.prompts=['a {identifier} {noun}']", "evaluation.seeds=[7]"]
+    run = train(configure(tiny_sd, pictures, tmp_path, "hparams.ema=0.5", "method.lr=2e-2", *evaluation))
+    generate(
+        compose(
+            "generate",
+            [f"run={run.folder}", f"outputs={tmp_path}/out", "prompt='a {identifier} {noun}'", "seeds=[7]"],
+        )
+    )
+    ours = Image.open(tmp_path / "out" / "000-s7.png")
+    assert distance([Image.open(run.samples / "step-000006" / "00-s7.png")], [ours]) <= ROUNDING
+    before = np.asarray(Image.open(run.samples / "step-000000" / "00-s7.png"), dtype=int)
+    assert np.abs(before - np.asarray(ours, dtype=int)).max() > 10
+
+
+def test_a_result_on_another_model_than_the_one_it_was_trained_from_is_refused(pictures: Path, tmp_path: Path) -> None:
+    model = tiny_pipeline(tmp_path / "model")
+    run = train(configure(model, pictures, tmp_path / "runs", "hparams.steps=1"))
+    trained_family(run, scale={})
+    tiny_pipeline(model, seed=1)
+    with pytest.raises(ConfigError, match="model.source=.*not the model any more"):
+        trained_family(run, scale={})

@@ -1,0 +1,68 @@
+"""Loss sequences as they were when they were last looked at.
+
+Any change of randomness, of the order of samples or of their weighting shows here, whether it was meant or not. If it
+was meant, `python -m pytest tests/golden --regenerate` writes the sequences anew; say in CHANGELOG what changed.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_runs import configure, metrics
+
+from imprint.train import train
+
+FOLDER = Path(__file__).parent
+COLUMNS = ("loss", "loss/instance", "loss/prior")
+TOLERANCE = 1e-4  # of another machine's rounding
+NOTHING = 1e-9  # the untuned model agrees with itself
+
+PRIORS = {
+    "no-prior": [],
+    "generated": ["prior=generated", "prior.count=5"],
+    "base-prediction": ["prior=base_prediction"],
+}
+CASES = {
+    f"{prediction}-{prior}": (model, ["hparams.batch_size=2", *settings])
+    for prediction, model in (("epsilon", "tiny_sd"), ("v", "tiny_sd_v"))
+    for prior, settings in PRIORS.items()
+}
+CASES["min-snr-offset-accumulated"] = (
+    "tiny_sd",
+    [
+        "objective=min_snr",
+        "objective.noise_offset=0.1",
+        "hparams.batch_size=4",
+        "trainer.accumulation=2",
+        "hparams.rate.name=cosine",
+        "hparams.rate.warmup=2",
+        "method.roles=[denoiser,text]",
+        "dataset.crop=random",
+        "dataset.flip=true",
+        "prior=generated",
+        "prior.count=5",
+        "prior.weight=0.5",
+    ],
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_losses_are_the_golden_ones(
+    case: str, regenerate: bool, request: pytest.FixtureRequest, pictures: Path, tmp_path: Path
+) -> None:
+    model, settings = CASES[case]
+    run = train(configure(request.getfixturevalue(model), pictures, tmp_path, "hparams.steps=8", *settings))
+    rows = metrics(run)
+    found = {name: [row.get(name, 0.0) for row in rows] for name in COLUMNS if any(name in row for row in rows)}
+    file = FOLDER / f"{case}.json"
+    if regenerate:
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    golden = json.loads(file.read_text(encoding="utf-8"))
+    assert found.keys() == golden.keys()
+    for name, values in golden.items():
+        assert len(values) == 8
+        assert found[name] == pytest.approx(values, rel=TOLERANCE, abs=NOTHING), name
+
+
+def test_every_sequence_belongs_to_a_case() -> None:
+    assert {file.stem for file in FOLDER.glob("*.json")} == CASES.keys()
