@@ -109,7 +109,7 @@ def _peak(side: str, settings: Any) -> int:
     """Bytes that a process takes which does nothing but this side's steps."""
     told = json.dumps([torch.get_num_threads(), settings])
     command = [sys.executable, str(Path(__file__).with_name("alone.py")), side]
-    done = subprocess.run(command, input=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, input=told, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout.split()[-1])
 

@@ -64,7 +64,9 @@ def _pipeline(layout: Layout) -> StableDiffusionPipeline:
             cross_attention_dim=layout.text_width,
             norm_num_groups=layout.groups,
         ),
-        DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
+        ),
         None,
         None,
         requires_safety_checker=False,

@@ -5,6 +5,7 @@ It imports nothing of imprint, so that its memory is a plain script's too.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,6 +118,5 @@ class PlainLoop:
             loss = loss + self.settings.prior_weight * mse_loss(prediction_BCHW[size:], target_BCHW[size:])
         return loss
 
-    def _network(self, kind: type, part: str) -> torch.nn.Module:
-        network: torch.nn.Module = kind.from_pretrained(self.settings.model, subfolder=part)  # type: ignore[attr-defined]
-        return network.float().to(self.device)
+    def _network(self, kind: Any, part: str) -> Any:
+        return kind.from_pretrained(self.settings.model, subfolder=part).float().to(self.device)

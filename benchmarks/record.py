@@ -12,6 +12,15 @@ import torch
 from imprint.provenance import describe
 
 CPU_INFO = Path("/proc/cpuinfo")
+COLUMNS = (
+    "case",
+    "imprint, ms a step",
+    "plain loop, ms",
+    "times as fast",
+    "in single rounds",
+    "peak MB",
+    "plain loop, MB",
+)
 
 
 def circumstances() -> dict[str, Any]:
@@ -37,18 +46,22 @@ def table(result: Mapping[str, Any]) -> str:
     """The same as Markdown."""
     about = result["circumstances"]
     versions = ", ".join(f"{name} {about['versions'][name]}" for name in ("torch", "diffusers", "transformers"))
+    facts = [
+        f"{', '.join([about['processor'], *about['devices']])}; {about['threads']} of {about['cores']} cores",
+        f"processes that wanted a core: {' to '.join(map(str, result['load']))}",
+        versions,
+        f"weights: {result['weights']}",
+        f"{result['rounds']} rounds of {result['steps']} steps for each side",
+    ]
     lines = [
         f"# A step of DreamBooth, {result['size']} ({result['resolution']} px)",
         "",
         f"`{result['command']}`",
         "",
-        f"- {_device(about)}, {about['threads']} of {about['cores']} cores; load {' to '.join(map(str, result['load']))}",
-        f"- {versions}; weights: {result['weights']}",
-        f"- {result['rounds']} rounds of {result['steps']} steps for each side",
-        *([f"- {result['note']}"] if result["note"] else []),
+        *(f"- {fact}" for fact in [*facts, result["note"]] if fact),
         "",
-        "| case | imprint, ms a step | plain loop, ms | times as fast | in single rounds | imprint, peak MB | plain loop, MB |",
-        "|---|---|---|---|---|---|---|",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
         *(_row(case) for case in result["cases"]),
         "",
     ]
@@ -70,10 +83,6 @@ def _row(case: Mapping[str, Any]) -> str:
         f"| **{ratio['median']:.2f}** | {ratio['lowest']:.2f} to {ratio['highest']:.2f} "
         f"| {imprint['peak_bytes'] / 1e6:.0f} | {plain['peak_bytes'] / 1e6:.0f} |"
     )
-
-
-def _device(about: Mapping[str, Any]) -> str:
-    return ", ".join([about["processor"], *about["devices"]])
 
 
 def _processor() -> str:

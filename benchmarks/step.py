@@ -27,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{', '.join(others)}: only settings of {' and '.join(FREE)} leave both sides the same task")
     quiet_libraries()
     import torch
+    import transformers
     from comparison import measure
     from record import table, write
 
+    transformers.utils.logging.disable_progress_bar()
     given.threads = given.threads or torch.get_num_threads()
     torch.set_num_threads(given.threads)
     result = {

@@ -1,8 +1,10 @@
 """imprint report: every run below some folders, on one self-contained page."""
 
 import logging
+import os
+import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +12,8 @@ from omegaconf import DictConfig
 
 from imprint.files import write_text
 from imprint.locations import locate
-from imprint.reporting.page import render
-from imprint.reporting.record import find_runs
+from imprint.reporting.page import labels, render
+from imprint.reporting.record import RunRecord, find_runs
 from imprint.requests import read_request
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,12 @@ class Request:
 
 def main(cfg: DictConfig) -> None:
     request = read_request(Request, cfg)
-    page = write_report([locate(request.folder)], locate(request.out))
+    folders = [locate(request.folder)]
+    page = write_report(folders, locate(request.out))
+    for line in summary(find_runs(folders)):
+        log.info("  %s", line)
     log.info("Report: %s", page)
-    if request.open:
+    if request.open and _has_screen():
         webbrowser.open(page.as_uri())
 
 
@@ -41,3 +46,17 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
     title = folders[0].resolve().name if len(folders) == 1 else f"{len(records)} runs"
     write_text(out, render(title, records))
     return out
+
+
+def summary(records: Sequence[RunRecord]) -> Iterator[str]:
+    """One line a run: what makes it different, and what it came to."""
+    names = labels(records)
+    width = max(len(name) for name in names.values())
+    for record in records:
+        seconds = "" if record.seconds is None else f"  {record.seconds:.0f} s"
+        yield f"{names[record.name]:{width}}  {record.status}  {record.steps or 0} steps{seconds}"
+
+
+def _has_screen() -> bool:
+    """Without one, a browser that works in the terminal would be opened, and wait there."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
