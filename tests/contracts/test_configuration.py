@@ -30,6 +30,7 @@ FILES = sorted(path for path in conf_folder().rglob("*.yaml") if "local" not in 
 GIVEN = {
     "dataset/folder": ["dataset.path=x", "dataset.class_noun=dog"],
     "dataset/hub": ["dataset.id=x", "dataset.class_noun=dog"],
+    "dataset/mini/any": ["dataset.path=x", "dataset.class_noun=dog"],
     "prior/folder": ["prior.path=x"],
     "model/sd": ["model.source=x"],
     "model/sd_file": ["model.source=x.safetensors"],
@@ -49,10 +50,15 @@ def _target(file: Path) -> str | None:
         return str(content["_target_"])
     for base in content.get("defaults", []):
         if isinstance(base, str) and base != "_self_":
-            name = base.partition("@")[0]
-            place = conf_folder() / name[1:] if name.startswith("/") else file.parent / name
-            return _target(place.with_suffix(".yaml"))
+            return _target(_place(base, file))
     return None
+
+
+def _place(base: str, file: Path) -> Path:
+    """The file that an entry of a defaults list names: absolute, or seen from the group."""
+    name = base.partition("@")[0]
+    group = conf_folder() / file.relative_to(conf_folder()).parts[0]
+    return (conf_folder() / name[1:] if name.startswith("/") else group / name).with_suffix(".yaml")
 
 
 def test_every_group_of_the_design_is_there() -> None:
@@ -114,7 +120,7 @@ def test_no_file_repeats_the_value_of_the_file_it_starts_from() -> None:
     for file in FILES:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         for base in content.get("defaults", []):
-            place = file.parent / f"{base}.yaml" if isinstance(base, str) else None
+            place = _place(base, file) if isinstance(base, str) else None
             if place is None or not place.is_file():
                 continue
             values = dict(_leaves(yaml.safe_load(place.read_text(encoding="utf-8"))))
@@ -153,7 +159,7 @@ def _is_default(path: Path) -> bool:
     return (
         name == "train"
         or name in defaults
-        or name in {"model/sd", "dataset/folder", "dataset/subject", "prior/class_prompt"}
+        or name in {"model/sd", "dataset/folder", "dataset/subject", "dataset/mini/any"}
     )
 
 

@@ -104,11 +104,10 @@ def test_the_stock_pipeline_draws_what_generate_draws(trained: tuple[Run, Path],
 
 def test_a_single_file_is_read_back_to_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
     run, model = trained
+    file = export(compose("export", [f"run={run.folder}", "dtype=float32", f"out={tmp_path}/out.safetensors"]))
+    assert file == tmp_path / "out.safetensors"
     expected = drawn_by_the_library(stock(run.result))
-    for dtype, tolerance in (("float32", ROUNDING), ("float16", 25)):
-        out = tmp_path / f"{dtype}.safetensors"
-        assert export(compose("export", [f"run={run.folder}", f"dtype={dtype}", f"out={out}"])) == out
-        assert distance(drawn_by_the_library(from_file(out, model)), expected) <= tolerance, dtype
+    assert distance(drawn_by_the_library(from_file(file, model)), expected) <= ROUNDING
 
 
 def test_the_card_names_words_and_settings_and_no_place_of_this_machine(trained: tuple[Run, Path]) -> None:
@@ -144,7 +143,6 @@ def test_the_saved_weights_are_the_averaged_ones(
 def test_the_learning_weights_come_back_after_samples_are_drawn(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     settings = ["hparams.ema=0.5", "method.roles=[denoiser,text]"]
     plain = train(configure(tiny_sd, pictures, tmp_path / "plain", *settings))
-    # Shorter lists draw in less time; samples change neither losses nor result.
     sampled = train(
         configure(
             tiny_sd,
@@ -153,6 +151,7 @@ def test_the_learning_weights_come_back_after_samples_are_drawn(tiny_sd: Path, p
             *settings,
             "evaluation=samples",
             "evaluation.prompts=['a {identifier} {noun}']",
+            "evaluation.seeds=[0]",
             "evaluation.every=2",
         )
     )

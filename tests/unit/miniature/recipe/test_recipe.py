@@ -85,7 +85,7 @@ def test_a_killed_denoiser_goes_on_as_if_nothing_had_happened(tmp_path: Path) ->
 def test_the_denoiser_learns_and_stock_diffusers_loads_the_result(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    small = job(tmp_path, "denoiser.steps=60", "denoiser.batch=16", "denoiser.ema=0.8", "checkpoint_every_s=0.5")
+    small = job(tmp_path, "denoiser.steps=40", "denoiser.batch=16", "denoiser.ema=0.8", "checkpoint_every_s=0.5")
     for stage in (stages.train_autoencoder, stages.train_denoiser, stages.export):
         stage(small)
     losses = [

@@ -1,0 +1,59 @@
+"""Every notebook runs from top to bottom, and is kept without what it printed."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from traitlets.config import Config
+
+from imprint.config import compose
+from imprint.locations import locate
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+SHORT = "hparams.steps=4 model.sampler.steps=2 evaluation.seeds=[0] trainer.accelerator=cpu"
+NO_PORTS = Config({"KernelManager": {"transport": "ipc"}})
+
+
+def by_name(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in _missing():
+        pytest.skip(f"the default run needs {missing}, which is not there")
+    monkeypatch.setenv("IMPRINT_OVERRIDES", SHORT)
+    NotebookClient(
+        nbformat.read(path, as_version=4),
+        timeout=300,
+        config=NO_PORTS,
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
+    assert list(tmp_path.glob("outputs/*/result")), "nothing was trained"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert cells
+    assert not [cell.source for cell in cells if cell.outputs or cell.execution_count]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+def test_a_notebook_defines_nothing(path: Path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    lines = [line for cell in cells for line in cell.source.splitlines()]
+    assert not [line for line in lines if re.match(r"\s*(async )?(def|class)\b", line)]
+
+
+def _missing() -> list[str]:
+    """What the default configuration names and nobody has put there yet."""
+    cfg = compose("train")
+    return [path for path in (cfg.model.source, cfg.dataset.path) if not locate(path).exists()]

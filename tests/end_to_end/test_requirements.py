@@ -1,0 +1,13 @@
+"""What a user must install, and what not."""
+
+import subprocess
+import sys
+
+ABSENT = "import sys; sys.modules['torchvision'] = None"
+VERBS = "import imprint.train, imprint.generate, imprint.export, imprint.report, imprint.families.sd_source"
+
+
+def test_torchvision_is_not_needed() -> None:
+    """Its versions are bound to those of torch, and a mismatch breaks the import of everything."""
+    done = subprocess.run([sys.executable, "-c", f"{ABSENT}; {VERBS}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

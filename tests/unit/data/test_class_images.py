@@ -1,0 +1,164 @@
+"""The cache of class pictures: named by all they depend on, drawn once, whole."""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import tiny_source
+
+from imprint.data.class_images import ClassImages
+from imprint.draws import seed_of
+from imprint.errors import PictureError, UserError
+from imprint.families.base import Facts
+from imprint.types import Sampler
+
+SAMPLER = Sampler("DDIMScheduler", 4, 5.0, "")
+
+
+class Painter:
+    """Draws a picture of its seed, slowly, and remembers what it was asked for."""
+
+    def __init__(self, fails_at_call: int | None = None) -> None:
+        self.calls: list[list[int]] = []
+        self.prompts: set[str] = set()
+        self._fails_at_call = fails_at_call
+
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int], **asked: Any) -> list[Image.Image]:
+        self.calls.append(list(seeds))
+        self.prompts.update(prompts)
+        if len(self.calls) == self._fails_at_call:
+            raise KeyboardInterrupt
+        time.sleep(0.01)
+        size = (asked["width"], asked["height"], 3)
+        pixels = (np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8) for seed in seeds)
+        return [Image.fromarray(values) for values in pixels]
+
+    @property
+    def seeds(self) -> list[int]:
+        return [seed for call in self.calls for seed in call]
+
+
+@pytest.fixture
+def facts(tiny_sd: Path) -> Facts:
+    return tiny_source(tiny_sd).facts()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def images(facts: Facts, **changes: Any) -> ClassImages:
+    return ClassImages(
+        **({"facts": facts, "prompt": "a dog", "seed": 0, "sampler": SAMPLER, "precision": "32"} | changes)
+    )
+
+
+def seeds_of(indices: Sequence[int]) -> list[int]:
+    return [seed_of(0, "class image", index) for index in indices]
+
+
+def test_the_folder_is_named_by_everything_that_a_picture_depends_on(facts: Facts) -> None:
+    variants = [
+        images(facts),
+        images(facts._replace(fingerprint="another model")),
+        images(facts._replace(resolution=64)),
+        images(facts, prompt="a cat"),
+        images(facts, seed=1),
+        images(facts, precision="bf16-mixed"),
+        images(facts, sampler=SAMPLER._replace(scheduler="PNDMScheduler")),
+        images(facts, sampler=SAMPLER._replace(steps=5)),
+        images(facts, sampler=SAMPLER._replace(guidance=6.0)),
+        images(facts, sampler=SAMPLER._replace(negative_prompt="a cat")),
+    ]
+    assert len({variant.folder for variant in variants}) == len(variants)
+    assert images(facts).folder == variants[0].folder
+
+
+def test_pictures_are_drawn_once_whatever_number_or_batch_is_asked_for(facts: Facts) -> None:
+    painter = Painter()
+    first = images(facts).draw(painter, count=5, batch_size=2)
+    assert [len(call) for call in painter.calls] == [2, 2, 1]
+    assert painter.seeds == seeds_of(range(5))
+    assert painter.prompts == {"a dog"}
+    again = images(facts).draw(painter, count=5, batch_size=4)
+    fewer = images(facts).draw(painter, count=3, batch_size=1)
+    assert len(painter.calls) == 3
+    assert again.pictures == first.pictures
+    assert fewer.pictures == first.pictures[:3]
+    more = images(facts).draw(painter, count=7, batch_size=4)
+    assert painter.seeds[5:] == seeds_of([5, 6])
+    assert more.pictures[:5] == first.pictures
+    assert len({picture.content for picture in more.pictures}) == 7
+
+
+def test_only_what_an_interruption_left_out_is_drawn(facts: Facts) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        images(facts).draw(Painter(fails_at_call=3), count=8, batch_size=2)
+    folder = images(facts).folder
+    assert sorted(file.name for file in folder.glob("*.png")) == [f"{index:05d}.png" for index in range(4)]
+    (folder / "00001.png").unlink()
+    painter = Painter()
+    resumed = images(facts).draw(painter, count=8, batch_size=3)
+    assert painter.seeds == seeds_of([1, 4, 5, 6, 7])
+    assert [picture.key for picture in resumed.pictures] == [f"{index:05d}.png" for index in range(8)]
+
+
+def test_a_picture_whose_writing_is_cut_short_is_not_there(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Image.Image.save
+
+    def half(self: Image.Image, path: Path, *args: Any, **kwargs: Any) -> None:
+        if path.name.startswith(".00001"):
+            path.write_bytes(b"\x89PNG half")
+            raise OSError(28, "No space left on device")
+        real(self, path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", half)
+        with pytest.raises(UserError, match=r"00001.*No space left"):
+            images(facts).draw(Painter(), count=3, batch_size=3)
+    assert [file.name for file in images(facts).folder.iterdir() if "png" in file.name] == ["00000.png"]
+    painter = Painter()
+    assert len(images(facts).draw(painter, count=3, batch_size=3)) == 3
+    assert painter.seeds == seeds_of([1, 2])
+
+
+def test_those_who_ask_at_once_wait_for_one_another(facts: Facts) -> None:
+    painters = [Painter() for _ in range(4)]
+    found: list[Any] = []
+
+    def ask(painter: Painter) -> None:
+        found.append(images(facts).draw(painter, count=6, batch_size=1).pictures)
+
+    threads = [threading.Thread(target=ask, args=(painter,)) for painter in painters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all(pictures == found[0] for pictures in found)
+    drawn = [seed for painter in painters for seed in painter.seeds]
+    assert sorted(drawn) == sorted(seeds_of(range(6)))
+
+
+def test_other_files_in_the_folder_are_no_class_pictures(facts: Facts) -> None:
+    images(facts).draw(Painter(), count=2, batch_size=2)
+    Image.new("RGB", (8, 8)).save(images(facts).folder / "zzz.png")
+    Image.new("RGB", (8, 8)).save(images(facts).folder / "00002.jpg")
+    assert [picture.key for picture in images(facts).draw(Painter(), count=2, batch_size=2).pictures] == [
+        "00000.png",
+        "00001.png",
+    ]
+
+
+def test_a_damaged_picture_is_named(facts: Facts) -> None:
+    images(facts).draw(Painter(), count=2, batch_size=2)
+    (images(facts).folder / "00001.png").write_bytes(b"no picture")
+    with pytest.raises(PictureError, match=r"00001\.png"):
+        images(facts).draw(Painter(), count=2, batch_size=2)
