@@ -51,7 +51,7 @@ def table(result: Mapping[str, Any]) -> str:
         f"processes that wanted a core: {' to '.join(map(str, result['load']))}",
         versions,
         f"weights: {result['weights']}",
-        f"{result['rounds']} rounds of {result['steps']} steps for each side",
+        f"rounds: {result['rounds']}, of {result['steps']} steps for each side",
     ]
     lines = [
         f"# A step of DreamBooth, {result['size']} ({result['resolution']} px)",

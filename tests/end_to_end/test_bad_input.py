@@ -55,6 +55,7 @@ def test_all_problems_are_told_together_and_nothing_is_loaded(
         (["hparams.batch_size=3", "trainer.accumulation=2"], "hparams.batch_size=3"),
         (["trainer.accelerator=cuda"], "not on this machine"),
         (["hparams.precision=16-mixed"], "needs a GPU"),
+        (["hparams.precision=16-mixed"], "optimizer.fused=True"),
         (["prior=folder", "prior.path=/nowhere"], "prior.path"),
         (["dataset.path=/nowhere"], "dataset.path"),
         (["model.source=/nowhere"], "model.source"),

@@ -178,3 +178,20 @@ def _wait_for_rows(run: Run, count: int, process: subprocess.Popen) -> None:
             return
         time.sleep(0.005)
     raise AssertionError("no step within two minutes")
+
+
+def test_a_folder_of_the_users_own_adds_choices_and_local_overrides(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "default.yaml").write_text("# @package _global_\nseed: 7\n")
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "mine.yaml").write_text("defaults: [folder, _self_]\npath: /photos\nclass_noun: cat\n")
+    said = imprint("train", "--config-dir", str(tmp_path), "--cfg", "job", "dataset=mine").stdout
+    assert "seed: 7" in said
+    assert "path: /photos" in said
+    wrong = imprint("train", "--config-dir", str(tmp_path), "dataset=mine", "dataset.pth=x", check=False)
+    assert "did you mean dataset.path" in wrong.stderr
+
+
+def test_a_recipe_sets_the_numbers_of_a_pair_of_model_and_method() -> None:
+    assert "lr: 0.0001" in imprint("train", "--cfg", "job", "model=mini").stdout
+    assert "lr: 5.0e-06" in imprint("train", "--cfg", "job", "model=sd15").stdout

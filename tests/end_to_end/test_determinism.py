@@ -78,7 +78,9 @@ def test_a_samples_loss_does_not_depend_on_its_batch(tiny_sd: Path, pictures: Pa
         module = assembled(configure(tiny_sd, pictures, tmp_path, *settings))
         feed = batches(module)
         with torch.no_grad():
-            parts = [(batch.ids, module.losses(batch).per_sample_B) for batch in (next(feed) for _ in range(accumulation))]
+            parts = [
+                (batch.ids, module.losses(batch).per_sample_B) for batch in (next(feed) for _ in range(accumulation))
+            ]
         losses_by_id.append(
             {name: float(loss) for ids, per_sample_B in parts for name, loss in zip(ids, per_sample_B, strict=True)}
         )
@@ -87,7 +89,9 @@ def test_a_samples_loss_does_not_depend_on_its_batch(tiny_sd: Path, pictures: Pa
 
 
 @pytest.mark.parametrize(
-    "settings", [["dataset.flip=true", *PRIOR], ["dataset.crop=buckets", "prior=base_prediction"]], ids=["flip", "buckets"]
+    "settings",
+    [["dataset.flip=true", *PRIOR], ["dataset.crop=buckets", "prior=base_prediction"]],
+    ids=["flip", "buckets"],
 )
 def test_kept_latents_train_the_same(settings: list[str], tiny_sd: Path, tmp_path: Path) -> None:
     photos = draw_pictures(tmp_path / "photos", size=(64, 40))
@@ -137,7 +141,9 @@ class TestCaptions:
         return captions
 
     @pytest.mark.parametrize("roles", ["[denoiser]", "[denoiser,text]"])
-    def test_own_captions_with_their_places_filled(self, roles: str, told: set[str], tiny_sd: Path, tmp_path: Path) -> None:
+    def test_own_captions_with_their_places_filled(
+        self, roles: str, told: set[str], tiny_sd: Path, tmp_path: Path
+    ) -> None:
         photos = draw_pictures(tmp_path / "photos")
         (photos / "metadata.jsonl").write_text('{"file_name": "0.png", "text": "a {identifier} {noun} in {snow}"}\n')
         (photos / "1.txt").write_text("red {noun}, called {identifier}\n")

@@ -17,7 +17,6 @@ from tiny import tiny_source
 
 from imprint.families.base import Family
 from imprint.families.sd import StableDiffusion
-from imprint.runs import Run
 from imprint.train import train
 from imprint.training.teacher import Teacher
 from imprint.types import Batch
@@ -49,8 +48,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 def test_class_pictures_are_drawn_once_for_all_runs_that_want_the_same(
     cache: Path, drawn: list, tiny_sd: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    def run(*settings: str) -> Run:
-        return train(configure(tiny_sd, pictures, tmp_path / "runs", "hparams.steps=1", *GENERATED, *settings))
+    def run(*settings: str) -> None:
+        assembled(configure(tiny_sd, pictures, tmp_path / "runs", *GENERATED, *settings))
 
     def folders() -> int:
         return len([entry for entry in cache.iterdir() if entry.is_dir()])
@@ -174,7 +173,9 @@ class TestBasePrediction:
         assert shares[0] == pytest.approx(0.0, abs=1e-9)  # the model agrees with itself
         assert min(shares[1:]) > 1e-6
 
-    def test_it_is_neither_trained_nor_kept_in_a_checkpoint(self, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    def test_it_is_neither_trained_nor_kept_in_a_checkpoint(
+        self, tiny_sd: Path, pictures: Path, tmp_path: Path
+    ) -> None:
         module = assembled(configure(tiny_sd, pictures, tmp_path, "prior=base_prediction"))
         teacher = module.lesson.teacher
         assert teacher is not None

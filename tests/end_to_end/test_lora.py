@@ -1,0 +1,245 @@
+"""Adapters learn beside a network that stays as it is, and what they learned opens in other programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from drawing import ROUNDING, distance, stock
+from lessons import after_every_step, assembled
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+from small_runs import configure, losses, metrics
+from tiny import RESOLUTION
+
+from imprint.build import trained_family
+from imprint.config import compose
+from imprint.errors import ConfigError, UserError
+from imprint.export import export
+from imprint.generate import generate
+from imprint.runs import Run
+from imprint.train import train
+from imprint.training.guards import FiniteLoss
+from imprint.training.module import Personalisation
+
+CLOSE = ROUNDING + 1  # the library draws one picture at a time, we draw them in a batch
+PROMPT = "a {identifier} {noun}"
+SEEDS = [0, 5]
+BOTH = "method.roles=[denoiser,text]"
+# Rates at which a few steps are seen in a picture.
+FAST = ("method=lora", "method.lr=2e-2", "hparams.clip=null")
+VARIANTS = {
+    "alpha": ("tiny_sd", [BOTH, "method.alpha=1", "method.text_alpha=6", "method.text_rank=2"]),
+    "everywhere": ("tiny_sd_v", [BOTH, "method.targets=[attention,feed_forward,convolutions]", "method.use_rslora=true"]),
+    "no-attention": ("tiny_sd", [BOTH, "method.targets=feed_forward"]),
+    "dora": ("tiny_sd", [BOTH, "method.use_dora=true", "method.alpha=8"]),
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def trained(
+    request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Run, Path]:
+    """A finished run, and the model it began with."""
+    name, settings = VARIANTS[request.param]
+    model = request.getfixturevalue(name)
+    return train(configure(model, pictures, tmp_path_factory.mktemp("runs"), *FAST, *settings)), model
+
+
+def drawn(run: Run, folder: Path, *settings: str) -> list[Image.Image]:
+    """What `imprint generate` makes."""
+    fixed = ["scheduler=model", "steps=3", "guidance=4", "accelerator=cpu", f"seeds={SEEDS}", f"prompt='{PROMPT}'"]
+    generate(compose("generate", [f"run={run.folder}", f"outputs={folder}", *fixed, *settings]))
+    index = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))["pictures"]
+    return [Image.open(folder / entry["file"]) for entry in index]
+
+
+def drawn_by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
+    pipeline.set_progress_bar_config(disable=True)
+    return [
+        pipeline(
+            PROMPT.format(identifier="sks", noun="dog"),
+            num_inference_steps=3,
+            guidance_scale=4.0,
+            height=RESOLUTION,
+            width=RESOLUTION,
+            generator=torch.Generator().manual_seed(seed),
+        ).images[0]
+        for seed in SEEDS
+    ]
+
+
+def exported(run: Run, folder: Path, format: str) -> Path:
+    return export(compose("export", [f"run={run.folder}", f"format={format}", "dtype=float32", f"out={folder}"]))
+
+
+def with_adapters(model: Path, file: Path) -> StableDiffusionPipeline:
+    pipeline = stock(model)
+    pipeline.load_lora_weights(file)
+    return pipeline
+
+
+def test_the_stock_pipeline_loads_the_result_to_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, model = trained
+    expected = drawn(run, tmp_path)
+    assert distance(expected, drawn_by_the_library(with_adapters(model, run.result))) <= CLOSE
+    # Otherwise this would prove nothing.
+    assert distance(expected, drawn_by_the_library(stock(model))) > 5 * CLOSE
+
+
+def test_strengths_lead_from_the_untuned_model_to_the_tuned(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, model = trained
+    untuned, tuned = drawn_by_the_library(stock(model)), drawn(run, tmp_path / "tuned")
+    off, half, text_off = (
+        drawn(run, tmp_path / name, *scale)
+        for name, scale in {
+            "off": ["scale.unet=0", "scale.text=0"],
+            "half": ["scale.unet=0.5", "scale.text=0.5"],
+            "text": ["scale.text=0"],
+        }.items()
+    )
+    assert distance(off, untuned) <= CLOSE
+    for between in (half, text_off):
+        assert distance(between, untuned) > ROUNDING
+        assert distance(between, tuned) > ROUNDING
+
+
+def test_a_merged_pipeline_draws_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, _ = trained
+    pipeline = stock(exported(run, tmp_path / "pipeline", "pipeline"))
+    assert distance(drawn(run, tmp_path / "ours"), drawn_by_the_library(pipeline)) <= CLOSE
+
+
+def test_a_merged_single_file_draws_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, model = trained
+    file = exported(run, tmp_path / "model.safetensors", "single_file")
+    pipeline = StableDiffusionPipeline.from_single_file(
+        str(file), config=str(model), local_files_only=True, safety_checker=None
+    )
+    assert distance(drawn(run, tmp_path / "ours"), drawn_by_the_library(pipeline)) <= CLOSE
+
+
+def test_kohyas_names_lead_to_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, model = trained
+    if run.read()["config"]["method"]["use_dora"]:
+        with pytest.raises(UserError, match="format='kohya'.*DoRA.*format=pipeline"):
+            exported(run, tmp_path / "kohya.safetensors", "kohya")
+        return
+    file = exported(run, tmp_path / "kohya.safetensors", "kohya")
+    assert distance(drawn(run, tmp_path / "ours"), drawn_by_the_library(with_adapters(model, file))) <= CLOSE
+    assert all(key.startswith(("lora_unet_", "lora_te_text_model_")) for key in load_file(file))
+    with safe_open(file, framework="pt") as content:
+        facts = content.metadata()
+    assert facts["modelspec.trigger_phrase"] == "sks dog"
+    assert facts["run"] == run.signature
+
+
+def test_the_result_says_what_it_was_made_from(trained: tuple[Run, Path]) -> None:
+    run, model = trained
+    with safe_open(run.result / "pytorch_lora_weights.safetensors", framework="pt") as content:
+        facts = content.metadata()
+    method = run.read()["config"]["method"]
+    assert json.loads(facts["lora_adapter_metadata"])["unet.lora_alpha"] == method["alpha"]
+    assert (facts["run"], facts["base_model"], facts["trigger_words"]) == (run.signature, model.name, "sks dog")
+    assert str(model.parent) not in str(facts)
+    assert "load_lora_weights" in (run.result / "README.md").read_text(encoding="utf-8")
+
+
+def test_only_the_adapters_learn(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = configure(tiny_sd, pictures, tmp_path, *FAST, BOTH, "optimizer.weight_decay=0.5")
+    before = {name: weight.clone() for name, weight in assembled(cfg).state_dict().items()}
+    after: dict[str, torch.Tensor] = {}
+    after_every_step(monkeypatch, lambda trainer, module: after.update(module.state_dict()))
+    train(cfg)
+    assert after.keys() == before.keys()
+    changed = {name for name, weight in after.items() if not torch.equal(weight, before[name])}
+    assert changed == {name for name in before if ".lora_" in name}
+
+
+def test_an_untrained_adapter_changes_nothing_and_depends_on_the_seed_alone(
+    tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    def weights(seed: int) -> dict[str, torch.Tensor]:
+        module = assembled(configure(tiny_sd, pictures, tmp_path, "method=lora", f"seed={seed}"))
+        return {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+
+    first, again, other = weights(0), weights(0), weights(1)
+    assert all(torch.equal(weight, again[name]) for name, weight in first.items())
+    assert any(not torch.equal(weight, other[name]) for name, weight in first.items())
+    evaluation = ["evaluation=samples", f"evaluation.prompts=['{PROMPT}']", f"evaluation.seeds={SEEDS}"]
+    sampler = ["model.sampler.scheduler=model", "model.sampler.steps=3", "model.sampler.guidance=4"]
+    run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", BOTH, "hparams.steps=1", *evaluation, *sampler))
+    at_first = [Image.open(run.samples / f"step-000000/00-s{seed}.png") for seed in SEEDS]
+    assert distance(at_first, drawn_by_the_library(stock(tiny_sd))) <= CLOSE
+
+
+class Stopped(Exception):
+    """Stands for a crash."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [BOTH, "method.dropout=0.3"],
+        ["prior=base_prediction", "hparams.ema=0.5", "method.use_dora=true"],
+    ],
+)
+def test_the_losses_after_a_stop_are_those_of_an_uninterrupted_run(
+    settings: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: FiniteLoss, trainer, module, loss) -> None:
+        if trainer.global_step == 3:
+            raise Stopped
+
+    whole = train(configure(tiny_sd, pictures, tmp_path / "whole", *FAST, *settings))
+    with monkeypatch.context() as patch:
+        patch.setattr(FiniteLoss, "on_before_backward", stop)
+        with pytest.raises(Stopped):
+            train(configure(tiny_sd, pictures, tmp_path / "parts", *FAST, *settings))
+    [file] = tmp_path.glob("parts/*/checkpoints/last.ckpt")
+    checkpoint = torch.load(file, weights_only=True)
+    assert checkpoint["state_dict"]
+    assert all(".lora_" in name for name in checkpoint["state_dict"])
+    resumed = train(configure(tiny_sd, pictures, tmp_path / "parts", *FAST, *settings))
+    assert metrics(resumed) == metrics(whole)
+    assert len(losses(resumed)) == 6
+    name = "pytorch_lora_weights.safetensors"
+    for key, weight in load_file(whole.result / name).items():
+        assert torch.equal(weight, load_file(resumed.result / name)[key]), key
+
+
+def test_adapters_are_float32_in_bfloat16_training(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    cfg = configure(tiny_sd, pictures, tmp_path, *FAST, BOTH, "hparams.precision=bf16-mixed", "method.use_dora=true")
+    module: Personalisation = assembled(cfg)
+    for name, parameter in module.family.named_parameters():
+        assert parameter.dtype == (torch.float32 if ".lora_" in name else torch.bfloat16), name
+    exact = train(configure(tiny_sd, pictures, tmp_path / "exact", *FAST, BOTH, "method.use_dora=true"))
+    run = train(cfg)
+    assert losses(run) != losses(exact)
+    assert losses(run) == pytest.approx(losses(exact), rel=0.05)
+    saved = load_file(run.result / "pytorch_lora_weights.safetensors")
+    assert {weight.dtype for weight in saved.values()} == {torch.float32}
+
+
+def test_adapters_learn_at_their_parts_rates(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = [BOTH, "method=lora", "method.lr=1e-3", "method.text_lr=1e-5", "method.rank=3", "method.text_rank=2"]
+    module = assembled(configure(tiny_sd, pictures, tmp_path, *settings))
+    assert {group.name: group.lr for group in module.lesson.groups} == {"denoiser": 1e-3, "text": 1e-5}
+    ranks = [{min(parameter.shape) for parameter in group.params} for group in module.lesson.groups]
+    assert ranks == [{3}, {2}]
+
+
+def test_a_strength_for_what_was_not_taught_is_refused(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=1"))
+    with pytest.raises(UserError, match="text"):
+        trained_family(run, scale={"denoiser": 1.0, "text": 0.5})
+
+
+def test_an_unknown_format_is_refused_with_those_there_are(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=1"))
+    with pytest.raises(ConfigError, match="format='kohia'.*did you mean kohya"):
+        exported(run, tmp_path / "out", "kohia")
