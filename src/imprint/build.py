@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import torch
 from annotated_types import Ge, Lt
@@ -23,12 +23,12 @@ from imprint.data.framing import Framing
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import Prior, Samples
 from imprint.data.stream import PriorPictures, SamePictures, TrainingStream
+from imprint.draws import seed_of
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.evaluation.samples import SampleProtocol
 from imprint.families.base import Facts, Family, ModelSource
 from imprint.locations import locate
 from imprint.methods.base import Method
-from imprint.methods.identifier import choose_identifier
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.reporting.reporter import Reporter
 from imprint.runs import Run
@@ -90,7 +90,7 @@ def prepare(cfg: DictConfig) -> Plan:
     part = constructor.arguments(Parts, tree, "")
     facts = _tried(part.get("model"), lambda model: model.facts(), problems)
     pictures = _tried(part.get("dataset"), lambda dataset: dataset.open(), problems)
-    concept = _tried(part.get("dataset"), lambda dataset: _concept(dataset, facts), problems)
+    concept = _tried(part.get("dataset"), lambda dataset: _concept(dataset, facts, part.get("method")), problems)
     content = _tried(part.get("prior"), lambda prior: prior.identity(), problems)
     problems.extend(_conflicts(part, facts, concept))
     if problems:
@@ -116,7 +116,9 @@ def assemble(plan: Plan) -> Personalisation:
         prior_pictures = parts.prior.pictures(family, facts, plan.concept, precision=precision)
     prompt = parts.prior.prompt(plan.concept)
     teacher = Teacher(family, prompt) if parts.prior.uses_base_prediction else None
-    groups = parts.method.attach(family, plan.concept)
+    with torch.random.fork_rng(devices=[]):  # what the libraries draw for new weights comes from the seed alone
+        torch.manual_seed(seed_of(parts.seed, "method"))
+        groups = parts.method.attach(family, plan.concept)
     _hold_to(groups, family)
     _set_modes(family)
     _cast_frozen(family, precision)
@@ -141,8 +143,16 @@ def assemble(plan: Plan) -> Personalisation:
     return Personalisation(family, lesson)
 
 
-def trained_family(run: Run, *, scale: Mapping[str, float]) -> tuple[Family, Concept]:
-    """The model of a finished run, for drawing and export. Raises UserError if what it was trained from has changed."""
+class Trained(NamedTuple):
+    """The model of a finished run, and the method whose result is in it."""
+
+    family: Family
+    concept: Concept
+    method: Method
+
+
+def trained_family(run: Run, *, scale: Mapping[str, float]) -> Trained:
+    """For drawing and export. Raises UserError if what the run was trained from has changed."""
     manifest = run.read()
     constructor = Constructor()
     model: ModelSource = constructor.build(manifest["config"]["model"], "model")
@@ -155,7 +165,7 @@ def trained_family(run: Run, *, scale: Mapping[str, float]) -> tuple[Family, Con
         raise ConfigError([Problem("model.source", source, remedy)])
     family = model.load()
     method.load(family, run.result, scale=scale)
-    return family, Concept(**manifest["concept"])
+    return Trained(family, Concept(**manifest["concept"]), method)
 
 
 def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:
@@ -189,10 +199,11 @@ def _framing(dataset: Dataset, facts: Facts) -> Framing:
     return Framing(crop=dataset.crop, flip=dataset.flip, resolution=facts.resolution, multiple=facts.pixel_multiple)
 
 
-def _concept(dataset: Dataset, facts: Facts | None) -> Concept | None:
+def _concept(dataset: Dataset, facts: Facts | None, method: Method | None) -> Concept | None:
+    noun = dataset.class_noun
     if dataset.identifier != AUTO:
-        return Concept(dataset.identifier, dataset.class_noun)
-    return None if facts is None else Concept(choose_identifier(facts.tokenizer), dataset.class_noun)
+        return Concept(dataset.identifier, noun)
+    return None if facts is None or method is None else Concept(method.choose_identifier(facts, noun), noun)
 
 
 def _conflicts(part: Mapping[str, Any], facts: Facts | None, concept: Concept | None) -> Iterator[Problem | str]:
@@ -208,8 +219,17 @@ def _conflicts(part: Mapping[str, Any], facts: Facts | None, concept: Concept | 
             yield from (_under("model", problem) for problem in error.problems)
     if part.get("trainer") and part.get("hparams"):
         yield from part["trainer"].problems(part["hparams"])
+    if part.get("optimizer") and part.get("hparams"):
+        yield from _unclippable(part["optimizer"], part["hparams"])
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
+
+
+def _unclippable(optimizer: Callable[..., Optimizer], hparams: HParams) -> Iterator[Problem]:
+    fused = getattr(optimizer, "keywords", {}).get("fused", False)
+    if fused and hparams.clip and hparams.precision == "16-mixed":
+        remedy = "a fused optimiser cannot be clipped under 16-mixed. Set optimizer.fused=false, or use bf16-mixed."
+        yield Problem("optimizer.fused", True, remedy)
 
 
 def _unwritable(folder: Path) -> Iterator[Problem]:

@@ -37,10 +37,11 @@ def export(cfg: DictConfig) -> Path:
     """The file or folder that was written."""
     request = read_request(Request, cfg)
     run = Run.finished(locate(request.run))
-    family, _ = trained_family(run, scale={})
-    format = family.formats.get(request.format)
+    family, _, method = trained_family(run, scale={})
+    formats = {**family.formats, **method.formats(family)}
+    format = formats.get(request.format)
     if format is None:
-        raise ConfigError([Problem("format", request.format, nearest(request.format, family.formats))])
+        raise ConfigError([Problem("format", request.format, nearest(request.format, formats))])
     out = locate(request.out) if request.out else run.folder / "export" / format.name
     format.write(out, getattr(torch, request.dtype))
     return out

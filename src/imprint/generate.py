@@ -58,7 +58,7 @@ def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures and of `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
     run = Run.finished(locate(request.run))
-    family, concept = trained_family(run, scale={"denoiser": request.scale.unet, "text": request.scale.text})
+    family, concept, _ = trained_family(run, scale={"denoiser": request.scale.unet, "text": request.scale.text})
     family = family.to(available_device(request.accelerator))
     prompts = _prompts(request.prompt, concept)
     sampler = _sampler(request, family)

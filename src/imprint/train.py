@@ -19,7 +19,7 @@ from imprint.errors import UserError
 from imprint.files import folder_atomically, write_text
 from imprint.provenance import describe, folder_bytes
 from imprint.relaunch import single_run_command_line
-from imprint.reporting.model_card import write_model_card
+from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
 from imprint.runs import Run
 from imprint.training.trainer import make_trainer, process_rank
@@ -87,6 +87,7 @@ def _fit(plan: Plan, cfg: DictConfig) -> None:
     if trainer.is_global_zero:
         with folder_atomically(run.result) as folder:
             module.save_result(folder)
+            parts.method.sign(folder, origin(run))
             write_model_card(run, folder, usage=parts.method.usage(plan.concept))
 
 

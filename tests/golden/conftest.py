@@ -1,4 +1,4 @@
-"""`python -m pytest tests/golden --regenerate` writes the loss sequences anew, after a change that is meant to alter them."""
+"""`python -m pytest tests/golden --regenerate` writes the loss sequences anew, after a change that was meant."""
 
 import pytest
 

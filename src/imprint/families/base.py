@@ -27,6 +27,7 @@ class Facts(NamedTuple):
     resolution: int  # pixels on a side that the model was made for
     pixel_multiple: int  # both sides of a picture must be a multiple of this
     tokenizer: "PreTrainedTokenizerBase"
+    adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
 
 
 class Format(NamedTuple):
@@ -55,8 +56,17 @@ class Family(nn.Module, ABC):
 
     schedule: NoiseSchedule
     roles: Mapping[str, nn.Module]
-    adapter_targets: Mapping[str, Sequence[str]]  # role -> names of the modules that adapters usually wrap
+    adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # role -> kind of layer -> how their names end
     sampler: Sampler  # how this model is usually sampled
+
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """What files that are made for this model call it, for instance stable-diffusion-v1."""
+
+    @abstractmethod
+    def adapter_name(self, role: str, name: str) -> str:
+        """What the library's adapter files call a layer of a role, or the weight of a LoRA on it, by peft's name."""
 
     @property
     @abstractmethod
@@ -100,7 +110,27 @@ class Family(nn.Module, ABC):
 
     @abstractmethod
     def enable_gradient_checkpointing(self) -> None:
-        """For the parts that learn: less memory, more time."""
+        """For the parts that gradients pass: less memory, more time."""
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> Tensor:
+        """The vectors (V, D) of the tokens that the model came with. They never learn."""
+
+    @abstractmethod
+    def token_vectors(self, text: str) -> Tensor:
+        """(N, D), those of a text without learned words, float32."""
+
+    @abstractmethod
+    def learn_word(self, word: str, start_ND: Tensor, *, length: float | None) -> nn.Parameter:
+        """Adds a new word (see `words.why_not_new`), which stands for N vectors in captions and prompts. Returned are
+        these, float32: a parameter of their own, so that no other word can change. With a `length`, captions see each
+        vector stretched to it."""
+
+    @property
+    @abstractmethod
+    def words(self) -> Mapping[str, Tensor]:
+        """Every learned word, and its vectors (N, D) as captions see them, float32."""
 
     @abstractmethod
     def load_parts(self, folder: Path, roles: Sequence[str]) -> None:

@@ -17,20 +17,33 @@ from imprint.families.noise import noise_schedule
 from imprint.families.sd_checkpoint import SCHEDULER_CONFIG, Checkpoint, Parts, latent_factor
 from imprint.families.sd_folder import PipelineFolder
 from imprint.families.sd_sampling import sample
-from imprint.families.sd_saving import final_parts, replace_pipeline, write_pipeline
-from imprint.families.single_file import write_single_file
+from imprint.families.sd_saving import final_parts, replace_pipeline, write_file, write_pipeline
+from imprint.families.sd_words import learn_word, learned_words, token_vectors
 from imprint.schedule import Prediction
 from imprint.types import Conditioning, Moments, Sampler
 
 log = logging.getLogger(__name__)
 
+TEXT_ADAPTER_NAMES = {
+    ".lora_A.": ".lora_linear_layer.down.",
+    ".lora_B.": ".lora_linear_layer.up.",
+    ".lora_magnitude_vector": ".lora_magnitude_vector.weight",
+}
+
 
 class StableDiffusion(Family):
     """The text encoder's last layer conditions the denoiser."""
 
-    adapter_targets: Mapping[str, Sequence[str]] = {
-        "denoiser": ("to_q", "to_k", "to_v", "to_out.0"),
-        "text": ("q_proj", "k_proj", "v_proj", "out_proj"),
+    adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {
+        "denoiser": {
+            "attention": ("to_q", "to_k", "to_v", "to_out.0"),
+            "feed_forward": ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
+            "convolutions": ("conv1", "conv2", "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv"),
+        },
+        "text": {
+            "attention": ("q_proj", "k_proj", "v_proj", "out_proj"),
+            "feed_forward": ("fc1", "fc2"),
+        },
     }
 
     def __init__(self, *, checkpoint: Checkpoint, parts: Parts, prediction: Prediction, sampler: Sampler) -> None:
@@ -44,6 +57,22 @@ class StableDiffusion(Family):
         self.sampler = sampler
         self._cut_captions: set[str] = set()
         _frozen(self)
+
+    @property
+    def architecture(self) -> str:
+        # the second generation took another text encoder, with another activation
+        first = self.text_encoder.config.hidden_act == "quick_gelu"
+        return "stable-diffusion-v1" if first else "stable-diffusion-v2"
+
+    def adapter_name(self, role: str, name: str) -> str:
+        if role != "text":
+            return f"unet.{name}"
+        # transformers before version 5.6 had this prefix inside the model; the files still have it
+        name = f"text_encoder.text_model.{name.removeprefix('text_model.')}"
+        # by peft's names, the library would not recognise some of the text encoder's adapters, or pass over them
+        for ours, theirs in TEXT_ADAPTER_NAMES.items():
+            name = name.replace(ours, theirs)
+        return name
 
     @property
     def formats(self) -> Mapping[str, Format]:
@@ -100,13 +129,26 @@ class StableDiffusion(Family):
         return prediction_BCHW.float()
 
     def enable_gradient_checkpointing(self) -> None:
-        if _learns(self.unet):
-            self.unet.enable_gradient_checkpointing()
+        self.unet.enable_gradient_checkpointing()  # whatever learns, its gradient comes from the denoiser
         if _learns(self.text_encoder):
             # transformers gave it another name in version 5
             text_encoder = self.text_encoder
             renamed = getattr(text_encoder, "activation_checkpointing_enable", None)
             (renamed or text_encoder.gradient_checkpointing_enable)({"use_reentrant": False})
+
+    @property
+    def vocabulary(self) -> Tensor:
+        return self.text_encoder.get_input_embeddings().weight
+
+    def token_vectors(self, text: str) -> Tensor:
+        return token_vectors(self.tokenizer, self.text_encoder, text)
+
+    def learn_word(self, word: str, start_ND: Tensor, *, length: float | None) -> nn.Parameter:
+        return learn_word(self.tokenizer, self.text_encoder, word, start_ND, length)
+
+    @property
+    def words(self) -> Mapping[str, Tensor]:
+        return learned_words(self.text_encoder)
 
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
@@ -126,7 +168,7 @@ class StableDiffusion(Family):
                 self.roles[role].load_state_dict(part.state_dict())
 
     def _export_file(self, file: Path, dtype: torch.dtype) -> None:
-        write_single_file(file, final_parts(self), dtype)
+        write_file(self, file, dtype)
 
     def _export_pipeline(self, folder: Path, dtype: torch.dtype) -> None:
         replace_pipeline(self, folder, dtype)

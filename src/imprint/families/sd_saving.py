@@ -12,6 +12,8 @@ from imprint.errors import Problem, UserError
 from imprint.families.noise import AS_THE_CHECKPOINT, build_scheduler
 from imprint.families.quiet import quiet
 from imprint.families.sd_checkpoint import PIPELINE_CONFIG, SCHEDULER_CONFIG, Parts
+from imprint.families.sd_words import state_without_words, write_words
+from imprint.families.single_file import write_single_file
 from imprint.files import folder_atomically
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 def final_parts(family: "StableDiffusion") -> Parts:
     """The networks on the CPU in float32: every weight that was changed as it is now, the others from the
-    source, since in memory they may be of lower precision.
+    source, since in memory they may be of lower precision. Learned words are rows of the text encoder's table.
 
     The precision is the same for all, since the library does not run a pipeline of several without being
     told.
@@ -30,10 +32,11 @@ def final_parts(family: "StableDiffusion") -> Parts:
     vocabulary = live.text_encoder.get_input_embeddings().weight.shape[0]
     stored.text_encoder.resize_token_embeddings(vocabulary, mean_resizing=False)
     for old, new in zip(stored, live, strict=True):
-        before, now = old.state_dict(), new.state_dict()
+        before, now = old.state_dict(), state_without_words(new)
         assert before.keys() == now.keys(), "adapters have to be merged before a model is saved"
         changed = {name: weight for name, weight in now.items() if not _same(before[name], weight)}
         old.load_state_dict({**before, **changed})
+    write_words(live.text_encoder, stored.text_encoder)
     return stored
 
 
@@ -46,6 +49,14 @@ def replace_pipeline(family: "StableDiffusion", folder: Path, dtype: torch.dtype
         nn.Module.to(part, dtype)
     with folder_atomically(folder) as new:
         write_pipeline(family, parts, new)
+
+
+def write_file(family: "StableDiffusion", file: Path, dtype: torch.dtype) -> None:
+    """Writes the model in the original layout."""
+    if family.words:
+        remedy = f"one file has no place for new words ({', '.join(family.words)}). Choose format=pipeline."
+        raise UserError(str(Problem("format", "single_file", remedy)))
+    write_single_file(file, final_parts(family), dtype)
 
 
 def write_pipeline(family: "StableDiffusion", parts: Parts, folder: Path) -> None:

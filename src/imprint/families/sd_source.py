@@ -91,6 +91,7 @@ class StableDiffusionSource(ModelSource):
             resolution=self.resolution,
             pixel_multiple=multiple,
             tokenizer=checkpoint.tokenizer(),
+            adapter_kinds={role: tuple(kinds) for role, kinds in StableDiffusion.adapter_targets.items()},
         )
 
     def load(self) -> StableDiffusion:

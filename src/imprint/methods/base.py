@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family
+from imprint.families.base import Facts, Family, Format
+from imprint.methods.identifier import choose_identifier
 from imprint.types import Concept, ParamGroup
 
 
@@ -15,8 +16,12 @@ class Method(ABC):
 
     locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
-    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem]:
-        """What makes this method impossible on this model; keys are relative to `method`."""
+    def choose_identifier(self, facts: Facts, noun: str) -> str:
+        """The word that dataset.identifier=auto stands for: a rare one that the model has already."""
+        return choose_identifier(facts.tokenizer)
+
+    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem | str]:
+        """What makes this method impossible on this model; the key of a Problem is relative to `method`."""
         return iter(())
 
     @abstractmethod
@@ -38,3 +43,11 @@ class Method(ABC):
     @abstractmethod
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""
+
+    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
+        """Notes in the files of a saved result what they were made from, where their format has a place for it."""
+
+    def formats(self, family: Family) -> Mapping[str, Format]:
+        """Formats for a family with a result of this method loaded, beside or in place of the family's own. Writing
+        one may use the family up."""
+        return {}

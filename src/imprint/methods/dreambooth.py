@@ -8,7 +8,7 @@ from pydantic import PositiveFloat
 from imprint.errors import Problem, UserError
 from imprint.families.base import Facts, Family
 from imprint.methods.base import Method
-from imprint.templates import template_fault
+from imprint.methods.settings import role_faults, template_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
@@ -16,13 +16,7 @@ class DreamBooth(Method):
     """Fine-tunes the denoiser, and the text encoder if `roles` names it. The result is a whole pipeline."""
 
     def __init__(self, *, roles: list[str], lr: PositiveFloat, text_lr: PositiveFloat, templates: list[str]) -> None:
-        if not roles:
-            raise ValueError("roles=[]: nothing would learn. Name at least one part, for instance [denoiser].")
-        if len(set(roles)) < len(roles):
-            raise ValueError(f"roles={roles}: name each part once.")
-        if not templates:
-            raise ValueError('templates=[]: give at least one, for instance "a {identifier} {noun}".')
-        if faults := [f"templates has {fault}" for template in templates if (fault := template_fault(template))]:
+        if faults := [*role_faults(roles), *template_faults(templates)]:
             raise ValueError("\n".join(faults))
         self.roles = roles
         self.rates = {"text": text_lr}
@@ -30,9 +24,7 @@ class DreamBooth(Method):
         self._templates = templates
 
     def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem]:
-        for role in self.roles:
-            if role not in facts.roles:
-                yield Problem("roles", self.roles, f"this model has no part {role!r}; it has {list(facts.roles)}.")
+        return unknown_roles(self.roles, facts)
 
     def attach(self, family: Family, concept: Concept) -> list[ParamGroup]:
         return [self._group(family, role) for role in self.roles]

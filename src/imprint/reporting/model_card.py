@@ -1,5 +1,6 @@
 """The README.md of a result: what it is, how to use it, what it was made of."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
     """Writes `folder`/README.md from the manifest and the samples of the run, with its final pictures beside it."""
     manifest = run.read()
     pictures = _copy_final_samples(run, folder)
-    source = manifest["config"]["model"]["source"]
-    base = source if is_hub_id(source) else Path(source).name  # where it lies on this machine is nobody's business
+    base = _base(manifest)
     front = {
         "base_model": base,
         "library_name": "diffusers",
@@ -42,6 +42,27 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
         usage=usage,
     )
     write_text(folder / "README.md", text)
+
+
+def origin(run: Run) -> dict[str, str]:
+    """The same in short, for the files of a result themselves."""
+    manifest = run.read()
+    concept, config = manifest["concept"], manifest["config"]
+    return {
+        "title": str(manifest["name"]),
+        "trigger_words": f"{concept['identifier']} {concept['noun']}",
+        "base_model": _base(manifest),
+        "base_model_sha256": manifest["content"]["model"],
+        "method": config["method"]["_target_"].rpartition(".")[2],
+        "steps": str(config["hparams"]["steps"]),
+        "batch_size": str(config["hparams"]["batch_size"]),
+        "run": run.signature,
+    }
+
+
+def _base(manifest: Mapping[str, Any]) -> str:
+    source = str(manifest["config"]["model"]["source"])
+    return source if is_hub_id(source) else Path(source).name  # where it lies on this machine is nobody's business
 
 
 def is_hub_id(source: str) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from imprint.draws import seed_of
 from imprint.families.base import Family
 from imprint.methods.base import Method
 from imprint.objectives.noise_prediction import NoisePrediction
@@ -74,6 +75,7 @@ class Personalisation(pl.LightningModule):
     def losses(self, batch: Batch) -> Losses:
         """Depends on the weights, the batch and the seed; on nothing else."""
         lesson, schedule = self.lesson, self.family.schedule
+        torch.manual_seed(seed_of(lesson.seed, "layers", *batch.ids))  # for dropout, which has no generator of its own
         latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
         noise_BCHW = lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:])
         noise_BCHW = noise_BCHW.to(self.device, non_blocking=True)
@@ -113,6 +115,15 @@ class Personalisation(pl.LightningModule):
             if not group.window.holds(self.global_step):
                 for parameter in group.params:
                     parameter.grad = None
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        if gradient_clip_val and self.lesson.hparams.precision == "bf16-mixed":
+            # The trainer clips no fused optimiser in mixed precision, but only float16 has scaled gradients.
+            nn.utils.clip_grad_norm_(self.trained(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def _gather_losses(self) -> None:
         """`last_losses` becomes the mean over the step's passes and processes; per sample, this process's own."""

@@ -18,12 +18,10 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
     """`matrix` with its singular values pushed close to one."""
     wide = matrix.shape[0] <= matrix.shape[1]
-    x: Tensor = (matrix if wide else matrix.T) / (matrix.norm() + 1e-7)
-    if x.is_cuda or x.numel() > 50_000:
-        x = x.bfloat16()
+    x: Tensor = ((matrix if wide else matrix.T) / (matrix.norm() + 1e-7)).bfloat16()
     for _ in range(rounds):
         gram = x @ x.T
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
     x = x.to(matrix.dtype)
     return x if wide else x.T
 

@@ -41,6 +41,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
     )
 
 
+@pytest.mark.slow
 def test_clip_is_written_where_transformers_finds_it(job: stages.Job) -> None:
     stages.train_clip(job)
     model = CLIPModel.from_pretrained(job.evaluators / "clip", dtype=torch.float32)
@@ -49,6 +50,7 @@ def test_clip_is_written_where_transformers_finds_it(job: stages.Job) -> None:
     assert {"preprocessor_config.json", "vocab.json", "merges.txt"} <= names
 
 
+@pytest.mark.slow
 def test_the_instance_encoder_is_written_where_transformers_finds_it(job: stages.Job) -> None:
     stages.train_instance(job)
     model = ViTModel.from_pretrained(job.evaluators / "instance", dtype=torch.float32, add_pooling_layer=False)
@@ -56,6 +58,7 @@ def test_the_instance_encoder_is_written_where_transformers_finds_it(job: stages
     assert torch.allclose(features.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_oracle_learns(job: stages.Job) -> None:
     stages.train_oracle(job)
     model = bundle.read_oracle(job.evaluators / "oracle")

@@ -1,0 +1,77 @@
+"""peft's adapters inside a network, and the files that hold their weights."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from imprint.families.base import Family
+from imprint.files import write_atomically
+
+if TYPE_CHECKING:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+NAME = "default"  # what peft calls an adapter that has no other name
+LENGTH = 8  # bytes at a safetensors file's beginning that say how long its header is
+
+
+def weights(part: nn.Module) -> dict[str, Tensor]:
+    """The adapters' own weights, in float32 on the CPU, by peft's names."""
+    from peft import get_peft_model_state_dict
+
+    stored = get_peft_model_state_dict(part, adapter_name=NAME)
+    return {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in stored.items()}
+
+
+def part_name(family: Family, role: str) -> str:
+    """What the library calls the part: unet, text_encoder."""
+    return family.adapter_name(role, "").partition(".")[0]
+
+
+def layers(part: nn.Module) -> dict[str, "BaseTunerLayer"]:
+    """The layers that adapters wrap, by name."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return {name: layer for name, layer in part.named_modules() if isinstance(layer, BaseTunerLayer)}
+
+
+@torch.no_grad()
+def merge(part: nn.Module, strength: float) -> None:
+    """Puts plain layers in the adapters' place, with weights from the untuned (0) to the tuned (1) and beyond."""
+    for name, layer in layers(part).items():
+        plain = layer.get_base_layer()
+        untuned = plain.weight.detach().clone()
+        layer.merge()
+        plain.weight.copy_(torch.lerp(untuned, plain.weight, strength))
+        above, _, own = name.rpartition(".")
+        setattr(part.get_submodule(above), own, plain)
+
+
+def write_weights(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """The same content makes the same bytes."""
+    content = _in_order(save(dict(tensors), metadata={**metadata, "format": "pt"}))
+    write_atomically(file, lambda temporary: temporary.write_bytes(content))
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    with safe_open(file, framework="pt") as content:
+        return dict(content.metadata())
+
+
+def add_metadata(file: Path, more: Mapping[str, str]) -> None:
+    write_weights(file, load_file(file), {**read_metadata(file), **more})
+
+
+def _in_order(content: bytes) -> bytes:
+    """The library writes metadata in an order that differs from one time to the next."""
+    end = LENGTH + int.from_bytes(content[:LENGTH], "little")
+    header = json.loads(content[LENGTH:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % LENGTH)  # keeps the numbers behind it aligned
+    return len(text).to_bytes(LENGTH, "little") + text + content[end:]

@@ -1,0 +1,79 @@
+"""LoKr (LyCORIS, arXiv 2309.14859)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Lt
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor
+
+from imprint.families.base import Family, Format
+from imprint.methods.adapter_layers import NAME
+from imprint.methods.adapters import Kind, Size
+from imprint.methods.peft_folder import PeftFolder
+
+if TYPE_CHECKING:
+    from peft import LoKrConfig
+
+NETWORK = {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "lokr"}'}
+FIRST = ("lokr_w1", "lokr_w1_a", "lokr_w1_b")
+SECOND = ("lokr_w2", "lokr_w2_a", "lokr_w2_b")
+
+
+class LoKr(PeftFolder):
+    """A layer's update is a Kronecker product of a small matrix and one that may be of low rank."""
+
+    kind = "LoKr"
+
+    def __init__(
+        self,
+        *,
+        roles: list[str],
+        targets: Kind | list[Kind],
+        rank: PositiveInt,
+        alpha: PositiveFloat,
+        text_rank: PositiveInt,
+        text_alpha: PositiveFloat,
+        dropout: Annotated[float, Ge(0), Lt(1)],
+        factor: PositiveInt | Literal[-1],
+        decompose_both: bool,
+        lr: PositiveFloat,
+        text_lr: PositiveFloat,
+        templates: list[str],
+    ) -> None:
+        self.factor = factor
+        self.decompose_both = decompose_both
+        super().__init__(
+            roles=roles,
+            targets=targets,
+            size=Size(rank, alpha),
+            text_size=Size(text_rank, text_alpha),
+            dropout=dropout,
+            lr=lr,
+            text_lr=text_lr,
+            templates=templates,
+        )
+
+    def formats(self, family: Family) -> Mapping[str, Format]:
+        return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}
+
+    def _config(self, role: str, targets: Sequence[str]) -> "LoKrConfig":
+        from peft import LoKrConfig
+
+        rank, alpha = self.size(role)
+        return LoKrConfig(
+            r=rank,
+            alpha=alpha,
+            rank_dropout=self.dropout,
+            decompose_both=self.decompose_both,
+            decompose_factor=self.factor,
+            target_modules=list(targets),
+        )
+
+
+def _kohya_tensors(layer: Any) -> dict[str, Tensor]:
+    tensors = {name: getattr(layer, name)[NAME] for name in (*FIRST, *SECOND) if NAME in getattr(layer, name)}
+    if {FIRST[0], SECOND[0]} <= tensors.keys():
+        # without a low-rank factor there is no rank in the file: its readers leave alpha aside
+        tensors[FIRST[0]] = tensors[FIRST[0]] * layer.scaling[NAME]
+    return tensors

@@ -1,0 +1,126 @@
+"""LoRA (arXiv 2106.09685), DoRA (2402.09353) and rsLoRA (2312.03732)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Lt
+from pydantic import PositiveFloat, PositiveInt
+from safetensors.torch import load_file
+from torch import Tensor
+
+from imprint.errors import UserError
+from imprint.families.base import Family, Format
+from imprint.methods.adapter_layers import NAME, add_metadata, part_name, read_metadata, weights, write_weights
+from imprint.methods.adapters import Adapters, Kind, Size
+from imprint.types import Concept
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+FILE = "pytorch_lora_weights.safetensors"
+DESCRIPTION = "lora_adapter_metadata"  # where the library looks for alpha and its like
+NETWORK = {"ss_network_module": "networks.lora"}
+INITIALISATIONS: Mapping[str, Any] = {"gaussian": "gaussian", "kaiming": True}
+
+
+class LoRA(Adapters):
+    """A layer's update is the product of two thin matrices. The result is one file, which the stock library loads."""
+
+    def __init__(
+        self,
+        *,
+        roles: list[str],
+        targets: Kind | list[Kind],
+        rank: PositiveInt,
+        alpha: PositiveFloat,
+        text_rank: PositiveInt,
+        text_alpha: PositiveFloat,
+        dropout: Annotated[float, Ge(0), Lt(1)],
+        init: Literal["gaussian", "kaiming"],
+        use_dora: bool,
+        use_rslora: bool,
+        lr: PositiveFloat,
+        text_lr: PositiveFloat,
+        templates: list[str],
+    ) -> None:
+        self.init = init
+        self.use_dora = use_dora
+        self.use_rslora = use_rslora
+        super().__init__(
+            roles=roles,
+            targets=targets,
+            size=Size(rank, alpha),
+            text_size=Size(text_rank, text_alpha),
+            dropout=dropout,
+            lr=lr,
+            text_lr=text_lr,
+            templates=templates,
+        )
+
+    def usage(self, concept: Concept) -> str:
+        return (
+            "from diffusers import DiffusionPipeline\n\n"
+            'pipeline = DiffusionPipeline.from_pretrained("the base model, or another of its kind")\n'
+            "pipeline.load_lora_weights(folder)\n"
+            f'pipeline({concept.fill(self._templates[0])!r}).images[0].save("out.png")'
+        )
+
+    def save(self, family: Family, folder: Path) -> None:
+        tensors: dict[str, Tensor] = {}
+        description: dict[str, Any] = {}
+        for role in self.roles:
+            own = weights(family.roles[role])
+            tensors.update({family.adapter_name(role, name): tensor for name, tensor in own.items()})
+            part = part_name(family, role)
+            description.update({f"{part}.{key}": value for key, value in self._essentials(family, role).items()})
+        write_weights(folder / FILE, tensors, {DESCRIPTION: json.dumps(description, sort_keys=True)})
+
+    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+        add_metadata(folder / FILE, origin)
+
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        super().load(family, folder, scale=scale)
+        self.origin = {key: value for key, value in read_metadata(folder / FILE).items() if key != DESCRIPTION}
+
+    def formats(self, family: Family) -> Mapping[str, Format]:
+        return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}
+
+    def _config(self, role: str, targets: Sequence[str]) -> "LoraConfig":
+        from peft import LoraConfig
+
+        rank, alpha = self.size(role)
+        return LoraConfig(
+            r=rank,
+            lora_alpha=alpha,
+            lora_dropout=self.dropout,
+            init_lora_weights=INITIALISATIONS[self.init],
+            use_dora=self.use_dora,
+            use_rslora=self.use_rslora,
+            target_modules=list(targets),
+        )
+
+    def _essentials(self, family: Family, role: str) -> dict[str, Any]:
+        """What a reader must know. The rest would only be refused by versions of peft that do not know it yet."""
+        config = self._described(family, role)
+        names = ("r", "lora_alpha", "use_dora", "use_rslora", "lora_dropout")
+        return {**{name: getattr(config, name) for name in names}, "target_modules": sorted(config.target_modules)}
+
+    def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
+        stored = load_file(folder / FILE)
+        names = {family.adapter_name(role, name): name for name in weights(family.roles[role])}
+        part = part_name(family, role)
+        return {names.get(key, key): tensor for key, tensor in stored.items() if key.startswith(f"{part}.")}
+
+
+def _kohya_tensors(layer: Any) -> dict[str, Tensor]:
+    if layer.use_dora[NAME]:
+        raise UserError(
+            "format='kohya': readers of these names disagree about DoRA, or pass over it. Use format=pipeline or "
+            "format=single_file: both merge it."
+        )
+    return {
+        "lora_down.weight": layer.lora_A[NAME].weight,
+        "lora_up.weight": layer.lora_B[NAME].weight,
+    }

@@ -1,0 +1,269 @@
+"""A run that teaches a word: the word alone changes, and other programs draw it."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from drawing import ROUNDING, distance, stock
+from lessons import after_every_step
+from PIL import Image
+from safetensors.torch import load_file
+from small_runs import configure, losses, metrics, only_run, overrides
+from tiny import RESOLUTION, load_tiny
+from torch import Tensor
+
+from imprint.build import prepare
+from imprint.config import compose
+from imprint.errors import ConfigError, UserError
+from imprint.export import export
+from imprint.generate import generate
+from imprint.methods.textual_inversion import FILE
+from imprint.runs import Run
+from imprint.schedule import NoiseSchedule
+from imprint.train import train
+from imprint.training.guards import FiniteLoss
+from imprint.training.module import Personalisation
+
+# A rate at which six steps are seen in a picture.
+SETTINGS = ("method=textual_inversion", "dataset.identifier=auto", "method.lr=2e-1", "hparams.clip=null")
+SAMPLES = (
+    "evaluation=samples",
+    "evaluation.prompts=['a photo of {identifier}','a photo of {noun}']",
+    "evaluation.seeds=[7]",
+)
+PLAIN = ("scheduler=model", "steps=3", "guidance=4")  # what `by_the_library` does
+VARIANTS = {
+    "plain": [],
+    "several": ["method.vectors=3", "hparams.ema=0.5", "hparams.rate.name=cosine"],
+    "held": ["method.norm=0.4", "method.start=random", "dataset.crop=random"],
+    "accumulation": ["hparams.batch_size=4", "trainer.accumulation=2"],
+    "prior": ["prior=generated", "prior.count=3"],
+    "teacher": ["prior=base_prediction"],
+    "bf16": ["hparams.precision=bf16-mixed"],
+}
+
+
+class Stopped(Exception):
+    """Stands for a crash."""
+
+
+def learned(run: Run) -> Tensor:
+    [(word, vectors_ND)] = load_file(run.result / FILE).items()
+    assert word == "<dog>"
+    return vectors_ND
+
+
+def start(model: Path) -> Tensor:
+    return load_tiny(model).token_vectors("dog")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nothing_changes_but_the_vectors_and_these_are_saved(
+    variant: str, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules: list[Personalisation] = []
+    after_every_step(monkeypatch, lambda trainer, module: modules.append(module))
+    settings = [*SETTINGS, "optimizer.weight_decay=0.5", *VARIANTS[variant]]
+    run = train(configure(tiny_sd, pictures, tmp_path, *settings))
+    module = modules[-1]
+    [vectors_ND] = module.trained()
+    assert vectors_ND.dtype == torch.float32
+    untuned = load_tiny(tiny_sd).state_dict()
+    now = module.family.state_dict()
+    [added] = now.keys() - untuned.keys()
+    assert now[added].data_ptr() == vectors_ND.data_ptr()
+    for name, weight in untuned.items():
+        assert torch.equal(now[name], weight.to(now[name].dtype)), name
+    saved = learned(run)
+    assert saved.dtype == torch.float32
+    with module.averaged():
+        [seen] = module.family.words.values()
+        assert torch.equal(saved, seen)
+        assert torch.equal(seen, vectors_ND) == (variant != "held")
+    assert not torch.allclose(saved, start(tiny_sd).expand_as(saved), atol=1e-2)
+    assert run.read()["trained_parameters"] == {"words": saved.numel()}
+    if variant == "held":
+        torch.testing.assert_close(saved.norm(dim=1), torch.tensor([0.4]))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(
+    variant: str, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["hparams.steps=4", *SETTINGS, *VARIANTS[variant]]
+    whole = train(configure(tiny_sd, pictures, tmp_path / "whole", *settings))
+
+    def stop(self: FiniteLoss, trainer, module, loss) -> None:
+        if trainer.global_step == 3:
+            raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FiniteLoss, "on_before_backward", stop)
+        with pytest.raises(Stopped):
+            train(configure(tiny_sd, pictures, tmp_path / "parts", *settings))
+    stopped = Run(tmp_path / "parts" / whole.folder.name)
+    checkpoint = torch.load(stopped.checkpoint, weights_only=True)
+    assert [value.numel() for value in checkpoint["state_dict"].values()] == [learned(whole).numel()]
+    resumed = train(configure(tiny_sd, pictures, tmp_path / "parts", *settings))
+    assert metrics(resumed) == metrics(whole)
+    assert torch.equal(learned(resumed), learned(whole))
+
+
+def test_a_vector_learns_what_another_word_does(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untuned = load_tiny(tiny_sd)
+
+    def of_another_word(self: NoiseSchedule, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
+        told = untuned.condition(["a photo of red"] * len(t_B))
+        return untuned.denoise(self.add_noise(latents_BCHW, noise_BCHW, t_B), t_B, told).detach()
+
+    monkeypatch.setattr(NoiseSchedule, "target", of_another_word)
+    settings = ["method.templates=['a photo of {identifier}']", "method.lr=3e-2", "hparams.steps=60"]
+    found = losses(train(configure(tiny_sd, pictures, tmp_path, *SETTINGS, *settings, "hparams.batch_size=4")))
+    assert sum(found[-5:]) < 0.1 * sum(found[:5])
+
+
+@pytest.mark.parametrize("prior", ["generated", "base_prediction"])
+def test_a_prior_moves_no_vector(prior: str, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """What the class noun makes cannot change, so neither can what is learned."""
+    settings = [*SETTINGS, "hparams.clip=null", "hparams.batch_size=2"]
+    plain = train(configure(tiny_sd, pictures, tmp_path, *settings))
+    count = ["prior.count=3"] if prior == "generated" else []
+    run = train(configure(tiny_sd, pictures, tmp_path, *settings, f"prior={prior}", *count))
+    assert [row["loss/instance"] for row in metrics(run)] == pytest.approx(losses(plain), rel=1e-3)
+    torch.testing.assert_close(learned(run), learned(plain), rtol=0.1, atol=0.05)
+
+
+def test_losses_in_bfloat16_are_near_those_of_float32(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = [*SETTINGS, "method.lr=1e-2"]
+    exact = train(configure(tiny_sd, pictures, tmp_path, *settings))
+    rounded = train(configure(tiny_sd, pictures, tmp_path, *settings, "hparams.precision=bf16-mixed"))
+    assert losses(rounded) != losses(exact)
+    assert losses(rounded) == pytest.approx(losses(exact), rel=0.03)
+
+
+def test_gradient_checkpointing_changes_no_loss(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    plain = train(configure(tiny_sd, pictures, tmp_path / "plain", *SETTINGS))
+    less = train(configure(tiny_sd, pictures, tmp_path / "less", *SETTINGS, "trainer.gradient_checkpointing=true"))
+    assert losses(less) == pytest.approx(losses(plain), rel=1e-5)
+    torch.testing.assert_close(learned(less), learned(plain), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = [*SETTINGS, *SAMPLES, "hparams.batch_size=2", "method.lr=1e-2"]
+    for name, more in (("one", []), ("two", ["trainer=ddp", "trainer.accelerator=cpu", "trainer.checkpoint_every=2"])):
+        command = ["train", *overrides(tiny_sd, pictures, tmp_path / name, *settings, *more)]
+        subprocess.run([sys.executable, "-m", "imprint.cli", *command], check=True, timeout=300)
+    one, two = only_run(tmp_path / "one"), only_run(tmp_path / "two")
+    assert one.folder.name == two.folder.name
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    torch.testing.assert_close(learned(two), learned(one), rtol=1e-3, atol=1e-4)
+
+
+class TestPictures:
+    @pytest.fixture(scope="class", params=[1, 3])
+    def run(
+        self, request: pytest.FixtureRequest, tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> Run:
+        settings = [*SETTINGS, *SAMPLES, f"method.vectors={request.param}", "hparams.ema=0.5"]
+        return train(configure(tiny_sd, pictures, tmp_path_factory.mktemp("runs"), *settings))
+
+    def test_the_first_samples_are_those_of_the_start_and_the_last_those_of_the_result(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        first, last = (sampled(run, step) for step in (0, 6))
+        if learned(run).shape[0] == 1:  # the class noun's own
+            assert distance(first[:1], first[1:]) == 0
+        assert distance(first[1:], last[1:]) == 0
+        assert distance(first[:1], last[:1]) > 5 * ROUNDING
+        assert distance(generated(run, tmp_path), last) <= ROUNDING
+
+    def test_the_first_samples_are_the_same_every_time(
+        self, run: Run, tiny_sd: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        again = [*SETTINGS, *SAMPLES, f"method.vectors={len(learned(run))}", "hparams.steps=1"]
+        assert distance(sampled(train(configure(tiny_sd, pictures, tmp_path, *again)), 0), sampled(run, 0)) == 0
+
+    def test_the_stock_library_draws_the_result(self, run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+        pipeline = stock(tiny_sd)
+        pipeline.load_textual_inversion(str(run.result))
+        assert distance(by_the_library(pipeline), generated(run, tmp_path, *PLAIN)) <= ROUNDING + 1
+
+    def test_the_exports_draw_the_same(self, run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+        expected = generated(run, tmp_path / "pictures", *PLAIN)
+        folder = export(compose("export", [f"run={run.folder}", "dtype=float32", "format=pipeline"]))
+        assert distance(by_the_library(stock(folder)), expected) <= ROUNDING + 1
+        file = export(compose("export", [f"run={run.folder}", "dtype=float32", "format=embedding"]))
+        pipeline = stock(tiny_sd)
+        pipeline.load_textual_inversion(str(file), token="<dog>")
+        assert distance(by_the_library(pipeline), expected) <= ROUNDING + 1
+
+    def test_one_file_is_refused(self, run: Run) -> None:
+        with pytest.raises(UserError, match="format='single_file'.*<dog>.*format=pipeline"):
+            export(compose("export", [f"run={run.folder}", "format=single_file"]))
+
+    def test_a_strength_is_refused(self, run: Run) -> None:
+        with pytest.raises(UserError, match=r"scale\.text=0\.5.*Leave it at 1"):
+            generate(compose("generate", [f"run={run.folder}", "scale.text=0.5"]))
+
+    def test_the_card_shows_the_word(self, run: Run) -> None:
+        card = (run.result / "README.md").read_text(encoding="utf-8")
+        assert "# &lt;dog&gt; dog" in card
+        assert "pipeline('a photo of <dog>')" in card
+
+
+def sampled(run: Run, step: int) -> list[Image.Image]:
+    return [Image.open(file) for file in sorted((run.samples / f"step-{step:06d}").glob("*.png"))]
+
+
+def generated(run: Run, folder: Path, *settings: str) -> list[Image.Image]:
+    prompt = "prompt=['a photo of {identifier}','a photo of {noun}']"
+    generate(compose("generate", [f"run={run.folder}", f"outputs={folder}", prompt, "seeds=[7]", *settings]))
+    return [Image.open(file) for file in sorted(folder.glob("*.png"))]
+
+
+def by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
+    pipeline.set_progress_bar_config(disable=True)
+    return [
+        pipeline(
+            prompt,
+            num_inference_steps=3,
+            guidance_scale=4.0,
+            height=RESOLUTION,
+            width=RESOLUTION,
+            generator=torch.Generator().manual_seed(7),
+        ).images[0]
+        for prompt in ("a photo of <dog>", "a photo of dog")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["dataset.identifier=sks"], ["dataset.identifier='sks'", "knows sks already"]),
+        (["method.vectors=0"], ["method.vectors=0"]),
+        (["method.start=gruffalo"], ["method.start='gruffalo'", "no token for gruffalo"]),
+        (["method.start=gruffalo", "dataset.identifier=dog"], ["method.start", "dataset.identifier"]),
+        (["method.norm=-1"], ["method.norm=-1"]),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_loaded(
+    settings: Sequence[str], expected: Sequence[str], tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        prepare(configure(tiny_sd, pictures, tmp_path, *SETTINGS, *settings))
+    assert all(part in str(caught.value) for part in expected)
+
+
+def test_sets_of_captions_are_a_choice(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    for name, expected in (("object", "a photo of <dog>"), ("style", "in the style of <dog>"), ("face", "portrait")):
+        plan = prepare(configure(tiny_sd, pictures, tmp_path, *SETTINGS, f"method/templates={name}"))
+        captions = plan.parts.method.templates(plan.concept)
+        assert len(set(captions)) == len(captions) >= 20
+        assert any(expected in caption for caption in captions)
