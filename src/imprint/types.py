@@ -56,7 +56,10 @@ class Batch(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """`per_sample_B` is weighted; `instance` and `prior` are means over their samples; total = instance + w * prior."""
+    """`per_sample_B` is weighted; `instance` and `prior` are means over their samples; total = instance + w * prior.
+
+    Without prior samples there is no such mean: `prior` is NaN, and has no part in the total.
+    """
 
     total: Tensor
     instance: Tensor

@@ -138,7 +138,8 @@ class StableDiffusion(Family):
 
     @property
     def vocabulary(self) -> Tensor:
-        return self.text_encoder.get_input_embeddings().weight
+        table: Tensor = self.text_encoder.get_input_embeddings().weight
+        return table
 
     def token_vectors(self, text: str) -> Tensor:
         return token_vectors(self.tokenizer, self.text_encoder, text)

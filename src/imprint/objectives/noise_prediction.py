@@ -73,7 +73,8 @@ class NoisePrediction:
         per_sample_B = error_B * self.weighting.weights(schedule, t_B)
         instance = masked_mean(per_sample_B, ~is_prior_B)
         prior = masked_mean(per_sample_B, is_prior_B)
-        return Losses(instance + prior_weight * prior, instance, prior, per_sample_B)
+        told_prior = torch.where(is_prior_B.any(), prior, torch.nan)
+        return Losses(instance + prior_weight * prior, instance, told_prior, per_sample_B)
 
 
 def masked_mean(values_B: Tensor, mask_B: Tensor) -> Tensor:

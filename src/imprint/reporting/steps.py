@@ -1,6 +1,7 @@
 """What happened in each optimiser step, told to whoever listens, without making the device wait."""
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -83,7 +84,11 @@ class StepRecorder(pl.Callback):
         rows = torch.stack([values for _, values, _ in waiting]).tolist()
         for (step, _, rates), (total, instance, prior) in zip(waiting, rows, strict=True):
             parts = {"loss/instance": instance, "loss/prior": prior}
-            # A part without samples is exactly 0, which no squared error is.
-            metrics = {"loss": total, **{name: value for name, value in parts.items() if value != 0}, **rates}
+            # A part without samples has no mean.
+            metrics = {
+                "loss": total,
+                **{name: value for name, value in parts.items() if not math.isnan(value)},
+                **rates,
+            }
             for listener in self._listeners:
                 listener.log_metrics(metrics, step)

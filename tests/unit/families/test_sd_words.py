@@ -58,7 +58,8 @@ def test_gradients_come_through_the_frozen_encoder_to_the_vectors_alone(dtype: t
         if parameter is not vectors_ND:
             parameter.data = parameter.data.to(dtype)
     told(family, [f"a {WORD} dog"]).float().square().sum().backward()
-    assert vectors_ND.grad is not None and vectors_ND.grad.dtype == torch.float32
+    assert vectors_ND.grad is not None
+    assert vectors_ND.grad.dtype == torch.float32
     assert bool((vectors_ND.grad.abs().sum(dim=1) > 0).all())
     assert [name for name, parameter in family.named_parameters() if parameter.grad is not None] == [
         name for name, parameter in family.named_parameters() if parameter.requires_grad
@@ -69,7 +70,8 @@ def test_a_caption_without_the_word_gives_a_gradient_of_zeros(tiny_sd: Path) -> 
     family = load_tiny(tiny_sd)
     vectors_ND = family.learn_word(WORD, start(1), length=None)
     told(family, ["a dog"]).sum().backward()
-    assert vectors_ND.grad is not None and not vectors_ND.grad.any()
+    assert vectors_ND.grad is not None
+    assert not vectors_ND.grad.any()
 
 
 def test_vectors_of_a_given_length_keep_it_wherever_they_go(tiny_sd: Path) -> None:

@@ -1,5 +1,6 @@
 """What a word starts as, which words can be learned, and what is written of them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,8 @@ class TestRefusals:
         ],
     )
     def test_settings_that_teach_nothing(self, settings: dict[str, Any], expected: str) -> None:
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match=re.escape(expected)):
             method(**settings)
-        assert expected in str(caught.value)
 
     @pytest.mark.parametrize("role", ["denoiser", "text"])
     def test_a_strength(self, role: str, tiny_sd: Path, tmp_path: Path) -> None:
@@ -175,6 +175,8 @@ class TestFiles:
         assert list(load_file(file)) == ["emb_params"]
         expected = draw(family, prompts=[PROMPT], seeds=[3])
         assert distance(expected, [stock_picture(tiny_sd, file, token="<toy>")]) <= ROUNDING
+        with pytest.raises(UserError, match=r"toy\.pt.*end in \.safetensors"):
+            loaded.formats(fresh)["embedding"].write(tmp_path / "toy.pt", torch.float32)
 
 
 def stock_picture(model: Path, embedding: Path, token: str | None = None) -> Any:

@@ -36,10 +36,10 @@ def losses(objective: NoisePrediction, is_prior: list[bool], prior_weight: float
 def test_both_parts_are_means_over_their_own_samples(is_prior: list[bool]) -> None:
     result, errors, _ = losses(make(), is_prior, prior_weight=0.5)
     mask = torch.tensor(is_prior)
-    expected_prior = errors[mask].mean() if mask.any() else torch.tensor(0.0)
+    expected_prior = errors[mask].mean() if mask.any() else torch.tensor(torch.nan)
     assert torch.allclose(result.instance, errors[~mask].mean())
-    assert torch.allclose(result.prior, expected_prior)
-    assert torch.allclose(result.total, result.instance + 0.5 * expected_prior)
+    assert torch.allclose(result.prior, expected_prior, equal_nan=True)
+    assert torch.allclose(result.total, result.instance + 0.5 * expected_prior.nan_to_num())
 
 
 def test_weights_reach_instance_and_prior_samples_by_their_own_timestep() -> None:

@@ -1,5 +1,6 @@
 """A module and a family as small as the callbacks allow, in a real Trainer."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class FakeModule(pl.LightningModule):
     The average of its weight is 5 more.
     """
 
-    def __init__(self, *, fail_at: int | None = None, prior: float = 0.0) -> None:
+    def __init__(self, *, fail_at: int | None = None, prior: float = math.nan) -> None:
         super().__init__()
         self.family = FakeFamily()
         self.concept = Concept("sks", "dog")
@@ -56,7 +57,9 @@ class FakeModule(pl.LightningModule):
         assert not self.family.frozen.training
         self.noise.append(torch.rand(()).item())
         value = torch.tensor(100.0 + step)
-        self.last_losses = Losses(value, value - self._prior, torch.tensor(self._prior), value[None])
+        self.last_losses = Losses(
+            value, value - (0 if math.isnan(self._prior) else self._prior), torch.tensor(self._prior), value[None]
+        )
         return -self.family.weight
 
     def configure_optimizers(self) -> Any:
