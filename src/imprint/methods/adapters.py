@@ -135,7 +135,7 @@ class Adapters(Method):
         from peft import set_peft_model_state_dict
 
         part = family.roles[role]
-        if tensors.keys() != weights(part).keys():
+        if _shapes(tensors) != _shapes(weights(part)):
             raise UserError(f"{folder}: these adapters were made for other layers than those of this model's {role}.")
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)
 
@@ -145,3 +145,7 @@ class Adapters(Method):
         for role in self.roles:
             merge(family.roles[role], 1.0)
         write(path, dtype)
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}

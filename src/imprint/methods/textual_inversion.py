@@ -1,5 +1,6 @@
 """Textual Inversion (arXiv 2208.01618): the network stays as it is and learns a word."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -22,6 +23,8 @@ from imprint.types import ALWAYS, Concept, ParamGroup
 FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder
 FRONT_ENDS_KEY = "emb_params"
 NOUN, RANDOM = "noun", "random"
+PLAIN = re.compile("[a-z0-9]+")
+EXAMPLE = "\"dataset.identifier='<toy>'\""  # quoted for a shell and for Hydra
 
 
 class TextualInversion(Method):
@@ -61,14 +64,14 @@ class TextualInversion(Method):
         self.origin: Mapping[str, str] = {}
 
     def choose_identifier(self, facts: Facts, noun: str) -> str:
-        """The class noun as a word of its own: <dog>."""
-        name = "-".join(noun.lower().split())
+        """The class noun as a word of its own: <dog>. Of plain letters, which every program takes as they are."""
+        name = "-".join(PLAIN.findall(noun.lower())) or "subject"
         candidates = (f"<{name}>" if number == 1 else f"<{name}-{number}>" for number in count(1))
         return next(word for word in candidates if why_not_new(facts.tokenizer, word, self.vectors) is None)
 
     def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem | str]:
         if fault := why_not_new(facts.tokenizer, concept.identifier, self.vectors):
-            remedy = f"{fault} Textual Inversion teaches a new word: give one in lower case, as <toy>, or auto."
+            remedy = f"{fault} Textual Inversion teaches a new word. Give auto or one in lower case: {EXAMPLE}."
             yield str(Problem("dataset.identifier", concept.identifier, remedy))
         if self.start == NOUN and not facts.tokenizer(concept.noun, add_special_tokens=False).input_ids:
             remedy = "the model's tokenizer finds no word in it. Say what the pictures show: dog."

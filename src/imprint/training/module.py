@@ -60,7 +60,7 @@ class Personalisation(pl.LightningModule):
         self._micro_batches: list[Losses] = []
         text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
         if text_learns:
-            log.info("Text embeddings are not kept: the text encoder learns.")
+            log.info("Text embeddings are not kept: what makes them learns.")
         self.condition = family.condition if text_learns else CaptionCache(family).condition
         self.average = MovingAverage(self.trained(), lesson.hparams.ema) if lesson.hparams.ema else None
 

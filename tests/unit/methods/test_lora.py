@@ -130,11 +130,11 @@ def test_a_merge_leaves_plain_layers_between_the_untuned_and_the_tuned(strength:
     assert update.abs().max() > 1e-3
 
 
-def test_adapters_of_another_shape_of_model_are_refused(tiny_sd: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [{"targets": ["attention", "feed_forward"]}, {"rank": 3}])
+def test_adapters_for_layers_of_another_model_are_refused(other: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
     family = load_tiny(tiny_sd)
-    wide = lora(targets=["attention", "feed_forward"])
-    wide.attach(family, DOG)
-    wide.save(family, tmp_path)
+    lora(**other).attach(family, DOG)
+    lora(**other).save(family, tmp_path)
     with pytest.raises(UserError, match="other layers than those of this model's denoiser"):
         lora().load(load_tiny(tiny_sd), tmp_path, scale={})
 

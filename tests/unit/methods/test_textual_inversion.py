@@ -81,6 +81,8 @@ class TestIdentifier:
         facts = tiny_source(tiny_sd).facts()
         assert method().choose_identifier(facts, "dog") == "<dog>"
         assert method().choose_identifier(facts, "Watercolour  painting") == "<watercolour-painting>"
+        assert method().choose_identifier(facts, "İ家") == "<i>"
+        assert method().choose_identifier(facts, "家") == "<subject>"
 
     def test_auto_passes_over_a_word_that_was_learned_before(self, tiny_sd: Path, tmp_path: Path) -> None:
         family = load_tiny(tiny_sd)
@@ -94,7 +96,7 @@ class TestIdentifier:
     def test_a_word_that_is_not_new_is_refused_with_the_key(self, word: str, tiny_sd: Path) -> None:
         said = told(tiny_sd, Concept(word, "dog"))
         assert said.startswith(f"dataset.identifier={word!r}: ")
-        assert "<toy>, or auto" in said
+        assert "Give auto or one in lower case" in said
 
 
 class TestRefusals:

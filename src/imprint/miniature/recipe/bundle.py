@@ -36,6 +36,7 @@ def write(pipeline: StableDiffusionPipeline, folder: Path) -> None:
     shutil.rmtree(staged, ignore_errors=True)
     pipeline.to(dtype=torch.float16).save_pretrained(staged, safe_serialization=True)
     tokenizer.build(staged / "tokenizer")  # adds vocab.json and merges.txt, which other programs read
+    _make_shareable(staged)
     folder.mkdir(parents=True, exist_ok=True)
     for item in staged.iterdir():
         target = folder / item.name
@@ -43,6 +44,17 @@ def write(pipeline: StableDiffusionPipeline, folder: Path) -> None:
             shutil.rmtree(target)
         item.replace(target)
     staged.rmdir()
+
+
+def _make_shareable(folder: Path) -> None:
+    """Readable by everyone, and silent about the folders of the machine that wrote it."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+    for file in folder.rglob("config.json"):
+        config = json.loads(file.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 # What the evaluators expect of pixels: 64x64, in [-1, 1]. The ViT's are prepared by CLIP's class too, for it
@@ -59,18 +71,21 @@ _PREPROCESSING = {
 def write_clip(model: CLIPModel, folder: Path) -> None:
     model.half().save_pretrained(folder)
     tokenizer.build(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2))
+    (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2) + "\n")
+    _make_shareable(folder)
 
 
 def write_instance(model: ViTModel, folder: Path) -> None:
     model.half().save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2))
+    (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2) + "\n")
+    _make_shareable(folder)
 
 
 def write_oracle(model: Oracle, channels: list[int], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({k: v.half().contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"channels": list(channels)}))
+    _make_shareable(folder)
 
 
 def read_oracle(folder: Path) -> Oracle:

@@ -87,13 +87,26 @@ def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     return ids
 
 
+def timesteps(batch: int, steps: int, *, uniform_share: float) -> Tensor:
+    """Spread evenly over the batch: a share of them uniform, the others crowded where shapes are decided.
+
+    The crowd is logistic-normal around 0.4 of the schedule: there the places and colours are settled already,
+    and what goes where is not.
+    """
+    uniform = round(batch * uniform_share)
+    even = (torch.arange(uniform) + torch.rand(uniform)) / uniform if uniform else torch.empty(0)
+    crowd = (torch.arange(batch - uniform) + torch.rand(batch - uniform)) / max(1, batch - uniform)
+    normal = torch.special.ndtri(crowd.double().clamp(1e-6, 1 - 1e-6)).float()
+    return (torch.cat([even, torch.sigmoid(normal - 0.4)]) * steps).long().clamp(max=steps - 1)
+
+
 def denoising_loss(
-    generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, alphas_T: Tensor, snr_cap: float
+    generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, alphas_T: Tensor, settings: DenoiserSettings
 ) -> Tensor:
-    """Min-SNR weighted error of the predicted noise, timesteps spread evenly over the batch."""
+    """Min-SNR weighted error of the predicted noise."""
     batch, steps = latents_BCHW.shape[0], alphas_T.shape[0]
     device = latents_BCHW.device
-    t_B = ((torch.arange(batch) + torch.rand(batch)) / batch * steps).long().clamp(max=steps - 1).to(device)
+    t_B = timesteps(batch, steps, uniform_share=settings.uniform_share).to(device)
     noise = torch.randn(latents_BCHW.shape).to(device)
     alpha_B = alphas_T[t_B]
     noisy = alpha_B.sqrt().view(-1, 1, 1, 1) * latents_BCHW + (1 - alpha_B).sqrt().view(-1, 1, 1, 1) * noise
@@ -102,7 +115,7 @@ def denoising_loss(
         predicted = generator.unet(noisy, t_B, words).sample
     error_B = (predicted.float() - noise).square().mean((1, 2, 3))
     snr_B = alpha_B / (1 - alpha_B)
-    loss: Tensor = (error_B * snr_B.clamp(max=snr_cap) / snr_B).mean()
+    loss: Tensor = (error_B * snr_B.clamp(max=settings.snr_cap) / snr_B).mean()
     return loss
 
 
@@ -126,7 +139,7 @@ def train(
     def loss_on(rows: np.ndarray, network: Generator, key: int, drop: float) -> Tensor:
         texts = captions_of([scenes[i] for i in rows], key=(course.seed, key), drop=drop)
         ids = token_ids(tokenizer, texts).to(course.device)
-        return denoising_loss(network, latents.sample(rows).to(course.device), ids, alphas, settings.snr_cap)
+        return denoising_loss(network, latents.sample(rows).to(course.device), ids, alphas, settings)
 
     def loss_at(network: Generator, step: int) -> Tensor:
         rows = np.random.default_rng((course.seed, step)).integers(0, count, settings.batch)

@@ -42,6 +42,7 @@ class DenoiserSettings(Schedule):
     channels: list[int]
     heads: int
     drop_caption: float
+    uniform_share: float
     snr_cap: float
 
 

@@ -100,6 +100,8 @@ def test_the_denoiser_learns_and_stock_diffusers_loads_the_result(
     assert picture.shape == (64, 64, 3)
     assert np.isfinite(picture).all()
     assert pipeline.vae.config.scaling_factor != 0.18215
+    written = "".join(file.read_text() for file in (tmp_path / "pipeline").rglob("*.json"))
+    assert str(tmp_path) not in written
 
 
 def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path: Path) -> None:
@@ -134,3 +136,14 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
         values = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
         assert values.min() > 0.5
         assert values.max() < 1.4
+
+
+@pytest.mark.parametrize("uniform_share", [0.0, 0.4, 1.0])
+def test_timesteps_cover_the_schedule(uniform_share: float) -> None:
+    torch.manual_seed(0)
+    t = denoiser.timesteps(4000, 1000, uniform_share=uniform_share)
+    assert len(t) == 4000
+    assert t.min() < 50
+    assert 950 < t.max() <= 999
+    middle = ((t > 200) & (t < 650)).float().mean()
+    assert middle == pytest.approx(uniform_share * 0.45 + (1 - uniform_share) * 0.68, abs=0.03)
