@@ -18,8 +18,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup  ## personalise the built-in miniature model on this machine's CPU and open a report
-	$(BIN)/imprint train experiment=demo
+demo: setup  ## compare the methods on the built-in miniature, on this machine's CPU, and open a report
+	$(BIN)/imprint train -m experiment=demo method=dreambooth,lora,textual_inversion
+	$(BIN)/imprint train experiment=demo prior=generated prior.count=48
 	$(BIN)/imprint report outputs/demo open=true
 
 test: setup  ## run every test but the slow ones
