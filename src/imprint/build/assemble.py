@@ -1,0 +1,118 @@
+"""The dear half: loads the model and connects everything that trains."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from imprint.build.parts import Parts, Plan, framing_of
+from imprint.data.pictures import PictureSet
+from imprint.data.prior import Samples
+from imprint.data.stream import PriorPictures, SamePictures, TrainingStream
+from imprint.draws import seed_of
+from imprint.families.base import Family
+from imprint.training.feed import Feed
+from imprint.training.hparams import Precision
+from imprint.training.module import Lesson, Personalisation
+from imprint.training.teacher import Teacher
+from imprint.types import ParamGroup
+
+COMPUTE_TYPES: dict[Precision, torch.dtype] = {
+    "32": torch.float32,
+    "bf16-mixed": torch.bfloat16,
+    "16-mixed": torch.float16,
+}
+
+
+def assemble(plan: Plan) -> Personalisation:
+    """Loads the model, draws what the prior needs, and attaches the method. Nothing trains but what it returned."""
+    parts, facts, precision = plan.parts, plan.facts, plan.parts.hparams.precision
+    device = parts.trainer.own_device
+    family = parts.model.load().to(device)
+    with _computing(parts, device):
+        prior_pictures = parts.prior.pictures(family, facts, plan.concept, precision=precision)
+    prompt = parts.prior.prompt(plan.concept)
+    teacher = Teacher(family, prompt) if parts.prior.uses_base_prediction else None
+    with torch.random.fork_rng(devices=[]):  # what the libraries draw for new weights comes from the seed alone
+        torch.manual_seed(seed_of(parts.seed, "method"))
+        groups = parts.method.attach(family, plan.concept)
+    _hold_to(groups, family)
+    _set_modes(family)
+    _cast_frozen(family, precision)
+    if teacher is not None:
+        _cast_frozen(teacher, precision)
+    if parts.trainer.gradient_checkpointing:
+        family.enable_gradient_checkpointing()
+    if parts.trainer.compile:
+        family.roles["denoiser"].compile()
+    lesson = Lesson(
+        concept=plan.concept,
+        method=parts.method,
+        groups=groups,
+        objective=parts.objective,
+        prior_weight=parts.prior.weight,
+        teacher=teacher,
+        feed=_feed(plan, prior_pictures, prompt),
+        hparams=parts.hparams,
+        make_optimizer=parts.optimizer,
+        seed=parts.seed,
+    )
+    return Personalisation(family, lesson)
+
+
+def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:
+    parts, facts = plan.parts, plan.facts
+    shared: dict[Samples, PriorPictures | SamePictures | None] = {
+        "none": None,
+        "instance": SamePictures([prompt]),
+        "own": PriorPictures(prior_pictures, [prompt]) if prior_pictures else None,
+    }
+    stream = TrainingStream(
+        pictures=plan.pictures.captioned(plan.concept.fill_caption),
+        captions=parts.method.templates(plan.concept),
+        prior=shared[parts.prior.samples],
+        framing=framing_of(parts.dataset, facts),
+        seed=parts.seed,
+        batch_size=parts.hparams.batch_size,
+        with_pixels=True,
+    )
+    return Feed(
+        stream=stream,
+        steps=parts.hparams.steps,
+        batch_size=parts.hparams.batch_size,
+        accumulation=parts.trainer.accumulation,
+        workers=parts.trainer.workers,
+        resolution=facts.resolution,
+        cache=parts.trainer.cache,
+    )
+
+
+def _hold_to(groups: Sequence[ParamGroup], family: Family) -> None:
+    """What trains is what the method returned: no more, no less, once each, in float32."""
+    returned = [id(parameter) for group in groups for parameter in group.params]
+    requiring = {id(parameter) for parameter in family.parameters() if parameter.requires_grad}
+    assert len(returned) == len(set(returned)), "a parameter is in two groups"
+    assert set(returned) == requiring, "the parameters that learn are not those that the method returned"
+    assert all(parameter.dtype == torch.float32 for group in groups for parameter in group.params)
+
+
+def _set_modes(family: Family) -> None:
+    """Parts that learn are in training mode, for their dropout and checkpointing; frozen ones are not."""
+    for part in family.roles.values():
+        part.train(any(parameter.requires_grad for parameter in part.parameters()))
+
+
+def _cast_frozen(module: nn.Module, precision: Precision) -> None:
+    """Frozen weights need no more precision than the computation has."""
+    for parameter in module.parameters():
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.to(COMPUTE_TYPES[precision])
+
+
+@contextmanager
+def _computing(parts: Parts, device: torch.device) -> Iterator[None]:
+    """Outside the trainer, in the trainer's precision."""
+    dtype = COMPUTE_TYPES[parts.hparams.precision]
+    with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+        yield

@@ -1,0 +1,58 @@
+"""What a training is made of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from annotated_types import Ge, Lt
+from torch.optim import Optimizer
+
+from imprint.data.dataset import Dataset
+from imprint.data.framing import Framing
+from imprint.data.pictures import PictureSet
+from imprint.data.prior import Prior
+from imprint.evaluation.samples import SampleProtocol
+from imprint.families.base import Facts, ModelSource
+from imprint.methods.base import Method
+from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.reporting.reporter import Reporter
+from imprint.runs import Run
+from imprint.training.hparams import HParams
+from imprint.training.trainer import TrainerSettings
+from imprint.types import Concept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the root of `train.yaml` names. Its fields are the keys that exist."""
+
+    model: ModelSource
+    method: Method
+    dataset: Dataset
+    hparams: HParams
+    optimizer: Callable[..., Optimizer]
+    prior: Prior
+    objective: NoisePrediction
+    evaluation: SampleProtocol
+    trainer: TrainerSettings
+    report: Reporter
+    seed: Annotated[int, Ge(0), Lt(2**32)]  # what the libraries' own generators take
+    outputs: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A configuration that has been checked: its parts, what is known of the world, and the run that it is."""
+
+    parts: Parts
+    facts: Facts
+    pictures: PictureSet
+    concept: Concept
+    identity: Mapping[str, Any]
+    run: Run
+
+
+def framing_of(dataset: Dataset, facts: Facts) -> Framing:
+    """How the pictures become what the model can see. Raises ConfigError."""
+    return Framing(crop=dataset.crop, flip=dataset.flip, resolution=facts.resolution, multiple=facts.pixel_multiple)
