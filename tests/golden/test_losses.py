@@ -27,6 +27,17 @@ CASES = {
     for prediction, model in (("epsilon", "tiny_sd"), ("v", "tiny_sd_v"))
     for prior, settings in PRIORS.items()
 }
+# The other methods: their own first weights and vectors are part of the sequence.
+METHODS = {
+    "lora": ["method.rank=2", "method.roles=[denoiser,text]"],
+    "loha": ["method.rank=2"],
+    "lokr": ["method.rank=2"],
+    "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2"],
+}
+CASES |= {
+    f"epsilon-{method}": ("tiny_sd", ["hparams.batch_size=2", f"method={method}", *settings])
+    for method, settings in METHODS.items()
+}
 CASES["min-snr-offset-accumulated"] = (
     "tiny_sd",
     [

@@ -45,6 +45,11 @@ def individual(seed: int, index: int) -> Subject:
     return for_pretraining(NOUNS[index % len(NOUNS)], stream("instance", seed, index))
 
 
+def view_number(seed: int, views: int, index: int) -> Scene:
+    """Scene `index` of the training set: individual `index // views`."""
+    return view_of(individual(seed, index // views), stream("view", seed, index))
+
+
 def fresh(settings: InstanceSettings) -> ViTModel:
     config = ViTConfig(
         image_size=SIZE,

@@ -6,18 +6,21 @@ import ast
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from imprint.miniature.canvas import SIZE
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
 
 _WORLD = Path(__file__).parents[1]
+_CHUNK = 2000
 _DRAWING = (
     "canvas", "palette", "places", "properties", "renderer", "sampling", "scene", "scenery", "styles", "subjects",
 )  # fmt: skip
@@ -33,24 +36,34 @@ def world_fingerprint() -> str:
 
 def rendered(folder: Path, *, seed: int, count: int) -> np.ndarray:
     """Pictures 0 to count-1 of pre-training."""
-    return drawn(folder, f"pictures-{seed}", count, lambda i: pretraining_scene(seed, i))
+    return drawn(folder, f"pictures-{seed}", count, partial(pretraining_scene, seed))
 
 
 def drawn(folder: Path, name: str, count: int, scene_at: Callable[[int], Scene]) -> np.ndarray:
-    """The pictures of `count` scenes, uint8 (count, SIZE, SIZE, 3), memory-mapped from a cache in `folder`."""
+    """The pictures of `count` scenes, uint8 (count, SIZE, SIZE, 3), memory-mapped from a cache in `folder`.
+
+    `scene_at` must be picklable: many pictures are drawn by several processes.
+    """
     path = folder / f"{name}-{count}-{world_fingerprint()}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = np.empty((count, SIZE, SIZE, 3), dtype=np.uint8)
-        for i in range(count):
-            pictures[i] = np.asarray(draw(scene_at(i)))
-            if i % 5000 == 0:
-                print(f"{name}: {i} of {count} drawn", flush=True)
+        ranges = [range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK)]
+        draw_range = partial(_draw_range, scene_at)
+        if len(ranges) == 1:
+            chunks = [draw_range(ranges[0])]
+        else:
+            print(f"{name}: drawing {count} pictures", flush=True)
+            with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+                chunks = list(pool.map(draw_range, ranges))
         temporary = path.with_suffix(".part.npy")
-        np.save(temporary, pictures)
+        np.save(temporary, np.concatenate(chunks))
         os.replace(temporary, path)
     cached: np.ndarray = np.load(path, mmap_mode="r")
     return cached
+
+
+def _draw_range(scene_at: Callable[[int], Scene], indices: range) -> np.ndarray:
+    return np.stack([np.asarray(draw(scene_at(i))) for i in indices])
 
 
 def as_tensor(pictures: np.ndarray) -> Tensor:

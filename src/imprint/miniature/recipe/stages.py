@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from imprint.miniature.canvas import SIZE, stream
+from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe import autoencoder, checkpoint, clip, denoiser, instance, oracle, tokenizer
 from imprint.miniature.recipe.bundle import assemble, write, write_clip, write_instance, write_oracle
 from imprint.miniature.recipe.latents import Latents, encoded
@@ -124,12 +125,9 @@ def train_clip(job: Job) -> None:
 
 def train_instance(job: Job) -> None:
     s = job.settings
-
-    def scene_at(i: int) -> Scene:
-        who = instance.individual(s.seed, i // s.instance.views)
-        return instance.view_of(who, stream("view", s.seed, i))
-
-    pictures = drawn(job.work, f"individuals-{s.seed}", s.instance.individuals * s.instance.views, scene_at)
+    views = s.instance.views
+    scene_at = partial(instance.view_number, s.seed, views)
+    pictures = drawn(job.work, f"individuals-{s.seed}-{views}", s.instance.individuals * views, scene_at)
     model = instance.train(s.instance, pictures, course=job.course("instance", s.instance))
     write_instance(model, job.evaluators / "instance")
 
