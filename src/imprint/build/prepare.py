@@ -39,9 +39,7 @@ def prepare(cfg: DictConfig) -> Plan:
         raise ConfigError(problems)
     assert facts and pictures and concept and prior_content is not None
     parts = Parts(**part)
-    identity = identity_of(
-        parts, tree, facts=facts, pictures=pictures, prior_content=prior_content, concept=concept
-    )
+    identity = identity_of(parts, tree, facts=facts, pictures=pictures, prior_content=prior_content, concept=concept)
     run = Run(locate(parts.outputs) / f"{parts.name}-{signature(identity)}")
     return Plan(parts=parts, facts=facts, pictures=pictures, concept=concept, identity=identity, run=run)
 
