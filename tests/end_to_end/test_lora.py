@@ -19,6 +19,7 @@ from imprint.build import trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.export import export
+from imprint.families.sd_source import StableDiffusionSource
 from imprint.generate import generate
 from imprint.runs import Run
 from imprint.train import train
@@ -233,9 +234,12 @@ def test_adapters_learn_at_their_parts_rates(tiny_sd: Path, pictures: Path, tmp_
     assert ranks == [{3}, {2}]
 
 
-def test_a_strength_for_what_was_not_taught_is_refused(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_strength_for_what_was_not_taught_is_refused_before_loading(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=1"))
-    with pytest.raises(UserError, match="text"):
+    monkeypatch.setattr(StableDiffusionSource, "load", lambda self: pytest.fail("the model was loaded"))
+    with pytest.raises(UserError, match=r"scale\.text=0\.5"):
         trained_family(run, scale={"denoiser": 1.0, "text": 0.5})
 
 

@@ -27,6 +27,8 @@ def trained_family(run: Run, *, scale: Mapping[str, float]) -> Trained:
     method: Method = constructor.build(manifest["config"]["method"], "method")
     if constructor.problems:
         raise ConfigError(constructor.problems)
+    if problems := list(method.scale_problems(scale)):
+        raise ConfigError(problems)
     if model.facts().fingerprint != manifest["content"]["model"]:
         source = manifest["config"]["model"]["source"]
         remedy = f"this is not the model any more that {run.folder.name} was trained from. Bring that one back."

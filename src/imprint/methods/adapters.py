@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.families.base import Facts, Family, Format
 from imprint.methods.adapter_layers import NAME, merge, weights
-from imprint.methods.base import Method
+from imprint.methods.base import Method, scale_key
 from imprint.methods.kohya import LayerTensors, write_kohya
 from imprint.methods.settings import role_faults, template_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
@@ -82,14 +82,14 @@ class Adapters(Method):
     def templates(self, concept: Concept) -> Sequence[str]:
         return [concept.fill(template) for template in self._templates]
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        """With a strength other than 1 the adapters are merged: between the untuned weights (0) and the tuned."""
+    def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
         for role, strength in scale.items():
             if role not in self.roles and strength != 1.0:
-                raise UserError(
-                    f"scale of {role}: {strength}: this run taught nothing to that part, only to {self.roles}. "
-                    "Leave it at 1."
-                )
+                remedy = f"this run taught nothing to that part, only to {self.roles}. Leave it at 1."
+                yield Problem(scale_key(role), strength, remedy)
+
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        """With a strength other than 1 the adapters are merged: between the untuned weights (0) and the tuned."""
         for role in self.roles:
             for parameter in self._insert(family, role):
                 parameter.requires_grad_(False)

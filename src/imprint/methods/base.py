@@ -40,6 +40,14 @@ class Method(ABC):
     def save(self, family: Family, folder: Path) -> None:
         """Writes the result in the format that other tools read."""
 
+    def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
+        """The strengths that a result of this method cannot have; most results have no strength to choose."""
+        for role, strength in scale.items():
+            if strength != 1.0:
+                yield Problem(
+                    scale_key(role), strength, "what this method learns has no strength to choose. Leave it at 1."
+                )
+
     @abstractmethod
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""
@@ -51,3 +59,8 @@ class Method(ABC):
         """Formats for a family with a result of this method loaded, beside or in place of the family's own. Writing
         one may use the family up."""
         return {}
+
+
+def scale_key(role: str) -> str:
+    """What a user gives the strength of a part by."""
+    return "scale.unet" if role == "denoiser" else f"scale.{role}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import PositiveFloat
 
-from imprint.errors import Problem, UserError
+from imprint.errors import Problem
 from imprint.families.base import Facts, Family
 from imprint.methods.base import Method
 from imprint.methods.settings import role_faults, template_faults, unknown_roles
@@ -43,12 +43,6 @@ class DreamBooth(Method):
         family.save_pipeline(folder)
 
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        for role in self.roles:
-            if scale.get(role, 1.0) != 1.0:
-                raise UserError(
-                    f"scale.{role}={scale[role]}: a DreamBooth result is the network itself and has no strength to "
-                    "choose. Leave it at 1."
-                )
         family.load_parts(folder, self.roles)
 
     def _group(self, family: Family, role: str) -> ParamGroup:

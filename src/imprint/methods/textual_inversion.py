@@ -107,8 +107,6 @@ class TextualInversion(Method):
         add_metadata(folder / FILE, {**origin, "trigger_words": " ".join(load_file(folder / FILE))})
 
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        if wrong := [f"scale.{role}={strength}" for role, strength in scale.items() if strength != 1.0]:
-            raise UserError(f"{', '.join(wrong)}: a learned word has no strength to choose. Leave it at 1.")
         for word, rows_ND in load_file(folder / FILE).items():
             family.learn_word(word, rows_ND, length=None).requires_grad_(False)
         self.origin = read_metadata(folder / FILE)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from tiny import load_tiny, tiny_source
 
-from imprint.errors import UserError
 from imprint.methods.dreambooth import DreamBooth
 from imprint.types import ALWAYS, Concept
 
@@ -50,9 +49,9 @@ def test_what_is_saved_is_what_is_loaded(tiny_sd: Path, tmp_path: Path) -> None:
         assert torch.equal(loaded.state_dict()[name], weight), name
 
 
-def test_it_has_no_strength_to_choose(tiny_sd: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"scale\.denoiser=0\.5"):
-        dreambooth().load(load_tiny(tiny_sd), tmp_path, scale={"denoiser": 0.5})
+def test_it_has_no_strength_to_choose() -> None:
+    [problem] = dreambooth().scale_problems({"denoiser": 0.5, "text": 1.0})
+    assert str(problem).startswith("scale.unet=0.5: ")
 
 
 def test_a_part_that_the_model_lacks_is_named_with_those_it_has(tiny_sd: Path) -> None:
