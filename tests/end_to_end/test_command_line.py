@@ -193,5 +193,5 @@ def test_a_folder_of_the_users_own_adds_choices_and_local_overrides(tmp_path: Pa
 
 
 def test_a_recipe_sets_the_numbers_of_a_pair_of_model_and_method() -> None:
-    assert "lr: 0.0001" in imprint("train", "--cfg", "job", "model=mini").stdout
+    assert "lr: 0.0003" in imprint("train", "--cfg", "job", "model=mini").stdout
     assert "lr: 5.0e-06" in imprint("train", "--cfg", "job", "model=sd15").stdout
