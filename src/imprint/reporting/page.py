@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ COLUMNS = 6
 LABEL_KEYS = 3
 LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact
 UNKNOWN = "\N{EN DASH}"
+ANY_WORD = "[V]"  # stands for each run's own word for the subject
 
 
 class Picture(NamedTuple):
@@ -67,8 +69,8 @@ def render(title: str, records: Sequence[RunRecord]) -> str:
 
 
 def labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """A short name for each run: what makes it different, else its own name."""
-    keys = differing(records)[:LABEL_KEYS]
+    """A short name for each run: the few settings that tell it from the others, else its own name."""
+    keys = _telling(records)
     headings = _headings(keys)
     texts: dict[str, str] = {}
     for record in records:
@@ -76,6 +78,21 @@ def labels(records: Sequence[RunRecord]) -> dict[str, str]:
         texts[record.name] = ", ".join(told)
     unique = len(set(texts.values())) == len(texts) and all(texts.values())
     return texts if unique else {record.name: record.name for record in records}
+
+
+def _telling(records: Sequence[RunRecord]) -> list[str]:
+    """The fewest settings that tell most runs apart; what a part is rather than one of its numbers."""
+    keys: list[str] = []
+    left = differing(records)
+    while left and len(keys) < LABEL_KEYS and _kinds(records, keys) < len(records):
+        best = max(left, key=lambda key: (_kinds(records, [*keys, key]), "." not in key))
+        keys.append(best)
+        left.remove(best)
+    return keys
+
+
+def _kinds(records: Sequence[RunRecord], keys: Sequence[str]) -> int:
+    return len({tuple(record.settings.get(key) for key in keys) for record in records})
 
 
 def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
@@ -90,6 +107,8 @@ def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
 def _gallery(group: Sequence[RunRecord]) -> Gallery:
     """One run: its steps. Several: the last pictures of each."""
     names = labels(group)
+    # Methods call the subject by different words: the same prompt for all of them is one row.
+    same_word = len({record.identifier for record in group}) == 1
     columns: list[tuple[str, dict[tuple[str, int], Path]]] = []
     untuned: dict[tuple[str, int], Path] = {}
     for record in group:
@@ -98,10 +117,10 @@ def _gallery(group: Sequence[RunRecord]) -> Gallery:
             columns.append(
                 (
                     f"step {step}" if len(group) == 1 else f"{names[record.name]}, step {step}",
-                    _files(record, step),
+                    _files(record, step, same_word),
                 )
             )
-        untuned = {**_files(record, 0), **untuned}
+        untuned = {**_files(record, 0, same_word), **untuned}
     asked = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
     rows = [
         Row(
@@ -119,9 +138,12 @@ def _gallery(group: Sequence[RunRecord]) -> Gallery:
     return Gallery(title, references, rows)
 
 
-def _files(record: RunRecord, step: int) -> dict[tuple[str, int], Path]:
+def _files(record: RunRecord, step: int, same_word: bool) -> dict[tuple[str, int], Path]:
+    word = re.compile(rf"(?<!\w){re.escape(record.identifier)}(?!\w)")
     return {
-        (entry.prompt, entry.seed): record.folder / "samples" / entry.file
+        (entry.prompt if same_word else word.sub(ANY_WORD, entry.prompt), entry.seed): record.folder
+        / "samples"
+        / entry.file
         for entry in record.samples
         if entry.step == step
     }

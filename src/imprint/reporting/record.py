@@ -14,13 +14,14 @@ from imprint.runs import Run
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 # These say where and how a run was made, not what it is.
-UNTOLD = ("report", "trainer", "hydra", "outputs")
+UNTOLD = ("report", "trainer", "hydra", "outputs", "name")
 
 
 class RunRecord(NamedTuple):
     name: str
     folder: Path
     status: str  # running, failed or finished; a run that was killed still says running
+    identifier: str  # the word that names the subject in this run's prompts
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
     loss: float | None
@@ -43,7 +44,8 @@ def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
 
 def read_run(run: Run) -> RunRecord:
     """Takes a half-finished run as it is: what is not there is None or empty."""
-    training = run.read().get("training", {})
+    manifest = run.read()
+    training = manifest.get("training", {})
     config = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run.config.is_file() else None
     config = config if isinstance(config, dict) else {}
     metrics = read_metrics(run.metrics)
@@ -53,6 +55,7 @@ def read_run(run: Run) -> RunRecord:
         name=run.folder.name,
         folder=run.folder,
         status=run.status,
+        identifier=manifest.get("concept", {}).get("identifier", ""),
         settings=dict(_flat(config)) if config else {},
         steps=steps[-1] if steps else training.get("steps"),
         loss=final_loss(run.metrics),

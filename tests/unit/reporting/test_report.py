@@ -10,7 +10,7 @@ from imprint.errors import UserError
 from imprint.report import write_report
 from imprint.reporting import page
 from imprint.reporting.curves import loss_curves
-from imprint.reporting.record import differing, find_runs
+from imprint.reporting.record import RunRecord, differing, find_runs
 
 
 def settings(lr: float = 1e-5, path: str = "photos", **more: object) -> dict:
@@ -141,3 +141,20 @@ def test_a_run_without_losses_or_pictures_still_has_a_page(tmp_path: Path) -> No
     html = write_report([run], tmp_path / "report.html").read_text()
     assert "no such picture" in html
     assert "<svg" not in html
+
+
+def test_runs_are_told_apart_by_what_their_parts_are() -> None:
+    def record(name: str, **settings: str) -> RunRecord:
+        known = {key.replace("__", "."): value for key, value in settings.items()}
+        return RunRecord(name, Path(name), "finished", "sks", known, 1, None, None, None, [], [], [], "")
+
+    records = [
+        record("a", method="LoRA", method__lr="1", prior="NoPrior"),
+        record("b", method="DreamBooth", method__lr="2", prior="NoPrior"),
+        record("c", method="DreamBooth", method__lr="2", prior__weight="1.0", prior="GeneratedPrior"),
+    ]
+    assert list(page.labels(records).values()) == [
+        "method LoRA, prior NoPrior",
+        "method DreamBooth, prior NoPrior",
+        "method DreamBooth, prior GeneratedPrior",
+    ]
