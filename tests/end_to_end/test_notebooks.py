@@ -6,14 +6,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from traitlets.config import Config
 
 from imprint.config import compose
 from imprint.locations import locate
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 SHORT = "hparams.steps=4 model.sampler.steps=2 evaluation.seeds=[0] trainer.accelerator=cpu"
-NO_PORTS = Config({"KernelManager": {"transport": "ipc"}})
 
 
 def by_name(path: Path) -> str:
@@ -33,7 +31,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     NotebookClient(
         nbformat.read(path, as_version=4),
         timeout=300,
-        config=NO_PORTS,
+        startup_timeout=180,
         resources={"metadata": {"path": str(tmp_path)}},
     ).execute()
     assert list(tmp_path.glob("outputs/*/result")), "nothing was trained"
