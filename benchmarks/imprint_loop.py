@@ -43,7 +43,7 @@ def configuration(
 ) -> DictConfig:
     """What `imprint train` runs with: its defaults, but for what is shown and what is told."""
     prior = ["prior=folder", f"prior.path={class_pictures}"] if class_pictures else ["prior=none"]
-    told = ["report=local", "report.progress=off", "evaluation=none"]
+    told = ["report=local", "report.progress=off", "samples=none"]
     return compose(
         "train",
         [
@@ -73,7 +73,7 @@ def take_turns(cfg: DictConfig, *, steps: int, rounds: int, other: Callable[[], 
         parts = plan.parts
         module = assemble(plan)
         loggers, callbacks = parts.report.attach(
-            plan.run, config=resolved(cfg), protocol=parts.evaluation, name=parts.name
+            plan.run, config=resolved(cfg), protocol=parts.samples, name=parts.name
         )
         callbacks.append(turns)
         trainer = make_trainer(parts.trainer, parts.hparams, plan.run, loggers=loggers, callbacks=callbacks)

@@ -79,7 +79,7 @@ def _fit(plan: Plan, cfg: DictConfig) -> None:
     if process_rank() == 0:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.lesson.groups}
         run.note({"trained_parameters": trained, "frame": module.frame})
-    loggers, callbacks = parts.report.attach(run, config=redacted(cfg), protocol=parts.evaluation, name=parts.name)
+    loggers, callbacks = parts.report.attach(run, config=redacted(cfg), protocol=parts.samples, name=parts.name)
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
     with single_run_command_line():

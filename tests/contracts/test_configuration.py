@@ -21,7 +21,7 @@ GROUPS = {
     "optimizer",
     "prior",
     "objective",
-    "evaluation",
+    "samples",
     "trainer",
     "report",
 }

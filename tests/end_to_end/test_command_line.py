@@ -133,7 +133,7 @@ def test_two_processes_do_what_one_does(tiny_sd: Path, pictures: Path, tmp_path:
     # The drawing of samples is part of it: the second process must wait for the first.
     imprint(
         "train",
-        *overrides(tiny_sd, pictures, tmp_path / "two", *shared, "trainer=ddp", "evaluation=samples"),
+        *overrides(tiny_sd, pictures, tmp_path / "two", *shared, "trainer=ddp", "samples=default"),
         "trainer.accelerator=cpu",
         "trainer.checkpoint_every=2",
     )

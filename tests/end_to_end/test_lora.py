@@ -169,7 +169,7 @@ def test_an_untrained_adapter_changes_nothing_and_depends_on_the_seed_alone(
     first, again, other = weights(0), weights(0), weights(1)
     assert all(torch.equal(weight, again[name]) for name, weight in first.items())
     assert any(not torch.equal(weight, other[name]) for name, weight in first.items())
-    evaluation = ["evaluation=samples", f"evaluation.prompts=['{PROMPT}']", f"evaluation.seeds={SEEDS}"]
+    evaluation = ["samples=default", f"samples.prompts=['{PROMPT}']", f"samples.seeds={SEEDS}"]
     sampler = ["model.sampler.scheduler=model", "model.sampler.steps=3", "model.sampler.guidance=4"]
     run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", BOTH, "hparams.steps=1", *evaluation, *sampler))
     at_first = [Image.open(run.samples / f"step-000000/00-s{seed}.png") for seed in SEEDS]

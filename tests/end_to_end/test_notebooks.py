@@ -11,7 +11,7 @@ from imprint.config import compose
 from imprint.locations import locate
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-SHORT = "hparams.steps=4 model.sampler.steps=2 evaluation.seeds=[0] trainer.accelerator=cpu"
+SHORT = "hparams.steps=4 model.sampler.steps=2 samples.seeds=[0] trainer.accelerator=cpu"
 
 
 def by_name(path: Path) -> str:

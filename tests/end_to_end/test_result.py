@@ -149,10 +149,10 @@ def test_the_learning_weights_come_back_after_samples_are_drawn(tiny_sd: Path, p
             pictures,
             tmp_path / "sampled",
             *settings,
-            "evaluation=samples",
-            "evaluation.prompts=['a {identifier} {noun}']",
-            "evaluation.seeds=[0]",
-            "evaluation.every=2",
+            "samples=default",
+            "samples.prompts=['a {identifier} {noun}']",
+            "samples.seeds=[0]",
+            "samples.every=2",
         )
     )
     assert sampled.folder.name == plain.folder.name
@@ -163,7 +163,7 @@ def test_the_learning_weights_come_back_after_samples_are_drawn(tiny_sd: Path, p
 
 
 def test_the_last_samples_are_what_the_result_draws(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    evaluation = ["evaluation=samples", "evaluation.prompts=['a {identifier} {noun}']", "evaluation.seeds=[7]"]
+    evaluation = ["samples=default", "samples.prompts=['a {identifier} {noun}']", "samples.seeds=[7]"]
     run = train(configure(tiny_sd, pictures, tmp_path, "hparams.ema=0.5", "method.lr=2e-2", *evaluation))
     generate(
         compose(

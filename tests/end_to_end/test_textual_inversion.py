@@ -31,9 +31,9 @@ from imprint.training.module import Personalisation
 # A rate at which six steps are seen in a picture.
 SETTINGS = ("method=textual_inversion", "dataset.identifier=auto", "method.lr=2e-1", "hparams.clip=null")
 SAMPLES = (
-    "evaluation=samples",
-    "evaluation.prompts=['a photo of {identifier}','a photo of {noun}']",
-    "evaluation.seeds=[7]",
+    "samples=default",
+    "samples.prompts=['a photo of {identifier}','a photo of {noun}']",
+    "samples.seeds=[7]",
 )
 PLAIN = ("scheduler=model", "steps=3", "guidance=4")  # what `by_the_library` does
 VARIANTS = {

@@ -15,7 +15,7 @@ from small_runs import configure, draw_pictures
 from imprint.build import prepare
 
 Identify = Callable[..., str]
-GROUPS = ("trainer", "report", "evaluation", "optimizer", "objective", "prior")
+GROUPS = ("trainer", "report", "samples", "optimizer", "objective", "prior")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def _composed(choices: tuple[str, ...]) -> DictConfig:
         ["trainer=ddp", "hparams.batch_size=1", "trainer.devices=1"],
         ["trainer.checkpoint_every=1", "trainer.compile=true", "trainer.accelerator=auto"],
         ["report=default", "report.every=7"],
-        ["evaluation=samples", "evaluation.seeds=[4]"],
+        ["samples=default", "samples.seeds=[4]"],
         ["model.sampler.steps=9", "model.sampler.scheduler=EulerDiscreteScheduler"],
         ["name=another"],
         ["hparams.clip=1"],

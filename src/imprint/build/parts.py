@@ -33,7 +33,7 @@ class Parts:
     optimizer: Callable[..., Optimizer]
     prior: Prior
     objective: NoisePrediction
-    evaluation: SampleProtocol
+    samples: SampleProtocol
     trainer: TrainerSettings
     report: Reporter
     seed: Annotated[int, Ge(0), Lt(2**32)]  # what the libraries' own generators take

@@ -29,9 +29,9 @@ def test_report(name: str, mode: str) -> None:
     assert Reporter(**values).wandb.mode == mode
 
 
-@pytest.mark.parametrize(("name", "draws"), [("samples", True), ("none", False)])
-def test_evaluation(name: str, draws: bool) -> None:
-    values = composed("evaluation", name)
+@pytest.mark.parametrize(("name", "draws"), [("default", True), ("none", False)])
+def test_samples(name: str, draws: bool) -> None:
+    values = composed("samples", name)
     assert values.pop("_target_") == f"{SampleProtocol.__module__}.SampleProtocol"
     assert values.pop("sampler") == "${model.sampler}"
     protocol = SampleProtocol(**values, sampler=Sampler("model", 2, 1.0, ""))

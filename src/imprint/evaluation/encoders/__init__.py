@@ -1,0 +1,1 @@
+"""What turns pictures and texts into features: one kind a file."""

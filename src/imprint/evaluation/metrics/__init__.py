@@ -1,0 +1,1 @@
+"""How good: one metric a file."""

@@ -1,0 +1,102 @@
+"""What passes between drawing, measuring and the tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from PIL import Image
+from torch import Tensor
+
+from imprint.types import Concept
+
+State = Literal["ok", "blank", "failed"]
+
+
+class Asked(NamedTuple):
+    """A picture that a protocol asks for. Its noise is fixed by (subject, template, k), whichever model draws it."""
+
+    set: str  # the prompts it belongs to: subject, class, unrelated
+    number: int  # of the prompt in its set
+    template: str  # with {identifier} and {noun}
+    category: str  # recontextualisation, accessory, property, ...
+    k: int  # which of this prompt's pictures
+
+
+class Picture(Protocol):
+    """What can be looked at. Pictures of one content have the same features."""
+
+    @property
+    def content(self) -> str: ...
+
+    def load(self) -> Image.Image: ...
+
+
+class Shot(NamedTuple):
+    """A picture that was asked for: where it lies, or why it does not."""
+
+    asked: Asked
+    prompt: str  # as the model saw it
+    seed: int
+    file: Path
+    content: str  # hash of the file's bytes; empty where there is none
+    state: State
+
+    def load(self) -> Image.Image:
+        with Image.open(self.file) as opened:
+            return opened.convert("RGB")
+
+
+class Photo(NamedTuple):
+    """A real picture."""
+
+    key: str
+    content: str
+    trained_on: bool  # False: held out
+    read: Callable[[], Image.Image]
+
+    def load(self) -> Image.Image:
+        return self.read()
+
+
+class Features(Protocol):
+    """Features by role (clip, dino, ...), once per content, in batches. Float32, on the CPU, not normalised."""
+
+    def images(self, role: str, pictures: Sequence[Picture]) -> Tensor: ...  # (N, D)
+
+    def texts(self, role: str, texts: Sequence[str]) -> Tensor: ...  # (N, D)
+
+    def layers(self, role: str, pictures: Sequence[Picture]) -> Sequence[Tensor]: ...  # of each depth: (N, L, D)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a metric judges: one subject, as one model draws it. Shots are usable ones, in the order asked."""
+
+    subject: str
+    concept: Concept
+    shots: Mapping[str, Sequence[Shot]]  # by prompt set
+    untuned: Mapping[
+        str, Sequence[Shot]
+    ]  # the untuned model's, of the same prompts and noise, where a metric needs them
+    photos: Sequence[Photo]  # of the subject
+    class_photos: Sequence[Photo]  # of other members of its class, where the user has some
+    features: Features
+
+
+class Value(NamedTuple):
+    """A measured number: of a picture, of a prompt (k is None), or of the subject (number is None, too)."""
+
+    set: str
+    number: int | None
+    k: int | None
+    value: float
+
+
+class Needs(NamedTuple):
+    """What a metric cannot do without."""
+
+    sets: tuple[str, ...]  # prompt sets drawn by the judged model
+    untuned: tuple[str, ...]  # prompt sets drawn by the untuned one
+    encoders: tuple[str, ...]  # roles
+    photos: int  # how many real pictures

@@ -1,0 +1,92 @@
+"""The scores of one run under one profile, as they lie in its folder: `scores/<profile>-<fingerprint>.json`.
+
+A sheet holds every single number, so that tables, intervals and tests need no picture. Rows are what was judged:
+`tuned`, the floors `untuned` and `prompt_only`, the ceilings `real` and `copies`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from imprint.evaluation.records import Value
+from imprint.files import write_json
+
+Row = Literal["tuned", "untuned", "prompt_only", "real", "copies"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFacts:
+    """What a number means. Numbers are comparable exactly if their fingerprints are equal."""
+
+    title: str
+    better: Literal["higher", "lower", "neither"]
+    fingerprint: (
+        str  # of the metric's settings, the encoders' weights and transforms, the pictures asked, the averaging
+    )
+    settings: Mapping[str, Any]
+    encoders: Mapping[str, Mapping[str, str]]  # role -> name, fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureCount:
+    asked: int
+    drawn: int
+    failed: int
+    blank: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A metric of one row. `mean` is averaged as the profile says; `by_category` likewise, within a category."""
+
+    mean: float
+    by_category: Mapping[str, float]
+    values: Sequence[Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSheet:
+    run: str  # the run's folder name
+    method: str
+    settings: Mapping[str, Any]  # of the run, flat: hparams.steps, method.lr, ...
+    subject: str
+    kind: str  # live or object
+    noun: str
+    seed: int
+    step: int
+    profile: str
+    averaging: str
+    sampling: str  # fingerprint of sampler, prompts, pictures per prompt, size
+    metrics: Mapping[str, MetricFacts]
+    pictures: Mapping[str, PictureCount]  # by row
+    prompts: Mapping[str, Sequence[tuple[str, str]]]  # set -> (template, category) by number
+    rows: Mapping[
+        str, Mapping[str, Scored]
+    ]  # row -> metric -> scores; a metric that makes no sense for a row is absent
+    seconds: Mapping[str, float]
+
+    def write(self, file: Path) -> None:
+        write_json(file, asdict(self))
+
+    @classmethod
+    def read(cls, file: Path) -> "ScoreSheet":
+        content = json.loads(file.read_text(encoding="utf-8"))
+        content["metrics"] = {name: MetricFacts(**facts) for name, facts in content["metrics"].items()}
+        content["pictures"] = {row: PictureCount(**count) for row, count in content["pictures"].items()}
+        content["prompts"] = {
+            name: [tuple(prompt) for prompt in prompts] for name, prompts in content["prompts"].items()
+        }
+        content["rows"] = {
+            row: {name: _scored(scored) for name, scored in metrics.items()} for row, metrics in content["rows"].items()
+        }
+        return cls(**content)
+
+
+def _scored(content: Mapping[str, Any]) -> Scored:
+    return Scored(
+        mean=content["mean"],
+        by_category=content["by_category"],
+        values=[Value(*value) for value in content["values"]],
+    )
