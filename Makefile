@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 # One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test test-slow lint types format bench report clean
+.PHONY: help setup demo test test-slow lint types format bench report world miniature miniature-report clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed  ## create .venv with imprint and all it needs
 
@@ -45,6 +45,17 @@ bench: setup  ## measure steps against a plain loop: benchmarks/results/
 
 report: setup  ## write one page about all runs in outputs/
 	$(BIN)/imprint report outputs open=true
+
+world: setup  ## draw contact sheets of the miniature's world: outputs/world/
+	$(BIN)/python -m imprint.miniature sheet outputs/world
+
+# Killed, it goes on where it was. WORK holds caches and checkpoints; ARGS may say more, as in ARGS="--minutes 60".
+miniature: WORK ?= outputs/miniature
+miniature: setup  ## make the miniature's weights and evaluators from nothing, in hours: WORK=folder
+	$(BIN)/python -m imprint.miniature pretrain --work $(WORK) $(ARGS)
+
+miniature-report: setup  ## measure the miniature: report beside its weights, sheet in docs/, tables in its cards
+	$(BIN)/python -m imprint.miniature report --sheet docs/miniature.jpg $(ARGS)
 
 clean:  ## remove what was built here; runs in outputs/ stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import draw_pictures
+from small_runs import draw_masks, draw_pictures
 from tiny import load_tiny, tiny_pipeline
 
 from imprint.families.base import Family
@@ -53,3 +53,9 @@ def tiny_family(tiny_sd: Path) -> Family:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of a subject. Read only."""
     return draw_pictures(tmp_path_factory.mktemp("pictures") / "subject")
+
+
+@pytest.fixture(scope="session")
+def masked_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same three pictures, with masks of their subject. Read only."""
+    return draw_masks(draw_pictures(tmp_path_factory.mktemp("masked") / "subject"))

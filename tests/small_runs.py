@@ -7,7 +7,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw
 
-from imprint.config import compose
+from imprint.config import compose, resolved
+from imprint.construct import Constructor
+from imprint.evaluation.profile import Profile
 from imprint.runs import Run
 
 SETTINGS = [
@@ -18,7 +20,6 @@ SETTINGS = [
     "dataset.class_noun=dog",
     "dataset.identifier=sks",
     "hparams.steps=6",
-    "method.lr=1e-3",
     "samples=none",
     "report=local",
     "report.progress=off",
@@ -26,11 +27,17 @@ SETTINGS = [
     "trainer.accelerator=cpu",
     "trainer.checkpoint_every=2",
 ]
+# Rates at which a few steps are seen in the losses.
+RATE = ["method.lr=1e-3"]
+RATES = {
+    "method=pivotal": ["method.network.lr=1e-3", "method.words.lr=1e-3"]
+}  # for methods without a rate of their own
 
 
 def overrides(model: Path, pictures: Path, outputs: Path, *more: str) -> list[str]:
     """What `imprint train` is given for a run of a few steps."""
-    return [*SETTINGS, f"model.source={model}", f"dataset.path={pictures}", f"outputs={outputs}", *more]
+    rates = next((rates for method, rates in RATES.items() if method in more), RATE)
+    return [*SETTINGS, *rates, f"model.source={model}", f"dataset.path={pictures}", f"outputs={outputs}", *more]
 
 
 def configure(model: Path, pictures: Path, outputs: Path, *more: str) -> DictConfig:
@@ -44,6 +51,17 @@ def draw_pictures(folder: Path, count: int = 3, size: tuple[int, int] = (40, 40)
         picture = Image.new("RGB", size, (40 * index, 120, 200 - 50 * index))
         ImageDraw.Draw(picture).ellipse((6 + 2 * index, 8, 26, 30), fill=(220, 60 * index, 40))
         picture.save(folder / f"{index}.png")
+    return folder
+
+
+def draw_masks(folder: Path, *, left_out: int = 0) -> Path:
+    """A mask beside each picture that `draw_pictures` drew, but for the last ones."""
+    files = sorted(folder.glob("*.png"))
+    for index, file in enumerate(files[: len(files) - left_out]):
+        with Image.open(file) as picture:
+            mask = Image.new("L", picture.size)
+        ImageDraw.Draw(mask).ellipse((6 + 2 * index, 8, 26, 30), fill=255)
+        mask.save(folder / f"{file.stem}.mask.png")
     return folder
 
 
@@ -64,3 +82,12 @@ def only_run(outputs: Path) -> Run:
     runs: Sequence[Path] = sorted(file.parent for file in outputs.glob("*/manifest.json"))
     assert len(runs) == 1, runs
     return Run.open(runs[0])
+
+
+def composed_profile(name: str, *settings: str) -> Profile:
+    """A profile of `conf/evaluation`."""
+    cfg = resolved(compose("evaluate", [f"evaluation={name}", *settings]))
+    constructor = Constructor()
+    profile: Profile | None = constructor.build(cfg["evaluation"], "evaluation")
+    assert profile is not None, constructor.problems
+    return profile

@@ -66,6 +66,7 @@ def tiny_source(path: Path | str, **settings: Any) -> StableDiffusionSource:
         "resolution": RESOLUTION,
         "allow_pickle": False,
         "sampler": Sampler("DDIMScheduler", 4, 5.0, ""),
+        "encoders": {},
     }
     return StableDiffusionSource(source=str(path), **{**usual, **settings})
 

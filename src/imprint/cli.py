@@ -23,8 +23,29 @@ class Verb(NamedTuple):
 VERBS = {
     "train": Verb("teach a model a subject from a few pictures"),
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
+    "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
+    "benchmark": Verb("train and score many subjects, and compare methods in one table"),
     "export": Verb("write a trained run in another format", "run"),
+    "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files"),
+    "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
+    "merge": Verb("put several trained runs into one file", "run"),
+    "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
+}
+
+
+# Options of Hydra's whose value is an argument of its own.
+HYDRA_OPTIONS = {
+    "--cfg",
+    "-c",
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--config-path",
+    "-cp",
+    "--package",
+    "-p",
 }
 
 
@@ -39,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"imprint: there is no verb {verb!r}.\n\n{overview()}", file=sys.stderr)
         sys.exit(2)
     else:
-        sys.exit(run(verb, [_as_override(VERBS[verb], argument) for argument in arguments[1:]]))
+        sys.exit(run(verb, _overrides(VERBS[verb], arguments[1:])))
 
 
 def overview() -> str:
@@ -106,13 +127,29 @@ def _told(verb: str, arguments: Sequence[str], error: Exception) -> str:
     return f"{error.filename or 'a file'}: {error.strerror or error}."
 
 
+def _overrides(verb: Verb, arguments: Sequence[str]) -> list[str]:
+    """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`."""
+    after = ("", *arguments)
+    bare = [
+        argument
+        for before, argument in zip(after, arguments, strict=False)
+        if "=" not in argument and not _is_hydras(argument) and before not in HYDRA_OPTIONS
+    ]
+    if verb.positional is None or not bare:
+        return [_as_override(verb, argument) for argument in arguments]
+    values = [_quoted(argument) for argument in bare]
+    given = f"{verb.positional}={values[0] if len(values) == 1 else '[' + ','.join(values) + ']'}"
+    return [given, *(_as_override(verb, argument) for argument in arguments if argument not in bare)]
+
+
+def _is_hydras(argument: str) -> bool:
+    """An option, or the removal of a key (~key); ~/folder is a place."""
+    return argument.startswith("-") or (argument.startswith("~") and not argument.startswith("~/"))
+
+
 def _as_override(verb: Verb, argument: str) -> str:
-    """`imprint report outputs` means `folder=outputs`; a sentence may hold commas and braces without quotes."""
-    key, equals, value = argument.partition("=")
-    if argument.startswith("-"):
-        return argument
-    if not equals:
-        return f"{verb.positional}={_quoted(argument)}" if verb.positional else argument
+    """A sentence may hold commas and braces without quotes."""
+    key, _, value = argument.partition("=")
     if key in verb.texts and not value.startswith(("[", "'", '"')):
         return f"{key}={_quoted(value)}"
     return argument

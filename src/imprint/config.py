@@ -23,8 +23,15 @@ def conf_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """`${leaf:a/b}` is b: a group choice may lie in a folder, a name should not."""
+    """`${leaf:a/b}` is b: a group choice may lie in a folder, a name should not. `${first:a,b}` is the first of
+    its arguments that is not null and, where that is a list, the first of it."""
     OmegaConf.register_new_resolver("leaf", lambda choice: str(choice).rpartition("/")[2], replace=True)
+    OmegaConf.register_new_resolver("first", _first, replace=True)
+
+
+def _first(*given: Any) -> Any:
+    value = next((value for value in given if value is not None), None)
+    return value if value is None or isinstance(value, str) else value[0]
 
 
 def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:

@@ -39,3 +39,7 @@ class PictureError(UserError):
 
 class NonFiniteLoss(UserError):
     """Training diverged. The weights before the offending step are the last good ones."""
+
+
+class RunBusy(UserError):
+    """Another process is at this very run."""

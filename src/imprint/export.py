@@ -7,10 +7,14 @@ from typing import Literal
 
 import torch
 from omegaconf import DictConfig
+from pydantic import PositiveInt
 
-from imprint.build import trained_family
+from imprint.build import distilled, trained_family
+from imprint.build.trained import method_of
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
+from imprint.methods.lora_file import LORA_FORMATS, write_updates
+from imprint.reporting.model_card import origin
 from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.suggestions import nearest
@@ -24,6 +28,8 @@ class Request:
 
     run: str
     format: str
+    rank: PositiveInt | None
+    base: str | None
     dtype: Literal["float16", "float32"]
     out: str | None
     outputs: str
@@ -37,11 +43,33 @@ def export(cfg: DictConfig) -> Path:
     """The file or folder that was written."""
     request = read_request(Request, cfg)
     run = Run.finished(locate(request.run))
-    family, _, method = trained_family(run, scale={})
+    if request.format == "lora" or (request.format in LORA_FORMATS and request.rank is not None):
+        return _as_lora(run, request)
+    if request.rank is not None and not method_of(run).has_ranks:
+        remedy = f"only {' and '.join(LORA_FORMATS)} have a rank to choose. Leave it out."
+        raise ConfigError([Problem("rank", request.rank, remedy)])
+    family, _, method = trained_family(run, scale={}, base=request.base, rank=request.rank)
     formats = {**family.formats, **method.formats(family)}
     format = formats.get(request.format)
+    if format is None and request.format in LORA_FORMATS:
+        return _as_lora(run, request)
     if format is None:
-        raise ConfigError([Problem("format", request.format, nearest(request.format, formats))])
+        raise ConfigError([Problem("format", request.format, nearest(request.format, {*formats, *LORA_FORMATS}))])
     out = locate(request.out) if request.out else run.folder / "export" / format.name
     format.write(out, getattr(torch, request.dtype))
+    return out
+
+
+def _as_lora(run: Run, request: Request) -> Path:
+    lora = distilled([run], weights=None, scale={}, rank=request.rank, base=request.base)
+    log.info("LoRA: %s.", lora.fit)
+    if lora.family.words:
+        log.warning(
+            "Its words (%s) are no part of it: export them with format=embedding.", ", ".join(lora.family.words)
+        )
+    out = locate(request.out) if request.out else run.folder / "export" / f"{request.format}.safetensors"
+    about = {**origin(run), **lora.fit.facts()}
+    write_updates(
+        request.format, out, getattr(torch, request.dtype), family=lora.family, updates=lora.updates, origin=about
+    )
     return out

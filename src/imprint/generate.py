@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from imprint.build import trained_family
+from imprint.build import stacked_family
 from imprint.errors import UserError
 from imprint.families.base import Family
 from imprint.files import write_json
@@ -19,8 +19,9 @@ from imprint.locations import locate
 from imprint.reporting.samples import save_png
 from imprint.requests import read_request
 from imprint.runs import Run
+from imprint.templates import placeholders, template_fault
 from imprint.training.trainer import available_device
-from imprint.types import Concept, Sampler
+from imprint.types import Concept, Sampler, prompts_of
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,10 @@ class Scale:
 class Request:
     """What `generate.yaml` asks for."""
 
-    run: str
+    run: str | list[str]
+    weights: list[float] | None
+    base: str | None
+    rank: PositiveInt | None
     prompt: str | list[str]
     seeds: list[NonNegativeInt]
     steps: PositiveInt | None
@@ -57,12 +61,20 @@ def main(cfg: DictConfig) -> None:
 def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures and of `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
-    run = Run.finished(locate(request.run))
-    family, concept, _ = trained_family(run, scale={"denoiser": request.scale.unet, "text": request.scale.text})
+    runs = [Run.finished(locate(folder)) for folder in as_list(request.run)]
+    scale = {"denoiser": request.scale.unet, "text": request.scale.text}
+    family, concepts = stacked_family(runs, weights=request.weights, scale=scale, base=request.base, rank=request.rank)
     family = family.to(available_device(request.accelerator))
-    prompts = _prompts(request.prompt, concept)
+    prompts = _prompts(request.prompt, concepts)
     sampler = _sampler(request, family)
-    height, width = request.size or run.read()["frame"]
+    height, width = request.size or runs[0].read()["frame"]
+    facts = {
+        "run": runs[0].folder.name if len(runs) == 1 else [run.folder.name for run in runs],
+        "weights": request.weights,
+        "base": request.base,
+        "scale": scale,
+        "sampler": sampler._asdict(),
+    }
     folder = locate(request.outputs)
     index = []
     for batch in _batches(list(product(enumerate(prompts), request.seeds)), request.batch_size):
@@ -73,16 +85,17 @@ def generate(cfg: DictConfig) -> Path:
             file = f"{number:03d}-s{seed}.png"
             save_png(picture, folder / file)
             index.append({"file": file, "prompt": prompt, "seed": seed})
-        write_json(
-            folder / "pictures.json",
-            {"run": run.folder.name, "sampler": sampler._asdict(), "pictures": index},
-        )
+        write_json(folder / "pictures.json", {**facts, "pictures": index})
         log.info("%d of %d", len(index), len(prompts) * len(request.seeds))
     return folder
 
 
-def _prompts(given: str | Sequence[str], concept: Concept) -> list[str]:
-    texts = [given] if isinstance(given, str) else list(given)
+def as_list(given: str | Sequence[str]) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _prompts(given: str | Sequence[str], concepts: Sequence[Concept]) -> list[str]:
+    texts = as_list(given)
     if isinstance(given, str) and given.endswith(".txt"):
         file = locate(given)
         if not file.is_file():
@@ -90,10 +103,10 @@ def _prompts(given: str | Sequence[str], concept: Concept) -> list[str]:
         texts = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     if not texts:
         raise UserError(f"prompt={given!r}: there is no prompt in it.")
-    try:
-        return [concept.fill(text) for text in texts]
-    except (KeyError, IndexError, ValueError) as error:
-        raise UserError(f"prompt={given!r}: only {{identifier}} and {{noun}} are replaced ({error}).") from error
+    known = placeholders(concept.name for concept in concepts)
+    if faults := [fault for text in texts if (fault := template_fault(text, known))]:
+        raise UserError(f"prompt={given!r}: {' '.join(faults)}")
+    return [filled for text in texts for filled in prompts_of(text, concepts)]
 
 
 def _sampler(request: Request, family: Family) -> Sampler:

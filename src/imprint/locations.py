@@ -20,6 +20,13 @@ def locate(path: str) -> Path:
     return Path(path).expanduser().absolute()
 
 
+def local_path(source: str, *, suffixes: tuple[str, ...] = ()) -> Path | None:
+    """The path that `source` means, or None when it can only be a hub id. A name with one of `suffixes` is a file's."""
+    path = locate(source)
+    written_as_path = source.startswith((PACKAGE_PREFIX, "/", ".", "~")) or source.endswith(suffixes)
+    return path if written_as_path or path.exists() else None
+
+
 def cache_folder() -> Path:
     """Where things are kept that can be made again: $IMPRINT_CACHE, else the user's own cache folder."""
     if chosen := os.environ.get("IMPRINT_CACHE"):

@@ -36,8 +36,14 @@ def describe() -> dict[str, Any]:
     }
 
 
+def file_bytes(folder: Path) -> dict[str, int]:
+    """The size of every file in and below the folder, by name."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
+
+
 def folder_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(file_bytes(folder).values())
 
 
 def _version(package: str) -> str | None:

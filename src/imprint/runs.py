@@ -6,7 +6,11 @@
     metrics.csv      one row a step: losses, rates
     checkpoints/     last.ckpt: what trains, the optimiser, the position
     samples/         step-000100/00-s0.png ... and samples.json, the index of all of them
+    pictures/        drawn to be scored: a folder for each set of prompts and way of drawing, with pictures.json
+    scores/          <profile>-<fingerprint>.json and .csv; curve.csv, where it was scored while it trained
     result/          what the method saves: the thing that was trained
+    progress/        step-000100/ ...: the same as it was on the way, where that was asked for
+    best/            the result that scored best, where a rule keeps it
     error.txt        why it stopped, if it failed
 """
 
@@ -17,6 +21,7 @@ from typing import Any
 
 from imprint.errors import UserError
 from imprint.files import write_json
+from imprint.types import Concept
 
 
 class Run:
@@ -31,7 +36,11 @@ class Run:
         self.samples = folder / "samples"
         self.sample_index = folder / "samples" / "samples.json"
         self.result = folder / "result"
+        self.progress = folder / "progress"
+        self.score_curve = folder / "scores" / "curve.csv"
+        self.best = folder / "best"
         self.error = folder / "error.txt"
+        self.lock = folder / ".lock"  # held by the process that trains it
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -59,6 +68,11 @@ class Run:
     def status(self) -> str:
         """absent, running, failed or finished. A run that was killed still says running."""
         return str(self.read().get("status", "absent"))
+
+    @property
+    def concepts(self) -> tuple[Concept, ...]:
+        """What was taught; nothing, where the run did not get that far."""
+        return tuple(Concept(**words) for words in self.read().get("concepts", ()))
 
     def read(self) -> dict[str, Any]:
         if not self.manifest.is_file():

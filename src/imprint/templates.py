@@ -1,9 +1,21 @@
 """Texts with places for the identifier and the class noun."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from string import Formatter
 
 PLACEHOLDERS = ("identifier", "noun")
+OF_A_SUBJECT = re.compile(rf"(?<!{{)\{{\w+\.({'|'.join(PLACEHOLDERS)})\}}")
+
+
+def placeholders(names: Iterable[str]) -> list[str]:
+    """The places in a prompt about subjects of these names; a single subject has none."""
+    return [*PLACEHOLDERS, *(f"{name}.{word}" for name in names if name for word in PLACEHOLDERS)]
+
+
+def prompt_fault(prompt: str) -> str | None:
+    """What is wrong with `prompt` whatever the subjects are called, if anything."""
+    return template_fault(OF_A_SUBJECT.sub("", prompt))
 
 
 def template_fault(template: str, known: Collection[str] = PLACEHOLDERS) -> str | None:

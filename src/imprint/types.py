@@ -4,7 +4,8 @@ Shape suffixes, here and everywhere: B samples, C channels, H height, W width, L
 latent counts latent pixels.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -12,10 +13,14 @@ from torch.nn import Parameter
 
 
 class Concept(NamedTuple):
-    """What is taught: the word that will name it, and the class it belongs to."""
+    """What is taught: the word that will name it, and the class it belongs to.
+
+    `name` is what a run of several subjects calls it; empty where there is one.
+    """
 
     identifier: str
     noun: str
+    name: str = ""
 
     def fill(self, template: str) -> str:
         """`template` with {identifier} and {noun} replaced."""
@@ -24,6 +29,22 @@ class Concept(NamedTuple):
     def fill_caption(self, caption: str) -> str:
         """The same for a text of the user's, in which any other brace is just a brace."""
         return caption.replace("{identifier}", self.identifier).replace("{noun}", self.noun)
+
+    def key(self, setting: str) -> str:
+        """What the user gives one of its settings by."""
+        return f"dataset.subjects.{self.name}.{setting}" if self.name else f"dataset.{setting}"
+
+    def is_in(self, caption: str) -> bool:
+        """Whether a text of the user's says the identifier, or has a place for it."""
+        word = rf"(?<!\w){re.escape(self.identifier)}(?!\w)"
+        return re.search(word, self.fill_caption(caption), re.IGNORECASE) is not None
+
+
+def prompts_of(template: str, concepts: Sequence[Concept]) -> list[str]:
+    """`template` for each concept. One that says which it means ({a.identifier}), or means none, is one prompt."""
+    named = {concept.name: concept for concept in concepts if concept.name}
+    filled = (template.format(identifier=own.identifier, noun=own.noun, **named) for own in concepts)
+    return list(dict.fromkeys(filled))
 
 
 class Moments(NamedTuple):
@@ -46,6 +67,7 @@ class Batch(NamedTuple):
     `ids` name the samples in the run's stream: all randomness of a sample derives from (seed, id).
     `keys` name the views (a picture, framed): what latents are cached by.
     `pixels_BCHW` is in [-1, 1], and None when every view's moments are cached.
+    `weights_BHW` says how much each pixel counts in its sample's loss; None where all count alike.
     """
 
     pixels_BCHW: Tensor | None
@@ -53,6 +75,7 @@ class Batch(NamedTuple):
     is_prior_B: Tensor
     ids: list[str]
     keys: list[str]
+    weights_BHW: Tensor | None = None
 
 
 class Losses(NamedTuple):

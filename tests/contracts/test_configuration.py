@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hydra.errors import HydraException
 
+from imprint.cli import VERBS
 from imprint.config import compose, conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
@@ -29,6 +30,7 @@ FILES = sorted(path for path in conf_folder().rglob("*.yaml") if "local" not in 
 # What a file leaves to its user, given so that it can be composed here.
 GIVEN = {
     "dataset/folder": ["dataset.path=x", "dataset.class_noun=dog"],
+    "dataset/joint": ["+dataset@dataset.subjects.a=mini/dog6"],
     "dataset/hub": ["dataset.id=x", "dataset.class_noun=dog"],
     "dataset/mini/any": ["dataset.path=x", "dataset.class_noun=dog"],
     "prior/folder": ["prior.path=x"],
@@ -86,7 +88,7 @@ def test_every_model_goes_with_every_method_and_prior(model: str, method: str, p
     assert cfg["name"].endswith(f"{method}-{model}")
 
 
-@pytest.mark.parametrize("verb", ["train", "generate", "export", "report"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_composes(verb: str) -> None:
     assert compose(verb)
 

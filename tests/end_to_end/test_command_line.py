@@ -127,8 +127,9 @@ def test_a_point_of_a_grid_and_the_same_single_run_share_a_folder(
 
 
 @pytest.mark.slow
-def test_two_processes_do_what_one_does(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    shared = ["hparams.batch_size=4", "prior=generated", "prior.count=3"]
+@pytest.mark.parametrize("method", [["method=dreambooth"], ["method=lora", "method.roles=[denoiser,text]"]], ids=len)
+def test_two_processes_do_what_one_does(method: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    shared = [*method, "hparams.batch_size=4", "prior=generated", "prior.count=3"]
     imprint("train", *overrides(tiny_sd, pictures, tmp_path / "one", *shared))
     # The drawing of samples is part of it: the second process must wait for the first.
     imprint(

@@ -264,6 +264,6 @@ def test_a_mistake_is_told_before_anything_is_loaded(
 def test_sets_of_captions_are_a_choice(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     for name, expected in (("object", "a photo of <dog>"), ("style", "in the style of <dog>"), ("face", "portrait")):
         plan = prepare(configure(tiny_sd, pictures, tmp_path, *SETTINGS, f"method/templates={name}"))
-        captions = plan.parts.method.templates(plan.concept)
+        captions = plan.parts.method.captions(plan.concepts[0])
         assert len(set(captions)) == len(captions) >= 20
         assert any(expected in caption for caption in captions)

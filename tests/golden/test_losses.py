@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_runs import configure, metrics
 
+from imprint.config import conf_folder
 from imprint.train import train
 
 FOLDER = Path(__file__).parent
@@ -32,7 +33,10 @@ METHODS = {
     "lora": ["method.rank=2", "method.roles=[denoiser,text]"],
     "loha": ["method.rank=2"],
     "lokr": ["method.rank=2"],
+    "dylora": ["method.rank=4", "method.granularity=2", "method.roles=[denoiser,text]"],
     "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2"],
+    "pivotal": ["dataset.identifier=auto", "method.network.roles=[denoiser,text]", "method.inversion=[0,0.75]"],
+    "custom_diffusion": ["dataset.identifier=auto"],
 }
 CASES |= {
     f"epsilon-{method}": ("tiny_sd", ["hparams.batch_size=2", f"method={method}", *settings])
@@ -55,13 +59,25 @@ CASES["min-snr-offset-accumulated"] = (
         "prior.weight=0.5",
     ],
 )
+CASES["masked-caption-dropout"] = (
+    "tiny_sd",
+    [
+        "hparams.batch_size=2",
+        "dataset.flip=true",
+        "dataset.masks=require",
+        "dataset.mask_background=0.2",
+        "dataset.caption_dropout=0.3",
+        "prior=base_prediction",
+    ],
+)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_losses_are_the_golden_ones(
-    case: str, regenerate: bool, request: pytest.FixtureRequest, pictures: Path, tmp_path: Path
+    case: str, regenerate: bool, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     model, settings = CASES[case]
+    pictures = request.getfixturevalue("masked_pictures" if "dataset.masks=require" in settings else "pictures")
     run = train(configure(request.getfixturevalue(model), pictures, tmp_path, "hparams.steps=8", *settings))
     rows = metrics(run)
     found = {name: [row.get(name, 0.0) for row in rows] for name in COLUMNS if any(name in row for row in rows)}
@@ -73,6 +89,12 @@ def test_losses_are_the_golden_ones(
     for name, values in golden.items():
         assert len(values) == 8
         assert found[name] == pytest.approx(values, rel=TOLERANCE, abs=NOTHING), name
+
+
+def test_every_method_has_a_sequence() -> None:
+    files = (conf_folder() / "method").glob("*.yaml")
+    methods = {file.stem for file in files if "_target_" in file.read_text(encoding="utf-8")}
+    assert methods == {*METHODS, "dreambooth"}  # which is that of the cases without a name of a method
 
 
 def test_every_sequence_belongs_to_a_case() -> None:

@@ -1,5 +1,6 @@
 """What is put together is what the method said, and nothing of it is found out late."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,8 @@ def test_a_method_that_does_not_keep_to_its_word_is_caught(
 ) -> None:
     attach = DreamBooth.attach
 
-    def mistaken(self: DreamBooth, family: Family, concept: Concept) -> list[ParamGroup]:
-        return mistake(family, attach(self, family, concept))
+    def mistaken(self: DreamBooth, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        return mistake(family, attach(self, family, concepts))
 
     monkeypatch.setattr(DreamBooth, "attach", mistaken)
     with pytest.raises(AssertionError, match=said):

@@ -59,6 +59,7 @@ def _composed(choices: tuple[str, ...]) -> DictConfig:
         ["hparams.clip=1"],
         ["optimizer.weight_decay=0.01", "hparams.steps=6"],
         ["dataset.bad_pictures=skip"],
+        ["dataset.holdout=0", "dataset.kind=live", "dataset.subject=rex"],
     ],
     ids=lambda settings: settings[0],
 )
@@ -90,6 +91,7 @@ def test_what_changes_no_result(settings: list[str], identify: Identify) -> None
         "dataset.captions=template",
         "dataset.crop=random",
         "dataset.flip=true",
+        "dataset.holdout=1",
         "dataset.background=black",
         "model.resolution=40",
         "model.prediction=v_prediction",

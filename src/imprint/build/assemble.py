@@ -8,15 +8,16 @@ from torch import nn
 
 from imprint.build.parts import Parts, Plan, framing_of
 from imprint.data.pictures import PictureSet
-from imprint.data.prior import Samples
-from imprint.data.stream import PriorPictures, SamePictures, TrainingStream
+from imprint.data.prior import Prior
+from imprint.data.stream import TrainingStream
+from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
 from imprint.draws import seed_of
 from imprint.families.base import Family
 from imprint.training.feed import Feed
 from imprint.training.hparams import Precision
 from imprint.training.module import Lesson, Personalisation
 from imprint.training.teacher import Teacher
-from imprint.types import ParamGroup
+from imprint.types import Concept, ParamGroup
 
 COMPUTE_TYPES: dict[Precision, torch.dtype] = {
     "32": torch.float32,
@@ -31,12 +32,14 @@ def assemble(plan: Plan) -> Personalisation:
     device = parts.trainer.own_device
     family = parts.model.load().to(device)
     with _computing(parts, device):
-        prior_pictures = parts.prior.pictures(family, facts, plan.concept, precision=precision)
-    prompt = parts.prior.prompt(plan.concept)
-    teacher = Teacher(family, prompt) if parts.prior.uses_base_prediction else None
+        prior_pictures = [
+            parts.prior.pictures(family, facts, concept, precision=precision) for concept in plan.concepts
+        ]
+    prompts = [parts.prior.prompt(concept) for concept in plan.concepts]
+    teacher = Teacher(family, prompts) if parts.prior.uses_base_prediction else None
     with torch.random.fork_rng(devices=[]):  # what the libraries draw for new weights comes from the seed alone
         torch.manual_seed(seed_of(parts.seed, "method"))
-        groups = parts.method.attach(family, plan.concept)
+        groups = parts.method.attach(family, plan.concepts)
     _hold_to(groups, family)
     _set_modes(family)
     _cast_frozen(family, precision)
@@ -47,13 +50,13 @@ def assemble(plan: Plan) -> Personalisation:
     if parts.trainer.compile:
         family.roles["denoiser"].compile()
     lesson = Lesson(
-        concept=plan.concept,
+        concepts=plan.concepts,
         method=parts.method,
         groups=groups,
         objective=parts.objective,
         prior_weight=parts.prior.weight,
         teacher=teacher,
-        feed=_feed(plan, prior_pictures, prompt),
+        feed=_feed(plan, prior_pictures),
         hparams=parts.hparams,
         make_optimizer=parts.optimizer,
         seed=parts.seed,
@@ -61,19 +64,24 @@ def assemble(plan: Plan) -> Personalisation:
     return Personalisation(family, lesson)
 
 
-def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:
+def _feed(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
     parts, facts = plan.parts, plan.facts
-    shared: dict[Samples, PriorPictures | SamePictures | None] = {
-        "none": None,
-        "instance": SamePictures([prompt]),
-        "own": PriorPictures(prior_pictures, [prompt]) if prior_pictures else None,
-    }
     stream = TrainingStream(
-        pictures=plan.pictures.captioned(plan.concept.fill_caption),
-        captions=parts.method.templates(plan.concept),
-        prior=shared[parts.prior.samples],
-        framing=framing_of(parts.dataset, facts),
-        seed=parts.seed,
+        subjects=[
+            SubjectSamples(
+                number=number,
+                pictures=pictures.captioned(concept.fill_caption),
+                captions=parts.method.captions(concept),
+                caption_dropout=dataset.caption_dropout,
+                prior=_prior(parts.prior, concept, own),
+                framing=framing_of(dataset, facts),
+                seed=parts.seed,
+                batch_size=parts.hparams.batch_size,
+            )
+            for number, ((concept, dataset, pictures), own) in enumerate(
+                zip(plan.subjects, prior_pictures, strict=True)
+            )
+        ],
         batch_size=parts.hparams.batch_size,
         with_pixels=True,
     )
@@ -86,6 +94,13 @@ def _feed(plan: Plan, prior_pictures: PictureSet | None, prompt: str) -> Feed:
         resolution=facts.resolution,
         cache=parts.trainer.cache,
     )
+
+
+def _prior(prior: Prior, concept: Concept, own: PictureSet | None) -> PriorPictures | SamePictures | None:
+    captions = [prior.prompt(concept)]
+    if prior.samples == "instance":
+        return SamePictures(captions)
+    return PriorPictures(own, captions) if own else None
 
 
 def _hold_to(groups: Sequence[ParamGroup], family: Family) -> None:

@@ -1,12 +1,13 @@
 """What makes two runs the same one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imprint.build.parts import Parts
-from imprint.data.pictures import PictureSet
+from imprint.build.subjects import Subject
+from imprint.data.dataset import Dataset
+from imprint.data.joint import JointDataset
 from imprint.families.base import Facts
-from imprint.types import Concept
 
 EXACT_AS_FLOAT = 2**53  # larger whole numbers are not told apart as floats
 
@@ -16,26 +17,47 @@ def identity_of(
     tree: Mapping[str, Any],
     *,
     facts: Facts,
-    pictures: PictureSet,
+    subjects: Sequence[Subject],
     prior_content: Mapping[str, object],
-    concept: Concept,
 ) -> dict[str, Any]:
     """All that changes the result: settings as they are written in `tree`, and contents in place of locations."""
     return {
-        **{name: _settings(getattr(parts, name), tree[name]) for name in ("model", "dataset", "prior", "method")},
+        **{name: _settings(getattr(parts, name), tree[name]) for name in ("model", "prior", "method")},
+        "dataset": one_or_all(_dataset_settings(parts.dataset, tree["dataset"])),
         **{name: _canonical(tree[name]) for name in ("objective", "hparams", "optimizer", "seed")},
+        **_rule(parts, tree),
         "content": {
             "model": facts.fingerprint,
-            "dataset": pictures.fingerprint,
+            "dataset": one_or_all([subject.pictures.fingerprint for subject in subjects]),
             "prior": dict(prior_content),
         },
-        "concept": concept._asdict(),
+        "concept": one_or_all([{"identifier": concept.identifier, "noun": concept.noun} for concept, _, _ in subjects]),
     }
+
+
+def _dataset_settings(dataset: Dataset | JointDataset, node: Mapping[str, Any]) -> list[Any]:
+    """Of each subject. What a subject is called is no part of a result."""
+    nodes = node["subjects"] if isinstance(dataset, JointDataset) else {"": node}
+    return [_settings(member, nodes[name]) for name, member in dataset.members.items()]
+
+
+def _rule(parts: Parts, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What is only looked at changes nothing; what decides which weights are kept does."""
+    if not parts.watch.has_rule:
+        return {}
+    return {"watch": _canonical(tree["watch"]), "evaluation": _canonical(tree["evaluation"])}
+
+
+def one_or_all(values: list[Any]) -> Any:
+    """One subject is the same run alone and as the only one of several."""
+    return values[0] if len(values) == 1 else values
 
 
 def _settings(part: Any, node: Mapping[str, Any]) -> Any:
     """A part's settings without those that only say where something lies or how fast it is had."""
-    return _canonical({name: value for name, value in node.items() if name not in part.locators})
+    neutral = getattr(part, "neutral", {})
+    told = {name: value for name, value in node.items() if name not in neutral or value != neutral[name]}
+    return _canonical({name: value for name, value in told.items() if name not in part.locators})
 
 
 def _canonical(value: Any) -> Any:

@@ -7,11 +7,15 @@ from typing import Annotated, Any
 from annotated_types import Ge, Lt
 from torch.optim import Optimizer
 
+from imprint.build.naming import Candidates
+from imprint.build.subjects import Subject
 from imprint.data.dataset import Dataset
 from imprint.data.framing import Framing
-from imprint.data.pictures import PictureSet
+from imprint.data.joint import JointDataset
 from imprint.data.prior import Prior
+from imprint.evaluation.profile import Profile
 from imprint.evaluation.samples import SampleProtocol
+from imprint.evaluation.watch import Watch
 from imprint.families.base import Facts, ModelSource
 from imprint.methods.base import Method
 from imprint.objectives.noise_prediction import NoisePrediction
@@ -28,12 +32,14 @@ class Parts:
 
     model: ModelSource
     method: Method
-    dataset: Dataset
+    dataset: Dataset | JointDataset
     hparams: HParams
     optimizer: Callable[..., Optimizer]
     prior: Prior
     objective: NoisePrediction
     samples: SampleProtocol
+    evaluation: Profile | None
+    watch: Watch
     trainer: TrainerSettings
     report: Reporter
     seed: Annotated[int, Ge(0), Lt(2**32)]  # what the libraries' own generators take
@@ -47,10 +53,14 @@ class Plan:
 
     parts: Parts
     facts: Facts
-    pictures: PictureSet
-    concept: Concept
+    subjects: tuple[Subject, ...]
+    nouns: Mapping[str, Candidates]  # by subject: what its pictures may show; the first is its class
     identity: Mapping[str, Any]
     run: Run
+
+    @property
+    def concepts(self) -> tuple[Concept, ...]:
+        return tuple(subject.concept for subject in self.subjects)
 
 
 def framing_of(dataset: Dataset, facts: Facts) -> Framing:

@@ -3,22 +3,20 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import torch
 from omegaconf import DictConfig
 
 from imprint.build.conflicts import conflicts
 from imprint.build.identity import identity_of
+from imprint.build.judged import features_for
 from imprint.build.parts import Parts, Plan
+from imprint.build.subjects import find_concepts, find_nouns, find_subjects, told
 from imprint.config import resolved, signature
 from imprint.construct import Constructor
-from imprint.data.dataset import Dataset
-from imprint.errors import ConfigError, Problem, UserError
-from imprint.families.base import Facts
+from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
-from imprint.methods.base import Method
 from imprint.runs import Run
-from imprint.types import Concept
 
-AUTO = "auto"
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -31,34 +29,24 @@ def prepare(cfg: DictConfig) -> Plan:
     constructor.check_names(Parts, tree, "")
     part = constructor.arguments(Parts, tree, "")
     facts = _tried(part.get("model"), lambda model: model.facts(), problems)
-    pictures = _tried(part.get("dataset"), lambda dataset: dataset.open(), problems)
-    concept = _tried(part.get("dataset"), lambda dataset: _concept(dataset, facts, part.get("method")), problems)
+    dataset = part.get("dataset")
+    nouns = find_nouns(dataset, part.get("model"), problems) if dataset else None
+    concepts = find_concepts(dataset, nouns, facts, part.get("method"), problems) if dataset else None
+    subjects = find_subjects(dataset, concepts, problems) if dataset else None
     prior_content = _tried(part.get("prior"), lambda prior: prior.identity(), problems)
-    problems.extend(conflicts(part, facts, concept))
+    problems.extend(conflicts(part, facts, concepts, subjects))
+    if part.get("evaluation") and part.get("model") and part.get("trainer"):
+        encoders = {**part["evaluation"].encoders, **part["model"].encoders}
+        features_for(part["evaluation"], encoders, torch.device("cpu"), problems)
     if problems:
         raise ConfigError(problems)
-    assert facts and pictures and concept and prior_content is not None
+    assert facts and nouns and subjects and prior_content is not None
     parts = Parts(**part)
-    identity = identity_of(parts, tree, facts=facts, pictures=pictures, prior_content=prior_content, concept=concept)
+    identity = identity_of(parts, tree, facts=facts, subjects=subjects, prior_content=prior_content)
     run = Run(locate(parts.outputs) / f"{parts.name}-{signature(identity)}")
-    return Plan(parts=parts, facts=facts, pictures=pictures, concept=concept, identity=identity, run=run)
-
-
-def _concept(dataset: Dataset, facts: Facts | None, method: Method | None) -> Concept | None:
-    noun = dataset.class_noun
-    if dataset.identifier != AUTO:
-        return Concept(dataset.identifier, noun)
-    return None if facts is None or method is None else Concept(method.choose_identifier(facts, noun), noun)
+    return Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run)
 
 
 def _tried(part: T | None, ask: Callable[[T], R], problems: list[Problem | str]) -> R | None:
-    """What `part` says, or None, with its complaint among the problems."""
-    if part is None:
-        return None
-    try:
-        return ask(part)
-    except ConfigError as error:
-        problems.extend(error.problems)
-    except UserError as error:
-        problems.append(str(error))
-    return None
+    """What `part` says, or None where there is none or it complains; that is then among the problems."""
+    return None if part is None else told(problems, "", lambda: ask(part))

@@ -1,12 +1,14 @@
 """The model of a finished run."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from imprint.build.base_model import other_model, own_model
 from imprint.construct import Constructor
-from imprint.errors import ConfigError, Problem
-from imprint.families.base import Family, ModelSource
+from imprint.errors import ConfigError
+from imprint.families.base import Facts, Family, ModelSource
 from imprint.methods.base import Method
+from imprint.methods.change import add, taken
 from imprint.runs import Run
 from imprint.types import Concept
 
@@ -15,24 +17,52 @@ class Trained(NamedTuple):
     """The model of a finished run, and the method whose result is in it."""
 
     family: Family
-    concept: Concept
+    concepts: tuple[Concept, ...]
     method: Method
 
 
-def trained_family(run: Run, *, scale: Mapping[str, float]) -> Trained:
-    """For drawing and export. Raises UserError if what the run was trained from has changed."""
-    manifest = run.read()
-    constructor = Constructor()
-    model: ModelSource = constructor.build(manifest["config"]["model"], "model")
-    method: Method = constructor.build(manifest["config"]["method"], "method")
-    if constructor.problems:
-        raise ConfigError(constructor.problems)
+class Source(NamedTuple):
+    """What a finished run was trained from, or is put into, and how: checked, and not loaded."""
+
+    model: ModelSource
+    facts: Facts
+    method: Method
+
+
+def trained_family(
+    run: Run, *, scale: Mapping[str, float], base: str | None = None, rank: int | None = None
+) -> Trained:
+    """For drawing and export. With `base`, the result is in the model there and not in the one it was trained from.
+    With `rank`, it is cut to that; only results that hold several ranks can be.
+
+    Raises UserError if what the run was trained from has changed, or `base` does not fit.
+    """
+    source = source_of(run, scale=scale, sampler={}, base=base)
+    if rank is not None:
+        source.method.choose_rank(rank)
+    family = source.model.load()
+    if base is not None and source.method.replaces_weights:
+        own = own_model(run, {}).load()
+        add(family, taken(own, source.method, run.result).difference, scale)
+    else:
+        source.method.load(family, run.result, scale=scale)
+    return Trained(family, run.concepts, source.method)
+
+
+def source_of(run: Run, *, scale: Mapping[str, float], sampler: Mapping[str, Any], base: str | None = None) -> Source:
+    """Cheap. `sampler` replaces parts of the model's own. Raises UserError if the model has changed since, or `base`
+    does not fit."""
+    method = method_of(run)
     if problems := list(method.scale_problems(scale)):
         raise ConfigError(problems)
-    if model.facts().fingerprint != manifest["content"]["model"]:
-        source = manifest["config"]["model"]["source"]
-        remedy = f"this is not the model any more that {run.folder.name} was trained from. Bring that one back."
-        raise ConfigError([Problem("model.source", source, remedy)])
-    family = model.load()
-    method.load(family, run.result, scale=scale)
-    return Trained(family, Concept(**manifest["concept"]), method)
+    model = own_model(run, sampler) if base is None else other_model(run, base, sampler)
+    return Source(model, model.facts(), method)
+
+
+def method_of(run: Run) -> Method:
+    """The method that made the run's result, as it was configured."""
+    constructor = Constructor()
+    method: Method = constructor.build(run.read()["config"]["method"], "method")
+    if constructor.problems:
+        raise ConfigError(constructor.problems)
+    return method

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imprint.data.names import composed, printable
+from imprint.types import Concept
 
 METADATA = "metadata.jsonl"
 
@@ -50,6 +51,11 @@ def in_one_line(text: str) -> str:
     if any(0xD800 <= ord(char) <= 0xDFFF for char in caption):
         raise ValueError("the caption holds half a character (a lone surrogate)")
     return caption
+
+
+def with_words(caption: str, concept: Concept) -> str:
+    """The caption, with places for the words before it if it does not say the identifier."""
+    return caption if concept.is_in(caption) else f"{{identifier}} {{noun}}, {caption}"
 
 
 def _from_metadata(folder: Path, names: Sequence[str], problems: list[str]) -> Iterator[_Claim]:

@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,14 +42,22 @@ def decode(source: bytes | Path, background: str) -> Image.Image:
     Of an animation or a multi-picture file, the first frame. Raises BadPicture.
     """
     content = source if isinstance(source, bytes) else read(source)
+    return _decoded(content, lambda image: _without_metadata(_flattened(image, background)))
+
+
+def decode_mask(content: bytes) -> Image.Image:
+    """The picture's opacity where it is transparent in parts, else its brightness: upright. Raises BadPicture."""
+    return _decoded(content, _opacity_or_brightness)
+
+
+def _decoded(content: bytes, finish: Callable[[Image.Image], Image.Image]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         image = _opened(content)
         try:
             image.load()
-            image = _to_8_bits(_upright(image))
-            return _without_metadata(_flattened(image, background))
+            return finish(_to_8_bits(_upright(image)))
         except BadPicture:
             raise
         except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
@@ -130,6 +139,14 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
     picture.putalpha(layered.getchannel("A"))
     behind = Image.new("RGBA", picture.size, ImageColor.getrgb(background)[:3])
     return Image.alpha_composite(behind, picture).convert("RGB")
+
+
+def _opacity_or_brightness(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        opacity = image.convert("RGBA").getchannel("A")
+        if opacity.tobytes().strip(b"\xff"):
+            return opacity
+    return image.convert("L")
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:

@@ -91,25 +91,33 @@ class Framing:
 
 
 def cover(image: Image.Image, frame: Frame) -> Tensor:
-    """`image` scaled to just cover `frame`, in its own shape: height x width x 3, 8 bits."""
+    """`image` scaled to just cover `frame`, in its own shape: height x width x channels, 8 bits.
+
+    Grey pictures are masks, which must not ring at their edges.
+    """
     scale = _scale(image.size, frame)
     width = _covering_side(image.width * scale, frame.width)
     height = _covering_side(image.height * scale, frame.height)
     left = max(0.0, (image.width - width / scale) / 2)
     top = max(0.0, (image.height - height / scale) / 2)
     box = (left, top, image.width - left, image.height - top)
-    return torch.from_numpy(np.array(image.resize((width, height), Image.Resampling.LANCZOS, box=box)))
+    resampling = Image.Resampling.BILINEAR if image.mode == "L" else Image.Resampling.LANCZOS
+    covering = torch.from_numpy(np.array(image.resize((width, height), resampling, box=box)))
+    return covering.unsqueeze(-1) if image.mode == "L" else covering
 
 
 def pixels(covering_HWC: Tensor, view: View) -> Tensor:
     """The view's pixels, C x H x W in [-1, 1], from what `cover` made of its picture."""
+    return seen(covering_HWC, view).permute(2, 0, 1).float().div_(127.5).sub_(1)
+
+
+def seen(covering_HWC: Tensor, view: View) -> Tensor:
+    """The part that the view shows of what `cover` made of its picture, or of that picture's mask."""
     height, width = view.frame
     top = round((covering_HWC.shape[0] - height) * view.offset)
     left = round((covering_HWC.shape[1] - width) * view.offset)
     seen_HWC = covering_HWC[top : top + height, left : left + width]
-    if view.flipped:
-        seen_HWC = seen_HWC.flip(1)
-    return seen_HWC.permute(2, 0, 1).float().div_(127.5).sub_(1)
+    return seen_HWC.flip(1) if view.flipped else seen_HWC
 
 
 def _covering_side(scaled: float, side: int) -> int:

@@ -1,7 +1,7 @@
 """A data set of the Hugging Face hub, or files that the `datasets` library reads."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from imprint.data.captions import in_one_line
@@ -34,7 +34,10 @@ class HubDataset(Dataset):
     image_column: str
     caption_column: str | None
 
-    def open(self) -> PictureSet:
+    def _own_name(self) -> str:
+        return printable(self.subset or PurePath(self.id).stem) or self.class_noun
+
+    def _all_pictures(self) -> PictureSet:
         rows = self._rows()
         caption_problems: list[str] = []
         captions = self._captions(rows, caption_problems)

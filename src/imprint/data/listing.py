@@ -14,19 +14,26 @@ SUFFIXES = tuple(
 )
 
 
+MASK = ".mask"  # what the stem of a mask ends in that lies beside its picture
+
+
 def list_pictures(folder: Path, *, key: str) -> list[Path]:
-    """Every visible file with a picture's suffix, in natural order, whether it can be read or not.
+    """Every visible file with a picture's suffix, in natural order, whether it can be read or not; but no masks.
 
     Raises ConfigError, naming `key`, if there is no such folder or nothing in it.
     """
     remedy = _obstacle(folder)
     if remedy is None:
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-        pictures = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]
+        pictures = [entry for entry in entries if _is_picture(entry)]
         if pictures:
             return sorted(pictures, key=lambda file: natural_key(file.name))
         remedy = _nothing_in(entries)
     raise ConfigError([Problem(key, printable(folder), remedy)])
+
+
+def _is_picture(entry: Path) -> bool:
+    return entry.suffix.lower() in SUFFIXES and not entry.stem.endswith(MASK) and not entry.is_dir()
 
 
 def _obstacle(folder: Path) -> str | None:

@@ -15,6 +15,14 @@ from imprint.errors import PictureError
 Source = Path | Callable[[], bytes]
 
 
+class Mask(NamedTuple):
+    """Which pixels of a picture are the subject. All others count `outside` as much."""
+
+    content: str  # hash of the file's bytes
+    file: Path
+    outside: float
+
+
 class Picture(NamedTuple):
     """One picture. `caption` is its own, if it has one that is to be used."""
 
@@ -22,6 +30,7 @@ class Picture(NamedTuple):
     caption: str | None
     content: str  # hash of what its pixels come from: the file's bytes and the background
     size: tuple[int, int]  # width and height, upright
+    mask: Mask | None = None
 
 
 class PictureSet:
@@ -33,19 +42,37 @@ class PictureSet:
         self.background = background
         self._sources = tuple(sources)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self._sources
+
     def __len__(self) -> int:
         return len(self.pictures)
 
     @property
     def fingerprint(self) -> str:
         """Of all that these pictures bring into a result; not of where they lie or how they are called."""
-        facts = [(picture.content, picture.caption) for picture in self.pictures]
+        facts = [(picture.content, picture.caption, *_mask_facts(picture)) for picture in self.pictures]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def captioned(self, fill: Callable[[str], str]) -> "PictureSet":
         """The same pictures, their own captions passed through `fill`."""
-        pictures = [picture._replace(caption=picture.caption and fill(picture.caption)) for picture in self.pictures]
+        return self.replaced(
+            [picture._replace(caption=picture.caption and fill(picture.caption)) for picture in self.pictures]
+        )
+
+    def under(self, name: str) -> "PictureSet":
+        """The same pictures, their keys below `name`."""
+        return self.replaced([picture._replace(key=f"{name}/{picture.key}") for picture in self.pictures])
+
+    def replaced(self, pictures: Sequence[Picture]) -> "PictureSet":
+        """The same files, with these things said of them."""
         return PictureSet(pictures, self._sources, background=self.background)
+
+    def subset(self, indices: Sequence[int]) -> "PictureSet":
+        """These of the pictures, in the order given."""
+        chosen = [self.pictures[index] for index in indices]
+        return PictureSet(chosen, [self._sources[index] for index in indices], background=self.background)
 
     def load(self, index: int) -> Image.Image:
         """Upright, RGB, without metadata. Raises PictureError if the file is not the one listed any more."""
@@ -57,6 +84,10 @@ class PictureSet:
             return decode(content, self.background)
         except BadPicture as error:
             raise PictureError(f"{picture.key}: {error}, since this program started. Start it again.") from error
+
+
+def _mask_facts(picture: Picture) -> tuple[str, float] | tuple[()]:
+    return (picture.mask.content, picture.mask.outside) if picture.mask else ()
 
 
 def bytes_of(source: Source) -> bytes:

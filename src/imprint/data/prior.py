@@ -1,7 +1,7 @@
 """What keeps the model's idea of the class: where prior samples come from, and what their target is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from imprint.data.class_images import ClassImages
 from imprint.data.dataset import open_folder
 from imprint.data.pictures import PictureSet
+from imprint.errors import Problem
 from imprint.families.base import Facts, Family
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
@@ -31,6 +32,10 @@ class Prior(ABC):
 
     def prompt(self, concept: Concept) -> str:
         return self.template.format(noun=concept.noun)
+
+    def problems(self, concepts: Sequence[Concept]) -> Iterator[Problem]:
+        """What makes this prior impossible for these subjects; keys are relative to `prior`."""
+        return iter(())
 
     @abstractmethod
     def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
@@ -87,7 +92,7 @@ class GeneratedPrior(Prior):
 
 
 class FolderPrior(Prior):
-    """Real pictures of the class, given as a folder."""
+    """Real pictures of the class, given as a folder; for subjects of several classes, a folder for each by its name."""
 
     samples: Samples = "own"
     locators = frozenset({"path", "bad_pictures", "background"})
@@ -97,7 +102,7 @@ class FolderPrior(Prior):
         *,
         weight: NonNegativeFloat,
         prompt: str,
-        path: str,
+        path: str | dict[str, str],
         bad_pictures: Literal["strict", "skip"],
         background: str,
     ) -> None:
@@ -106,14 +111,27 @@ class FolderPrior(Prior):
         self.bad_pictures: Literal["strict", "skip"] = bad_pictures
         self.background = background
 
+    def problems(self, concepts: Sequence[Concept]) -> Iterator[Problem]:
+        names = [concept.name for concept in concepts]
+        if isinstance(self.path, str):
+            if len({concept.noun for concept in concepts}) > 1:
+                remedy = f"the subjects are of several classes. Give a folder for each: {{{names[0]}: ..., ...}}."
+                yield Problem("path", self.path, remedy)
+        elif sorted(self.path) != sorted(names):
+            asked = f"a folder for each of {', '.join(names)}" if any(names) else "one folder: there is one subject"
+            yield Problem("path", self.path, f"give {asked}.")
+
     def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
-        return self._open()
+        return self._open(concept.name)
 
     def identity(self) -> Mapping[str, object]:
-        return {"content": self._open().fingerprint}
+        if isinstance(self.path, str):
+            return {"content": self._open("").fingerprint}
+        return {"content": {name: self._open(name).fingerprint for name in self.path}}
 
-    def _open(self) -> PictureSet:
-        return open_folder(self.path, key="prior.path", bad_pictures=self.bad_pictures, background=self.background)
+    def _open(self, name: str) -> PictureSet:
+        path, key = (self.path, "prior.path") if isinstance(self.path, str) else (self.path[name], f"prior.path.{name}")
+        return open_folder(path, key=key, bad_pictures=self.bad_pictures, background=self.background)
 
 
 class BasePrediction(Prior):

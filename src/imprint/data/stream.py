@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from imprint import draws
-from imprint.data.framing import Frame, Framing, View, cover, pixels
-from imprint.data.order import Order
-from imprint.data.pictures import Picture, PictureSet
+from imprint.data.framing import View, cover, pixels
+from imprint.data.masks import pixel_weights
 from imprint.data.recent import RecentPixels
+from imprint.data.subject import Shown, SubjectSamples
 from imprint.types import Batch
 
 log = logging.getLogger(__name__)
@@ -27,70 +26,43 @@ class Sample(NamedTuple):
     is_prior: bool
     key: str
     pixels_CHW: Tensor | None
-
-
-class PriorPictures(NamedTuple):
-    """Prior samples show these pictures."""
-
-    pictures: PictureSet
-    captions: Sequence[str]
-
-
-class SamePictures(NamedTuple):
-    """Prior samples show what the instance sample at the same position shows, under another caption."""
-
-    captions: Sequence[str]
+    weights_HW: Tensor | None
 
 
 class TrainingStream(Dataset[list[Sample]]):
-    """Per position an instance sample and, with a prior, a prior sample.
+    """Per position an instance sample and, with a prior, a prior sample, of one subject.
 
-    A sample of a picture that has no caption of its own draws one of `captions`. `batch_size` is the global
-    one: with buckets, the samples of a step share a frame. Without `with_pixels` nothing is decoded.
+    The subjects take turns: with position, or with steps where pictures have several frames, since the samples of a
+    step share one. So each is seen equally often, however many pictures it has. `batch_size` is the global one. Without
+    `with_pixels` no picture is decoded.
     """
 
-    def __init__(
-        self,
-        *,
-        pictures: PictureSet,
-        captions: Sequence[str],
-        prior: PriorPictures | SamePictures | None,
-        framing: Framing,
-        seed: int,
-        batch_size: int,
-        with_pixels: bool,
-    ) -> None:
-        assert captions
-        assert prior is None or prior.captions
-        self.pictures = pictures
-        self.captions = tuple(captions)
-        self.prior = prior
-        self.framing = framing
-        self.seed = seed
+    def __init__(self, *, subjects: Sequence[SubjectSamples], batch_size: int, with_pixels: bool) -> None:
+        assert subjects
+        self.subjects = tuple(subjects)
         self.with_pixels = with_pixels
-        self._frames = [framing.frame_of(picture.size) for picture in pictures.pictures]
-        self._order = Order(seed=seed, stream="instance", buckets=self._frames, batch_size=batch_size)
-        self._where = {picture.content: (pictures, index) for index, picture in enumerate(pictures.pictures)}
-        if isinstance(prior, PriorPictures):
-            own = prior.pictures
-            # One bucket: a prior sample takes the frame of its step.
-            self._prior_order = Order(seed=seed, stream="prior", buckets=[None] * len(own), batch_size=batch_size)
-            self._where |= {picture.content: (own, index) for index, picture in enumerate(own.pictures)}
+        frames = {frame for subject in subjects for frame in subject.frames}
+        self._stay = batch_size if len(frames) > 1 else 1
+        self._where = {
+            picture.content: (part, index)
+            for subject in subjects
+            for part in subject.sets
+            for index, picture in enumerate(part.pictures)
+        }
         self._recent = RecentPixels()
         self._warn_of_small()
 
     def __getitem__(self, position: int) -> list[Sample]:
-        name, index = f"instance/{position}", self._order[position]
-        view = self._view(self.pictures.pictures[index], self._frames[index], name)
-        samples = [self._sample(name, view, self.captions, is_prior=False)]
-        if self.prior is not None:
-            samples.append(self._prior_sample(position, view, self.prior))
-        return samples
+        stay, place = divmod(position, self._stay)
+        round_, number = divmod(stay, len(self.subjects))
+        shown = self.subjects[number].at(position, round_ * self._stay + place)
+        return [self._sample(one) for one in shown]
 
     @property
     def why_not_cacheable(self) -> str | None:
         """Why `views` cannot stand for all samples; None if they do."""
-        return self.framing.why_not_cacheable
+        reasons = (subject.framing.why_not_cacheable for subject in self.subjects)
+        return next((reason for reason in reasons if reason), None)
 
     def without_pixels(self) -> "TrainingStream":
         """The same samples, for when all views' latents are at hand."""
@@ -100,12 +72,7 @@ class TrainingStream(Dataset[list[Sample]]):
 
     def views(self) -> list[View]:
         """Every view that a sample can show, once. The framing must be cacheable."""
-        shown = [*zip(self.pictures.pictures, self._frames, strict=True)]
-        if isinstance(self.prior, PriorPictures):
-            frames = sorted(set(self._frames))
-            shown += [(picture, frame) for picture in self.prior.pictures.pictures for frame in frames]
-        views = (view for picture, frame in shown for view in self.framing.views(picture, frame))
-        return list({view.key: view for view in views}.values())
+        return list({view.key: view for subject in self.subjects for view in subject.views()}.values())
 
     def pixels_of(self, view: View) -> Tensor:
         """C x H x W in [-1, 1]."""
@@ -113,31 +80,19 @@ class TrainingStream(Dataset[list[Sample]]):
         covering = self._recent.get((view.picture.content, view.frame), lambda: cover(part.load(index), view.frame))
         return pixels(covering, view)
 
-    def _prior_sample(self, position: int, instance: View, prior: PriorPictures | SamePictures) -> Sample:
-        name = f"prior/{position}"
-        if isinstance(prior, PriorPictures):
-            picture = prior.pictures.pictures[self._prior_order[position]]
-            view = self._view(picture, instance.frame, name)
-        else:  # a picture's own caption tells of the subject, not of its class
-            view = instance._replace(picture=instance.picture._replace(caption=None))
-        return self._sample(name, view, prior.captions, is_prior=True)
-
-    def _view(self, picture: Picture, frame: Frame, sample: str) -> View:
-        return self.framing.view(picture, frame, seed=self.seed, sample=sample)
-
-    def _sample(self, sample: str, view: View, captions: Sequence[str], *, is_prior: bool) -> Sample:
-        drawn = captions[int(draws.uniform(self.seed, "template", sample) * len(captions))]
+    def _sample(self, shown: Shown) -> Sample:
         return Sample(
-            id=sample,
-            caption=view.picture.caption or drawn,
-            is_prior=is_prior,
-            key=view.key,
-            pixels_CHW=self.pixels_of(view) if self.with_pixels else None,
+            id=shown.id,
+            caption=shown.caption,
+            is_prior=shown.is_prior,
+            key=shown.view.key,
+            pixels_CHW=self.pixels_of(shown.view) if self.with_pixels else None,
+            # The class is to stay as it is everywhere in a picture.
+            weights_HW=None if shown.is_prior else pixel_weights(shown.view, self._recent),
         )
 
     def _warn_of_small(self) -> None:
-        own = self.prior.pictures.pictures if isinstance(self.prior, PriorPictures) else ()
-        small = self.framing.too_small([*self.pictures.pictures, *own])
+        small = [key for subject in self.subjects for key in subject.too_small()]
         if small:
             log.warning("Pictures smaller than the training resolution are enlarged: %s", ", ".join(small))
 
@@ -153,4 +108,13 @@ def collate(positions: Sequence[Sequence[Sample]]) -> Batch:
         is_prior_B=torch.tensor([sample.is_prior for sample in samples]),
         ids=[sample.id for sample in samples],
         keys=[sample.key for sample in samples],
+        weights_BHW=_stacked([sample.weights_HW for sample in samples]),
     )
+
+
+def _stacked(weights_HW: Sequence[Tensor | None]) -> Tensor | None:
+    """In a sample without weights, all pixels count alike."""
+    given = [weights for weights in weights_HW if weights is not None]
+    if not given:
+        return None
+    return torch.stack([torch.ones_like(given[0]) if weights is None else weights for weights in weights_HW])

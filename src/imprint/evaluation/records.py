@@ -11,6 +11,7 @@ from torch import Tensor
 from imprint.types import Concept
 
 State = Literal["ok", "blank", "failed"]
+Side = Literal["images", "texts", "layers"]  # what an encoder can be asked for
 
 
 class Asked(NamedTuple):
@@ -100,3 +101,8 @@ class Needs(NamedTuple):
     untuned: tuple[str, ...]  # prompt sets drawn by the untuned one
     encoders: tuple[str, ...]  # roles
     photos: int  # how many real pictures
+    trained_on: int = 0  # how many of them that the model was trained on
+    held_out: int = 0  # how many of them that it was not
+    class_photos: int = 0  # how many real pictures of other members of the class
+    pictures: int = 1  # how many of each prompt
+    sides: tuple[Side, ...] = ("images",)  # what it asks of its encoders

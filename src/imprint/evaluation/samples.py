@@ -1,15 +1,16 @@
 """Which pictures are drawn to judge a run by eye, and at which steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
+from imprint.errors import Problem
 from imprint.families.base import Family
-from imprint.templates import template_fault
-from imprint.types import Concept, Sampler
+from imprint.templates import placeholders, prompt_fault, template_fault
+from imprint.types import Concept, Sampler, prompts_of
 
 
 class Sample(NamedTuple):
@@ -21,7 +22,8 @@ class Sample(NamedTuple):
 class SampleProtocol:
     """Every prompt with every seed, at the start, each `every` steps (0: never in between) and at the end.
 
-    A prompt may contain {identifier} and {noun}. Without prompts or seeds nothing is ever drawn.
+    A prompt may contain {identifier} and {noun}: with several subjects it is drawn for each, and {name.identifier}
+    means one of them. Without prompts or seeds nothing is ever drawn.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class SampleProtocol:
         sampler: Sampler,
         batch_size: PositiveInt,
     ) -> None:
-        faults = [f"prompts has {fault}" for prompt in prompts if (fault := template_fault(prompt))]
+        faults = [f"prompts has {fault}" for prompt in prompts if (fault := prompt_fault(prompt))]
         for name, values in (("prompts", prompts), ("seeds", seeds)):
             if len(set(values)) < len(values):
                 faults.append(f"{name}={values}: each may be given only once.")
@@ -45,18 +47,26 @@ class SampleProtocol:
         self.sampler = sampler
         self.batch_size = batch_size
 
+    def problems(self, concepts: Sequence[Concept]) -> Iterator[Problem]:
+        """Prompts that name another subject than these; keys are relative to `samples`."""
+        known = placeholders(concept.name for concept in concepts)
+        faults = [fault for prompt in self.prompts if (fault := template_fault(prompt, known))]
+        if faults:
+            yield Problem("prompts", self.prompts, " ".join(faults))
+
     def due(self, step: int, total: int) -> bool:
         """Whether pictures are wanted after `step` of `total` optimiser steps."""
         if not (self.prompts and self.seeds):
             return False
         return step in (0, total) or (self.every > 0 and step % self.every == 0)
 
-    def asked(self, concept: Concept) -> list[tuple[str, int]]:
+    def asked(self, concepts: Sequence[Concept]) -> list[tuple[str, int]]:
         """The (prompt, seed) of every picture, in the order in which `draw` yields them."""
-        return list(product([concept.fill(prompt) for prompt in self.prompts], self.seeds))
+        prompts = [filled for prompt in self.prompts for filled in prompts_of(prompt, concepts)]
+        return list(product(prompts, self.seeds))
 
-    def draw(self, family: Family, concept: Concept, height: int, width: int) -> Iterator[Sample]:
-        for batch in _batches(self.asked(concept), self.batch_size):
+    def draw(self, family: Family, concepts: Sequence[Concept], height: int, width: int) -> Iterator[Sample]:
+        for batch in _batches(self.asked(concepts), self.batch_size):
             prompts, seeds = zip(*batch, strict=True)
             images = family.generate(prompts, seeds, sampler=self.sampler, height=height, width=width)
             yield from map(Sample, prompts, seeds, images)

@@ -66,6 +66,7 @@ class ScoreSheet:
         str, Mapping[str, Scored]
     ]  # row -> metric -> scores; a metric that makes no sense for a row is absent
     seconds: Mapping[str, float]
+    notes: Sequence[str] = ()  # what is to be said beside the numbers
 
     def write(self, file: Path) -> None:
         write_json(file, asdict(self))

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from PIL import Image
@@ -30,6 +30,15 @@ class Facts(NamedTuple):
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
 
 
+class Outline(NamedTuple):
+    """The shape of a model, without its weights."""
+
+    roles: Mapping[str, nn.Module]  # on the device "meta"
+    adapter_name: Callable[[str, str], str]  # as `Family.adapter_name`
+    adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # as `Family.adapter_targets`
+    width: int  # of a word's vectors
+
+
 class Format(NamedTuple):
     """A way to write the whole model."""
 
@@ -41,10 +50,20 @@ class ModelSource(ABC):
     """Where a model comes from: what a `model` configuration constructs. Cheap until `load` is called."""
 
     locators: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
+    sampler: Sampler  # how this model is usually sampled
+    encoders: Mapping[str, Any]  # by role: what judges pictures of this model's world in place of a profile's encoders
 
     @abstractmethod
     def facts(self) -> Facts:
         """Raises ModelNotFound or UserError, with the remedy, when the model cannot be loaded."""
+
+    @abstractmethod
+    def outline(self) -> Outline:
+        """Without reading weights. Raises as `facts`."""
+
+    @abstractmethod
+    def elsewhere(self, source: str) -> "ModelSource":
+        """Another model of this family, that of `source`, sampled in the same way."""
 
     @abstractmethod
     def load(self) -> "Family":
@@ -125,7 +144,7 @@ class Family(nn.Module, ABC):
     def learn_word(self, word: str, start_ND: Tensor, *, length: float | None) -> nn.Parameter:
         """Adds a new word (see `words.why_not_new`), which stands for N vectors in captions and prompts. Returned are
         these, float32: a parameter of their own, so that no other word can change. With a `length`, captions see each
-        vector stretched to it."""
+        vector stretched to it. Raises UserError if the word is not new, or the vectors are not as wide as its own."""
 
     @property
     @abstractmethod

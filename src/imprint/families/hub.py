@@ -44,7 +44,7 @@ def fetch(
         reason = "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
         raise _not_found(key, repository, revision, variant, reason) from error
     except RevisionNotFoundError as error:
-        reason = "the model has no such revision. Check model.revision"
+        reason = f"the model has no such revision. Check {key.rpartition('.')[0]}.revision"
         raise _not_found(key, repository, revision, variant, reason) from error
     except HFValidationError as error:
         reason = f"this is neither a path on this machine nor a hub id ({error})"

@@ -37,6 +37,8 @@ class StableDiffusion(Family):
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {
         "denoiser": {
             "attention": ("to_q", "to_k", "to_v", "to_out.0"),
+            "cross_attention": ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0"),
+            "keys_and_values": ("attn2.to_k", "attn2.to_v"),  # of cross-attention: where the text enters
             "feed_forward": ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
             "convolutions": ("conv1", "conv2", "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv"),
         },
@@ -65,14 +67,7 @@ class StableDiffusion(Family):
         return "stable-diffusion-v1" if first else "stable-diffusion-v2"
 
     def adapter_name(self, role: str, name: str) -> str:
-        if role != "text":
-            return f"unet.{name}"
-        # transformers before version 5.6 had this prefix inside the model; the files still have it
-        name = f"text_encoder.text_model.{name.removeprefix('text_model.')}"
-        # by peft's names, the library would not recognise some of the text encoder's adapters, or pass over them
-        for ours, theirs in TEXT_ADAPTER_NAMES.items():
-            name = name.replace(ours, theirs)
-        return name
+        return adapter_name(role, name)
 
     @property
     def formats(self) -> Mapping[str, Format]:
@@ -182,6 +177,18 @@ class StableDiffusion(Family):
             if len(ids) > length and caption not in self._cut_captions:
                 self._cut_captions.add(caption)
                 log.warning("This caption has %d tokens and is cut to %d: %s", len(ids), length, caption)
+
+
+def adapter_name(role: str, name: str) -> str:
+    """See `Family.adapter_name`."""
+    if role != "text":
+        return f"unet.{name}"
+    # transformers before version 5.6 had this prefix inside the model; the files still have it
+    name = f"text_encoder.text_model.{name.removeprefix('text_model.')}"
+    # by peft's names, the library would not recognise some of the text encoder's adapters, or pass over them
+    for ours, theirs in TEXT_ADAPTER_NAMES.items():
+        name = name.replace(ours, theirs)
+    return name
 
 
 def _dtype(module: nn.Module) -> torch.dtype:

@@ -2,18 +2,22 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import torch
+from diffusers import UNet2DConditionModel
 from pydantic import PositiveInt
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from imprint.errors import ModelNotFound, Problem, UserError
-from imprint.families.base import Facts, ModelSource
+from imprint.families.base import Facts, ModelSource, Outline
 from imprint.families.hub import fetch
 from imprint.families.noise import build_scheduler, noise_schedule
-from imprint.families.sd import StableDiffusion
+from imprint.families.quiet import quiet
+from imprint.families.sd import StableDiffusion, adapter_name
 from imprint.families.sd_checkpoint import (
     PART_CONFIGS,
     PIPELINE_CONFIG,
@@ -24,7 +28,7 @@ from imprint.families.sd_checkpoint import (
 from imprint.families.sd_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.families.sd_folder import PipelineFolder
 from imprint.hashing import fingerprint
-from imprint.locations import PACKAGE_PREFIX, locate
+from imprint.locations import local_path
 from imprint.schedule import Prediction
 from imprint.types import Sampler
 
@@ -45,7 +49,10 @@ class StableDiffusionSource(ModelSource):
 
     # All but the resolution is in the fingerprint, or has no part in training.
     locators = frozenset(
-        {"_target_", "source", "revision", "variant", "config", "prediction", "allow_pickle", "sampler"}
+        {
+            *("_target_", "source", "revision", "variant", "config", "prediction", "allow_pickle"),
+            *("sampler", "encoders"),
+        }
     )
 
     def __init__(
@@ -59,6 +66,7 @@ class StableDiffusionSource(ModelSource):
         resolution: PositiveInt,
         allow_pickle: bool,
         sampler: Sampler,
+        encoders: Mapping[str, Any],
     ) -> None:
         if sampler.steps < 1:
             raise ValueError(f"sampler.steps={sampler.steps}: at least one step is needed.")
@@ -70,6 +78,7 @@ class StableDiffusionSource(ModelSource):
         self.resolution = resolution
         self.allow_pickle = allow_pickle
         self.sampler = sampler
+        self.encoders = encoders
 
     def facts(self) -> Facts:
         checkpoint, prediction = self._checkpoint, self._prediction
@@ -92,6 +101,30 @@ class StableDiffusionSource(ModelSource):
             pixel_multiple=multiple,
             tokenizer=checkpoint.tokenizer(),
             adapter_kinds={role: tuple(kinds) for role, kinds in StableDiffusion.adapter_targets.items()},
+        )
+
+    def outline(self) -> Outline:
+        unet, text = (self._checkpoint.config(f"{part}/config.json") for part in ("unet", "text_encoder"))
+        with quiet(), torch.device("meta"):
+            roles = {
+                "denoiser": UNet2DConditionModel.from_config(unet),
+                "text": CLIPTextModel(CLIPTextConfig.from_dict(text)),
+            }
+        return Outline(roles, adapter_name, StableDiffusion.adapter_targets, text["hidden_size"])
+
+    def elsewhere(self, source: str) -> "StableDiffusionSource":
+        """A single file finds its configurations where this model has them, if that is on this machine."""
+        path = local_path(self.source)
+        return StableDiffusionSource(
+            source=source,
+            revision=None,
+            variant=None,
+            config=str(path) if path and path.is_dir() else self.config,
+            prediction="auto",
+            resolution=self.resolution,
+            allow_pickle=self.allow_pickle,
+            sampler=self.sampler,
+            encoders=self.encoders,
         )
 
     def load(self) -> StableDiffusion:
@@ -118,7 +151,7 @@ class StableDiffusionSource(ModelSource):
         return checkpoint
 
     def _find(self) -> Checkpoint:
-        path = _path(self.source)
+        path = local_path(self.source, suffixes=(SAFE, *PICKLED))
         if path is None:
             return self._from_hub()
         self._warn_of_unused(single_file=path.is_file())
@@ -153,7 +186,7 @@ class StableDiffusionSource(ModelSource):
     def _single_file(self, path: Path) -> SingleFile:
         tensors = read_tensors(path, self.source, allow_pickle=self.allow_pickle)
         config = self.config or usual_configs(tensors)
-        configs = _path(config)
+        configs = local_path(config)
         if configs is None:
             configs = fetch(
                 config,
@@ -172,10 +205,3 @@ class StableDiffusionSource(ModelSource):
             log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
         if not single_file and self.config is not None:
             log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)
-
-
-def _path(source: str) -> Path | None:
-    """The path that `source` means, or None when it can only be a hub id."""
-    path = locate(source)
-    written_as_path = source.startswith((PACKAGE_PREFIX, "/", ".", "~")) or source.endswith((SAFE, *PICKLED))
-    return path if written_as_path or path.exists() else None

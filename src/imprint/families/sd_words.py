@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imprint.errors import UserError
 from imprint.families.words import tokens_of
 
 if TYPE_CHECKING:
@@ -58,9 +59,15 @@ def learn_word(
     if not isinstance(table, WordTable):
         table = WordTable(table, first=len(tokenizer))
         text_encoder.set_input_embeddings(table)
-    assert start_ND.ndim == 2 and start_ND.shape[1] == table.embedding_dim, "one row of the table's width a vector"
+    if start_ND.ndim != 2 or start_ND.shape[1] != table.embedding_dim:
+        width = f"its vectors are {start_ND.shape[-1]} wide, this model's are {table.embedding_dim}"
+        raise UserError(f"The word {word} does not fit: {width}. It was learned for another kind of model.")
     added = tokenizer.add_tokens(tokens_of(word, len(start_ND)))
-    assert added == len(start_ND), f"{word} is not new"
+    if added != len(start_ND):
+        raise UserError(
+            f"The word {word} is not new to this model, or another result has taught it already. Teach one of them by "
+            "another name (dataset.identifier), or use them one at a time."
+        )
     return table.learn(word, start_ND, length)
 
 

@@ -37,7 +37,7 @@ def variants_of(names: Iterable[str], folder: str) -> set[str | None]:
     return {match[1] or match[2] for name in names if (match := pattern.fullmatch(name))}
 
 
-def read_header(path: Path, source: str) -> Mapping[str, Stored]:
+def read_header(path: Path, source: str, *, key: str = "model.source") -> Mapping[str, Stored]:
     """What a safetensors file holds. Raises UserError, naming the file, when it is truncated or something
     else."""
     try:
@@ -49,7 +49,7 @@ def read_header(path: Path, source: str) -> Mapping[str, Stored]:
             f"{path} is no complete safetensors file ({error}). "
             "It was probably cut off while it was copied: delete it and get it again."
         )
-        raise UserError(str(Problem("model.source", source, remedy))) from error
+        raise UserError(str(Problem(key, source, remedy))) from error
 
 
 _STEM = "(?:diffusion_pytorch_model|pytorch_model|model)"

@@ -1,7 +1,8 @@
 """peft's adapters inside a network, and the files that hold their weights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from imprint.families.base import Family
+from imprint.families.base import Family, Format
 from imprint.files import write_atomically
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ def merge(part: nn.Module, strength: float) -> None:
         plain.weight.copy_(torch.lerp(untuned, plain.weight, strength))
         above, _, own = name.rpartition(".")
         setattr(part.get_submodule(above), own, plain)
+
+
+def merged_formats(family: Family, roles: Sequence[str]) -> Mapping[str, Format]:
+    """The family's own, with the adapters of these parts merged into the network."""
+
+    def write(format: Format, path: Path, dtype: torch.dtype) -> None:
+        for role in roles:
+            merge(family.roles[role], 1.0)
+        format.write(path, dtype)
+
+    return {name: Format(format.name, partial(write, format)) for name, format in family.formats.items()}
 
 
 def write_weights(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

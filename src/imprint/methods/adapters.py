@@ -1,26 +1,29 @@
 """What LoRA and its kin share: small matrices that learn beside the layers of a frozen network."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import torch
+from annotated_types import Ge, Lt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.families.base import Facts, Family, Format
-from imprint.methods.adapter_layers import NAME, merge, weights
-from imprint.methods.base import Method, scale_key
+from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
+from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
-from imprint.methods.settings import role_faults, template_faults, unknown_roles
+from imprint.methods.settings import missing_layers, role_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:
     from peft import PeftConfig
 
-Kind = Literal["attention", "feed_forward", "convolutions"]
+Kind = Literal["attention", "cross_attention", "keys_and_values", "feed_forward", "convolutions"]
 
 
 class Size(NamedTuple):
@@ -30,63 +33,46 @@ class Size(NamedTuple):
     alpha: float
 
 
+@dataclass(kw_only=True)
 class Adapters(Method):
     """Adapters on layers of the kinds `targets`, in every part that `roles` names, as far as it has such layers.
 
-    `size` and `lr` are those of all parts but the text encoder.
+    `rank`, `alpha` and `lr` are those of all parts but the text encoder, which has its own.
     """
 
-    def __init__(
-        self,
-        *,
-        roles: list[str],
-        targets: Kind | list[Kind],
-        size: Size,
-        text_size: Size,
-        dropout: float,
-        lr: float,
-        text_lr: float,
-        templates: list[str],
-    ) -> None:
-        self.roles = roles
-        self.targets: list[Kind] = [targets] if isinstance(targets, str) else targets
-        self.dropout = dropout
-        self.origin: Mapping[str, str] = {}  # what a loaded result was made from
-        self._size = size
-        self._sizes = {"text": text_size}
-        self._lr = lr
-        self._rates = {"text": text_lr}
-        self._templates = templates
-        faults = [*role_faults(roles), *template_faults(templates)]
-        if not self.targets:
-            faults.append("targets=[]: no layer would learn. Name at least one kind, for instance [attention].")
-        if len(set(self.targets)) < len(self.targets):
-            faults.append(f"targets={self.targets}: name each kind once.")
-        if faults:
-            raise ValueError("\n".join(faults))
+    roles: list[str]
+    targets: Kind | list[Kind]
+    rank: PositiveInt
+    alpha: PositiveFloat
+    text_rank: PositiveInt
+    text_alpha: PositiveFloat
+    dropout: Annotated[float, Ge(0), Lt(1)]
+    lr: PositiveFloat
+    text_lr: PositiveFloat
 
-    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem]:
+    origin: Mapping[str, str] = field(init=False, default_factory=dict)  # what a loaded result was made from
+
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        yield from role_faults(self.roles)
+        if not self.kinds:
+            yield "targets=[]: no layer would learn. Name at least one kind, for instance [attention]."
+        if len(set(self.kinds)) < len(self.kinds):
+            yield f"targets={self.kinds}: name each kind once."
+
+    @property
+    def kinds(self) -> list[Kind]:
+        return [self.targets] if isinstance(self.targets, str) else self.targets
+
+    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem]:
         yield from unknown_roles(self.roles, facts)
-        for role in self.roles:
-            kinds = facts.adapter_kinds.get(role, ())
-            if role in facts.roles and not set(self.targets) & set(kinds):
-                yield Problem(
-                    "targets", self.targets, f"{role} has none of these layers. It has {', '.join(kinds) or 'none'}."
-                )
+        yield from missing_layers("targets", self.kinds, self.kinds, self.roles, facts)
 
-    def attach(self, family: Family, concept: Concept) -> list[ParamGroup]:
-        return [
-            ParamGroup(role, self._insert(family, role), self._rates.get(role, self._lr), ALWAYS) for role in self.roles
-        ]
-
-    def templates(self, concept: Concept) -> Sequence[str]:
-        return [concept.fill(template) for template in self._templates]
+    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        return [ParamGroup(role, self._learning(family, role), self._rate(role), ALWAYS) for role in self.roles]
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
-        for role, strength in scale.items():
-            if role not in self.roles and strength != 1.0:
-                remedy = f"this run taught nothing to that part, only to {self.roles}. Leave it at 1."
-                yield Problem(scale_key(role), strength, remedy)
+        return strengths_without_use(scale, self.roles)
 
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         """With a strength other than 1 the adapters are merged: between the untuned weights (0) and the tuned."""
@@ -98,13 +84,10 @@ class Adapters(Method):
                 merge(family.roles[role], scale[role])
 
     def formats(self, family: Family) -> Mapping[str, Format]:
-        return {
-            name: Format(format.name, partial(self._write_merged, family, format.write))
-            for name, format in family.formats.items()
-        }
+        return merged_formats(family, self.roles)
 
     def size(self, role: str) -> Size:
-        return self._sizes.get(role, self._size)
+        return Size(self.text_rank, self.text_alpha) if role == "text" else Size(self.rank, self.alpha)
 
     def _kohya(self, family: Family, network: Mapping[str, str], tensors: LayerTensors) -> Format:
         origin = {**self.origin, **network}
@@ -121,7 +104,18 @@ class Adapters(Method):
 
     def _described(self, family: Family, role: str) -> "PeftConfig":
         kinds = family.adapter_targets[role]
-        return self._config(role, [name for kind in self.targets for name in kinds.get(kind, ())])
+        return self._config(role, [name for kind in self.kinds for name in kinds.get(kind, ())])
+
+    def _rate(self, role: str) -> float:
+        return self.text_lr if role == "text" else self.lr
+
+    def _learning(self, family: Family, role: str) -> list[nn.Parameter]:
+        """Puts adapters that are to learn into a part."""
+        return self._insert(family, role)
+
+    def _weights(self, family: Family, role: str) -> dict[str, Tensor]:
+        """What is saved of a part, by peft's names."""
+        return weights(family.roles[role])
 
     def _insert(self, family: Family, role: str) -> list[nn.Parameter]:
         from peft import inject_adapter_in_model
@@ -138,13 +132,6 @@ class Adapters(Method):
         if _shapes(tensors) != _shapes(weights(part)):
             raise UserError(f"{folder}: these adapters were made for other layers than those of this model's {role}.")
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)
-
-    def _write_merged(
-        self, family: Family, write: Callable[[Path, torch.dtype], None], path: Path, dtype: torch.dtype
-    ) -> None:
-        for role in self.roles:
-            merge(family.roles[role], 1.0)
-        write(path, dtype)
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:

@@ -1,40 +1,79 @@
 """What every personalisation method offers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from imprint.errors import Problem
+from torch.nn import Parameter
+
+from imprint.errors import ConfigError, Problem
 from imprint.families.base import Facts, Family, Format
 from imprint.methods.identifier import choose_identifier
+from imprint.methods.settings import template_faults
+from imprint.methods.usage import drawing_lines
 from imprint.types import Concept, ParamGroup
 
 
+@dataclass(kw_only=True)
 class Method(ABC):
-    """What learns, and which words name it. It knows nothing of a family but its roles."""
+    """What learns, and which words name it. It knows nothing of a family but its roles.
+
+    A run teaches one concept or several; their identifiers differ.
+
+    templates   captions for pictures that have none of their own, with places for {identifier} and {noun}
+    """
 
     locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
-    def choose_identifier(self, facts: Facts, noun: str) -> str:
-        """The word that dataset.identifier=auto stands for: a rare one that the model has already."""
-        return choose_identifier(facts.tokenizer)
+    templates: list[str]
 
-    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem | str]:
+    @property
+    def replaces_weights(self) -> bool:
+        """Whether the result is the network itself, not something beside it."""
+        return False
+
+    def __post_init__(self) -> None:
+        if faults := list(self.faults()):
+            raise ValueError("\n".join(faults))
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with the settings whatever the model is, each beginning with its key."""
+        yield from template_faults(self.templates)
+
+    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+        """The word that dataset.identifier=auto stands for: a rare one that the model has already, and none of
+        `taken`."""
+        return choose_identifier(facts.tokenizer, taken)
+
+    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         """What makes this method impossible on this model; the key of a Problem is relative to `method`."""
         return iter(())
 
     @abstractmethod
-    def attach(self, family: Family, concept: Concept) -> list[ParamGroup]:
+    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
         """Prepares the (frozen) family and returns what trains: exactly these parameters, in float32."""
 
-    @abstractmethod
-    def templates(self, concept: Concept) -> Sequence[str]:
+    def before_step(self, family: Family, *, seed: int, step: int) -> None:  # noqa: B027 - few methods change
+        """Called before every pass of a step. What it does follows from its arguments alone, since a step can have
+        several passes, on several processes, and be done again after an interruption."""
+
+    def resting(self, family: Family, *, seed: int, step: int) -> Iterable[Parameter]:
+        """Of what trains, the parameters that this step leaves as they are: without gradient, decay or moments."""
+        return ()
+
+    def captions(self, concept: Concept) -> Sequence[str]:
         """The captions of a picture that has none of its own."""
+        return [concept.fill(template) for template in self.templates]
+
+    def usage(self, concepts: Sequence[Concept]) -> str:
+        """A few lines of Python that draw each concept with a saved result in `folder`, without imprint."""
+        return f"{self.loading(concepts)}\n{drawing_lines(self.templates[0], concepts)}"
 
     @abstractmethod
-    def usage(self, concept: Concept) -> str:
-        """A few lines of Python that draw a picture with a saved result in `folder`, without imprint."""
+    def loading(self, concepts: Sequence[Concept]) -> str:
+        """The lines among them that make `pipeline`."""
 
     @abstractmethod
     def save(self, family: Family, folder: Path) -> None:
@@ -48,6 +87,16 @@ class Method(ABC):
                     scale_key(role), strength, "what this method learns has no strength to choose. Leave it at 1."
                 )
 
+    @property
+    def has_ranks(self) -> bool:
+        """Whether a result holds adapters of several ranks, of which `choose_rank` takes one."""
+        return False
+
+    def choose_rank(self, rank: int) -> None:
+        """Results are loaded at this rank from now on. Raises ConfigError where they have none such."""
+        remedy = f"what {type(self).__name__} learned has no rank to choose. Leave it out."
+        raise ConfigError([Problem("rank", rank, remedy)])
+
     @abstractmethod
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""
@@ -59,6 +108,14 @@ class Method(ABC):
         """Formats for a family with a result of this method loaded, beside or in place of the family's own. Writing
         one may use the family up."""
         return {}
+
+
+def strengths_without_use(scale: Mapping[str, float], taught: Sequence[str]) -> Iterator[Problem]:
+    """Strengths of parts to which a run taught nothing."""
+    for role, strength in scale.items():
+        if role not in taught and strength != 1.0:
+            remedy = f"this run taught nothing to that part, only to {list(taught)}. Leave it at 1."
+            yield Problem(scale_key(role), strength, remedy)
 
 
 def scale_key(role: str) -> str:

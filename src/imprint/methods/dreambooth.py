@@ -1,6 +1,7 @@
 """DreamBooth (arXiv 2208.12242): the network itself learns the subject."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import PositiveFloat
@@ -8,36 +9,40 @@ from pydantic import PositiveFloat
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family
 from imprint.methods.base import Method
-from imprint.methods.settings import role_faults, template_faults, unknown_roles
+from imprint.methods.selection import Selection, kinds_of, selected
+from imprint.methods.settings import missing_layers, role_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
+@dataclass(kw_only=True)
 class DreamBooth(Method):
     """Fine-tunes the denoiser, and the text encoder if `roles` names it. The result is a whole pipeline."""
 
-    def __init__(self, *, roles: list[str], lr: PositiveFloat, text_lr: PositiveFloat, templates: list[str]) -> None:
-        if faults := [*role_faults(roles), *template_faults(templates)]:
-            raise ValueError("\n".join(faults))
-        self.roles = roles
-        self.rates = {"text": text_lr}
-        self.lr = lr
-        self._templates = templates
+    roles: list[str]
+    layers: Selection
+    lr: PositiveFloat
+    text_lr: PositiveFloat
 
-    def problems(self, facts: Facts, concept: Concept) -> Iterator[Problem]:
-        return unknown_roles(self.roles, facts)
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        yield from role_faults(self.roles)
+        if self.layers == []:
+            yield "layers=[]: nothing would learn. Give all, bias_norm, or a kind of layer such as attention."
 
-    def attach(self, family: Family, concept: Concept) -> list[ParamGroup]:
+    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem]:
+        yield from unknown_roles(self.roles, facts)
+        if kinds := kinds_of(self.layers):
+            yield from missing_layers("layers", self.layers, kinds, self.roles, facts)
+
+    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
         return [self._group(family, role) for role in self.roles]
 
-    def templates(self, concept: Concept) -> Sequence[str]:
-        return [concept.fill(template) for template in self._templates]
+    @property
+    def replaces_weights(self) -> bool:
+        return True
 
-    def usage(self, concept: Concept) -> str:
-        return (
-            "from diffusers import DiffusionPipeline\n\n"
-            "pipeline = DiffusionPipeline.from_pretrained(folder)\n"
-            f'pipeline({concept.fill(self._templates[0])!r}).images[0].save("out.png")'
-        )
+    def loading(self, concepts: Sequence[Concept]) -> str:
+        return "from diffusers import DiffusionPipeline\n\npipeline = DiffusionPipeline.from_pretrained(folder)"
 
     def save(self, family: Family, folder: Path) -> None:
         family.save_pipeline(folder)
@@ -46,5 +51,7 @@ class DreamBooth(Method):
         family.load_parts(folder, self.roles)
 
     def _group(self, family: Family, role: str) -> ParamGroup:
-        parameters = list(family.roles[role].requires_grad_(True).parameters())
-        return ParamGroup(role, parameters, self.rates.get(role, self.lr), ALWAYS)
+        parameters = list(selected(family, role, self.layers).values())
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        return ParamGroup(role, parameters, self.text_lr if role == "text" else self.lr, ALWAYS)

@@ -1,7 +1,7 @@
 """A word for the subject that the model knows as a single token, and knows next to nothing about."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from imprint.errors import UserError
@@ -28,12 +28,14 @@ def rare_identifiers(tokenizer: "PreTrainedTokenizerBase") -> Iterator[str]:
             yield word
 
 
-def choose_identifier(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """The rarest of them."""
+def choose_identifier(tokenizer: "PreTrainedTokenizerBase", taken: Collection[str]) -> str:
+    """The rarest of them that is not taken."""
     for word in rare_identifiers(tokenizer):
-        return word
+        if word not in taken:
+            return word
+    another = "other " if taken else ""
     raise UserError(
-        "dataset.identifier='auto': this model's vocabulary has no three-consonant word that is one token. "
+        f"dataset.identifier='auto': this model's vocabulary has no {another}three-consonant word that is one token. "
         "Give one, for instance dataset.identifier=sks."
     )
 

@@ -1,8 +1,8 @@
 """Adapters in one file with the names that kohya's scripts introduced, which A1111, ComfyUI and others read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,15 @@ PARTS = {"unet": "lora_unet", "text_encoder": "lora_te"}
 LayerTensors = Callable[[Any], Mapping[str, Tensor]]  # an adapter's weights by the names that follow its layer's
 
 
+class KohyaLayer(NamedTuple):
+    """An adapter of one layer. Its alpha gives what was trained under its readers' rule: it counts alpha / rank."""
+
+    name: str  # the layer's, by the library's adapter files
+    tensors: Mapping[str, Tensor]  # by the names that follow its own
+    alpha: float
+    rank: int
+
+
 def write_kohya(
     file: Path,
     dtype: torch.dtype,
@@ -23,18 +32,29 @@ def write_kohya(
     origin: Mapping[str, str],
     tensors: LayerTensors,
 ) -> None:
-    """The file's alpha gives what was trained under its readers' rule: an adapter counts alpha / rank."""
+    stored = [
+        KohyaLayer(family.adapter_name(role, name), tensors(layer), _alpha(layer), layer.r[NAME])
+        for role in roles
+        for name, layer in layers(family.roles[role]).items()
+    ]
+    write_kohya_layers(file, dtype, stored, architecture=family.architecture, origin=origin)
+
+
+def write_kohya_layers(
+    file: Path, dtype: torch.dtype, layers: Iterable[KohyaLayer], *, architecture: str, origin: Mapping[str, str]
+) -> None:
+    layers = list(layers)
     stored: dict[str, Tensor] = {}
-    for role in roles:
-        for name, layer in layers(family.roles[role]).items():
-            key = _key(family.adapter_name(role, name))
-            for own, tensor in tensors(layer).items():
-                stored[f"{key}.{own}"] = tensor.detach().to("cpu", dtype).contiguous()
-            stored[f"{key}.alpha"] = torch.tensor(_alpha(layer))
-    write_weights(file, stored, _facts(family, roles, origin))
+    for layer in layers:
+        key = kohya_key(layer.name)
+        for own, tensor in layer.tensors.items():
+            stored[f"{key}.{own}"] = tensor.detach().to("cpu", dtype).contiguous()
+        stored[f"{key}.alpha"] = torch.tensor(layer.alpha)
+    write_weights(file, stored, _facts(layers[0], architecture, origin))
 
 
-def _key(name: str) -> str:
+def kohya_key(name: str) -> str:
+    """A layer's name in such a file."""
     part, _, rest = name.partition(".")
     return f"{PARTS[part]}_{rest.replace('.', '_')}"
 
@@ -43,16 +63,15 @@ def _alpha(layer: Any) -> float:
     return float(layer.scaling[NAME] * layer.r[NAME])
 
 
-def _facts(family: Family, roles: Sequence[str], origin: Mapping[str, str]) -> dict[str, str]:
-    layer: Any = next(iter(layers(family.roles[roles[0]]).values()))
+def _facts(layer: KohyaLayer, architecture: str, origin: Mapping[str, str]) -> dict[str, str]:
     return {
         **origin,
-        "ss_network_dim": str(layer.r[NAME]),
-        "ss_network_alpha": f"{_alpha(layer):g}",
-        "ss_v2": str(family.architecture == "stable-diffusion-v2"),
+        "ss_network_dim": str(layer.rank),
+        "ss_network_alpha": f"{layer.alpha:g}",
+        "ss_v2": str(architecture == "stable-diffusion-v2"),
         "ss_sd_model_name": origin["base_model"],
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": f"{family.architecture}/lora",
+        "modelspec.architecture": f"{architecture}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": origin["title"],
         "modelspec.trigger_phrase": origin["trigger_words"],

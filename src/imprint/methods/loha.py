@@ -1,15 +1,12 @@
 """LoHa (FedPara, arXiv 2108.06098; LyCORIS)."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from annotated_types import Ge, Lt
-from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from imprint.families.base import Family, Format
 from imprint.methods.adapter_layers import NAME
-from imprint.methods.adapters import Kind, Size
 from imprint.methods.peft_folder import PeftFolder
 
 if TYPE_CHECKING:
@@ -23,31 +20,6 @@ class LoHa(PeftFolder):
     """A layer's update is the elementwise product of two low-rank matrices: of rank up to rank squared."""
 
     kind = "LoHa"
-
-    def __init__(
-        self,
-        *,
-        roles: list[str],
-        targets: Kind | list[Kind],
-        rank: PositiveInt,
-        alpha: PositiveFloat,
-        text_rank: PositiveInt,
-        text_alpha: PositiveFloat,
-        dropout: Annotated[float, Ge(0), Lt(1)],
-        lr: PositiveFloat,
-        text_lr: PositiveFloat,
-        templates: list[str],
-    ) -> None:
-        super().__init__(
-            roles=roles,
-            targets=targets,
-            size=Size(rank, alpha),
-            text_size=Size(text_rank, text_alpha),
-            dropout=dropout,
-            lr=lr,
-            text_lr=text_lr,
-            templates=templates,
-        )
 
     def formats(self, family: Family) -> Mapping[str, Format]:
         return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}

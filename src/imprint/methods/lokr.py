@@ -1,15 +1,14 @@
 """LoKr (LyCORIS, arXiv 2309.14859)."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from annotated_types import Ge, Lt
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor
 
 from imprint.families.base import Family, Format
 from imprint.methods.adapter_layers import NAME
-from imprint.methods.adapters import Kind, Size
 from imprint.methods.peft_folder import PeftFolder
 
 if TYPE_CHECKING:
@@ -20,39 +19,14 @@ FIRST = ("lokr_w1", "lokr_w1_a", "lokr_w1_b")
 SECOND = ("lokr_w2", "lokr_w2_a", "lokr_w2_b")
 
 
+@dataclass(kw_only=True)
 class LoKr(PeftFolder):
     """A layer's update is a Kronecker product of a small matrix and one that may be of low rank."""
 
     kind = "LoKr"
 
-    def __init__(
-        self,
-        *,
-        roles: list[str],
-        targets: Kind | list[Kind],
-        rank: PositiveInt,
-        alpha: PositiveFloat,
-        text_rank: PositiveInt,
-        text_alpha: PositiveFloat,
-        dropout: Annotated[float, Ge(0), Lt(1)],
-        factor: PositiveInt | Literal[-1],
-        decompose_both: bool,
-        lr: PositiveFloat,
-        text_lr: PositiveFloat,
-        templates: list[str],
-    ) -> None:
-        self.factor = factor
-        self.decompose_both = decompose_both
-        super().__init__(
-            roles=roles,
-            targets=targets,
-            size=Size(rank, alpha),
-            text_size=Size(text_rank, text_alpha),
-            dropout=dropout,
-            lr=lr,
-            text_lr=text_lr,
-            templates=templates,
-        )
+    factor: PositiveInt | Literal[-1]
+    decompose_both: bool
 
     def formats(self, family: Family) -> Mapping[str, Format]:
         return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from annotated_types import Ge, Lt
-from pydantic import PositiveFloat, PositiveInt
 from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.errors import UserError
 from imprint.families.base import Family, Format
 from imprint.methods.adapter_layers import NAME, add_metadata, part_name, read_metadata, weights, write_weights
-from imprint.methods.adapters import Adapters, Kind, Size
+from imprint.methods.adapters import Adapters
+from imprint.methods.usage import FROM_BASE
 from imprint.types import Concept
 
 if TYPE_CHECKING:
@@ -25,53 +25,22 @@ NETWORK = {"ss_network_module": "networks.lora"}
 INITIALISATIONS: Mapping[str, Any] = {"gaussian": "gaussian", "kaiming": True}
 
 
+@dataclass(kw_only=True)
 class LoRA(Adapters):
     """A layer's update is the product of two thin matrices. The result is one file, which the stock library loads."""
 
-    def __init__(
-        self,
-        *,
-        roles: list[str],
-        targets: Kind | list[Kind],
-        rank: PositiveInt,
-        alpha: PositiveFloat,
-        text_rank: PositiveInt,
-        text_alpha: PositiveFloat,
-        dropout: Annotated[float, Ge(0), Lt(1)],
-        init: Literal["gaussian", "kaiming"],
-        use_dora: bool,
-        use_rslora: bool,
-        lr: PositiveFloat,
-        text_lr: PositiveFloat,
-        templates: list[str],
-    ) -> None:
-        self.init = init
-        self.use_dora = use_dora
-        self.use_rslora = use_rslora
-        super().__init__(
-            roles=roles,
-            targets=targets,
-            size=Size(rank, alpha),
-            text_size=Size(text_rank, text_alpha),
-            dropout=dropout,
-            lr=lr,
-            text_lr=text_lr,
-            templates=templates,
-        )
+    init: Literal["gaussian", "kaiming"]
+    use_dora: bool
+    use_rslora: bool
 
-    def usage(self, concept: Concept) -> str:
-        return (
-            "from diffusers import DiffusionPipeline\n\n"
-            'pipeline = DiffusionPipeline.from_pretrained("the base model, or another of its kind")\n'
-            "pipeline.load_lora_weights(folder)\n"
-            f'pipeline({concept.fill(self._templates[0])!r}).images[0].save("out.png")'
-        )
+    def loading(self, concepts: Sequence[Concept]) -> str:
+        return f"{FROM_BASE}\npipeline.load_lora_weights(folder)"
 
     def save(self, family: Family, folder: Path) -> None:
         tensors: dict[str, Tensor] = {}
         description: dict[str, Any] = {}
         for role in self.roles:
-            own = weights(family.roles[role])
+            own = self._weights(family, role)
             tensors.update({family.adapter_name(role, name): tensor for name, tensor in own.items()})
             part = part_name(family, role)
             description.update({f"{part}.{key}": value for key, value in self._essentials(family, role).items()})

@@ -1,6 +1,6 @@
 """Adapters that only peft itself reads: a folder a part, in peft's own format."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from imprint.families.base import Family
 from imprint.methods.adapter_layers import add_metadata, part_name, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
+from imprint.methods.usage import FROM_BASE
 from imprint.types import Concept
 
 FILE = "adapter_model.safetensors"
@@ -21,18 +22,16 @@ class PeftFolder(Adapters):
 
     kind: ClassVar[str]  # what people call such adapters
 
-    def usage(self, concept: Concept) -> str:
+    def loading(self, concepts: Sequence[Concept]) -> str:
         return (
             "from pathlib import Path\n\n"
-            "from diffusers import DiffusionPipeline\n"
-            "from peft import PeftModel\n\n"
+            "from peft import PeftModel\n"
+            f"{FROM_BASE}\n"
             f"# diffusers' load_lora_weights does not read {self.kind}; peft merges it into the network.\n"
-            'pipeline = DiffusionPipeline.from_pretrained("the base model, or another of its kind")\n'
             'for file in Path(folder).glob("*/adapter_config.json"):\n'
             "    part = file.parent.name\n"
             "    tuned = PeftModel.from_pretrained(getattr(pipeline, part), file.parent).merge_and_unload()\n"
-            "    setattr(pipeline, part, tuned)\n"
-            f'pipeline({concept.fill(self._templates[0])!r}).images[0].save("out.png")'
+            "    setattr(pipeline, part, tuned)"
         )
 
     def save(self, family: Family, folder: Path) -> None:

@@ -22,6 +22,22 @@ def template_faults(templates: Sequence[str]) -> Iterator[str]:
             yield f"templates has {fault}"
 
 
+def missing_layers(
+    key: str, value: object, kinds: Sequence[str], roles: Sequence[str], facts: Facts
+) -> Iterator[Problem]:
+    """Of `roles`, those parts of the model that have no layer of any of these kinds."""
+    for role in roles:
+        there = facts.adapter_kinds.get(role, ())
+        if role in facts.roles and not set(kinds) & set(there):
+            yield Problem(key, value, f"{role} has none of these layers. It has {', '.join(there) or 'none'}.")
+
+
+def under(key: str, problems: Iterator[Problem | str]) -> Iterator[Problem | str]:
+    """The problems of a part, by keys of the whole."""
+    for problem in problems:
+        yield problem._replace(key=f"{key}.{problem.key}") if isinstance(problem, Problem) else problem
+
+
 def unknown_roles(roles: Sequence[str], facts: Facts) -> Iterator[Problem]:
     for role in roles:
         if role not in facts.roles:

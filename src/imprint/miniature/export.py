@@ -1,59 +1,132 @@
 """Writes reference pictures as the DreamBooth data set lays them out, for this program or any other.
 
-`python -m imprint.miniature.export photos/ dog6 teapot` writes photos/dog6/00.png and so on; without names,
-every set. Beside the pictures, metadata.jsonl holds a caption and the whole truth of each.
+    python -m imprint.miniature export world/ dog6 teapot cat:17 --places beach snow
+
+writes world/dataset/dog6/00.jpg and so on, with the captions and the truth of each picture in metadata.jsonl beside it;
+world/dataset/prompts_and_classes.txt; world/true/dog6/beach.png and so on, the true pictures of each subject in the
+places asked for; and world/truth.json, which tells the whole truth of every picture. A name is that of a set, or a
+class and a number, which is an individual made from that number. Without names, every set is written.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from PIL import Image
 
 from imprint.miniature.canvas import stream
 from imprint.miniature.captions import caption
-from imprint.miniature.references import SETS, scenes
+from imprint.miniature.paper_prompts import classes_and_prompts
+from imprint.miniature.places import BACKDROPS, PLACES
+from imprint.miniature.references import SETS, STYLE_SETS, scenes
 from imprint.miniature.renderer import draw
+from imprint.miniature.scene import NOUNS, Scene, Subject
+from imprint.miniature.subjects import from_seed
 
 
-def export(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Writes each named set to `folder/<name>/` and returns the pictures' paths; raises KeyError for a wrong name."""
-    written = []
-    for name in names:
-        target = folder / name
-        truths = scenes(name)
-        target.mkdir(parents=True, exist_ok=True)
-        lines = []
-        for i, scene in enumerate(truths):
-            path = target / f"{i:02d}.png"
-            draw(scene).save(path)
-            written.append(path)
-            text = caption(scene, stream("export", name, i))
-            lines.append(
-                json.dumps(
-                    {
-                        "file_name": path.name,
-                        "text": text,
-                        "class": scene.subject.noun,
-                        "truth": dataclasses.asdict(scene),
-                    }
-                )
-            )
-        (target / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def save(picture: Image.Image, path: Path) -> None:
+    """As small as it gets: exact as .png, with colours at full resolution as .jpg."""
+    if path.suffix == ".jpg":
+        picture.save(path, quality=95, subsampling=0)
+    else:
+        picture.save(path, optimize=True)
+
+
+def write_set(folder: Path, name: str, truths: Sequence[Scene], *, suffix: str) -> dict[Path, Scene]:
+    """Writes `folder/<name>/00<suffix>` and so on, with metadata.jsonl; returns each picture's truth."""
+    target = folder / name
+    target.mkdir(parents=True, exist_ok=True)
+    written, lines = {}, []
+    for i, scene in enumerate(truths):
+        path = target / f"{i:02d}{suffix}"
+        save(draw(scene), path)
+        written[path] = scene
+        text = caption(scene, stream("export", name, i))
+        row = {"file_name": path.name, "text": text, "class": scene.subject.noun, "truth": asdict(scene)}
+        lines.append(json.dumps(row))
+    (target / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return written
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("names", nargs="*", default=list(SETS), metavar="NAME", help=f"of: {', '.join(SETS)}")
-    arguments = parser.parse_args()
-    if unknown := sorted(set(arguments.names) - set(SETS)):
-        parser.error(f"unknown: {', '.join(unknown)}. Choose from: {', '.join(SETS)}")
-    print(f"wrote {len(export(arguments.folder, arguments.names))} pictures to {arguments.folder}")
+def write_true_pictures(folder: Path, who: Subject, places: Sequence[str]) -> dict[Path, Scene]:
+    """Writes `folder/<subject>/<place>.png`: what a perfect generator would draw; returns each picture's truth."""
+    target = folder / who.name
+    target.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for place in places:
+        path = target / f"{place.replace(' ', '_')}.png"
+        scene = Scene(who, place)
+        save(draw(scene), path)
+        written[path] = scene
+    return written
 
 
-if __name__ == "__main__":
-    main()
+def export(root: Path, names: Sequence[str], *, suffix: str, places: Sequence[str]) -> list[Path]:
+    """Writes all that the module's description says and returns the pictures; raises KeyError for a wrong name."""
+    chosen = {folder_of(name): scenes_of(name) for name in names}
+    truth: dict[Path, Scene] = {}
+    for name, truths in chosen.items():
+        truth |= write_set(root / "dataset", name, truths, suffix=suffix)
+        if name not in STYLE_SETS:
+            truth |= write_true_pictures(root / "true", truths[0].subject, places)
+    people = [truths[0].subject for name, truths in chosen.items() if name not in STYLE_SETS]
+    (root / "dataset" / "prompts_and_classes.txt").write_text(classes_and_prompts(people), encoding="utf-8")
+    (root / "truth.json").write_text(json.dumps(_truth(root, truth, people), indent=1) + "\n", encoding="utf-8")
+    return list(truth)
+
+
+def folder_of(name: str) -> str:
+    return _seeded(name).name if ":" in name else name
+
+
+def scenes_of(name: str) -> list[Scene]:
+    """The reference scenes of a set's name, or of "class:number"; raises KeyError for another name."""
+    return scenes(_seeded(name)) if ":" in name else scenes(name)
+
+
+def _seeded(name: str) -> Subject:
+    noun, _, number = name.partition(":")
+    noun = noun.replace("_", " ")
+    if noun not in NOUNS or not number.isdecimal():
+        raise KeyError(f"{name!r} is no class and number, as in dog:17; classes: {', '.join(NOUNS)}")
+    return from_seed(noun, int(number))
+
+
+def _truth(root: Path, truth: dict[Path, Scene], people: Iterable[Subject]) -> dict[str, Any]:
+    """Every individual once; every picture with its scene, in which the individual is named."""
+    pictures = {str(path.relative_to(root)): asdict(scene) for path, scene in truth.items()}
+    everyone = {scene.subject.name: asdict(scene.subject) for scene in truth.values()}
+    for picture in pictures.values():
+        picture["subject"] = picture["subject"]["name"]
+    return {"subjects": everyone, "pictures": pictures}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("root", type=Path, help="the folder to write")
+    parser.add_argument(
+        "names", nargs="*", default=list(SETS), metavar="NAME", help=f"class:number, or one of: {', '.join(SETS)}"
+    )
+    parser.add_argument(
+        "--format", choices=("jpg", "png"), default="jpg",
+        help="of the reference pictures: jpg as in the data set (slightly lossy), png exact",
+    )  # fmt: skip
+    parser.add_argument(
+        "--places", nargs="*", default=[], metavar="PLACE",
+        help=f"true pictures of each subject in these places; 'all', or: {', '.join(BACKDROPS)}",
+    )  # fmt: skip
+
+
+def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    places = list(PLACES) if arguments.places == ["all"] else [place.replace("_", " ") for place in arguments.places]
+    if unknown := sorted(set(places) - set(BACKDROPS)):
+        parser.error(f"--places: unknown: {', '.join(unknown)}. Choose from: {', '.join(BACKDROPS)}")
+    try:
+        written = export(arguments.root, arguments.names, suffix=f".{arguments.format}", places=places)
+    except KeyError as error:
+        parser.error(error.args[0])
+    print(f"wrote {len(written)} pictures to {arguments.root}")

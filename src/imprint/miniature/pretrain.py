@@ -1,4 +1,4 @@
-"""Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature.pretrain --work work/`.
+"""Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature pretrain --work work/`.
 
 Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text
 encoder and UNet together), export; then the evaluators, which never meet the generator: clip, instance, oracle.
@@ -10,15 +10,18 @@ import argparse
 from pathlib import Path
 
 import torch
+from omegaconf.errors import OmegaConfBaseException
 
 from imprint.miniature.recipe import settings as recipe
 from imprint.miniature.recipe import stages
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for caches and checkpoints")
-    parser.add_argument("--stages", nargs="+", choices=list(stages.STAGES), default=list(stages.STAGES))
+    parser.add_argument(
+        "--stages", nargs="+", choices=list(stages.STAGES), default=list(stages.STAGES), metavar="STAGE",
+        help=f"only these of: {', '.join(stages.STAGES)}",
+    )  # fmt: skip
     parser.add_argument(
         "--minutes",
         type=float,
@@ -28,9 +31,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
     parser.add_argument("--evaluators", type=Path, default=stages.EVALUATORS, help="where their stages write")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
-    arguments = parser.parse_args()
+
+
+def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.continue_from and not (arguments.continue_from / "model_index.json").exists():
+        parser.error(f"--continue-from {arguments.continue_from}: no pipeline folder (it has no model_index.json)")
+    try:
+        settings = recipe.read(arguments.set)
+    except OmegaConfBaseException as error:
+        parser.error(f"--set: {error}".splitlines()[0])
     job = stages.Job(
-        settings=recipe.read(arguments.set),
+        settings=settings,
         work=arguments.work,
         minutes=arguments.minutes,
         continue_from=arguments.continue_from,
@@ -38,9 +49,6 @@ def main() -> None:
         evaluators=arguments.evaluators,
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
     )
-    for stage in arguments.stages:
+    for number, stage in enumerate(arguments.stages, 1):
+        print(f"stage {number} of {len(arguments.stages)}: {stage}", flush=True)
         stages.STAGES[stage](job)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ from PIL import Image
 
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import reference_count, reference_scenes, style_scenes
-from imprint.miniature.scene import STYLES, UNSEEN_STYLES, Scene
+from imprint.miniature.scene import STYLES, UNSEEN_STYLES, Scene, Subject
 from imprint.miniature.subjects import NAMED_SUBJECTS, named
 
 STYLE_SET_SIZE = 24
@@ -15,14 +15,14 @@ STYLE_SETS = {f"style_{style.replace(' ', '_')}": style for style in STYLES[1:] 
 SETS = NAMED_SUBJECTS + tuple(STYLE_SETS)
 
 
-def scenes(name: str) -> list[Scene]:
-    """The truth of each reference picture of a subject or style set; raises KeyError for another name."""
-    if name in STYLE_SETS:
-        return style_scenes(STYLE_SETS[name], STYLE_SET_SIZE)
-    who = named(name)
+def scenes(whom: str | Subject) -> list[Scene]:
+    """The truth of each reference picture of an individual or of a set by its name; raises KeyError for another."""
+    if isinstance(whom, str) and whom in STYLE_SETS:
+        return style_scenes(STYLE_SETS[whom], STYLE_SET_SIZE)
+    who = named(whom) if isinstance(whom, str) else whom
     return reference_scenes(who, reference_count(who))
 
 
-def references(name: str) -> list[Image.Image]:
-    """The reference pictures of a named subject (four to six) or style set (24), always the same."""
-    return [draw(scene) for scene in scenes(name)]
+def references(whom: str | Subject) -> list[Image.Image]:
+    """The reference pictures of an individual (four to six) or style set (24), always the same."""
+    return [draw(scene) for scene in scenes(whom)]

@@ -1,98 +1,130 @@
-"""Draws contact sheets of the world: `python -m imprint.miniature.sheet out.png --what places`."""
+"""Draws contact sheets of the world into a folder.
+
+    python -m imprint.miniature sheet world/ --what places styles
+    python -m imprint.miniature sheet world/ --subject dog6
+
+Without `--what`, all: classes, subjects, places, properties, accessories, styles, views, and, as `in_all_places`, the
+subject named by `--subject` wherever it can be.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from imprint.miniature.canvas import SIZE, stream
+from imprint.miniature.export import scenes_of
 from imprint.miniature.figures.accessories import ACCESSORIES
+from imprint.miniature.figures.catalogue import WEARERS
 from imprint.miniature.places import BACKDROPS
 from imprint.miniature.properties import PROPERTIES
 from imprint.miniature.renderer import draw
-from imprint.miniature.scene import NOUNS, STYLES, UNSEEN_STYLES, VIEWS, Scene
-from imprint.miniature.subjects import NAMED_SUBJECTS, for_pretraining, named
+from imprint.miniature.scene import NOUNS, STYLES, UNSEEN_STYLES, VIEWS, Scene, Subject
+from imprint.miniature.subjects import NAMED_SUBJECTS, for_pretraining, from_seed, named
+
+Row = tuple[str, list[Scene]]  # what its label says, and its pictures
+GAP = 2
+LETTERS = 11  # pixels high
 
 
-def grid(rows: Sequence[Sequence[Image.Image]], *, zoom: int = 1, gap: int = 2) -> Image.Image:
-    """Pictures of one size in rows, on white."""
-    side = rows[0][0].width * zoom
-    sheet = Image.new("RGB", (max(len(r) for r in rows) * (side + gap) + gap, len(rows) * (side + gap) + gap), "white")
-    for j, row in enumerate(rows):
-        for i, picture in enumerate(row):
-            enlarged = picture.resize((side, side), Image.Resampling.NEAREST)
-            sheet.paste(enlarged, (gap + i * (side + gap), gap + j * (side + gap)))
-    return sheet
-
-
-def in_rows(pictures: Sequence[Image.Image], width: int) -> list[list[Image.Image]]:
-    return [list(pictures[i : i + width]) for i in range(0, len(pictures), width)]
-
-
-def classes() -> list[list[Image.Image]]:
+def classes(_: Subject) -> list[Row]:
     return [
-        [draw(Scene(for_pretraining(noun, stream("sheet", noun, i)), "studio", seed=i)) for i in range(10)]
+        (noun, [Scene(for_pretraining(noun, stream("sheet", noun, i)), "studio", seed=i) for i in range(10)])
         for noun in NOUNS
     ]
 
 
-def subjects() -> list[list[Image.Image]]:
-    places = ("studio", "beach", "wooden floor", "jungle")
-    return in_rows([draw(Scene(named(n), p, seed=i)) for n in NAMED_SUBJECTS for i, p in enumerate(places)], 16)
+def subjects(_: Subject) -> list[Row]:
+    some = ("studio", "beach", "wooden floor", "jungle", "snow", "eiffel tower")
+    return [(name, [Scene(named(name), place, seed=i) for i, place in enumerate(some)]) for name in NAMED_SUBJECTS]
 
 
-def places() -> list[list[Image.Image]]:
-    return [
-        [draw(Scene(named(n), p, seed=i)) for i, n in enumerate(("dog6", "teapot", "backpack", "cat2"))]
-        for p in BACKDROPS
-    ]
+def places(_: Subject) -> list[Row]:
+    some = [named(name) for name in ("dog6", "teapot", "backpack", "cat2", "duck_toy", "vase")]
+    return [(place, [Scene(who, place, seed=i) for i, who in enumerate(some)]) for place in BACKDROPS]
 
 
-def attributes() -> list[list[Image.Image]]:
-    rows = [
-        [
-            draw(Scene(named(n), "room", attribute=a))
-            for n in ("dog", "cat", "teapot", "rc_car", "clock", "bear_plushie")
-        ]
-        for a in PROPERTIES
-    ]
-    return rows + [
-        [
-            draw(Scene(named(n), "garden", attribute=a, view=v))
-            for n, v in (
-                ("dog", "front"),
-                ("cat2", "front"),
-                ("dog8", "from the side"),
-                ("dog7", "from behind"),
-                ("wolf_plushie", "front"),
-                ("red_cartoon", "front"),
-            )
-        ]
-        for a in ACCESSORIES
-    ]
+def properties(_: Subject) -> list[Row]:
+    some = [named(name) for name in ("dog", "cat", "teapot", "rc_car", "clock", "bear_plushie", "can", "fancy_boot")]
+    return [(what, [Scene(who, "room", attribute=what) for who in some]) for what in ("", *PROPERTIES)]
 
 
-def styles() -> list[list[Image.Image]]:
-    who = [named(n) for n in ("dog6", "cat", "teapot", "duck_toy", "shiny_sneaker", "vase")]
-    rows = [[draw(Scene(w, "mountain", style=s)) for w in who] for s in STYLES + UNSEEN_STYLES]
-    return rows + [[draw(Scene(w, "city", view=v)) for w in who] for v in VIEWS]
+def accessories(_: Subject) -> list[Row]:
+    some = [named(name) for name in ("dog", "cat2", "wolf_plushie", "red_cartoon")]
+    first = [Scene(who, "garden") for who in some]
+    turned = [replace(first[0], view=view) for view in VIEWS[1:]]
+    return [(what, [replace(scene, attribute=what) for scene in first + turned]) for what in ("", *ACCESSORIES)]
 
 
-SHEETS = {f.__name__: f for f in (classes, subjects, places, attributes, styles)}
+def styles(_: Subject) -> list[Row]:
+    some = [named(name) for name in ("dog6", "cat", "teapot", "duck_toy", "shiny_sneaker", "vase")]
+    return [(style, [Scene(who, "mountain", style=style) for who in some]) for style in STYLES + UNSEEN_STYLES]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--what", choices=sorted(SHEETS), default="subjects")
-    parser.add_argument("--zoom", type=int, default=1)
-    arguments = parser.parse_args()
-    grid(SHEETS[arguments.what](), zoom=arguments.zoom).save(arguments.out)
-    print(f"wrote {arguments.out} ({arguments.what}, pictures of {SIZE * arguments.zoom} px)")
+def views(_: Subject) -> list[Row]:
+    some = [from_seed(noun, 1) for noun in NOUNS]
+    return [(view, [Scene(who, "city", view=view) for who in some]) for view in VIEWS]
 
 
-if __name__ == "__main__":
-    main()
+def in_all_places(who: Subject) -> list[Row]:
+    rows = [(place, [Scene(who, place, view=view) for view in VIEWS]) for place in BACKDROPS]
+    worn = ACCESSORIES if who.noun in WEARERS else ()
+    return rows + [(what, [Scene(who, "room", attribute=what, view=v) for v in VIEWS]) for what in (*PROPERTIES, *worn)]
+
+
+SHEETS: dict[str, Callable[[Subject], list[Row]]] = {
+    f.__name__: f for f in (classes, subjects, places, properties, accessories, styles, views, in_all_places)
+}
+
+
+def grid(rows: Sequence[Sequence[Image.Image]], *, zoom: int = 1) -> Image.Image:
+    """Pictures of one size in rows, on white."""
+    side = rows[0][0].width * zoom
+    sheet = Image.new("RGB", (max(map(len, rows)) * (side + GAP) + GAP, len(rows) * (side + GAP) + GAP), "white")
+    for j, row in enumerate(rows):
+        for i, picture in enumerate(row):
+            enlarged = picture.resize((side, side), Image.Resampling.NEAREST)
+            sheet.paste(enlarged, (GAP + i * (side + GAP), GAP + j * (side + GAP)))
+    return sheet
+
+
+def labelled(sheet: Image.Image, labels: Sequence[str], *, title: str) -> Image.Image:
+    """`sheet` under a title, with a label to the left of each of its rows, which are equally high."""
+    font = ImageFont.load_default(LETTERS)
+    left, top = 10 + round(max(font.getlength(text) for text in labels)), 2 * LETTERS
+    page = Image.new("RGB", (left + sheet.width, top + sheet.height), "white")
+    page.paste(sheet, (left, top))
+    pen, height = ImageDraw.Draw(page), (sheet.height - GAP) / len(labels)
+    pen.text((left + GAP, LETTERS), title, fill="black", font=font, anchor="lm")
+    for i, text in enumerate(labels):
+        pen.text((left - 5, top + (i + 0.5) * height), text, fill="black", font=font, anchor="rm")
+    return page
+
+
+def contact_sheet(what: str, who: Subject, *, zoom: int) -> Image.Image:
+    labels, scenes = zip(*SHEETS[what](who), strict=True)
+    title = who.name if what == "in_all_places" else what
+    return labelled(grid([[draw(scene) for scene in row] for row in scenes], zoom=zoom), labels, title=title)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--what", nargs="+", choices=list(SHEETS), default=list(SHEETS), metavar="SHEET", help="which")
+    parser.add_argument("--subject", default="dog6", help="of in_all_places: one of the thirty, or class:number")
+    parser.add_argument("--zoom", type=int, choices=range(1, 9), default=1, metavar="1-8")
+
+
+def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    try:
+        who = scenes_of(arguments.subject)[0].subject
+    except KeyError as error:
+        parser.error(f"--subject: {error.args[0]}")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for what in arguments.what:
+        path = arguments.folder / f"{what}.png"
+        contact_sheet(what, who, zoom=arguments.zoom).save(path, optimize=True)
+        print(f"wrote {path} (pictures of {SIZE * arguments.zoom} px)")

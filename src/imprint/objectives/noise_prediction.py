@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
+from torch.nn import functional
 
 from imprint import draws
 from imprint.errors import Problem
@@ -64,17 +65,29 @@ class NoisePrediction:
         t_B: Tensor,
         is_prior_B: Tensor,
         prior_weight: float,
+        weights_BHW: Tensor | None = None,
     ) -> Losses:
         """The mean over instance samples, plus `prior_weight` times the mean over prior samples.
 
-        Each sample is weighted by its own timestep before the split, so both parts see the same weighting.
+        Each sample is weighted by its own timestep before the split, so both parts see the same weighting. With
+        `weights_BHW`, of any multiple of the latents' size, a sample's error is the mean weighted by them: a small
+        subject counts as much as one that fills the picture.
         """
-        error_B = (prediction_BCHW.float() - target_BCHW.float()).square().flatten(1).mean(dim=1)
+        error_BCHW = (prediction_BCHW.float() - target_BCHW.float()).square()
+        error_B = error_BCHW.flatten(1).mean(dim=1) if weights_BHW is None else weighted_mean(error_BCHW, weights_BHW)
         per_sample_B = error_B * self.weighting.weights(schedule, t_B)
         instance = masked_mean(per_sample_B, ~is_prior_B)
         prior = masked_mean(per_sample_B, is_prior_B)
         told_prior = torch.where(is_prior_B.any(), prior, torch.nan)
         return Losses(instance + prior_weight * prior, instance, told_prior, per_sample_B)
+
+
+def weighted_mean(error_BCHW: Tensor, weights_BHW: Tensor) -> Tensor:
+    """Per sample; a latent pixel has the mean weight of the pixels that it stands for."""
+    height, width = error_BCHW.shape[-2:]
+    weights_BHW = functional.adaptive_avg_pool2d(weights_BHW, (height, width))
+    total_B = (error_BCHW.mean(dim=1) * weights_BHW).flatten(1).sum(dim=1)
+    return total_B / weights_BHW.flatten(1).sum(dim=1)
 
 
 def masked_mean(values_B: Tensor, mask_B: Tensor) -> Tensor:

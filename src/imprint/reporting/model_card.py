@@ -36,7 +36,7 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
         front=yaml.safe_dump(front, sort_keys=False),
         manifest=manifest,
         config=manifest["config"],
-        concept=manifest["concept"],
+        concepts=run.concepts,
         pictures=pictures,
         base=base,
         usage=usage,
@@ -47,10 +47,10 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
 def origin(run: Run) -> dict[str, str]:
     """The same in short, for the files of a result themselves."""
     manifest = run.read()
-    concept, config = manifest["concept"], manifest["config"]
+    config = manifest["config"]
     return {
         "title": str(manifest["name"]),
-        "trigger_words": f"{concept['identifier']} {concept['noun']}",
+        "trigger_words": ", ".join(f"{concept.identifier} {concept.noun}" for concept in run.concepts),
         "base_model": _base(manifest),
         "base_model_sha256": manifest["content"]["model"],
         "method": config["method"]["_target_"].rpartition(".")[2],

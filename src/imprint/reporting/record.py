@@ -8,20 +8,19 @@ import yaml
 
 from imprint.errors import UserError
 from imprint.locations import locate
+from imprint.reporting import labels
 from imprint.reporting.local import final_loss, read_metrics
 from imprint.reporting.samples import SampleEntry, read_samples
 from imprint.runs import Run
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-# These say where and how a run was made, not what it is.
-UNTOLD = ("report", "trainer", "hydra", "outputs", "name")
 
 
 class RunRecord(NamedTuple):
     name: str
     folder: Path
     status: str  # running, failed or finished; a run that was killed still says running
-    identifier: str  # the word that names the subject in this run's prompts
+    identifiers: tuple[str, ...]  # the words that name the subjects in this run's prompts
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
     loss: float | None
@@ -55,7 +54,7 @@ def read_run(run: Run) -> RunRecord:
         name=run.folder.name,
         folder=run.folder,
         status=run.status,
-        identifier=manifest.get("concept", {}).get("identifier", ""),
+        identifiers=tuple(concept.identifier for concept in run.concepts),
         settings=dict(_flat(config)) if config else {},
         steps=steps[-1] if steps else training.get("steps"),
         loss=final_loss(run.metrics),
@@ -70,10 +69,7 @@ def read_run(run: Run) -> RunRecord:
 
 def differing(records: Sequence[RunRecord]) -> list[str]:
     """The settings that tell the runs apart, in the order in which they are configured."""
-    known = [record for record in records if record.settings]
-    keys = dict.fromkeys(key for record in known for key in record.settings)
-    told = (key for key in keys if key.partition(".")[0] not in UNTOLD)
-    return [key for key in told if len({record.settings.get(key) for record in known}) > 1]
+    return labels.differing([record.settings for record in records])
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:

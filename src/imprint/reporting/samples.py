@@ -73,14 +73,14 @@ class SamplePictures(pl.Callback):
             for entry in read_samples(self._run)
             if entry.step == self._step and (self._run.samples / entry.file).is_file()
         }
-        return drawn.issuperset(self._protocol.asked(module.concept))
+        return drawn.issuperset(self._protocol.asked(module.concepts))
 
     def _draw(self, module: Any) -> None:
         others = read_samples(self._run)
         untuned = {(entry.prompt, entry.seed): entry.file for entry in others if entry.step == 0}
         folder = f"step-{self._step:06d}"
         new: list[SampleEntry] = []
-        for index, sample in enumerate(self._protocol.draw(module.family, module.concept, *module.frame)):
+        for index, sample in enumerate(self._protocol.draw(module.family, module.concepts, *module.frame)):
             file = f"{folder}/{index // len(self._protocol.seeds):02d}-s{sample.seed}.png"
             save_png(sample.image, self._run.samples / file)
             before = file if self._step == 0 else untuned.get((sample.prompt, sample.seed))

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class Lesson:
     """What is learned, from what, and how it is judged."""
 
-    concept: Concept
+    concepts: Sequence[Concept]
     method: Method
     groups: Sequence[ParamGroup]
     objective: NoisePrediction
@@ -55,7 +55,7 @@ class Personalisation(pl.LightningModule):
         super().__init__()
         self.family = family
         self.lesson = lesson
-        self.concept = lesson.concept
+        self.concepts = lesson.concepts
         self.latents = LatentCache()
         self._micro_batches: list[Losses] = []
         text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
@@ -68,6 +68,7 @@ class Personalisation(pl.LightningModule):
         return [parameter for group in self.lesson.groups for parameter in group.params]
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        self.lesson.method.before_step(self.family, seed=self.lesson.seed, step=self.global_step)
         losses = self.losses(batch)
         self._micro_batches.append(Losses(*(value.detach() for value in losses)))
         return losses.total
@@ -91,6 +92,7 @@ class Personalisation(pl.LightningModule):
             t_B=t_B,
             is_prior_B=batch.is_prior_B,
             prior_weight=lesson.prior_weight,
+            weights_BHW=batch.weights_BHW,
         )
 
     def configure_optimizers(self) -> Any:
@@ -110,11 +112,13 @@ class Personalisation(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         self._gather_losses()
-        # A group outside its window must not move: without a gradient it has neither decay nor moments.
+        # What rests must not move: without a gradient it has neither decay nor moments.
         for group in self.lesson.groups:
             if not group.window.holds(self.global_step):
                 for parameter in group.params:
                     parameter.grad = None
+        for parameter in self.lesson.method.resting(self.family, seed=self.lesson.seed, step=self.global_step):
+            parameter.grad = None
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: str | None = None

@@ -1,5 +1,7 @@
 """The untuned model's own prediction as the target of prior samples."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -8,15 +10,16 @@ from imprint.types import Batch, Conditioning
 
 
 class Teacher(nn.Module):
-    """A frozen copy of the denoiser and of what it was told of the class, taken before anything learns."""
+    """A frozen copy of the denoiser and of what it was told of each class, taken before anything learns."""
 
     tokens_BLD: Tensor
 
-    def __init__(self, family: Family, prompt: str) -> None:
+    def __init__(self, family: Family, prompts: Sequence[str]) -> None:
         super().__init__()
         self.denoiser = family.frozen_denoiser()
+        self.prompts = list(dict.fromkeys(prompts))
         with torch.no_grad():
-            told = family.condition([prompt])
+            told = family.condition(self.prompts)
         self.register_buffer("tokens_BLD", told.tokens_BLD.float(), persistent=False)
         self.extra_names = list(told.extras)
         for name, value in told.extras.items():
@@ -28,14 +31,15 @@ class Teacher(nn.Module):
         rows = [index for index, is_prior in enumerate(batch.is_prior_B.tolist()) if is_prior]
         if not rows:
             return target_BCHW
-        prediction = family.denoise_with(self.denoiser, noisy_BCHW[rows], t_B[rows], self._told(len(rows)))
+        prediction = family.denoise_with(
+            self.denoiser, noisy_BCHW[rows], t_B[rows], self._told([batch.captions[row] for row in rows])
+        )
         corrected_BCHW = target_BCHW.clone()
         corrected_BCHW[rows] = prediction.to(corrected_BCHW.dtype)
         return corrected_BCHW
 
-    def _told(self, count: int) -> Conditioning:
-        def repeated(value: Tensor) -> Tensor:
-            return value.expand(count, *value.shape[1:])
-
-        extras = {name: repeated(getattr(self, f"extra_{name}")) for name in self.extra_names}
-        return Conditioning(repeated(self.tokens_BLD), extras)
+    def _told(self, captions: Sequence[str]) -> Conditioning:
+        rows = [self.prompts.index(caption) for caption in captions]
+        return Conditioning(
+            self.tokens_BLD[rows], {name: getattr(self, f"extra_{name}")[rows] for name in self.extra_names}
+        )

@@ -32,6 +32,7 @@ class TrainerSettings:
     gradient_checkpointing: bool  # less memory, a third more time
     compile: bool
     checkpoint_every: PositiveInt  # steps
+    save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone
 
     @property
     def world_size(self) -> int:
@@ -45,8 +46,7 @@ class TrainerSettings:
     @property
     def own_device(self) -> torch.device:
         """This process's."""
-        index = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
-        return torch.device("cuda", index) if self.device.type == "cuda" else self.device
+        return process_device(self.accelerator)
 
     def problems(self, hparams: HParams) -> Iterator[Problem | str]:
         """What cannot run here; keys are absolute."""
@@ -82,6 +82,13 @@ def available_device(accelerator: str) -> torch.device:
     if accelerator not in here:
         raise UserError(f"accelerator={accelerator!r}: not on this machine; choose auto or one of {here}.")
     return torch.device(accelerator)
+
+
+def process_device(accelerator: str) -> torch.device:
+    """This process's own, where several share a machine. Raises as `available_device` does."""
+    device = available_device(accelerator)
+    index = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
+    return torch.device("cuda", index) if device.type == "cuda" else device
 
 
 def make_trainer(

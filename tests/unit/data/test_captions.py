@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from imprint.data.captions import read_captions
+from imprint.data.captions import read_captions, with_words
+from imprint.types import Concept
 
 NAMES = ["0.png", "1.png", "größe.png"]
 
@@ -86,3 +87,16 @@ def test_metadata_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> 
     captions, problems = read_captions(tmp_path, NAMES)
     assert not captions
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("on the grass", "{identifier} {noun}, on the grass"),
+        ("a sksy dog", "{identifier} {noun}, a sksy dog"),
+        ("a SKS dog", "a SKS dog"),
+        ("my {identifier}", "my {identifier}"),
+    ],
+)
+def test_the_words_stand_before_a_caption_that_does_not_say_the_identifier(caption: str, expected: str) -> None:
+    assert with_words(caption, Concept("sks", "dog")) == expected

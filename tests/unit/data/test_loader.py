@@ -5,7 +5,8 @@ import torch
 
 from imprint.data.framing import Framing
 from imprint.data.loader import PositionSampler, make_loader, micro_batch_size
-from imprint.data.stream import PriorPictures, TrainingStream
+from imprint.data.stream import TrainingStream
+from imprint.data.subject import PriorPictures, SubjectSamples
 from imprint.errors import UserError
 
 
@@ -62,15 +63,17 @@ def test_a_batch_that_cannot_be_shared_is_refused_with_the_remedy() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_yields_the_samplers_batches_whoever_loads_them(make_set, workers: int) -> None:
-    stream = TrainingStream(
+    subject = SubjectSamples(
+        number=0,
         pictures=make_set("photos", [(24, 24), (48, 24), (24, 40)]),
         captions=["a sks dog", "a photo of a sks dog"],
+        caption_dropout=0.0,
         prior=PriorPictures(make_set("class", [(24, 24)] * 4), ["a dog"]),
         framing=Framing(crop="random", flip=True, resolution=16, multiple=8),
         seed=0,
         batch_size=4,
-        with_pixels=True,
     )
+    stream = TrainingStream(subjects=[subject], batch_size=4, with_pixels=True)
     sampler = sampler_of(steps=(2, 5), batch_size=4, accumulation=2)
     batches = list(make_loader(stream, sampler, workers=workers))
     assert len(batches) == 6

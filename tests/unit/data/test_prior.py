@@ -68,7 +68,7 @@ def test_pictures_of_the_class_are_told_of_by_the_class_prompt_alone(pictures: P
 
     shutil.copytree(pictures, tmp_path / "class")
     (tmp_path / "class" / "0.txt").write_text("a caption of the photographer's")
-    found = folder_prior(tmp_path / "class")._open()
+    found = folder_prior(tmp_path / "class")._open("")
     assert {picture.caption for picture in found.pictures} == {None}
 
 

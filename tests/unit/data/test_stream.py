@@ -6,7 +6,8 @@ import torch
 
 from imprint.data.framing import Framing
 from imprint.data.pictures import PictureSet
-from imprint.data.stream import PriorPictures, SamePictures, Sample, TrainingStream, collate
+from imprint.data.stream import Sample, TrainingStream, collate
+from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
 
 SIZES = [(24, 24), (48, 24), (24, 48), (40, 24)]
 
@@ -17,14 +18,17 @@ def framing_of(**changes: Any) -> Framing:
 
 def stream_of(pictures: PictureSet, **changes: Any) -> TrainingStream:
     settings: dict[str, Any] = {
+        "number": 0,
         "captions": ["a sks dog"],
+        "caption_dropout": 0.0,
         "prior": None,
         "framing": framing_of(),
         "seed": 0,
         "batch_size": 2,
-        "with_pixels": True,
     }
-    return TrainingStream(pictures=pictures, **(settings | changes))
+    with_pixels = changes.pop("with_pixels", True)
+    subject = SubjectSamples(pictures=pictures, **(settings | changes))
+    return TrainingStream(subjects=[subject], batch_size=changes.get("batch_size", 2), with_pixels=with_pixels)
 
 
 def same(one: Sample, other: Sample) -> bool:

@@ -36,9 +36,9 @@ def test_without_prompts_or_seeds_nothing_is_due(empty: dict) -> None:
 def test_every_prompt_is_drawn_with_every_seed_in_batches() -> None:
     family = Recorder()
     asked = protocol(["a {identifier} {noun}", "a {noun} at night"], seeds=(0, 7), batch_size=3)
-    samples = list(asked.draw(family, CONCEPT, height=16, width=24))
+    samples = list(asked.draw(family, [CONCEPT], height=16, width=24))
     expected = [("a sks dog", 0), ("a sks dog", 7), ("a dog at night", 0), ("a dog at night", 7)]
-    assert [(sample.prompt, sample.seed) for sample in samples] == expected == asked.asked(CONCEPT)
+    assert [(sample.prompt, sample.seed) for sample in samples] == expected == asked.asked([CONCEPT])
     assert [sample.image.getpixel((0, 0))[0] for sample in samples] == [0, 7, 0, 7]
     assert [len(call[0]) for call in family.calls] == [3, 1]
     assert all(call[2:] == (SAMPLER, 16, 24) for call in family.calls)
@@ -59,4 +59,4 @@ def test_all_faults_are_told_together() -> None:
 
 
 def test_braces_can_be_written_doubled() -> None:
-    assert protocol(["{{a}} {noun}"], seeds=(0,)).asked(CONCEPT) == [("{a} dog", 0)]
+    assert protocol(["{{a}} {noun}"], seeds=(0,)).asked([CONCEPT]) == [("{a} dog", 0)]

@@ -3,22 +3,32 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import configure
 from tiny import load_tiny, tiny_source
 
+from imprint.build import prepare
+from imprint.errors import ConfigError
 from imprint.methods.dreambooth import DreamBooth
+from imprint.train import train
 from imprint.types import ALWAYS, Concept
 
 CONCEPT = Concept("sks", "dog")
 
 
 def dreambooth(**changes: Any) -> DreamBooth:
-    settings = {"roles": ["denoiser"], "lr": 1e-5, "text_lr": 1e-6, "templates": ["a {identifier} {noun}"]}
+    settings = {
+        "roles": ["denoiser"],
+        "layers": "all",
+        "lr": 1e-5,
+        "text_lr": 1e-6,
+        "templates": ["a {identifier} {noun}"],
+    }
     return DreamBooth(**(settings | changes))
 
 
 def test_every_part_it_names_learns_whole_at_its_rate(tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
-    groups = dreambooth(roles=["denoiser", "text"]).attach(family, CONCEPT)
+    groups = dreambooth(roles=["denoiser", "text"]).attach(family, [CONCEPT])
     assert [(group.name, group.lr, group.window) for group in groups] == [
         ("denoiser", 1e-5, ALWAYS),
         ("text", 1e-6, ALWAYS),
@@ -32,12 +42,12 @@ def test_every_part_it_names_learns_whole_at_its_rate(tiny_sd: Path) -> None:
 
 def test_templates_are_filled() -> None:
     method = dreambooth(templates=["a {identifier} {noun}", "{identifier}"])
-    assert list(method.templates(CONCEPT)) == ["a sks dog", "sks"]
+    assert list(method.captions(CONCEPT)) == ["a sks dog", "sks"]
 
 
 def test_what_is_saved_is_what_is_loaded(tiny_sd: Path, tmp_path: Path) -> None:
     family, method = load_tiny(tiny_sd), dreambooth(roles=["denoiser", "text"])
-    method.attach(family, CONCEPT)
+    method.attach(family, [CONCEPT])
     with torch.no_grad():
         for role in method.roles:
             for weight in family.roles[role].parameters():
@@ -55,14 +65,14 @@ def test_it_has_no_strength_to_choose() -> None:
 
 
 def test_a_part_that_the_model_lacks_is_named_with_those_it_has(tiny_sd: Path) -> None:
-    [problem] = dreambooth(roles=["denoiser", "text_2"]).problems(tiny_source(tiny_sd).facts(), CONCEPT)
+    [problem] = dreambooth(roles=["denoiser", "text_2"]).problems(tiny_source(tiny_sd).facts(), [CONCEPT])
     assert "text_2" in str(problem)
     assert "denoiser" in problem.remedy
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_its_usage_is_python_whatever_the_words_are(quote: str) -> None:
-    usage = dreambooth().usage(Concept("sks", f"dog{quote}s toy"))
+    usage = dreambooth().usage([Concept("sks", f"dog{quote}s toy")])
     compile(usage, "usage", "exec")
     assert "DiffusionPipeline" in usage
 
@@ -71,3 +81,72 @@ def test_its_usage_is_python_whatever_the_words_are(quote: str) -> None:
 def test_nothing_to_learn_or_to_say_is_refused(changes: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         dreambooth(**changes)
+
+
+class TestLayers:
+    """A part of the network can learn in place of all of it."""
+
+    @pytest.mark.parametrize(
+        ("layers", "parts"),
+        [
+            ("attention", {"attn1.to_q", "attn1.to_k", "attn2.to_v", "attn2.to_out.0"}),
+            ("cross_attention", {"attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0"}),
+            ("keys_and_values", {"attn2.to_k", "attn2.to_v"}),
+            (["keys_and_values", "convolutions"], {"attn2.to_k", "conv1"}),
+        ],
+    )
+    def test_layers_of_the_chosen_kinds_learn_and_no_others(self, layers: Any, parts: set[str], tiny_sd: Path) -> None:
+        family = load_tiny(tiny_sd)
+        [group] = dreambooth(layers=layers).attach(family, [CONCEPT])
+        learning = {name for name, weight in family.unet.named_parameters() if weight.requires_grad}
+        assert len(group.params) == len(learning)
+        for part in parts:
+            assert any(f".{part}." in name for name in learning), part
+        kinds = [layers] if isinstance(layers, str) else layers
+        endings = [ending for kind in kinds for ending in family.adapter_targets["denoiser"][kind]]
+        for name, weight in family.unet.named_parameters():
+            of_kind = any(f".{name}".rpartition(".")[0].endswith(f".{ending}") for ending in endings)
+            assert weight.requires_grad == of_kind, name
+
+    def test_biases_and_normalisations(self, tiny_sd: Path) -> None:
+        family = load_tiny(tiny_sd)
+        [denoiser, text] = dreambooth(roles=["denoiser", "text"], layers="bias_norm").attach(family, [CONCEPT])
+        learning = {name for name, weight in family.named_parameters() if weight.requires_grad}
+        assert len(learning) == len(denoiser.params) + len(text.params)
+        for name, weight in family.named_parameters():
+            if name.startswith(("unet.", "text_encoder.")):
+                assert (name in learning) == (name.endswith(".bias") or "norm" in name), name
+            if name in learning:
+                assert weight.ndim == 1
+
+    @pytest.mark.parametrize("layers", ["attention", "bias_norm"])
+    def test_the_result_is_a_pipeline_in_which_nothing_else_changed(
+        self, layers: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        run = train(configure(tiny_sd, pictures, tmp_path, f"method.layers={layers}", "hparams.steps=2"))
+        family = load_tiny(tiny_sd)
+        [group] = dreambooth(layers=layers).attach(family, [CONCEPT])
+        assert run.read()["trained_parameters"] == {"denoiser": sum(weight.numel() for weight in group.params)}
+        saved = load_tiny(run.result).state_dict()
+        learning = {name for name, weight in family.named_parameters() if weight.requires_grad}
+        for name, weight in family.state_dict().items():
+            assert torch.equal(saved[name], weight) == (name not in learning), name
+
+    @pytest.mark.parametrize(
+        ("settings", "expected"),
+        [
+            (["method.layers=everything"], "method.layers='everything'"),
+            (["method.layers=[]"], "method.layers=[]: nothing would learn"),
+            (["method.layers=[attention,all]"], "method.layers"),
+            (
+                ["method.roles=[denoiser,text]", "method.layers=cross_attention"],
+                "method.layers='cross_attention': text has none of these layers. It has attention, feed_forward",
+            ),
+        ],
+    )
+    def test_a_choice_that_is_none_is_refused(
+        self, settings: list[str], expected: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConfigError) as caught:
+            prepare(configure(tiny_sd, pictures, tmp_path, *settings))
+        assert expected in str(caught.value)

@@ -12,7 +12,7 @@ def test_the_rarest_single_token_is_chosen_every_time() -> None:
     ids = [tokenizer(word, add_special_tokens=False).input_ids for word in words]
     assert all(len(tokens) == 1 for tokens in ids)
     assert ids == sorted(ids, reverse=True)
-    assert choose_identifier(tokenizer) == words[0] == choose_identifier(tiny_tokenizer())
+    assert choose_identifier(tokenizer, ()) == words[0] == choose_identifier(tiny_tokenizer(), ())
 
 
 def test_words_that_could_mean_something_are_left_out() -> None:
@@ -22,4 +22,4 @@ def test_words_that_could_mean_something_are_left_out() -> None:
 def test_a_vocabulary_without_such_words_asks_for_one() -> None:
     letters = {letter: index for index, letter in enumerate(["a", "b</w>", "<|startoftext|>", "<|endoftext|>"])}
     with pytest.raises(UserError, match="dataset.identifier"):
-        choose_identifier(CLIPTokenizer(vocab=letters, merges=[]))
+        choose_identifier(CLIPTokenizer(vocab=letters, merges=[]), ())

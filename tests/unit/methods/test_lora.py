@@ -100,7 +100,7 @@ def test_every_layer_of_the_chosen_kinds_and_no_other_is_wrapped(
         for name, module in family.unet.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and name.endswith(tuple(f".{ending}" for ending in wrapped))
     }
-    lora(targets=targets).attach(family, DOG)
+    lora(targets=targets).attach(family, [DOG])
     assert expected
     assert set(layers(family.unet)) == expected
     assert not layers(family.text_encoder)
@@ -108,7 +108,7 @@ def test_every_layer_of_the_chosen_kinds_and_no_other_is_wrapped(
 
 def test_what_trains_is_what_was_returned(tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
-    groups = lora(roles=["denoiser", "text"]).attach(family, DOG)
+    groups = lora(roles=["denoiser", "text"]).attach(family, [DOG])
     returned = {id(parameter) for group in groups for parameter in group.params}
     assert returned == {id(parameter) for parameter in family.parameters() if parameter.requires_grad}
     assert [(group.name, group.lr) for group in groups] == [("denoiser", 1e-4), ("text", 1e-5)]
@@ -118,7 +118,7 @@ def test_what_trains_is_what_was_returned(tiny_sd: Path) -> None:
 def test_a_merge_leaves_plain_layers_between_the_untuned_and_the_tuned(strength: float, tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
     untuned = {name: weight.clone() for name, weight in family.unet.state_dict().items()}
-    [group] = lora().attach(family, DOG)
+    [group] = lora().attach(family, [DOG])
     disturb(nn.ParameterList(group.params))
     layer: Any = layers(family.unet)["mid_block.attentions.0.transformer_blocks.0.attn1.to_q"]
     update = layer.lora_B["default"].weight @ layer.lora_A["default"].weight * (2.0 / 4)
@@ -133,7 +133,7 @@ def test_a_merge_leaves_plain_layers_between_the_untuned_and_the_tuned(strength:
 @pytest.mark.parametrize("other", [{"targets": ["attention", "feed_forward"]}, {"rank": 3}])
 def test_adapters_for_layers_of_another_model_are_refused(other: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
     family = load_tiny(tiny_sd)
-    lora(**other).attach(family, DOG)
+    lora(**other).attach(family, [DOG])
     lora(**other).save(family, tmp_path)
     with pytest.raises(UserError, match="other layers than those of this model's denoiser"):
         lora().load(load_tiny(tiny_sd), tmp_path, scale={})
@@ -141,7 +141,7 @@ def test_adapters_for_layers_of_another_model_are_refused(other: dict[str, Any],
 
 def test_a_result_goes_into_another_checkpoint_of_the_family(tiny_sd: Path, tiny_sd_v: Path, tmp_path: Path) -> None:
     trained, other = load_tiny(tiny_sd), load_tiny(tiny_sd_v)
-    [group] = lora().attach(trained, DOG)
+    [group] = lora().attach(trained, [DOG])
     disturb(nn.ParameterList(group.params))
     lora().save(trained, tmp_path)
     lora().load(other, tmp_path, scale={})

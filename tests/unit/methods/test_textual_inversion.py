@@ -34,14 +34,14 @@ def method(**settings: Any) -> TextualInversion:
 
 def attached(family: StableDiffusion, concept: Concept = CONCEPT, **settings: Any) -> torch.Tensor:
     """The learned vectors before anything is learned."""
-    [group] = method(**settings).attach(family, concept)
+    [group] = method(**settings).attach(family, [concept])
     [vectors_ND] = group.params
     return vectors_ND.detach()
 
 
 def told(tiny_sd: Path, concept: Concept = CONCEPT, **settings: Any) -> str:
     facts = tiny_source(tiny_sd).facts()
-    return "\n".join(str(problem) for problem in method(**settings).problems(facts, concept))
+    return "\n".join(str(problem) for problem in method(**settings).problems(facts, [concept]))
 
 
 class TestStart:
@@ -79,17 +79,17 @@ class TestStart:
 class TestIdentifier:
     def test_auto_is_the_class_noun_as_a_new_word(self, tiny_sd: Path) -> None:
         facts = tiny_source(tiny_sd).facts()
-        assert method().choose_identifier(facts, "dog") == "<dog>"
-        assert method().choose_identifier(facts, "Watercolour  painting") == "<watercolour-painting>"
-        assert method().choose_identifier(facts, "İ家") == "<i>"
-        assert method().choose_identifier(facts, "家") == "<subject>"
+        assert method().choose_identifier(facts, "dog", ()) == "<dog>"
+        assert method().choose_identifier(facts, "Watercolour  painting", ()) == "<watercolour-painting>"
+        assert method().choose_identifier(facts, "İ家", ()) == "<i>"
+        assert method().choose_identifier(facts, "家", ()) == "<subject>"
 
     def test_auto_passes_over_a_word_that_was_learned_before(self, tiny_sd: Path, tmp_path: Path) -> None:
         family = load_tiny(tiny_sd)
         attached(family, Concept("<dog>", "dog"))
         family.save_pipeline(tmp_path / "taught")
         facts = tiny_source(tmp_path / "taught").facts()
-        assert method().choose_identifier(facts, "dog") == "<dog-2>"
+        assert method().choose_identifier(facts, "dog", ()) == "<dog-2>"
         assert "<dog> already" in told(tmp_path / "taught", Concept("<dog>", "dog"))
 
     @pytest.mark.parametrize("word", ["dog", "sks", "my toy", "<Toy>"])
@@ -136,7 +136,7 @@ class TestRefusals:
 class TestFiles:
     def taught(self, tiny_sd: Path, vectors: int, norm: float | None = None) -> StableDiffusion:
         family = load_tiny(tiny_sd)
-        [group] = method(vectors=vectors, norm=norm).attach(family, CONCEPT)
+        [group] = method(vectors=vectors, norm=norm).attach(family, [CONCEPT])
         with torch.no_grad():
             group.params[0].add_(torch.randn(vectors, 16, generator=torch.Generator().manual_seed(2)))
         return family

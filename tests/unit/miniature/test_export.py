@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
+from imprint.config import conf_folder
 from imprint.miniature.export import export
+from imprint.miniature.paper_prompts import LIVE_PROMPTS, OBJECT_PROMPTS
 from imprint.miniature.references import references
+from imprint.miniature.renderer import draw
+from imprint.miniature.scene import Scene
+from imprint.miniature.subjects import from_seed, named
 from imprint.miniature.wording import RARE_IDENTIFIERS
 
 
 def test_a_folder_a_subject_with_numbered_pictures_and_their_truth(tmp_path: Path) -> None:
-    export(tmp_path, ["dog6", "teapot"])
-    for name, noun in (("dog6", "dog"), ("teapot", "teapot")):
-        pictures = references(name)
-        assert [p.name for p in sorted((tmp_path / name).glob("*.png"))] == [
-            f"{i:02d}.png" for i in range(len(pictures))
-        ]
-        rows = [json.loads(line) for line in (tmp_path / name / "metadata.jsonl").read_text().splitlines()]
+    export(tmp_path, ["dog6", "cat:17"], suffix=".png", places=[])
+    for who, noun in ((named("dog6"), "dog"), (from_seed("cat", 17), "cat")):
+        folder, pictures = tmp_path / "dataset" / who.name, references(who)
+        assert [p.name for p in sorted(folder.glob("*.png"))] == [f"{i:02d}.png" for i in range(len(pictures))]
+        rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
         for row, picture in zip(rows, pictures, strict=True):
-            with Image.open(tmp_path / name / row["file_name"]) as written:
+            with Image.open(folder / row["file_name"]) as written:
                 assert written.tobytes() == picture.tobytes()
             assert row["class"] == row["truth"]["subject"]["noun"] == noun
             assert noun in row["text"]
             assert not set(row["text"].split()) & set(RARE_IDENTIFIERS)
 
 
-def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="dog4"):
-        export(tmp_path, ["dog4"])
+def test_pictures_are_usually_jpeg_as_in_the_data_set(tmp_path: Path) -> None:
+    written = export(tmp_path, ["teapot"], suffix=".jpg", places=[])
+    assert {path.suffix for path in written} == {".jpg"}
+    with Image.open(tmp_path / "dataset" / "teapot" / "00.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 64))
+
+
+def test_true_pictures_are_what_the_renderer_draws_there(tmp_path: Path) -> None:
+    export(tmp_path, ["teapot", "style_oil_painting"], suffix=".jpg", places=["snow", "eiffel tower"])
+    assert {path.name for path in (tmp_path / "true").rglob("*.png")} == {"snow.png", "eiffel_tower.png"}
+    with Image.open(tmp_path / "true" / "teapot" / "snow.png") as written:
+        assert written.tobytes() == draw(Scene(named("teapot"), "snow")).tobytes()
+
+
+def test_the_truth_of_every_picture_is_in_one_file(tmp_path: Path) -> None:
+    written = export(tmp_path, ["dog6", "stuffed_animal:2"], suffix=".jpg", places=["beach"])
+    truth = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))
+    assert {tmp_path / path for path in truth["pictures"]} == set(written)
+    beach = truth["pictures"]["true/stuffed_animal_2/beach.png"]
+    assert (beach["subject"], beach["place"]) == ("stuffed_animal_2", "beach")
+    assert truth["subjects"]["stuffed_animal_2"]["noun"] == "stuffed animal"
+
+
+def test_classes_and_prompts_lie_beside_the_subjects(tmp_path: Path) -> None:
+    export(tmp_path, ["dog6", "shiny_sneaker"], suffix=".jpg", places=[])
+    text = (tmp_path / "dataset" / "prompts_and_classes.txt").read_text(encoding="utf-8")
+    assert "subject_name,class\ndog6,dog\nshiny_sneaker,sneaker\n" in text
+    assert "'a {0} {1} in the jungle'.format(unique_token, class_token)," in text
+
+
+def test_the_prompts_are_the_papers() -> None:
+    paper = yaml.safe_load((conf_folder() / "prompt_set" / "dreambooth.yaml").read_text(encoding="utf-8"))["prompts"]
+    for ours, kind in ((OBJECT_PROMPTS, "object"), (LIVE_PROMPTS, "live")):
+        theirs = [text for category in paper[kind].values() for text in category]
+        assert len(ours) == 25
+        assert {text.format("{identifier}", "{noun}") for text in ours} == set(theirs)
+
+
+@pytest.mark.parametrize("name", ["dog4", "dog:x", "horse:1"])
+def test_an_unknown_name_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KeyError, match=re.escape(name)):
+        export(tmp_path / "out", ["dog6", name], suffix=".jpg", places=[])
+    assert not (tmp_path / "out").exists()

@@ -53,6 +53,54 @@ def test_weights_reach_instance_and_prior_samples_by_their_own_timestep() -> Non
     assert torch.allclose(result.prior, (errors * weights)[2:].mean())
 
 
+class TestPixelWeights:
+    """A sample's error is the mean weighted by its mask, whatever area that has."""
+
+    @staticmethod
+    def losses(weights_BHW: torch.Tensor | None, error_BCHW: torch.Tensor, weighting: Weighting | None = None):
+        count = len(error_BCHW)
+        return make(weighting).losses(
+            error_BCHW.sqrt(),
+            torch.zeros_like(error_BCHW),
+            schedule=schedule(),
+            t_B=torch.tensor([10, 900, 300][:count]),
+            is_prior_B=torch.zeros(count, dtype=torch.bool),
+            prior_weight=0.0,
+            weights_BHW=weights_BHW,
+        )
+
+    def test_by_hand(self) -> None:
+        error_BCHW = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]])
+        # each latent pixel stands for two by two: its weights are 1, 0.5, 0 and 0.25
+        pixels_BHW = torch.tensor([[[1, 1, 1, 0.0], [1, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]]])
+        expected = (1 * (1 + 5) + 0.5 * (2 + 6) + 0.25 * (4 + 8)) / 2 / 1.75
+        assert self.losses(pixels_BHW, error_BCHW).total.item() == pytest.approx(expected, rel=1e-6)
+
+    def test_the_scale_does_not_depend_on_the_masks_area(self) -> None:
+        found = []
+        for side in (1, 4, 8):
+            weights_BHW = torch.zeros(1, 16, 16)
+            weights_BHW[:, : 2 * side, : 2 * side] = 1
+            found.append(self.losses(weights_BHW, torch.full((1, 4, 8, 8), 3.0)).total.item())
+        assert found == pytest.approx([3.0] * 3, rel=1e-6)
+
+    def test_all_pixels_alike_is_no_mask(self) -> None:
+        error_BCHW = torch.rand(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+        for weight in (1.0, 0.1):
+            masked = self.losses(torch.full((3, 32, 32), weight), error_BCHW, MinSNR(gamma=5.0))
+            torch.testing.assert_close(masked, self.losses(None, error_BCHW, MinSNR(gamma=5.0)), equal_nan=True)
+
+    def test_nothing_is_learned_where_nothing_counts(self) -> None:
+        prediction_BCHW = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_(True)
+        weights_BHW = torch.ones(2, 32, 32)
+        weights_BHW[0, :16] = 0
+        self.losses(weights_BHW, prediction_BCHW.square()).total.backward()
+        assert prediction_BCHW.grad is not None
+        assert not prediction_BCHW.grad[0, :, :4].any()
+        assert prediction_BCHW.grad[0, :, 4:].all()
+        assert prediction_BCHW.grad[1].all()
+
+
 def test_min_snr_has_the_right_form_for_each_prediction() -> None:
     """A loss on x weighted by min(SNR, gamma) is the same, whichever way the network says x."""
     t_B = torch.tensor([1, 50, 300, 700, 950])

@@ -42,7 +42,7 @@ class FakeModule(pl.LightningModule):
     def __init__(self, *, fail_at: int | None = None, prior: float = math.nan) -> None:
         super().__init__()
         self.family = FakeFamily()
-        self.concept = Concept("sks", "dog")
+        self.concepts = [Concept("sks", "dog")]
         self.frame = (8, 12)
         self.last_losses: Losses | None = None
         self.noise: list[float] = []

@@ -8,7 +8,7 @@ from unit.reporting.runs_on_disk import make_run
 
 from imprint.errors import UserError
 from imprint.report import write_report
-from imprint.reporting import page
+from imprint.reporting import page, thumbnails
 from imprint.reporting.curves import loss_curves
 from imprint.reporting.record import RunRecord, differing, find_runs
 
@@ -94,9 +94,9 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     html = write_report([tmp_path / "grid"], tmp_path / "report.html").read_text()
     assert "The subject" in html
     assert "HOME-ADDRESS" not in html
-    thumbnail = page._Thumbnails(64).of(photos / "a.jpg")
+    thumbnail = thumbnails.Thumbnails(64).of(photos / "a.jpg")
     assert thumbnail is not None
-    assert page._Thumbnails(64).of(photos / "broken.png") is None
+    assert thumbnails.Thumbnails(64).of(photos / "broken.png") is None
 
 
 def test_pictures_shrink_rather_than_the_page_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_pictures_shrink_rather_than_the_page_growing(tmp_path: Path, monkeypatc
     for file in (tmp_path / "run-1" / "samples").rglob("*.png"):
         Image.effect_noise((512, 512), 90).convert("RGB").save(file)
     large = len(write_report([tmp_path / "run-1"], tmp_path / "a.html").read_bytes())
-    monkeypatch.setattr(page, "PICTURE_BUDGET", 100_000)
+    monkeypatch.setattr(thumbnails, "PICTURE_BUDGET", 100_000)
     assert len(write_report([tmp_path / "run-1"], tmp_path / "b.html").read_bytes()) < large / 2
 
 

@@ -1,5 +1,6 @@
 """What learns, when, and how fast."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class TestWindows:
 def _train_only(patch: pytest.MonkeyPatch, windows: dict[str, Window]) -> None:
     """A method that trains these modules of the denoiser, each in its window."""
 
-    def attach(method: DreamBooth, family: Family, concept: Concept) -> list[ParamGroup]:
+    def attach(method: DreamBooth, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
         parts = {name: family.roles["denoiser"].get_submodule(name).requires_grad_(True) for name in windows}
         return [ParamGroup(name, list(part.parameters()), method.lr, windows[name]) for name, part in parts.items()]
 

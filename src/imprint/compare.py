@@ -1,0 +1,178 @@
+"""imprint compare: what differs between runs, and what of it is more than luck."""
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig
+from pydantic import NonNegativeInt, PositiveInt
+from rich.console import Console
+from rich.text import Text
+
+from imprint.errors import UserError
+from imprint.evaluation.sheet import ScoreSheet
+from imprint.locations import locate
+from imprint.reporting import labels
+from imprint.reporting.record import RunRecord, differing, find_runs
+from imprint.reporting.scoreboard import Board, Cost, assemble, cost_of
+from imprint.reporting.scoreboard.numbers import as_json
+from imprint.reporting.scoreboard.table import Cell, Line, Table
+from imprint.reporting.scoreboard.tables import comparisons, means
+from imprint.reporting.scoreboard.terminal import rendered
+from imprint.reporting.units import UNKNOWN, duration, memory, quantity, size
+from imprint.requests import read_request
+from imprint.runs import Run
+
+UNFOLDED_WIDTH = 180  # where the output is no terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `compare.yaml` asks for."""
+
+    runs: str | list[str]
+    profile: str | None
+    json: bool
+    bootstrap: PositiveInt
+    seed: NonNegativeInt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """All that is said of the runs. Without any scores there is no board."""
+
+    records: Sequence[RunRecord]
+    costs: dict[str, Cost]  # by run
+    differing: Sequence[str]
+    board: Board | None
+    notes: Sequence[str]
+
+
+def main(cfg: DictConfig) -> None:
+    request = read_request(Request, cfg)
+    found = contrast(request)
+    if request.json:
+        print(json.dumps(for_machines(found), indent=2, ensure_ascii=False))
+    else:
+        tell(found, Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH))
+
+
+def contrast(request: Request) -> Contrast:
+    """Raises UserError where there are not two runs, and for scores that cannot stand side by side."""
+    given = [request.runs] if isinstance(request.runs, str) else request.runs
+    folders = [locate(path) for path in given]
+    absent = [str(folder) for folder in folders if not any(folder.rglob("manifest.json"))]
+    if absent:
+        raise UserError(f"runs: no run lies in {', '.join(absent)}. Give the folders of runs, or one that holds runs.")
+    records = find_runs(folders)
+    if len(records) < 2:
+        raise UserError(f"runs: there is one run, {records[0].folder}, and nothing to compare it with. Give another.")
+    sheets = {record.name: list(_sheets(record, request.profile)) for record in records}
+    costs = {record.name: cost_of(Run(record.folder)) for record in records}
+    scored = [sheet for own in sheets.values() for sheet in own]
+    return Contrast(
+        records=records,
+        costs=costs,
+        differing=differing(records),
+        board=assemble(scored, title="", costs=costs, draws=request.bootstrap, seed=request.seed) if scored else None,
+        notes=list(_notes(records, sheets, request.profile)),
+    )
+
+
+def tell(found: Contrast, console: Console) -> None:
+    for table in (_runs(found), _settings(found)):
+        console.print(rendered(table))
+    if board := found.board:
+        for kind in board.kinds:
+            console.print(rendered(means(board, kind)))
+        if board.comparisons or board.not_compared:
+            console.print(rendered(comparisons(board)))
+    for note in [*(found.board.notes if found.board else ()), *found.notes]:
+        console.print(Text(f"- {note}"))
+
+
+def for_machines(found: Contrast) -> dict[str, Any]:
+    return {
+        "runs": [
+            {
+                "name": record.name,
+                "folder": str(record.folder),
+                "status": record.status,
+                "steps": record.steps,
+                "loss": record.loss if record.loss is not None and math.isfinite(record.loss) else None,
+                **found.costs[record.name]._asdict(),
+                "differing": {key: record.settings.get(key) for key in found.differing},
+            }
+            for record in found.records
+        ],
+        "scores": as_json(found.board) if found.board else None,
+        "notes": list(found.notes),
+    }
+
+
+def _sheets(record: RunRecord, profile: str | None) -> Iterator[ScoreSheet]:
+    for file in sorted((record.folder / "scores").glob("*.json")):
+        try:
+            sheet = ScoreSheet.read(file)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{file} is no sheet of scores. Delete it, and evaluate the run again.") from error
+        if profile in (None, sheet.profile):
+            yield sheet
+
+
+def _notes(records: Sequence[RunRecord], sheets: dict[str, list[ScoreSheet]], profile: str | None) -> Iterator[str]:
+    without = [record for record in records if not sheets[record.name]]
+    if without:
+        of = f" of the profile {profile}" if profile else ""
+        names = ", ".join(record.name for record in without)
+        yield f"No scores{of}: {names}. Score them: imprint evaluate {without[0].folder}"
+    unfinished = [f"{record.name} ({record.status})" for record in records if record.status != "finished"]
+    if unfinished:
+        yield f"Not finished, and not to be judged by its losses yet: {', '.join(unfinished)}."
+    if len({record.settings.get("objective", "") for record in records if record.settings}) > 1:
+        yield "The losses are of different objectives and cannot be compared."
+
+
+def _runs(found: Contrast) -> Table:
+    lines = []
+    for record in found.records:
+        cost = found.costs[record.name]
+        cells = [
+            record.status,
+            UNKNOWN if record.steps is None else str(record.steps),
+            UNKNOWN if record.loss is None else f"{record.loss:.4f}",
+            duration(cost.seconds),
+            memory(cost.peak_memory_bytes),
+            quantity(cost.trained_parameters),
+            size(cost.result_bytes),
+        ]
+        lines.append(Line(record.name, [Cell(text) for text in cells]))
+    headings = ["status", "steps", "final loss", "time", "peak memory", "trained parameters", "size"]
+    return Table(key="runs", title="Runs", corner="run", headings=headings, lines=lines, texts=1)
+
+
+def _settings(found: Contrast) -> Table:
+    """Of contestants, where runs of theirs are taken together; of each run otherwise."""
+    settings: dict[str, Mapping[str, Any]] = {record.name: record.settings for record in found.records}
+    contestants = found.board.contestants if found.board else []
+    together = 0 < len(contestants) < len(found.records) and {s.run for e in contestants for s in e.sheets} >= set(
+        settings
+    )
+    if together:
+        settings = {entry.label: entry.settings for entry in contestants}
+    keys = labels.differing(list(settings.values()))
+    notes = [] if keys else ["There are none."]
+    if together and (left := [key for key in found.differing if key not in keys]):
+        notes.append(f"Runs that are taken together differ in {', '.join(left)}.")
+    return Table(
+        key="settings",
+        title="Settings that differ",
+        corner="key",
+        headings=list(settings) if keys else [],
+        lines=[Line(key, [Cell(str(own.get(key, UNKNOWN))) for own in settings.values()]) for key in keys],
+        texts=len(settings),
+        notes=notes,
+    )

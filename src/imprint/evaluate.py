@@ -1,0 +1,172 @@
+"""imprint evaluate: the scores of trained runs, or of pictures that some other program drew."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from omegaconf import DictConfig
+from pydantic import NonNegativeFloat
+
+from imprint.build.foreign import Missing, Pictures, score_pictures
+from imprint.build.judged import open_judged, photos_of
+from imprint.build.scoring import score_run
+from imprint.data.dataset import open_folder
+from imprint.data.pictures import PictureSet
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.evaluation.encoders.base import Encoder
+from imprint.evaluation.profile import Profile
+from imprint.evaluation.records import Photo
+from imprint.evaluation.sheet import ScoreSheet
+from imprint.locations import locate
+from imprint.reporting.score_table import score_table
+from imprint.requests import read_request
+from imprint.runs import Run
+from imprint.training.trainer import process_device
+from imprint.types import Concept
+
+log = logging.getLogger(__name__)
+
+OF_PICTURES = ("prompts", "references", "noun", "identifier", "outputs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    unet: NonNegativeFloat
+    text: NonNegativeFloat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `evaluate.yaml` asks for."""
+
+    evaluation: Profile | None
+    encoders: Mapping[str, Encoder]
+    run: str | list[str] | None
+    scale: Scale
+    images: str | None
+    prompts: str | None
+    references: str | None
+    noun: str | None
+    identifier: str | None
+    kind: Literal["object", "live"]
+    missing: Missing
+    outputs: str | None
+    class_photos: str | None
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+
+
+def main(cfg: DictConfig) -> None:
+    for file in evaluate(cfg):
+        sheet = ScoreSheet.read(file)
+        print(score_table(sheet))
+        log.info("Scores: %s\n", file)
+
+
+def evaluate(cfg: DictConfig) -> list[Path]:
+    """The sheets' files: one of each run, or one of the pictures. Other processes than the first return none."""
+    request = read_request(Request, cfg)
+    if problems := list(_problems(request)):
+        raise ConfigError(problems)
+    profile = request.evaluation
+    assert profile is not None
+    class_photos = _class_photos(request)
+    if request.images is not None:
+        return [_score_pictures(request, profile, class_photos)]
+    runs = _runs(request.run)
+    scale = {"denoiser": request.scale.unet, "text": request.scale.text}
+    shared: dict[str, Any] = {"encoders": request.encoders, "class_photos": class_photos, "scale": scale}
+    _check(runs, profile, process_device(request.accelerator), shared)
+    files = (score_run(run, profile, accelerator=request.accelerator, **shared) for run in runs)
+    return [file for file in files if file is not None]
+
+
+def _problems(request: Request) -> Iterator[Problem | str]:
+    if request.evaluation is None:
+        yield "evaluation=none scores nothing. Choose a profile, for instance evaluation=dreambooth_paper."
+    if (request.run is None) == (request.images is None):
+        yield "Give either run=FOLDER, to score trained runs, or images=FOLDER, to score pictures."
+    elif request.images is None:
+        for name in OF_PICTURES:
+            if (value := getattr(request, name)) is not None:
+                yield Problem(name, value, "this is for images=FOLDER; a run knows it by itself. Leave it out.")
+    else:
+        for name in ("references", "noun"):
+            if not getattr(request, name):
+                yield f"{name} is missing; give {name}=..., since pictures alone do not say what they should show."
+
+
+def _runs(given: str | Sequence[str] | None) -> list[Run]:
+    """Finished runs: those named, and those that lie in named folders."""
+    assert given is not None
+    found: dict[Path, Run] = {}
+    for name in [given] if isinstance(given, str) else given:
+        folder = locate(name)
+        if (folder / "manifest.json").is_file():
+            inside = [Run.finished(folder)]
+        else:
+            runs = [Run.open(file.parent) for file in sorted(folder.rglob("manifest.json"))]
+            inside = [run for run in runs if run.status == "finished"]
+            if not inside:
+                raise UserError(f"run={name}: there is no finished run here. Give the folder of one, or of several.")
+            for run in runs:
+                if run not in inside:
+                    log.warning("%s is %s, and passed over.", run.folder.name, run.status)
+        found.update({run.folder.resolve(): run for run in inside})
+    return list(found.values())
+
+
+def _check(runs: Sequence[Run], profile: Profile, device: torch.device, shared: Mapping[str, Any]) -> None:
+    """What stands in the way of any of them is said before the first picture is drawn."""
+    problems = []
+    for run in runs:
+        try:
+            open_judged(run, profile, device=device, **shared)
+        except UserError as error:
+            problems.append(f"{run.folder.name}: {error}")
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _score_pictures(request: Request, profile: Profile, class_photos: Sequence[Photo]) -> Path:
+    assert request.images and request.references and request.noun
+    folder = locate(request.images)
+    if not folder.is_dir():
+        raise UserError(f"images={request.images}: there is no such folder. Give the folder that holds the pictures.")
+    pictures = Pictures(
+        folder=folder,
+        prompts=_lines(request.prompts) if request.prompts else None,
+        references=_opened(request.references, "references"),
+        class_photos=class_photos,
+        subject=locate(request.references).name,
+        concept=Concept(request.identifier or "", request.noun),
+        kind=request.kind,
+        missing=request.missing,
+    )
+    outputs = locate(request.outputs) if request.outputs else folder / "scores"
+    return score_pictures(
+        pictures, profile, encoders=request.encoders, accelerator=request.accelerator, outputs=outputs
+    )
+
+
+def _lines(path: str) -> list[str]:
+    file = locate(path)
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"prompts={path}: cannot be read ({error}). Give a text file with a prompt a line.") from error
+    if not lines:
+        raise UserError(f"prompts={path}: there is no prompt in it. Write one a line.")
+    return lines
+
+
+def _class_photos(request: Request) -> list[Photo]:
+    if request.class_photos is None:
+        return []
+    return photos_of(_opened(request.class_photos, "class_photos"), trained_on=False)
+
+
+def _opened(path: str, key: str) -> PictureSet:
+    return open_folder(path, key=key, bad_pictures="strict", background="white")

@@ -1,0 +1,52 @@
+"""Work that several processes share: each item is held by one of them at a time.
+
+A claim is an operating system's lock, so that it ends with the process that holds it, however that ends.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def claimed(folder: Path, names: Sequence[str], limit: int) -> Iterator[list[str]]:
+    """Yields up to `limit` of `names` that nobody else holds.
+
+    What they stand for may have been done just before: look again. The folder is gone when nobody needs it any more.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        mine: list[str] = []
+        for name in names:
+            if len(mine) == limit:
+                break
+            if _claim(folder / f"{_safe(name)}.lock", held):
+                mine.append(name)
+        yield mine
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _claim(file: Path, held: ExitStack) -> bool:
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except FileNotFoundError:  # the folder went away just now: its last user has finished
+        return False
+    held.callback(_release, lock, file)
+    return True
+
+
+def _release(lock: FileLock, file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+    lock.release()
+
+
+def _safe(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]

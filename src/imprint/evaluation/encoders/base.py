@@ -1,0 +1,57 @@
+"""What every encoder offers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NoReturn
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imprint.errors import UserError
+from imprint.evaluation.records import Side
+
+
+class Encoder(ABC):
+    """Turns pictures, and some encoders also texts, into numbers.
+
+    Weights are read at their first use, in float32; what is returned is float32 on the CPU, not normalised.
+    A method of a side that is not in `sides` raises UserError.
+    """
+
+    sides: ClassVar[frozenset[Side]]
+
+    def __init__(self, *, name: str) -> None:
+        self.name = name
+        self.device = torch.device("cpu")
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Of everything that its features depend on: weights, transform, which features are taken."""
+
+    @abstractmethod
+    def check(self, key: str = "encoder") -> None:
+        """Gets the weights to this machine, and raises UserError if they are absent or of another kind.
+
+        Reads configurations and headers only. `key` is where the encoder stands in the user's configuration.
+        """
+
+    def to(self, device: torch.device | str) -> None:
+        """Where it computes from now on."""
+        self.device = torch.device(device)
+
+    def images(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """(N, D)"""
+        self._lacks("images")
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """(N, D), in the space of `images`."""
+        self._lacks("texts")
+
+    def layers(self, pictures: Sequence[Image.Image]) -> list[Tensor]:
+        """Of each depth: (N, L, D)"""
+        self._lacks("layers")
+
+    def _lacks(self, side: Side) -> NoReturn:
+        raise UserError(f"{self.name} has no {side}; it offers {', '.join(sorted(self.sides))}. Give another encoder.")

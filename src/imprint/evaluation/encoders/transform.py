@@ -1,0 +1,71 @@
+"""From a picture to what an encoder takes, as its authors prepared pictures."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from annotated_types import Gt
+from PIL import Image
+from pydantic import PositiveInt
+from torch import Tensor
+
+from imprint.errors import UserError
+
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Channels = tuple[float, float, float]
+Spread = Annotated[float, Gt(0)]
+
+
+class Transform:
+    """Resizes the shorter side, cuts out the centre, scales [0, 1] to (value - mean) / std.
+
+    Pillow resizes, with its antialiasing, on 8 bits: what CLIP's and DINO's official transforms do. Null for `resize`
+    or `crop` leaves that step out.
+    """
+
+    def __init__(
+        self,
+        *,
+        resize: PositiveInt | None,
+        interpolation: Interpolation,
+        crop: PositiveInt | None,
+        mean: Channels,
+        std: tuple[Spread, Spread, Spread],
+    ) -> None:
+        if resize is not None and crop is not None and crop > resize:
+            raise ValueError(f"crop={crop}: it must not exceed resize={resize}.")
+        self.resize = resize
+        self.interpolation = interpolation
+        self.crop = crop
+        self.mean = mean
+        self.std = std
+
+    def settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("resize", "interpolation", "crop", "mean", "std")}
+
+    def __call__(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """(B, 3, H, W). Raises UserError if the pictures do not come to one size."""
+        framed = [self._framed(picture) for picture in pictures]
+        if len({picture.size for picture in framed}) > 1:
+            sizes = ", ".join(sorted({"x".join(map(str, picture.size)) for picture in framed}))
+            raise UserError(
+                f"Pictures of different sizes ({sizes}) cannot be compared. Give transform.resize and .crop."
+            )
+        levels_BHWC = np.stack([np.asarray(picture) for picture in framed])
+        pixels_BCHW = torch.from_numpy(levels_BHWC).permute(0, 3, 1, 2).float() / 255
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        return (pixels_BCHW - mean) / std
+
+    def _framed(self, picture: Image.Image) -> Image.Image:
+        picture = picture.convert("RGB")
+        width, height = picture.size
+        if self.resize is not None:
+            short = min(width, height)
+            width, height = (int(self.resize * side / short) for side in (width, height))
+            picture = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        if self.crop is not None:
+            # Smaller pictures are padded with black, as the official transforms do.
+            left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
+            picture = picture.crop((left, top, left + self.crop, top + self.crop))
+        return picture

@@ -1,0 +1,60 @@
+"""What a number depends on, in a few letters: equal fingerprints, comparable numbers."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from typing import Any
+
+from imprint.evaluation.encoders.base import Encoder
+from imprint.evaluation.metrics.base import Metric
+from imprint.evaluation.profile import Profile
+from imprint.evaluation.sheet import MetricFacts
+
+Settings = Mapping[str, Any]
+
+
+def fingerprint(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def facts_of(
+    profile: Profile, encoders: Mapping[str, Encoder], *, sampling: Settings, sets: Mapping[str, Settings]
+) -> dict[str, MetricFacts]:
+    """By metric. `sampling` says how pictures are drawn, `sets` which are asked for. Neither is about a subject, a run
+    or a strength: numbers of two subjects, methods or strengths are there to be compared."""
+    return {name: _facts(name, profile, encoders, sampling, sets) for name in profile.metrics}
+
+
+def _facts(
+    name: str,
+    profile: Profile,
+    encoders: Mapping[str, Encoder],
+    sampling: Settings,
+    sets: Mapping[str, Settings],
+) -> MetricFacts:
+    metric = profile.metrics[name]
+    needs = metric.needs
+    settings = settings_of(metric)
+    judges = {role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders}
+    told = {
+        "metric": [type(metric).__qualname__, settings],
+        "encoders": {role: judge["fingerprint"] for role, judge in judges.items()},
+        "sampling": sampling,
+        "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},
+        "averaging": profile.averaging,
+        "counted": profile.counted.get(name, []),
+    }
+    return MetricFacts(
+        title=metric.title, better=metric.better, fingerprint=fingerprint(told), settings=settings, encoders=judges
+    )
+
+
+def settings_of(metric: Metric) -> dict[str, Any]:
+    """What a metric was constructed with: it keeps every setting under its name."""
+    return {name: getattr(metric, name) for name in signature(type(metric)).parameters}
+
+
+def sheet_fingerprint(sampling: str, metrics: Mapping[str, MetricFacts], rows: Sequence[str]) -> str:
+    """Of all that a sheet tells."""
+    return fingerprint([sampling, {name: facts.fingerprint for name, facts in metrics.items()}, sorted(rows)])

@@ -1,0 +1,11 @@
+"""DINO (DreamBooth, section 4.2)."""
+
+from imprint.evaluation.metrics.likeness import MeanLikeness
+
+
+class Dino(MeanLikeness):
+    """Subject fidelity by an encoder that was not trained to overlook what tells members of a class apart."""
+
+    title = "DINO"
+    better = "higher"
+    set = "subject"

@@ -1,0 +1,189 @@
+"""A protocol: which pictures are drawn, what is measured on them, and how the numbers are averaged."""
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+from pydantic import NonNegativeFloat, PositiveInt
+
+from imprint.evaluation.encoders.base import Encoder
+from imprint.evaluation.metrics.base import Metric
+from imprint.evaluation.prompts import PromptSet
+from imprint.evaluation.records import Asked
+from imprint.evaluation.sheet import Row
+from imprint.suggestions import nearest
+
+Averaging = Literal["macro", "pairs"]
+Precision = Literal["32", "bf16-mixed", "16-mixed"]
+SUBJECT = "subject"  # the prompts about the subject itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerParts:
+    """What a profile says of the sampler; null: as the model is usually sampled."""
+
+    scheduler: str | None
+    steps: PositiveInt | None
+    guidance: NonNegativeFloat | None
+    negative_prompt: str | None
+
+    def given(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Here(NamedTuple):
+    """How many real pictures there are."""
+
+    photos: int
+    trained_on: int
+    held_out: int
+    class_photos: int
+
+
+REMEDIES = (
+    ("photos", "real pictures of the subject", "Give more"),
+    ("trained_on", "pictures that were trained on", "Give more"),
+    ("held_out", "pictures that were kept out of training", "Train with dataset.holdout=..."),
+    ("class_photos", "real pictures of other members of the class", "Give class_photos=FOLDER"),
+)
+
+
+class Profile:
+    """pictures      by set, the prompts and how many pictures of each
+    size          height and width in pixels; null: the run's own
+    encoders      by role; a model may bring its own in their place
+    counted       by metric, the only categories that it is measured on
+    averaging     macro: pictures, then prompts; pairs: all pictures alike
+    rows          what is judged beside the run: untuned, prompt_only, real, copies
+    batch_size    pictures drawn at a time; changes memory and speed alone
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        pictures: Mapping[str, PromptSet],
+        size: tuple[PositiveInt, PositiveInt] | None,
+        sampler: SamplerParts,
+        precision: Precision,
+        encoders: Mapping[str, Encoder],
+        metrics: Mapping[str, Metric],
+        averaging: Averaging,
+        counted: Mapping[str, list[str]],
+        rows: list[Row],
+        batch_size: PositiveInt,
+    ) -> None:
+        self.name = name
+        self.pictures = pictures
+        self.size = size
+        self.sampler = sampler
+        self.precision = precision
+        self.encoders = encoders
+        self.metrics = metrics
+        self.averaging = averaging
+        self.counted = counted
+        self.rows = rows
+        self.batch_size = batch_size
+        if faults := list(self._faults()):
+            raise ValueError("\n".join(faults))
+
+    def asked(self, kind: str, noun: str) -> dict[str, list[Asked]]:
+        """Every picture of a subject, by set: only the sets that are drawn."""
+        return {name: self.pictures[name].asked(name, kind, noun) for name in self.drawn}
+
+    def templates(self, kind: str) -> dict[str, list[tuple[str, str]]]:
+        """(template, category) of every prompt of these sets, by its number; restricted ones too."""
+        return {
+            name: [(prompt.template, prompt.category) for prompt in self.pictures[name].of(kind)] for name in self.drawn
+        }
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The sets that some model draws: those that some metric needs, and the subject's own where a row does."""
+        needed = {*self.needed, *self.needed_untuned, *([SUBJECT] if "prompt_only" in self.rows else [])}
+        return self._sets(needed)
+
+    def of_sets(self, names: Sequence[str]) -> tuple["Profile", list[str]]:
+        """This profile without the metrics that need other sets, and which these are."""
+        chosen = copy.copy(self)
+        chosen.metrics = {
+            name: metric
+            for name, metric in self.metrics.items()
+            if {*metric.needs.sets, *metric.needs.untuned} <= set(names)
+        }
+        chosen.counted = {name: counted for name, counted in self.counted.items() if name in chosen.metrics}
+        left_out = [name for name in self.metrics if name not in chosen.metrics]
+        return chosen, [f"{name} needs pictures that are not here, and is left out." for name in left_out]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The sets that the run's model draws."""
+        return self._sets({name for metric in self.metrics.values() for name in metric.needs.sets})
+
+    @property
+    def needed_untuned(self) -> tuple[str, ...]:
+        """The sets that the untuned model draws: what metrics compare with, and what its own row is made of."""
+        compared = {name for metric in self.metrics.values() for name in metric.needs.untuned}
+        return self._sets(compared | (set(self.needed) if "untuned" in self.rows else set()))
+
+    def sets(self) -> dict[str, Mapping[str, object]]:
+        """What decides which pictures are asked for, by set, of whatever subject."""
+        return {name: chosen.settings() for name, chosen in self.pictures.items()}
+
+    def suits(self, metric: Metric, row: Row) -> bool:
+        """Whether a metric means something of a row."""
+        needs = metric.needs
+        if row == "tuned":
+            return True
+        if needs.untuned:
+            return False
+        alone = needs.sets == (SUBJECT,)
+        return row == "untuned" or (alone and (row != "real" or needs.photos > 0))
+
+    def problems(self, here: Here) -> Iterator[str]:
+        """What cannot be measured beside so many real pictures."""
+        for name, metric in self.metrics.items():
+            for what, kind, how in REMEDIES:
+                needed, there = getattr(metric.needs, what), getattr(here, what)
+                if there < needed:
+                    yield (
+                        f"evaluation.metrics.{name} needs {needed} {kind}; there are {there}. {how}, "
+                        f"or leave the metric out (~evaluation.metrics.{name})."
+                    )
+
+    def _sets(self, needed: set[str]) -> tuple[str, ...]:
+        return tuple(name for name in self.pictures if name in needed)
+
+    def _categories(self, name: str) -> set[str]:
+        chosen = self.pictures.get(name)
+        return chosen.known_categories if chosen else set()
+
+    def _faults(self) -> Iterator[str]:
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            yield f"name={self.name!r}: files are called by it. Use letters, digits, dots and dashes."
+        if not self.metrics:
+            yield "metrics: there is none. Give at least one."
+        for name, metric in self.metrics.items():
+            for needed in sorted({*metric.needs.sets, *metric.needs.untuned} - set(self.pictures)):
+                yield (
+                    f"metrics.{name} needs pictures of {needed} prompts, and pictures.{needed} is not there. "
+                    "Add it, or leave the metric out."
+                )
+            for needed in sorted({*metric.needs.sets, *metric.needs.untuned} & set(self.pictures)):
+                if self.pictures[needed].images < metric.needs.pictures:
+                    yield (
+                        f"pictures.{needed}.images={self.pictures[needed].images}: metrics.{name} needs "
+                        f"{metric.needs.pictures} of each prompt. Ask for more, or leave the metric out."
+                    )
+        for name, categories in self.counted.items():
+            if name not in self.metrics:
+                yield f"counted.{name}: there is no such metric; {nearest(name, self.metrics)}"
+                continue
+            known = {category for wanted in self.metrics[name].needs.sets for category in self._categories(wanted)}
+            for category in categories:
+                if category not in known:
+                    yield f"counted.{name}: no prompt is of the category {category!r}; {nearest(category, known)}"
+        if len({"tuned", *self.rows}) <= len(self.rows):
+            yield f"rows={self.rows}: each may be given only once, and tuned is always there."

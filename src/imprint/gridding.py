@@ -1,0 +1,151 @@
+"""The cells of a grid: which values its axes have, and which runs belong to each pair of them."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from imprint.errors import ConfigError, Problem
+from imprint.reporting.record import differing, find_runs
+from imprint.runs import Run
+from imprint.suggestions import nearest
+
+DRAWN = {  # ways of drawing -> the type of their values
+    "scale.unet": float,
+    "scale.text": float,
+    "weights": list,
+    "guidance": float,
+    "steps": int,
+    "scheduler": str,
+    "negative_prompt": str,
+    "prompt": str,
+    "seed": int,
+}
+
+
+class Found(NamedTuple):
+    """A finished run and its settings, as text."""
+
+    run: Run
+    settings: dict[str, str]
+
+
+class Runs(NamedTuple):
+    """The same runs in every cell (`fixed`), or a cell's own one of those `found`."""
+
+    fixed: tuple[Run, ...]
+    found: list[Found]
+
+
+class Axis(NamedTuple):
+    key: str | None  # None: there is one row
+    values: list[Any]
+
+    @property
+    def heading(self) -> str:
+        return self.key or ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(shown(value) for value in self.values)
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.key in DRAWN
+
+
+class Cell(NamedTuple):
+    """`drawing` are the ways of drawing that the axes give it. Without runs it stays empty."""
+
+    x: str
+    y: str
+    runs: tuple[Run, ...]
+    drawing: tuple[tuple[str, Any], ...]
+
+
+def matching(folder: Path) -> list[Found]:
+    """The finished runs below a folder."""
+    records = [record for record in find_runs([folder]) if record.status == "finished"]
+    if not records:
+        raise ConfigError([Problem("runs", str(folder), "none of the runs in it is finished. Finish one, or wait.")])
+    return [Found(Run(record.folder), record.settings) for record in records]
+
+
+def axis_of(name: str, key: str | None, values: Sequence[Any] | None, runs: Runs) -> Axis:
+    """Raises ConfigError for a key that is none, and values that it cannot have."""
+    if key is None:
+        return Axis(None, [None])
+    if key in DRAWN:
+        if not values:
+            raise ConfigError([Problem(f"{name}.values", values, f"say which values of {key}: {name}.values=[...].")])
+        return Axis(key, [_typed(name, key, value) for value in values])
+    known = {setting for found in runs.found for setting in found.settings}
+    if key not in known:
+        more = "" if runs.found else " A setting of runs needs runs=..., a folder of them."
+        raise ConfigError([Problem(f"{name}.key", key, f"{nearest(key, [*DRAWN, *known])}{more}")])
+    there = {found.settings[key] for found in runs.found if key in found.settings}
+    return Axis(key, sorted(there, key=_order) if values is None else [_as_setting(value, there) for value in values])
+
+
+def cells_of(x: Axis, y: Axis, runs: Runs) -> list[Cell]:
+    """Raises ConfigError where several runs would belong to one cell, or the two axes are one."""
+    if x.key == y.key:
+        raise ConfigError([Problem("y.key", y.key, "the other axis has it. Choose another.")])
+    cells, problems = [], []
+    for (x_value, x_label), (y_value, y_label) in product(
+        zip(x.values, x.labels, strict=True), zip(y.values, y.labels, strict=True)
+    ):
+        pairs = [(axis, value) for axis, value in ((x, x_value), (y, y_value)) if axis.key]
+        wanted = {axis.key: value for axis, value in pairs if not axis.is_drawn}
+        own = [found for found in runs.found if all(found.settings.get(key) == value for key, value in wanted.items())]  # type: ignore[arg-type]
+        if len(own) > 1:
+            problems.append(_ambiguous(wanted, own))
+        drawing = tuple((str(axis.key), _hashable(value)) for axis, value in pairs if axis.is_drawn)
+        cells.append(Cell(x_label, y_label, runs.fixed or tuple(found.run for found in own[:1]), drawing))
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))
+    return cells
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value) if value is not None else ""
+
+
+def _ambiguous(wanted: dict[Any, Any], own: Sequence[Found]) -> str:
+    names = ", ".join(found.run.folder.name for found in own)
+    settings = ", ".join(f"{key}={value}" for key, value in wanted.items()) or "all settings"
+    left = _differing(own)
+    tells = f" They differ in {', '.join(left[:4])}: take one of these as an axis, or" if left else " Take"
+    return f"{settings}: {len(own)} runs have this ({names}).{tells} a folder with only some of them."
+
+
+def _differing(own: Sequence[Found]) -> list[str]:
+    records = {record.folder: record for found in own for record in find_runs([found.run.folder])}
+    return differing(list(records.values()))
+
+
+def _typed(name: str, key: str, value: Any) -> Any:
+    kind = DRAWN[key]
+    right = isinstance(value, kind) or (kind is float and isinstance(value, int))
+    if not right or isinstance(value, bool):
+        wanted = {float: "a number", int: "a whole number", str: "a text", list: "a list of numbers"}[kind]
+        raise ConfigError([Problem(f"{name}.values", value, f"a value of {key} is {wanted}.")])
+    return float(value) if kind is float else value
+
+
+def _as_setting(value: Any, there: set[str]) -> str:
+    """As it is written in the settings of the runs: 1e-4 and 0.0001 are one value."""
+    return next((text for text in there if text == str(value) or _order(text) == _order(str(value))), str(value))
+
+
+def _order(text: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(text), ""
+    except ValueError:
+        return 1, 0.0, text
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

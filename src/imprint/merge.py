@@ -1,0 +1,86 @@
+"""imprint merge: several trained runs as one file or pipeline."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from omegaconf import DictConfig
+from pydantic import PositiveInt
+
+from imprint.build import distilled, stacked_family
+from imprint.errors import ConfigError, Problem
+from imprint.generate import Scale, as_list
+from imprint.locations import locate
+from imprint.methods.lora_file import LORA_FORMATS, write_updates
+from imprint.reporting.model_card import origin
+from imprint.requests import read_request
+from imprint.runs import Run
+from imprint.suggestions import nearest
+
+log = logging.getLogger(__name__)
+WHOLE = ("pipeline", "single_file")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `merge.yaml` asks for."""
+
+    run: str | list[str]
+    weights: list[float] | None
+    scale: Scale
+    base: str | None
+    format: str
+    rank: PositiveInt | None
+    dtype: Literal["float16", "float32"]
+    out: str
+    outputs: str
+
+
+def main(cfg: DictConfig) -> None:
+    log.info("Wrote %s", merge(cfg))
+
+
+def merge(cfg: DictConfig) -> Path:
+    """The file or folder that was written."""
+    request = read_request(Request, cfg)
+    _check(request)
+    runs = [Run.finished(locate(folder)) for folder in as_list(request.run)]
+    scale = {"denoiser": request.scale.unet, "text": request.scale.text}
+    out, dtype = locate(request.out), getattr(torch, request.dtype)
+    if request.format in WHOLE:
+        family, _ = stacked_family(runs, weights=request.weights, scale=scale, base=request.base)
+        family.formats[request.format].write(out, dtype)
+        return out
+    lora = distilled(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
+    log.info("LoRA: %s.", lora.fit)
+    if lora.family.words:
+        log.warning(
+            "Their words (%s) are no part of it: they stay in files of their own.", ", ".join(lora.family.words)
+        )
+    about = {**_origin(runs, request), **lora.fit.facts()}
+    write_updates(request.format, out, dtype, family=lora.family, updates=lora.updates, origin=about)
+    return out
+
+
+def _check(request: Request) -> None:
+    problems = []
+    if request.format not in (*LORA_FORMATS, *WHOLE):
+        problems.append(Problem("format", request.format, nearest(request.format, [*LORA_FORMATS, *WHOLE])))
+    if request.rank is not None and request.format in WHOLE:
+        problems.append(Problem("rank", request.rank, "a whole model has no rank. Leave it out."))
+    if len(as_list(request.run)) < 2:
+        remedy = "give at least two runs: run=[one,other]. One alone is written by imprint export."
+        problems.append(Problem("run", request.run, remedy))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _origin(runs: list[Run], request: Request) -> dict[str, str]:
+    """What the file was made from."""
+    facts = [origin(run) for run in runs]
+    told = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
+    weights = request.weights or [1.0] * len(runs)
+    strengths = {"weights": ", ".join(f"{weight:g}" for weight in weights)}
+    return {**told, **strengths, "run": ", ".join(run.signature for run in runs)}

@@ -1,0 +1,62 @@
+"""A result that was trained elsewhere."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from imprint.errors import Problem
+from imprint.families.base import Facts, Family, Format
+from imprint.methods.adapter_layers import add_metadata, merged_formats, read_metadata
+from imprint.methods.base import Method, strengths_without_use
+from imprint.methods.lora_file import FILE, load_lora
+from imprint.methods.textual_inversion import FILE as WORD_FILE
+from imprint.methods.textual_inversion import embedding_formats
+from imprint.methods.usage import FROM_BASE
+from imprint.types import Concept, ParamGroup
+
+
+@dataclass(kw_only=True)
+class Adopted(Method):
+    """A LoRA on the parts `roles` and, with `word`, a learned word, by the stock library's names."""
+
+    roles: list[str]
+    word: bool
+
+    origin: Mapping[str, str] = field(init=False, default_factory=dict)
+
+    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+        yield "method: what was trained elsewhere is not trained here. Use imprint adopt."
+
+    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        raise AssertionError("it has problems with every model")
+
+    def loading(self, concepts: Sequence[Concept]) -> str:
+        lines = [FROM_BASE]
+        if self.roles:
+            lines.append("pipeline.load_lora_weights(folder)")
+        if self.word:
+            lines.append(f'pipeline.load_textual_inversion(folder, weight_name="{WORD_FILE}")')
+        return "\n".join(lines)
+
+    def save(self, family: Family, folder: Path) -> None:
+        raise AssertionError("it was saved when it was adopted")
+
+    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+        for file in folder.glob("*.safetensors"):
+            add_metadata(file, origin)
+
+    def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
+        return strengths_without_use(scale, self.roles)
+
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        if self.roles:
+            self.origin = load_lora(family, folder / FILE, scale=scale)
+        if self.word:
+            for word, rows_ND in load_file(folder / WORD_FILE).items():
+                family.learn_word(word, rows_ND, length=None).requires_grad_(False)
+            self.origin = {**read_metadata(folder / WORD_FILE), **self.origin}
+
+    def formats(self, family: Family) -> Mapping[str, Format]:
+        return {**merged_formats(family, self.roles), **embedding_formats(family, self.origin)}

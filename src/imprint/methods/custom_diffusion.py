@@ -1,0 +1,101 @@
+"""Custom Diffusion (arXiv 2212.04488): a word learns, and the layers by which a text enters the denoiser."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import PositiveFloat
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from imprint.errors import Problem, UserError
+from imprint.families.base import Facts, Family, Format
+from imprint.methods.adapter_layers import add_metadata, write_weights
+from imprint.methods.base import Method, strengths_without_use
+from imprint.methods.selection import selected
+from imprint.methods.settings import missing_layers, under
+from imprint.methods.textual_inversion import TextualInversion, load_words
+from imprint.methods.usage import FROM_BASE
+from imprint.types import ALWAYS, Concept, ParamGroup
+
+FILE = "pytorch_custom_diffusion_weights.safetensors"  # what the library calls it
+PROCESSOR = ".processor"
+
+
+@dataclass(kw_only=True)
+class CustomDiffusion(Method):
+    """The keys and values of the denoiser's cross-attention, and a new word. The result is two small files.
+
+    As in the authors' training, the first token, which is the same in every text, teaches keys and values nothing.
+    """
+
+    words: TextualInversion
+    lr: PositiveFloat  # of the keys and values
+
+    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+        return self.words.choose_identifier(facts, noun, taken)
+
+    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+        yield from under("words", self.words.problems(facts, concepts))
+        yield from missing_layers("method", "custom_diffusion", ["keys_and_values"], ["denoiser"], facts)
+
+    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        weights = _weights(family)
+        for name, weight in weights.items():
+            weight.requires_grad_(True)
+            family.roles["denoiser"].get_submodule(name).register_forward_hook(_without_first_token)
+        denoiser = ParamGroup("denoiser", list(weights.values()), self.lr, ALWAYS)
+        return [denoiser, *self.words.attach(family, concepts)]
+
+    def loading(self, concepts: Sequence[Concept]) -> str:
+        return (
+            f"{FROM_BASE}\n"
+            "# Without _pipeline, diffusers 0.42 reads the file and changes nothing.\n"
+            f'pipeline.unet.load_attn_procs(folder, weight_name="{FILE}", _pipeline=pipeline)\n'
+            f"{load_words(concepts)}"
+        )
+
+    def save(self, family: Family, folder: Path) -> None:
+        stored = {}
+        for name, weight in _weights(family).items():
+            attention, _, own = name.rpartition(".")
+            stored[f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight"] = weight.detach().cpu().contiguous()
+        tuned = {name.partition(PROCESSOR)[0] for name in stored}
+        # An empty tensor stands for an attention that stays as it is: the library wants to hear of every one.
+        names: Any = family.roles["denoiser"].attn_processors
+        others = {name: torch.zeros(0) for name in names if name.removesuffix(PROCESSOR) not in tuned}
+        write_weights(folder / FILE, {**stored, **others}, {})
+        self.words.save(family, folder)
+
+    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+        add_metadata(folder / FILE, origin)
+        self.words.sign(folder, origin)
+
+    def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
+        return strengths_without_use(scale, ["denoiser"])
+
+    @torch.no_grad()
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        stored = load_file(folder / FILE)
+        for name, weight in _weights(family).items():
+            attention, _, own = name.rpartition(".")
+            tuned = stored.get(f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight")
+            if tuned is None or tuned.shape != weight.shape:
+                raise UserError(f"{folder}: these keys and values were learned for other layers than this model's.")
+            weight.lerp_(tuned.to(weight), scale.get("denoiser", 1.0))
+        self.words.load(family, folder, scale={})
+
+    def formats(self, family: Family) -> Mapping[str, Format]:
+        return self.words.formats(family)
+
+
+def _weights(family: Family) -> dict[str, nn.Parameter]:
+    """Those of the keys and values, by layer."""
+    found = selected(family, "denoiser", "keys_and_values")
+    return {name.removesuffix(".weight"): weight for name, weight in found.items()}
+
+
+def _without_first_token(layer: nn.Module, inputs: Any, out_BLD: Tensor) -> Tensor:
+    return torch.cat([out_BLD[:, :1].detach(), out_BLD[:, 1:]], dim=1)

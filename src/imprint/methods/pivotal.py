@@ -1,0 +1,126 @@
+"""Pivotal tuning: first a word is learned, then the network around it (after arXiv 2106.05744)."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import PositiveInt
+from torch.nn import Parameter
+
+from imprint.errors import Problem
+from imprint.families.base import Facts, Family, Format
+from imprint.families.words import why_not_new
+from imprint.methods.adapters import Adapters
+from imprint.methods.base import Method
+from imprint.methods.dreambooth import DreamBooth
+from imprint.methods.settings import under
+from imprint.methods.textual_inversion import TextualInversion, load_words
+from imprint.types import Concept, ParamGroup, Window
+
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+@dataclass(kw_only=True)
+class Pivotal(Method):
+    """A word and a network learn in one run, each in its part of the steps. The result is those of both, in a folder.
+
+    words       the new word
+    network     adapters, or the denoiser itself (DreamBooth)
+    steps       of the run
+    inversion   from where to where the word learns, as shares of the steps
+    tuning      the same for the network
+    """
+
+    words: TextualInversion
+    network: Method
+    steps: PositiveInt
+    inversion: tuple[Share, Share]
+    tuning: tuple[Share, Share]
+
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        if not isinstance(self.network, Adapters | DreamBooth):
+            name = type(self.network).__name__
+            yield f"network={name}: choose adapters (method@method.network=lora) or method@method.network=dreambooth."
+        windows = {"inversion": self._window(self.inversion), "tuning": self._window(self.tuning)}
+        for name, window in windows.items():
+            assert window.stop is not None
+            if window.start >= window.stop:
+                value = list(getattr(self, name))
+                yield f"{name}={value}: of {self.steps} steps these are none. Give a start and a later end, as [0,0.5]."
+        idle = [step for step in range(self.steps) if not any(window.holds(step) for window in windows.values())]
+        if idle:
+            yield (
+                f"tuning={list(self.tuning)}: with inversion={list(self.inversion)} nothing learns in step "
+                f"{idle[0] + 1} of {self.steps}. Let one begin where the other ends."
+            )
+
+    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+        """One name that shows its vectors: <s1><s2>."""
+        size = self.words.vectors
+        names = ("".join(f"<s{first + index}>" for index in range(size)) for first in count(1, size))
+        free = (word for word in names if word not in taken)
+        return next(word for word in free if why_not_new(facts.tokenizer, word, size) is None)
+
+    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+        yield from under("words", self.words.problems(facts, concepts))
+        yield from under("network", self.network.problems(facts, concepts))
+        if isinstance(self.network, DreamBooth) and "text" in self.network.roles:
+            remedy = "a text encoder that learns whole has no place for a word. Choose [denoiser], or adapters."
+            yield Problem("network.roles", self.network.roles, remedy)
+
+    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        # in this order, since adapters go into parts in which nothing learns yet
+        tuned = self.network.attach(family, concepts)
+        words = self.words.attach(family, concepts)
+        return [
+            *(group._replace(window=self._window(self.inversion)) for group in words),
+            *(group._replace(window=self._window(self.tuning)) for group in tuned),
+        ]
+
+    def before_step(self, family: Family, *, seed: int, step: int) -> None:
+        self.network.before_step(family, seed=seed, step=step)
+
+    def resting(self, family: Family, *, seed: int, step: int) -> Iterable[Parameter]:
+        return self.network.resting(family, seed=seed, step=step)
+
+    @property
+    def replaces_weights(self) -> bool:
+        return self.network.replaces_weights
+
+    def loading(self, concepts: Sequence[Concept]) -> str:
+        # a whole pipeline has the word in it
+        network = self.network.loading(concepts)
+        return network if isinstance(self.network, DreamBooth) else f"{network}\n{load_words(concepts)}"
+
+    def save(self, family: Family, folder: Path) -> None:
+        self.network.save(family, folder)
+        self.words.save(family, folder)
+
+    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+        self.network.sign(folder, origin)
+        self.words.sign(folder, origin)
+
+    def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
+        return self.network.scale_problems(scale)
+
+    @property
+    def has_ranks(self) -> bool:
+        return self.network.has_ranks
+
+    def choose_rank(self, rank: int) -> None:
+        self.network.choose_rank(rank)
+
+    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+        self.network.load(family, folder, scale=scale)
+        self.words.load(family, folder, scale={})
+
+    def formats(self, family: Family) -> Mapping[str, Format]:
+        return {**self.network.formats(family), **self.words.formats(family)}
+
+    def _window(self, shares: tuple[Share, Share]) -> Window:
+        start, stop = (round(share * self.steps) for share in shares)
+        return Window(start, stop)

@@ -1,0 +1,97 @@
+"""What may stand in one column: numbers of one metric, measured in one way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imprint.evaluation.sheet import MetricFacts, ScoreSheet
+from imprint.evaluation.statistics.nesting import Averaging
+
+ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}", "neither": ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    key: str  # unique on a board
+    name: str  # of the metric in its profile
+    title: str  # unique, too
+    profile: str
+    sampling: str
+    averaging: Averaging
+    facts: MetricFacts
+
+    @property
+    def heading(self) -> str:
+        return f"{self.title} {ARROWS[self.facts.better]}".strip()
+
+    def of(self, sheet: ScoreSheet) -> bool:
+        facts = sheet.metrics.get(self.name)
+        return facts is not None and facts.fingerprint == self.facts.fingerprint
+
+
+def columns(sheets: Sequence[ScoreSheet]) -> list[Column]:
+    """One for each (metric, fingerprint), in the order in which they first appear."""
+    first: dict[tuple[str, str], ScoreSheet] = {}
+    for sheet in sheets:
+        for name, facts in sheet.metrics.items():
+            first.setdefault((name, facts.fingerprint), sheet)
+    found = [
+        Column(
+            key=_key(name, [other for other, _ in list(first)[:place]]),
+            name=name,
+            title=sheet.metrics[name].title,
+            profile=sheet.profile,
+            sampling=sheet.sampling,
+            averaging="pairs" if sheet.averaging == "pairs" else "macro",
+            facts=sheet.metrics[name],
+        )
+        for place, ((name, _), sheet) in enumerate(first.items())
+    ]
+    return [_titled(column, found) for column in found]
+
+
+def differences(columns: Sequence[Column]) -> Iterator[str]:
+    """A sentence for each group of columns of one metric, on what keeps their numbers apart."""
+    for name in dict.fromkeys(column.name for column in columns):
+        alike = [column for column in columns if column.name == name]
+        if len(alike) == 1:
+            continue
+        facts = [_described(column) for column in alike]
+        keys = [key for key in dict.fromkeys(key for each in facts for key in each) if _vary(facts, key)]
+        told = "; ".join(f"{key}: {' | '.join(str(each.get(key, '-')) for each in facts)}" for key in keys)
+        titles = " and ".join(column.title for column in alike)
+        yield f"{titles} are measured differently, and their numbers cannot be compared. {told or 'Pictures differ'}."
+
+
+def _key(name: str, before: Sequence[str]) -> str:
+    """dino, and what else is called so dino-2, dino-3."""
+    return f"{name}-{before.count(name) + 1}" if name in before else name
+
+
+def _titled(column: Column, found: Sequence[Column]) -> Column:
+    """Its metric's title, and where others share it, the first thing that is its own."""
+    alike = [other for other in found if other.title == column.title]
+    if len(alike) == 1:
+        return column
+    ways = (
+        lambda one: one.name,
+        lambda one: one.profile,
+        lambda one: ", ".join(encoder["name"] for encoder in one.facts.encoders.values()),
+        lambda one: one.facts.fingerprint[:6],
+        lambda one: one.key,
+    )
+    way = next(way for way in ways if len({way(other) for other in alike}) == len(alike))
+    return Column(**{**vars(column), "title": f"{column.title} ({way(column)})"})
+
+
+def _described(column: Column) -> dict[str, Any]:
+    encoders = {
+        f"{role} encoder": f"{facts['name']} {facts['fingerprint'][:8]}"
+        for role, facts in column.facts.encoders.items()
+    }
+    whole: Mapping[str, Any] = {"profile": column.profile, "pictures": column.sampling, "averaging": column.averaging}
+    return {**whole, **encoders, **column.facts.settings}
+
+
+def _vary(facts: Sequence[Mapping[str, Any]], key: str) -> bool:
+    return len({str(each.get(key)) for each in facts}) > 1

@@ -1,0 +1,142 @@
+"""From sheets to trees of scores, and from these to means with intervals."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imprint.errors import UserError
+from imprint.evaluation.records import Value
+from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.statistics.intervals import Interval, interval
+from imprint.evaluation.statistics.nesting import Averaging, Tree, average
+from imprint.evaluation.statistics.replicates import replicates
+from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.grouping import Entry
+
+Prompt = tuple[str, int | None]  # set and number
+Prompts = dict[Prompt, list[float]]  # the numbers of each prompt's pictures
+Forest = dict[str, list[Prompts]]  # of each subject, by training seed
+ROUNDING = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A mean: over all subjects of a kind ("all": of every kind), of one subject, or of one category of prompts."""
+
+    entry: str
+    column: str
+    kind: str
+    subject: str | None
+    category: str | None
+    mean: float
+    interval: Interval | None
+    subjects: int
+    seeds: tuple[int, int]  # the fewest and the most training seeds of a subject
+    seed_spread: float | None
+
+
+def forest(entry: Entry, column: Column, *, category: str | None = None) -> Forest:
+    """Every number of an entry in a column. Raises UserError where one is given twice and differently."""
+    found: dict[str, dict[int, tuple[str, Prompts]]] = {}
+    for sheet in entry.sheets:
+        scored = sheet.rows.get(entry.row, {}).get(column.name)
+        if scored is None or not column.of(sheet):
+            continue
+        prompts = _by_prompt(_kept(sheet, scored.values, category))
+        if not prompts:
+            continue
+        seeds = found.setdefault(sheet.subject, {})
+        if entry.role != "contestant":  # every run of a subject has the same floors and ceilings: told once
+            if not any(_alike(known, prompts) for _, known in seeds.values()):
+                seeds[len(seeds)] = (sheet.run, prompts)
+        elif sheet.seed in seeds and not _alike(seeds[sheet.seed][1], prompts):
+            raise UserError(
+                f"{seeds[sheet.seed][0]} and {sheet.run} are the same in settings, subject ({sheet.subject}) and seed "
+                f"({sheet.seed}), and their {column.title} differs. Leave one of them out."
+            )
+        else:
+            seeds[sheet.seed] = (sheet.run, prompts)
+    return {subject: [prompts for _, prompts in seeds.values()] for subject, seeds in found.items()}
+
+
+def summarised(
+    entry: Entry,
+    column: Column,
+    trees: Forest,
+    *,
+    kind: str = "all",
+    subject: str | None = None,
+    category: str | None = None,
+    draws: int = 0,
+    seed: int = 0,
+) -> Score:
+    """The mean over `trees`, with an interval if there are draws for one."""
+    tree = as_tree(trees.values())
+    by_seed = [[average(as_tree([[run]]), column.averaging) for run in runs] for runs in trees.values()]
+    seeds = replicates(by_seed)
+    return Score(
+        entry=entry.label,
+        column=column.key,
+        kind=kind,
+        subject=subject,
+        category=category,
+        mean=average(tree, column.averaging),
+        interval=interval(tree, averaging=column.averaging, draws=draws, seed=seed) if draws else None,
+        subjects=len(trees),
+        seeds=seeds.seeds,
+        seed_spread=seeds.spread if entry.role == "contestant" else None,
+    )
+
+
+def as_tree(subjects: Iterable[Sequence[Prompts]]) -> Tree:
+    return [[[np.array(pictures) for pictures in run.values()] for run in runs] for runs in subjects]
+
+
+def unit_means(trees: Forest, averaging: Averaging) -> dict[str, float]:
+    """What a paired test compares: the mean of each subject."""
+    return {subject: average(as_tree([runs]), averaging) for subject, runs in trees.items()}
+
+
+def prompt_means(trees: Forest) -> dict[str, float]:
+    """The same of a single subject: the mean of each prompt, over training seeds and pictures."""
+    (runs,) = trees.values()
+    shared = [prompt for prompt in runs[0] if all(prompt in run for run in runs)]
+    return {f"{prompt[0]} {prompt[1]}": float(np.mean([np.mean(run[prompt]) for run in runs])) for prompt in shared}
+
+
+def categories(entries: Sequence[Entry], column: Column) -> list[str]:
+    """Those of the prompts that the column's numbers belong to; none where there is no choice."""
+    found = dict.fromkeys(
+        category
+        for entry in entries
+        for sheet in entry.sheets
+        if column.of(sheet) and (scored := sheet.rows.get(entry.row, {}).get(column.name))
+        for category in scored.by_category
+    )
+    return list(found) if len(found) > 1 else []
+
+
+def _alike(first: Prompts, second: Prompts) -> bool:
+    """The same pictures, judged once more: devices and batches round differently."""
+    return first.keys() == second.keys() and all(
+        len(first[prompt]) == len(second[prompt]) and np.allclose(first[prompt], second[prompt], rtol=0, atol=ROUNDING)
+        for prompt in first
+    )
+
+
+def _kept(sheet: ScoreSheet, values: Sequence[Value], category: str | None) -> list[Value]:
+    """The finest numbers that there are: a metric may be defined for the whole subject alone."""
+    fine = [value for value in values if value.number is not None]
+    if category is None:
+        return fine or list(values)
+    return [
+        value for value in fine if value.number is not None and sheet.prompts[value.set][value.number][1] == category
+    ]
+
+
+def _by_prompt(values: Iterable[Value]) -> Prompts:
+    prompts: Prompts = {}
+    for value in values:
+        prompts.setdefault((value.set, value.number), []).append(value.value)
+    return prompts

@@ -1,0 +1,149 @@
+"""What every method of conf/method keeps to, whatever it teaches: a new one is found here and held to the same."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import yaml
+from diffusers import DiffusionPipeline
+from drawing import ROUNDING, distance, draw
+from lessons import after_every_step, assembled
+from PIL import Image
+from small_runs import configure, losses, metrics
+from tiny import RESOLUTION, load_tiny
+
+from imprint.build import trained_family
+from imprint.config import conf_folder
+from imprint.runs import Run
+from imprint.train import train
+from imprint.training.guards import FiniteLoss
+from imprint.training.module import Personalisation
+from imprint.types import Sampler
+
+METHODS = sorted(
+    file.stem
+    for file in (conf_folder() / "method").glob("*.yaml")
+    if "_target_" in yaml.safe_load(file.read_text(encoding="utf-8"))
+)
+# Rates at which four steps are seen in a picture.
+FAST = ["method.lr=3e-2"]
+RATES = {
+    "dreambooth": ["method.lr=1e-3"],
+    "textual_inversion": ["method.lr=2e-1"],
+    "pivotal": ["method.network.lr=3e-2", "method.words.lr=2e-1"],
+}
+STEPS = 4
+SAMPLER = Sampler("model", 3, 4.0, "")
+
+
+class Stopped(Exception):
+    """Stands for a crash."""
+
+
+class Whole(NamedTuple):
+    """An uninterrupted run, and the model as it was at the end of it."""
+
+    method: str
+    run: Run
+    module: Personalisation
+
+
+def settings_of(method: str, *more: str) -> list[str]:
+    rates = RATES.get(method, FAST)
+    usual = ["dataset.identifier=auto", f"hparams.steps={STEPS}", "hparams.batch_size=2", "hparams.clip=null"]
+    return [f"method={method}", *usual, *rates, *more]
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def whole(
+    request: pytest.FixtureRequest, tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Whole:
+    modules: list[Personalisation] = []
+    with pytest.MonkeyPatch.context() as patch:
+        after_every_step(patch, lambda trainer, module: modules.append(module))
+        cfg = configure(tiny_sd, pictures, tmp_path_factory.mktemp("whole"), *settings_of(request.param))
+        run = train(cfg)
+    return Whole(request.param, run, modules[-1])
+
+
+def test_a_method_changes_what_is_drawn_and_its_saved_result_is_what_was_learned(whole: Whole, tiny_sd: Path) -> None:
+    prompts = [concept.fill("a photo of a {identifier} {noun}") for concept in whole.module.concepts]
+    loaded = draw(trained_family(whole.run, scale={}).family, SAMPLER, prompts * 2)
+    assert distance(loaded, draw(whole.module.family, SAMPLER, prompts * 2)) <= ROUNDING
+    assert distance(loaded, draw(load_tiny(tiny_sd), SAMPLER, prompts * 2)) > 5 * ROUNDING
+
+
+def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whole: Whole, tiny_sd: Path) -> None:
+    card = (whole.run.result / "README.md").read_text(encoding="utf-8")
+    lines = card.partition("```python\n")[2].partition("```")[0]
+    making, _, drawing = lines.rpartition("\npipeline(")
+    making = making.replace("path/to/this/folder", str(whole.run.result))
+    names: dict[str, Any] = {}
+    exec(making.replace("the base model, or another of its kind", str(tiny_sd)), names)
+    prompt = yaml.safe_load(drawing.partition(").images")[0])
+    ours = draw(trained_family(whole.run, scale={}).family, SAMPLER, [prompt, prompt], [3, 4])
+    assert distance(ours, [stock_picture(names["pipeline"], prompt, seed) for seed in (3, 4)]) <= ROUNDING + 1
+
+
+def stock_picture(pipeline: DiffusionPipeline, prompt: str, seed: int) -> Image.Image:
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline(
+        prompt,
+        num_inference_steps=SAMPLER.steps,
+        guidance_scale=SAMPLER.guidance,
+        height=RESOLUTION,
+        width=RESOLUTION,
+        generator=torch.Generator().manual_seed(seed),
+    ).images[0]
+
+
+def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(
+    whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: FiniteLoss, trainer: Any, module: Any, loss: Any) -> None:
+        if trainer.global_step == STEPS - 1:
+            raise Stopped
+
+    cfg = configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method))
+    with monkeypatch.context() as patch:
+        patch.setattr(FiniteLoss, "on_before_backward", stop)
+        with pytest.raises(Stopped):
+            train(cfg)
+    assert Run(tmp_path / whole.run.folder.name).checkpoint.exists()
+    resumed = train(cfg)
+    assert metrics(resumed) == metrics(whole.run)
+    saved = sorted(whole.run.result.rglob("*.safetensors"))
+    assert saved
+    for file in saved:
+        assert file.read_bytes() == (resumed.result / file.relative_to(whole.run.result)).read_bytes(), file.name
+
+
+@pytest.mark.parametrize("how", ["trainer.accumulation=2", "trainer.gradient_checkpointing=true"])
+def test_how_a_step_is_computed_changes_no_loss(
+    how: str, whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    run = train(configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method, how)))
+    assert run.folder.name == whole.run.folder.name
+    assert losses(run) == pytest.approx(losses(whole.run), rel=2e-4)
+
+
+def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(
+    whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    cfg = configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method, "hparams.precision=bf16-mixed"))
+    module = assembled(cfg)
+    learning = {id(parameter) for parameter in module.trained()}
+    for name, parameter in module.family.named_parameters():
+        expected = torch.float32 if id(parameter) in learning else torch.bfloat16
+        assert parameter.dtype == expected, name
+    run = train(cfg)
+    assert losses(run) != losses(whole.run)
+    assert losses(run) == pytest.approx(losses(whole.run), rel=0.05)
+
+
+def test_nothing_changes_but_what_learns(whole: Whole, tiny_sd: Path) -> None:
+    learning = {id(parameter) for parameter in whole.module.trained()}
+    now = {name.replace(".base_layer", ""): weight for name, weight in whole.module.family.named_parameters()}
+    for name, weight in load_tiny(tiny_sd).named_parameters():
+        assert id(now[name]) in learning or torch.equal(now[name], weight), name

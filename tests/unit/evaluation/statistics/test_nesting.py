@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from imprint.evaluation.statistics.nesting import average, flat, widths
+
+# Two subjects; the first has two training seeds, and a prompt that lost a picture.
+UNEVEN = [
+    [[np.array([1.0, 3.0]), np.array([5.0])], [np.array([0.0, 0.0]), np.array([4.0, 4.0])]],
+    [[np.array([10.0, 10.0])]],
+]
+
+
+def test_macro_counts_every_branch_the_same() -> None:
+    first = ((2 + 5) / 2 + (0 + 4) / 2) / 2
+    assert average(UNEVEN, "macro") == pytest.approx((first + 10) / 2)
+
+
+def test_pairs_counts_every_number_the_same() -> None:
+    assert average(UNEVEN, "pairs") == pytest.approx((1 + 3 + 5 + 0 + 0 + 4 + 4 + 10 + 10) / 9)
+    assert sorted(flat(UNEVEN)) == [0, 0, 1, 3, 4, 4, 5, 10, 10]
+
+
+def test_a_level_is_as_wide_as_its_widest_node() -> None:
+    assert widths(UNEVEN) == [2, 2, 2, 2]
+    assert widths([[[np.array([1.0])]]]) == [1, 1, 1, 1]

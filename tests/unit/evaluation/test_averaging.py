@@ -1,0 +1,31 @@
+"""One number from many."""
+
+import pytest
+
+from imprint.evaluation.averaging import scored
+from imprint.evaluation.records import Value
+
+VALUES = [Value("subject", 0, 0, 1.0), Value("subject", 0, 1, 0.0), Value("subject", 1, 0, 0.2)]
+CATEGORIES = {("subject", 0): "place", ("subject", 1): "property"}
+
+
+def test_every_prompt_counts_the_same_in_a_macro_average() -> None:
+    assert scored(VALUES, "macro", CATEGORIES).mean == pytest.approx((0.5 + 0.2) / 2)
+
+
+def test_every_picture_counts_the_same_in_a_pooled_one() -> None:
+    assert scored(VALUES, "pairs", CATEGORIES).mean == pytest.approx(0.4)
+
+
+def test_categories_are_averaged_alike() -> None:
+    assert scored(VALUES, "macro", CATEGORIES).by_category == pytest.approx({"place": 0.5, "property": 0.2})
+
+
+def test_equal_numbers_of_two_sets_are_two_prompts() -> None:
+    values = [Value("class", 0, 0, 1.0), Value("class", 0, 1, 1.0), Value("unrelated", 0, 0, 0.0)]
+    assert scored(values, "macro", {}).mean == pytest.approx(0.5)
+
+
+def test_a_number_of_the_whole_subject_is_its_own_mean() -> None:
+    found = scored([Value("class", None, None, 0.25)], "macro", CATEGORIES)
+    assert (found.mean, found.by_category) == (0.25, {})
