@@ -46,6 +46,7 @@ class Request:
     encoders: Mapping[str, Encoder]
     run: str | list[str] | None
     scale: Scale
+    base: str | None
     images: str | None
     prompts: str | None
     references: str | None
@@ -66,7 +67,8 @@ def main(cfg: DictConfig) -> None:
 
 
 def evaluate(cfg: DictConfig) -> list[Path]:
-    """The sheets' files: one of each run, or one of the pictures. Other processes than the first return none."""
+    """The sheets' files: one of each subject of each run, or one of the pictures. Other processes than the first
+    return none."""
     request = read_request(Request, cfg)
     if problems := list(_problems(request)):
         raise ConfigError(problems)
@@ -77,10 +79,14 @@ def evaluate(cfg: DictConfig) -> list[Path]:
         return [_score_pictures(request, profile, class_photos)]
     runs = _runs(request.run)
     scale = {"denoiser": request.scale.unet, "text": request.scale.text}
-    shared: dict[str, Any] = {"encoders": request.encoders, "class_photos": class_photos, "scale": scale}
+    shared: dict[str, Any] = {
+        "encoders": request.encoders,
+        "class_photos": class_photos,
+        "scale": scale,
+        "base": request.base,
+    }
     _check(runs, profile, process_device(request.accelerator), shared)
-    files = (score_run(run, profile, accelerator=request.accelerator, **shared) for run in runs)
-    return [file for file in files if file is not None]
+    return [file for run in runs for file in score_run(run, profile, accelerator=request.accelerator, **shared)]
 
 
 def _problems(request: Request) -> Iterator[Problem | str]:
@@ -93,6 +99,8 @@ def _problems(request: Request) -> Iterator[Problem | str]:
             if (value := getattr(request, name)) is not None:
                 yield Problem(name, value, "this is for images=FOLDER; a run knows it by itself. Leave it out.")
     else:
+        if request.base is not None:
+            yield Problem("base", request.base, "this is for run=FOLDER; pictures are drawn already. Leave it out.")
         for name in ("references", "noun"):
             if not getattr(request, name):
                 yield f"{name} is missing; give {name}=..., since pictures alone do not say what they should show."

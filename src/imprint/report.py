@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 
 from imprint.files import write_text
 from imprint.locations import locate
-from imprint.reporting.page import labels, render
+from imprint.reporting.page import render
 from imprint.reporting.record import RunRecord, find_runs
+from imprint.reporting.side_by_side import labels
 from imprint.requests import read_request
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
     names = labels(records)
     width = max(len(name) for name in names.values())
     for record in records:
-        seconds = "" if record.seconds is None else f"  {record.seconds:.0f} s"
+        seconds = "" if record.cost.seconds is None else f"  {record.cost.seconds:.0f} s"
         yield f"{names[record.name]:{width}}  {record.status}  {record.steps or 0} steps{seconds}"
 
 

@@ -133,8 +133,9 @@ def _score(plan: Plan) -> None:
     if profile is None or process_rank() != 0:
         return
     encoders = plan.parts.model.encoders
-    if scored(plan.run, profile, accelerator=accelerator, encoders=encoders) is None:
-        log.info("Scores: %s", score_run(plan.run, profile, accelerator=accelerator, encoders=encoders))
+    if not scored(plan.run, profile, accelerator=accelerator, encoders=encoders):
+        for file in score_run(plan.run, profile, accelerator=accelerator, encoders=encoders):
+            log.info("Scores: %s", file)
 
 
 def _save_end(plan: Plan, module: Personalisation, folder: Path, step: int) -> None:

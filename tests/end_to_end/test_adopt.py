@@ -1,6 +1,7 @@
 """Files that were trained elsewhere become runs that draw what the stock library draws with them."""
 
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,20 @@ import pytest
 import torch
 from drawing import ROUNDING, distance, stock
 from results import CLOSE, by_the_library, drawn, exported, merged
+from rich.console import Console
 from safetensors.torch import load_file, save_file
 from small_runs import configure
 from tiny import RESOLUTION, tiny_pipeline
 
 from imprint.adopt import adopt
+from imprint.compare import Request as Comparison
+from imprint.compare import contrast, tell
 from imprint.config import compose
 from imprint.errors import UserError
+from imprint.evaluate import evaluate
+from imprint.evaluation.sheet import ScoreSheet
+from imprint.report import write_report
+from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.train import train
 
@@ -97,6 +105,31 @@ def test_an_adopted_run_is_like_any_other(runs: dict[str, Run], tiny_sd: Path, p
     both.load_lora_weights(halves)
     assert distance(by_the_library(both), expected) <= CLOSE
     assert adopted(tiny_sd, pictures, tmp_path, tmp_path / "a.safetensors").folder == run.folder
+
+
+@pytest.mark.slow
+def test_an_adopted_run_is_scored_reported_and_compared(
+    runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    origin = runs["lora"]
+    theirs = exported(origin, tmp_path / "theirs.safetensors", "format=kohya")
+    run = adopted(tiny_sd, pictures, tmp_path, theirs, settings=("model.sampler.steps=2",))
+    few = ["evaluation=quick", "evaluation.pictures.subject.images=1", "evaluation.pictures.subject.numbers=[0,1]"]
+    named = f"run=[{run.folder},{origin.folder}]"
+    files = evaluate(compose("evaluate", [named, *few, "encoders=mini", "accelerator=cpu"]))
+    ours, own = map(ScoreSheet.read, files)
+    assert (ours.method, ours.step, ours.noun) == ("adopted", 0, "dog")
+    assert ours.metrics == own.metrics
+    for name, scored in ours.rows["tuned"].items():
+        assert scored.mean == pytest.approx(own.rows["tuned"][name].mean, abs=0.02)
+    page = write_report([run.folder, origin.folder], tmp_path / "report.html").read_text(encoding="utf-8")
+    assert run.folder.name in page
+    request = read_request(Comparison, compose("compare", [f"runs=[{run.folder},{origin.folder}]", "bootstrap=100"]))
+    console = Console(file=StringIO(), width=200)
+    tell(contrast(request), console)
+    told = console.file.getvalue()
+    for expected in (run.folder.name, "adopted", "lora", "DINO"):
+        assert expected in told
 
 
 def test_diffusers_first_names_are_known(runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

@@ -116,6 +116,9 @@ def test_a_failing_point_of_a_grid_does_not_stop_the_others(tiny_sd: Path, pictu
     assert statuses == ["finished", "finished"]
 
 
+NEW_WORD = "dataset.identifier=auto"
+
+
 @pytest.mark.slow
 def test_a_point_of_a_grid_and_the_same_single_run_share_a_folder(
     tiny_sd: Path, pictures: Path, tmp_path: Path
@@ -127,7 +130,17 @@ def test_a_point_of_a_grid_and_the_same_single_run_share_a_folder(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [["method=dreambooth"], ["method=lora", "method.roles=[denoiser,text]"]], ids=len)
+@pytest.mark.parametrize(
+    "method",
+    [
+        ["method=dreambooth"],
+        ["method=lora", "method.roles=[denoiser,text]"],
+        ["method=textual_inversion", NEW_WORD],
+        ["method=pivotal", NEW_WORD],
+        ["method=custom_diffusion", NEW_WORD],
+    ],
+    ids=lambda method: method[0].removeprefix("method="),
+)
 def test_two_processes_do_what_one_does(method: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     shared = [*method, "hparams.batch_size=4", "prior=generated", "prior.count=3"]
     imprint("train", *overrides(tiny_sd, pictures, tmp_path / "one", *shared))

@@ -262,6 +262,21 @@ class TestAnotherModel:
             moved = tuned.state_dict()[name] - own.state_dict()[name]
             torch.testing.assert_close(there[name], weight + moved, atol=1e-6, rtol=1e-6)
 
+    def test_a_word_learned_beside_a_whole_network_comes_along(
+        self, tiny_sd: Path, other_sd: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        whole = ["method=pivotal", "method@method.network=dreambooth", "dataset.identifier=auto"]
+        run = train(configure(tiny_sd, pictures, tmp_path, *whole))
+        lora = train(configure(tiny_sd, pictures, tmp_path, "method=lora"))
+        [(word, rows_ND)] = load_file(run.result / "learned_embeds.safetensors").items()
+        alone = trained_family(run, scale={}, base=str(other_sd)).family
+        stacked, _ = stacked_family([run, lora], weights=None, scale={}, base=str(other_sd))
+        for family in (alone, stacked):
+            assert torch.equal(family.words[word], rows_ND)
+        ours = drawn([run], tmp_path / "ours", f"base={other_sd}", f"prompt=['a {word} dog']")
+        without = drawn([run], tmp_path / "without", f"base={other_sd}", "prompt=['a dog']")
+        assert distance(ours, without) > CLOSE
+
     def test_a_single_file_takes_the_configurations_of_the_runs_own_model(
         self, runs: dict[str, Run], other_sd: Path, tmp_path: Path
     ) -> None:

@@ -12,6 +12,7 @@ from small_runs import configure, losses
 from imprint.build import Watcher, prepare
 from imprint.errors import ConfigError
 from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.watch import Look
 from imprint.runs import Run
 from imprint.train import train
 
@@ -34,9 +35,9 @@ def scores_are(patch: pytest.MonkeyPatch, by_step: dict[int, float]) -> list[int
     """Instead of the pictures' own; returns the steps that were looked at."""
     seen: list[int] = []
 
-    def look(self: Watcher, family: Any, step: int) -> dict[str, float]:
+    def look(self: Watcher, family: Any, step: int) -> dict[str, Look]:
         seen.append(step)
-        return {"dino": by_step[step]}
+        return {"dino": Look(by_step[step], "0123456789ab")}
 
     patch.setattr(Watcher, "look", look)
     return seen
@@ -46,7 +47,8 @@ def test_a_curve_and_a_sheet_come_of_a_watched_run(tiny_sd: Path, pictures: Path
     run = train(configure(tiny_sd, pictures, tmp_path, *WATCHED))
     rows = curve(run)
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
-    assert all(math.isfinite(row[f"score/{name}"]) for row in rows for name in ("dino", "clip_i", "clip_t"))
+    assert {name.partition("@")[0] for name in rows[0]} == {"step", "quick/dino", "quick/clip_i", "quick/clip_t"}
+    assert all(math.isfinite(value) for row in rows for value in row.values())
     facts = run.read()["watch"]
     assert facts["looks"] == 4
     assert 0 < facts["share"] <= 1
@@ -54,7 +56,8 @@ def test_a_curve_and_a_sheet_come_of_a_watched_run(tiny_sd: Path, pictures: Path
     sheet = ScoreSheet.read(file)
     assert set(sheet.rows) == {"tuned", "untuned", "real"}
     # The last look and the finished result are the same weights, prompts and noise.
-    assert sheet.rows["tuned"]["dino"].mean == pytest.approx(rows[-1]["score/dino"], abs=1e-4)
+    dino = f"quick/dino@{sheet.metrics['dino'].fingerprint[:6]}"
+    assert sheet.rows["tuned"]["dino"].mean == pytest.approx(rows[-1][dino], abs=1e-4)
 
 
 def test_looking_changes_nothing_of_the_training(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

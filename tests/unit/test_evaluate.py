@@ -105,6 +105,7 @@ def test_everything_that_stands_in_the_way_is_said_at_once(places: list[str], tm
         (["run=nowhere"], "no finished run"),
         (["run=a", "+evaluation.metrics.dino.referenses=all"], "unknown key; did you mean references"),
         (["images=nowhere", "references=x", "noun=dog"], "images=nowhere: there is no such folder"),
+        (["images=a", "references=x", "noun=dog", "base=b"], "base='b': this is for run=FOLDER"),
     ],
 )
 def test_what_the_verb_refuses(settings: list[str], said: str) -> None:

@@ -28,7 +28,7 @@ FLOORS = [
     ["reporting"],
     ["config", "construct", "composition_errors", "relaunch", "requests"],
     ["build"],
-    ["train", "generate", "evaluate", "benchmark", "export", "merge", "adopt", "grid", "gridding", "compare", "report"],
+    ["train", "generate", "evaluate", "benchmark", "export", "merge", "adopt", "grid", "compare", "report"],
     ["cli"],
 ]
 # These stand side by side and do not know each other; within the other floors, parts may use one another.

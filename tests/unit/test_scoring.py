@@ -4,15 +4,19 @@ import csv
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_runs import composed_profile, configure
+from small_runs import SETTINGS, composed_profile, configure, draw_pictures
+from tiny import tiny_pipeline
 
-from imprint.build.scoring import score_run
+from imprint.build import Watcher, trained_family
+from imprint.build.scoring import score_run, scored
+from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import ScoreSheet
@@ -42,6 +46,11 @@ def trained(tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFact
         return Run(fresh)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def other_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_pipeline(tmp_path_factory.mktemp("other") / "model", seed=1)
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +90,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
 
 
 def sheet_of(run: Run, chosen: Profile, **settings: Any) -> ScoreSheet:
-    file = score_run(run, chosen, accelerator="cpu", **settings)
-    assert file is not None
+    [file] = score_run(run, chosen, accelerator="cpu", **settings)
     return ScoreSheet.read(file)
 
 
@@ -109,8 +117,7 @@ def test_a_sheet_has_all_rows_with_the_metrics_that_mean_something_of_them(train
 
 def test_the_manifest_and_the_spreadsheet_have_the_same_numbers(trained: Callable[..., Run]) -> None:
     run = trained()
-    file = score_run(run, profile(), accelerator="cpu")
-    assert file is not None
+    [file] = score_run(run, profile(), accelerator="cpu")
     sheet = ScoreSheet.read(file)
     [(stem, noted)] = run.read()["scores"].items()
     assert run.folder / noted["file"] == file == run.folder / "scores" / f"{stem}.json"
@@ -192,6 +199,74 @@ def test_another_strength_is_another_sheet_of_comparable_numbers(trained: Callab
     assert half.sampling != whole.sampling
     assert half.metrics["dino"].fingerprint == whole.metrics["dino"].fingerprint
     assert half.settings["scale.unet"] == 0.5
+
+
+def test_in_another_model_floors_are_of_that_one(
+    trained: Callable[..., Run], drawn: Drawn, other_sd: Path, tmp_path: Path
+) -> None:
+    run, there = trained("method=lora"), trained("method=lora", f"model.source={other_sd}")
+    chosen = profile("evaluation.rows=[untuned]")
+    own = sheet_of(run, chosen)
+    moved = sheet_of(run, chosen, base=str(other_sd))
+    assert moved.sampling != own.sampling
+    assert moved.metrics == own.metrics
+    assert moved.settings["base"] == str(other_sd)
+    for row in ("tuned", "untuned"):
+        assert moved.rows[row]["dino"].values != own.rows[row]["dino"].values
+    assert len(run.read()["scores"]) == 2
+    drawn.clear()
+    native = sheet_of(there, chosen)
+    assert len(drawn.prompts) == 4  # the untuned model's are there
+    assert native.rows["untuned"]["dino"].mean == moved.rows["untuned"]["dino"].mean
+
+
+def test_a_base_of_another_kind_is_refused_before_anything_is_drawn(
+    trained: Callable[..., Run], drawn: Drawn, tiny_sd_v: Path
+) -> None:
+    with pytest.raises(UserError, match="base=.*does not fit"):
+        score_run(trained("method=lora"), profile(), accelerator="cpu", base=str(tiny_sd_v))
+    assert not drawn.prompts
+
+
+class TestSeveralSubjects:
+    @pytest.fixture(scope="class")
+    def joint(self, tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+        """A dog and a cat, whose folders are called alike."""
+        outputs = tmp_path_factory.mktemp("runs")
+        given = [setting for setting in SETTINGS if not setting.startswith("dataset")]
+        given += [f"model.source={tiny_sd}", f"outputs={outputs}", "dataset=joint", "hparams.steps=1"]
+        for name, noun, word in (("a", "dog", "sks"), ("b", "cat", "ktn")):
+            photos = draw_pictures(outputs / name / "photos", size=(40 + 8 * len(noun), 40 + ord(name) % 2 * 8))
+            key = f"dataset.subjects.{name}"
+            given += [f"+dataset@{key}=folder", f"{key}.path={photos}", f"{key}.class_noun={noun}"]
+            given += [f"{key}.identifier={word}"]
+        return train(compose("train", [*given, "+encoders@model.encoders=mini"]))
+
+    def test_each_has_a_sheet(self, joint: Run, drawn: Drawn) -> None:
+        chosen = profile("evaluation.rows=[untuned,real]")
+        assert not scored(joint, chosen, accelerator="cpu")
+        files = score_run(joint, chosen, accelerator="cpu")
+        sheets = [ScoreSheet.read(file) for file in files]
+        assert [file.name.rsplit("-", 1)[0] for file in files] == ["oft-a", "oft-b"]
+        assert [sheet.noun for sheet in sheets] == ["dog", "cat"]
+        assert [sheet.subject for sheet in sheets] == ["photos (a)", "photos (b)"]
+        for words in ("sks dog", "ktn cat", "xjf dog", "xjf cat"):
+            assert sum(words in prompt for prompt in drawn.prompts) == 4
+        assert sheets[0].rows["tuned"]["dino"].values != sheets[1].rows["tuned"]["dino"].values
+        assert sheets[0].metrics == sheets[1].metrics
+        assert scored(joint, chosen, accelerator="cpu") == files
+        assert len(joint.read()["scores"]) == 2
+        files[1].unlink()
+        assert not scored(joint, chosen, accelerator="cpu")
+
+    def test_a_look_on_the_way_is_their_mean(self, joint: Run) -> None:
+        chosen = profile("evaluation.rows=[]")
+        sheets = [ScoreSheet.read(file) for file in score_run(joint, chosen, accelerator="cpu")]
+        watcher = Watcher(joint, chosen, torch.device("cpu"))
+        looks = watcher.look(trained_family(joint, scale={}).family, 1)
+        for name, look in looks.items():
+            assert look.mean == pytest.approx(fmean(sheet.rows["tuned"][name].mean for sheet in sheets), abs=1e-4)
+        assert looks.keys() == sheets[0].rows["tuned"].keys()
 
 
 def test_blank_and_failed_pictures_are_counted(

@@ -48,7 +48,7 @@ def _sheets_before(campaign: Campaign) -> dict[str, Path]:
     found = {
         run.folder.name: scored(run, campaign.request.evaluation, accelerator=campaign.accelerator) for run in finished
     }
-    return {name: sheet for name, sheet in found.items() if sheet}
+    return {name: sheets[0] for name, sheets in found.items() if sheets}
 
 
 def _work_off(campaign: Campaign, sheets: dict[str, Path]) -> dict[str, str]:

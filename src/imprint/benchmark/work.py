@@ -39,13 +39,13 @@ def train_and_score(cfg: DictConfig, profile: Profile) -> Outcome:
     trained = time.monotonic()
     note = failed_scoring(run)
     try:
-        sheet = score_run(run, profile, accelerator=cfg.trainer.accelerator)
+        sheets = score_run(run, profile, accelerator=cfg.trainer.accelerator)
     except Exception as error:
         with suppress(UserError):  # a full disk is why it failed, perhaps
             write_text(note, str(error) if isinstance(error, UserError) else traceback.format_exc())
         return Outcome("failed", reason=f"it is trained and cannot be scored: {_told(error)}")
     note.unlink(missing_ok=True)
-    return Outcome("done", training=trained - began, scoring=time.monotonic() - trained, sheet=sheet)
+    return Outcome("done", training=trained - began, scoring=time.monotonic() - trained, sheet=next(iter(sheets), None))
 
 
 def failed_scoring(run: Run) -> Path:

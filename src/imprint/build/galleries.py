@@ -1,6 +1,6 @@
 """Where a run's pictures and the untuned model's lie, and which are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from imprint.build.judged import Judged
@@ -12,6 +12,7 @@ from imprint.evaluation.records import Asked
 from imprint.locations import cache_folder
 
 Drawn = Literal["tuned", "untuned", "prompt_only"]  # the rows whose pictures a model draws
+Galleries = Mapping[Drawn, Mapping[str, Gallery]]
 
 
 def galleries(judged: Judged, profile: Profile, *, step: int | None = None) -> dict[Drawn, dict[str, Gallery]]:
@@ -28,6 +29,13 @@ def galleries(judged: Judged, profile: Profile, *, step: int | None = None) -> d
     return found
 
 
+def departures(judged: Judged) -> dict[str, Any]:
+    """In what the run's pictures are not those of the run as it was trained; mostly in nothing."""
+    strength = {"scale": dict(judged.scale)} if judged.scale else {}
+    base = {"base": judged.source.facts.fingerprint} if judged.base is not None else {}
+    return {**strength, **base}
+
+
 def _gallery(row: Drawn, asked: Sequence[Asked], judged: Judged, profile: Profile, step: int | None = None) -> Gallery:
     name = asked[0].set
     orders = [Order(one, _prompt(row, one.template, judged), seed_for(judged.subject, one)) for one in asked]
@@ -41,7 +49,7 @@ def _gallery(row: Drawn, asked: Sequence[Asked], judged: Judged, profile: Profil
         "prompts": [_prompt(row, prompt.template, judged) for prompt in profile.pictures[name].of(judged.kind)],
     }
     if row == "tuned":
-        recipe |= {"scale": dict(judged.scale)} if judged.scale else {}
+        recipe |= departures(judged)
         folder = judged.run.folder / "pictures"
         if step is not None:
             folder /= f"step-{step:06d}"

@@ -1,6 +1,6 @@
 """A finished run as an evaluation sees it: whose pictures it draws, from which model, beside which photos."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from imprint.build.identity import one_or_all
-from imprint.build.subjects import find_subjects
+from imprint.build.subjects import Subject, find_subjects
 from imprint.build.trained import Source, source_of
 from imprint.construct import Constructor
 from imprint.data.dataset import Dataset
@@ -28,9 +28,12 @@ FEATURES_AT_ONCE = 32  # pictures; changes memory and speed alone
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """`rare` is the concept by a word that the untuned model knows."""
+    """One subject of a run. `rare` is the concept by a word that the untuned model knows. `name` is the subject's among
+    several in one run; `base` is the model that the result is put into, where it is not the run's own."""
 
     run: Run
+    name: str
+    base: str | None
     source: Source
     scale: Mapping[str, float]
     subject: str
@@ -52,56 +55,48 @@ def open_judged(
     class_photos: Sequence[Photo],
     scale: Mapping[str, float],
     device: torch.device,
-) -> Judged:
-    """Cheap. Raises ConfigError with everything that stands in the way of scoring."""
+    base: str | None = None,
+) -> list[Judged]:
+    """Every subject that the run was taught. Cheap. Raises ConfigError with everything that stands in the way of
+    scoring."""
     problems: list[Problem | str] = []
     manifest = run.read()
-    source = source_of(run, scale=scale, sampler=profile.sampler.given())
-    concepts = run.concepts
-    subjects = find_subjects(_dataset(manifest), concepts, problems)
+    source = source_of(run, scale=scale, sampler=profile.sampler.given(), base=base)
+    subjects = find_subjects(_dataset(manifest), run.concepts, problems)
     if subjects is None:
         raise ConfigError(problems)
     if one_or_all([subject.pictures.fingerprint for subject in subjects]) != manifest["content"]["dataset"]:
         problems.append(f"These are not the pictures any more that {run.folder.name} was trained on. Bring those back.")
-    concept, dataset = subjects[0].concept, subjects[0].dataset
-    parts = dataset.parts()
-    photos = [*photos_of(parts.trained, trained_on=True)]
-    if parts.held_out:
-        photos += photos_of(parts.held_out, trained_on=False)
-    for name, asked in profile.asked(dataset.kind, concept.noun).items():
-        if not asked:
-            remedy = f"has no prompt for {dataset.subject} ({dataset.kind}, {concept.noun}). Choose others."
-            problems.append(f"evaluation.pictures.{name} {remedy}")
     height, width = profile.size or manifest["frame"]
     if height % source.facts.pixel_multiple or width % source.facts.pixel_multiple:
         remedy = f"this model needs multiples of {source.facts.pixel_multiple}."
         problems.append(Problem("evaluation.size", [height, width], remedy))
-    judges = {**profile.encoders, **source.model.encoders, **encoders}
-    problems += profile.problems(here(photos, class_photos))
-    features = features_for(profile, judges, device, problems)
+    photos = [_photos(subject.dataset) for subject in subjects]
+    for subject, own in zip(subjects, photos, strict=True):
+        problems += _misfits(subject, profile, here(own, class_photos))
+    features = features_for(profile, {**profile.encoders, **source.model.encoders, **encoders}, device, problems)
     if problems:
-        raise ConfigError(problems)
-    notes = [
-        f"pictures.{name} leaves out, since it names the subject's own class: {template}"
-        for name in profile.drawn
-        for template in profile.pictures[name].left_out(dataset.kind, concept.noun)
+        raise ConfigError(dict.fromkeys(map(str, problems)))
+    rare = choose_identifier(source.facts.tokenizer, ()) if SUBJECT in profile.needed_untuned else None
+    return [
+        Judged(
+            run=run,
+            name=subject.concept.name if len(subjects) > 1 else "",
+            base=base,
+            source=source,
+            scale={role: strength for role, strength in scale.items() if strength != 1},
+            subject=called,
+            kind=subject.dataset.kind,
+            concept=subject.concept,
+            rare=Concept(rare, subject.concept.noun) if rare else subject.concept,
+            photos=own,
+            class_photos=class_photos,
+            size=(height, width),
+            features=features,
+            notes=list(_notes(subject, profile, len(subjects), base)),
+        )
+        for subject, called, own in zip(subjects, _told_apart(subjects), photos, strict=True)
     ]
-    if len(concepts) > 1:
-        notes.append(f"This run was taught {len(concepts)} subjects; {dataset.subject} alone is judged.")
-    return Judged(
-        run=run,
-        source=source,
-        scale={role: strength for role, strength in scale.items() if strength != 1},
-        subject=dataset.subject,
-        kind=dataset.kind,
-        concept=concept,
-        rare=_rare(source, concept) if SUBJECT in profile.needed_untuned else concept,
-        photos=photos,
-        class_photos=class_photos,
-        size=(height, width),
-        features=features,
-        notes=notes,
-    )
 
 
 def photos_of(pictures: PictureSet, *, trained_on: bool) -> list[Photo]:
@@ -142,5 +137,36 @@ def _dataset(manifest: Mapping[str, Any]) -> Dataset | JointDataset:
     return dataset
 
 
-def _rare(source: Source, concept: Concept) -> Concept:
-    return Concept(choose_identifier(source.facts.tokenizer, ()), concept.noun)
+def _photos(dataset: Dataset) -> list[Photo]:
+    parts = dataset.parts()
+    held_out = photos_of(parts.held_out, trained_on=False) if parts.held_out else []
+    return [*photos_of(parts.trained, trained_on=True), *held_out]
+
+
+def _misfits(subject: Subject, profile: Profile, here: Here) -> Iterator[str]:
+    """What the profile cannot ask or measure of this subject."""
+    dataset, noun = subject.dataset, subject.concept.noun
+    for name, asked in profile.asked(dataset.kind, noun).items():
+        if not asked:
+            remedy = f"has no prompt for {dataset.subject} ({dataset.kind}, {noun}). Choose others."
+            yield f"evaluation.pictures.{name} {remedy}"
+    yield from profile.problems(here)
+
+
+def _notes(subject: Subject, profile: Profile, count: int, base: str | None) -> Iterator[str]:
+    for name in profile.drawn:
+        for template in profile.pictures[name].left_out(subject.dataset.kind, subject.concept.noun):
+            yield f"pictures.{name} leaves out, since it names the subject's own class: {template}"
+    if count > 1:
+        yield f"This run was taught {count} subjects together; each has a sheet of its own."
+    if base is not None:
+        yield f"The result was put into {base}; the floors are of that model."
+
+
+def _told_apart(subjects: Sequence[Subject]) -> list[str]:
+    """What the subjects are called, which differs: a sheet, and the noise of its pictures, go by it."""
+    plain = [subject.dataset.subject for subject in subjects]
+    return [
+        f"{called} ({subject.concept.name})" if plain.count(called) > 1 else called
+        for called, subject in zip(plain, subjects, strict=True)
+    ]

@@ -72,9 +72,11 @@ def measure(exhibits: Exhibits, profile: Profile, features: Features) -> Measure
     )
 
 
-def keep(sheet: ScoreSheet, folder: Path) -> Path:
-    """Writes the sheet, and its numbers for spreadsheets. Returns the sheet's file."""
-    file = folder / f"{sheet.profile}-{sheet_fingerprint(sheet.sampling, sheet.metrics, list(sheet.rows))}.json"
+def keep(sheet: ScoreSheet, folder: Path, *, name: str = "") -> Path:
+    """Writes the sheet, and its numbers for spreadsheets. Returns the sheet's file. `name` tells apart the sheets of
+    subjects in one folder."""
+    fingerprint = sheet_fingerprint(sheet.sampling, sheet.metrics, list(sheet.rows))
+    file = folder / f"{'-'.join(filter(None, (sheet.profile, name, fingerprint)))}.json"
     sheet.write(file)
     write_csv(sheet, file.with_suffix(".csv"))
     return file

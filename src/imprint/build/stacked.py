@@ -95,6 +95,8 @@ def changes(family: Family, results: Sequence[Result], model: ModelSource) -> li
         source = own_model(result.run, {}) if result.method.replaces_weights else model
         same = source is model or source.facts().fingerprint == model.facts().fingerprint
         found.append((result, taken(family if same else source.load(), result.method, result.run.result)))
+        if not same:
+            result.method.load_words(family, result.run.result)
     return found
 
 

@@ -44,6 +44,7 @@ def trained_family(
     if base is not None and source.method.replaces_weights:
         own = own_model(run, {}).load()
         add(family, taken(own, source.method, run.result).difference, scale)
+        source.method.load_words(family, run.result)
     else:
         source.method.load(family, run.result, scale=scale)
     return Trained(family, run.concepts, source.method)

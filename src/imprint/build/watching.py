@@ -2,16 +2,20 @@
 
 import copy
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import torch
 
 from imprint.build.galleries import galleries
 from imprint.build.judged import Judged, open_judged
 from imprint.build.measuring import measure
-from imprint.build.scoring import drawer, exhibits
+from imprint.build.painting import drawer
+from imprint.build.scoring import exhibits
+from imprint.build.sheets import meaning
 from imprint.evaluation.drawing import complete
 from imprint.evaluation.profile import Profile
+from imprint.evaluation.watch import Look
 from imprint.families.base import Family
 from imprint.runs import Run
 
@@ -28,21 +32,26 @@ class Watcher:
         self._device = device
         self._profile = copy.copy(profile)
         self._profile.rows = []
-        self._judged: Judged | None = None
+        self._subjects: Sequence[Judged] = ()
 
-    def look(self, family: Family, step: int) -> Mapping[str, float]:
-        """The means by metric. Pictures of this step that are there already are kept: a run that goes on comes by with
-        the same weights."""
-        if self._judged is None:
-            self._judged = self._opened()
-        found = galleries(self._judged, self._profile, step=step)
-        draw = drawer(family, self._judged, self._profile, self._device)
+    def look(self, family: Family, step: int) -> Mapping[str, Look]:
+        """By metric, the mean over the subjects. Pictures of this step that are there already are kept: a run that goes
+        on comes by with the same weights."""
+        if not self._subjects:
+            self._subjects = open_judged(
+                self._run, self._profile, encoders={}, class_photos=(), scale={}, device=self._device
+            )
+        means = [self._means(judged, family, step) for judged in self._subjects]
+        gc.collect()
+        prints = {name: facts.fingerprint for name, facts in meaning(self._subjects[0], self._profile)[1].items()}
+        common = [name for name in means[0] if all(name in own for own in means)]
+        return {name: Look(fmean(own[name] for own in means), prints[name]) for name in common}
+
+    def _means(self, judged: Judged, family: Family, step: int) -> dict[str, float]:
+        found = galleries(judged, self._profile, step=step)
+        draw = drawer(family, judged, self._profile, self._device)
         for name, gallery in found["tuned"].items():
             told = f"{self._run.folder.name}, step {step}, {name}"
             complete(gallery, draw, batch_size=self._profile.batch_size, told=told)
-        measured = measure(exhibits(self._judged, self._profile, found), self._profile, self._judged.features)
-        gc.collect()
+        measured = measure(exhibits(judged, self._profile, found), self._profile, judged.features)
         return {name: scored.mean for name, scored in measured.rows["tuned"].items()}
-
-    def _opened(self) -> Judged:
-        return open_judged(self._run, self._profile, encoders={}, class_photos=(), scale={}, device=self._device)

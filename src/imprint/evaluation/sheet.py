@@ -1,4 +1,4 @@
-"""The scores of one run under one profile, as they lie in its folder: `scores/<profile>-<fingerprint>.json`.
+"""The scores of one subject of a run under one profile, as they lie in the run's folder, in scores/.
 
 A sheet holds every single number, so that tables, intervals and tests need no picture. Rows are what was judged:
 `tuned`, the floors `untuned` and `prompt_only`, the ceilings `real` and `copies`.

@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.errors import Problem
 from imprint.evaluation.profile import Profile
 from imprint.suggestions import nearest
+
+
+class Look(NamedTuple):
+    """A metric as it is at one moment of a training."""
+
+    mean: float
+    fingerprint: str  # of what the number means
 
 
 class Watch:

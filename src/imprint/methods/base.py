@@ -101,6 +101,10 @@ class Method(ABC):
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""
 
+    def load_words(self, family: Family, folder: Path) -> None:  # noqa: B027 - few methods have both
+        """Of a saved result that replaces weights, puts the words alone into a family: the weights go there as a
+        difference."""
+
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
         """Notes in the files of a saved result what they were made from, where their format has a place for it."""
 

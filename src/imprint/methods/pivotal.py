@@ -116,6 +116,9 @@ class Pivotal(Method):
 
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         self.network.load(family, folder, scale=scale)
+        self.load_words(family, folder)
+
+    def load_words(self, family: Family, folder: Path) -> None:
         self.words.load(family, folder, scale={})
 
     def formats(self, family: Family) -> Mapping[str, Format]:

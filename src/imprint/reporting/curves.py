@@ -1,52 +1,97 @@
-"""Loss curves as SVG that takes its ink from the page around it."""
+"""Values over steps: a panel for the loss, and one for each metric that was scored on the way."""
 
-import io
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-INK = "#010203"  # stands for the page's text colour until the SVG is written
-COLOURS = ["#4c78d0", "#e0833a", "#3f9d72", "#c2557f", "#8a6fd1", "#b3922d", "#3c9fb5", "#d25f50"]
+from imprint.evaluation.sheet import MetricFacts
+from imprint.reporting.inline import inline
+from imprint.reporting.scoreboard.columns import ARROWS
+from imprint.reporting.scoreboard.style import quiet, styled
+
 POINTS = 400  # more would only make the page heavier
+FEW = 40  # so few points are marked
+MOST_RAW = 6  # curves; of more, the noise would cover all
 
 Curve = Sequence[tuple[int, float]]
 
 
-def loss_curves(curves: Sequence[Curve]) -> str:
-    """An inline SVG: every curve faint, and its running mean in the curve's colour (see `colour`)."""
-    style = {"svg.hashsalt": "imprint", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(11.5, 3.9), layout="constrained")
-        FigureCanvasSVG(figure)
-        figure.patch.set_alpha(0)
+class Look(NamedTuple):
+    label: str
+    colour: str
+    dash: str  # solid, dashed or dotted
+
+
+class Panel(NamedTuple):
+    title: str
+    curves: Mapping[str, Curve]  # by run
+    noisy: bool  # then its running mean is what is looked at
+
+
+def panels(
+    losses: Mapping[str, Curve],
+    scores: Mapping[str, Mapping[str, Curve]],
+    facts: Mapping[tuple[str, str, str], MetricFacts],
+) -> list[Panel]:
+    """`losses` are by run, `scores` by run and name: profile/metric@fingerprint. Each name has a panel of its own.
+
+    `facts` are by the same three parts, the fingerprint as short as in the name.
+    """
+    found = [Panel("loss", {run: curve for run, curve in losses.items() if curve}, True)]
+    for name in dict.fromkeys(name for own in scores.values() for name in own):
+        curves = {run: own[name] for run, own in scores.items() if own.get(name)}
+        found.append(Panel(_title(name, scores, facts), curves, False))
+    return [panel for panel in found if panel.curves]
+
+
+def drawn(panel: Panel, looks: Mapping[str, Look]) -> str:
+    """An inline SVG. What is not finite is left out."""
+    with styled():
+        figure = Figure(figsize=(5.6, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        axes.patch.set_alpha(0)
-        for index, curve in enumerate(curves):
-            steps, losses = np.array([point for point in curve if np.isfinite(point[1])]).reshape(-1, 2).T
+        told: dict[Artist, str] = {}
+        for run, curve in panel.curves.items():
+            steps, values = np.array([point for point in curve if np.isfinite(point[1])]).reshape(-1, 2).T
             stride = max(1, len(steps) // POINTS)
-            smooth = _running_mean(losses, max(5, len(losses) // 20))
-            axes.plot(steps[::stride], losses[::stride], color=colour(index), linewidth=0.6, alpha=0.25)
-            axes.plot(steps[::stride], smooth[::stride], color=colour(index), linewidth=1.8)
-        axes.set_xlabel("optimiser step", color=INK)
-        axes.set_ylabel("loss", color=INK)
-        axes.tick_params(colors=INK, length=0)
-        axes.grid(color=INK, alpha=0.12, linewidth=0.6)
-        axes.set_axisbelow(True)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg))
+            look = looks[run]
+            if panel.noisy:
+                if len(panel.curves) <= MOST_RAW:
+                    axes.plot(steps[::stride], values[::stride], color=look.colour, linewidth=0.6, alpha=0.2)
+                values = _running_mean(values, max(5, len(values) // 20))
+            mark = "o" if len(steps) <= FEW and not panel.noisy else ""
+            (line,) = axes.plot(
+                steps[::stride],
+                values[::stride],
+                linewidth=1.6,
+                marker=mark,
+                markersize=3.5,
+                color=look.colour,
+                linestyle=look.dash,
+            )
+            last = f": {values[-1]:.4f} at step {steps[-1]:.0f}" if len(values) else ""
+            told[line] = f"{look.label}{last}"
+        axes.set_xlabel("optimiser step")
+        axes.set_title(panel.title, loc="left")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        quiet(axes, grid="both")
+        return inline(figure, label=f"{panel.title} over optimiser steps", told=told)
 
 
-def colour(index: int) -> str:
-    return COLOURS[index % len(COLOURS)]
+def _title(
+    name: str, scores: Mapping[str, Mapping[str, Curve]], facts: Mapping[tuple[str, str, str], MetricFacts]
+) -> str:
+    """`DINO ↑ (quick)`; with the fingerprint where the same metric was measured in several ways."""
+    measured, _, fingerprint = name.partition("@")
+    profile, _, metric = measured.rpartition("/")
+    known = facts.get((profile, metric, fingerprint))
+    said = f"{known.title} {ARROWS[known.better]}".strip() if known else metric
+    alike = {other for own in scores.values() for other in own if other.partition("@")[0] == measured}
+    return f"{said} ({profile})" if len(alike) == 1 else f"{said} ({profile}, {fingerprint})"
 
 
 def _running_mean(values: "np.ndarray", window: int) -> "np.ndarray":

@@ -6,6 +6,7 @@ from typing import Any
 # These say where and how a run was made, not what it is.
 UNTOLD = ("report", "trainer", "hydra", "outputs", "name")
 LABEL_KEYS = 3
+SHORT = 24  # characters that a value may have beside others
 
 Settings = Mapping[str, Any]
 
@@ -19,13 +20,14 @@ def differing(settings: Sequence[Settings]) -> list[str]:
 
 
 def telling(settings: Sequence[Settings]) -> list[str]:
-    """The fewest settings that tell most runs apart; what a part is rather than one of its numbers."""
+    """A few settings that tell most runs apart: which parts they are made of, then numbers; rather short ones."""
     keys: list[str] = []
-    left = differing(settings)
-    while left and len(keys) < LABEL_KEYS and _kinds(settings, keys) < len(settings):
-        best = max(left, key=lambda key: (_kinds(settings, [*keys, key]), "." not in key))
-        keys.append(best)
-        left.remove(best)
+    while len(keys) < LABEL_KEYS:
+        kinds = {key: _kinds(settings, [*keys, key]) for key in differing(settings)}
+        new = [key for key, count in kinds.items() if count > _kinds(settings, keys)]
+        if not new:
+            break
+        keys.append(max(new, key=lambda key: ("." not in key, kinds[key], is_short(settings, key))))
     return keys
 
 
@@ -38,7 +40,23 @@ def headings(keys: Sequence[str]) -> dict[str, str]:
 def told(settings: Settings, keys: Sequence[str]) -> str:
     """`rank 4, lr 0.0001`."""
     words = headings(keys)
-    return ", ".join(f"{words[key]} {settings[key]}" for key in keys if key in settings)
+    return ", ".join(f"{words[key]} {short(settings[key])}" for key in keys if key in settings)
+
+
+def short(value: object) -> str:
+    """As much of a value as is read at a glance: the end of a path, the beginning of anything else."""
+    text = str(value)
+    if len(text) <= SHORT:
+        return text
+    last = text.rpartition("/")[2]
+    if "/" in text and " " not in text and last:
+        return f"\N{HORIZONTAL ELLIPSIS}/{last[: SHORT - 2]}"
+    return f"{text[: SHORT - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+
+
+def is_short(settings: Sequence[Settings], key: str) -> bool:
+    """Whether no run's value needs to be shortened."""
+    return all(len(str(each.get(key, ""))) <= SHORT for each in settings)
 
 
 def _kinds(settings: Sequence[Settings], keys: Sequence[str]) -> int:

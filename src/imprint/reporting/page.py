@@ -1,127 +1,70 @@
 """The report: one HTML page that needs nothing but itself."""
 
-import json
-import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-from imprint.reporting.curves import colour, loss_curves
-from imprint.reporting.labels import headings, telling, told
-from imprint.reporting.record import RunRecord, differing
-from imprint.reporting.sheet import spread
+from imprint.reporting.curves import Look, drawn, panels
+from imprint.reporting.fidelity import plots
+from imprint.reporting.record import RunRecord
+from imprint.reporting.run_scores import RunScores, scores_of
+from imprint.reporting.run_table import run_table
+from imprint.reporting.scoreboard.looks import looks
+from imprint.reporting.scoreboard.style import COLOURS
+from imprint.reporting.scoreboard.table import Table
+from imprint.reporting.scoreboard.tables import comparisons, means
+from imprint.reporting.side_by_side import galleries, labels
 from imprint.reporting.thumbnails import page_environment
-from imprint.reporting.units import UNKNOWN, duration, memory
 
-REFERENCES = 8
-COLUMNS = 6
-ANY_WORD = "[V]"  # stands for each run's own word for the subject
-
-
-class Picture(NamedTuple):
-    label: str
-    file: Path | None  # None: this picture was never drawn
-
-
-class Row(NamedTuple):
-    prompt: str
-    seed: int
-    pictures: list[Picture]
-
-
-class Gallery(NamedTuple):
-    """Runs that began from the same model: untuned and tuned pictures of the same prompts and seeds."""
-
-    title: str
-    references: list[Path]
-    rows: list[Row]
+DASHES = ("solid", "dashed", "dotted")  # tell apart what shares a colour
+SORTABLE = 2  # runs; fewer have no order
+FILTERED = 5  # runs; fewer are seen at once
 
 
 def render(title: str, records: Sequence[RunRecord]) -> str:
-    galleries = [gallery for group in _same_start(records) if (gallery := _gallery(group)).rows]
-    count = sum(len(gallery.references) + sum(len(row.pictures) for row in gallery.rows) for gallery in galleries)
-    environment = page_environment(count)
-    environment.globals.update(colour=colour)
-    environment.filters.update(duration=duration, memory=memory, loss=_loss)
-    curves = [record.curve for record in records]
+    scores = scores_of(records)
+    pictures = galleries(records)
+    names = labels(records)
+    seen = _looks(records, names, scores)
+    losses = {str(record.folder): record.curve for record in records}
+    on_the_way = {str(record.folder): record.score_curves for record in records}
+    environment = page_environment(sum(gallery.size for gallery in pictures))
     return environment.get_template("report.html.j2").render(
         title=title,
         records=records,
-        labels=labels(records),
-        headings=headings(differing(records)),
-        galleries=galleries,
-        curves=loss_curves(curves) if any(curves) else "",
+        labels=names,
+        looks=seen,
+        table=run_table(records, scores),
+        is_sortable=len(records) >= SORTABLE,
+        is_filtered=len(records) >= FILTERED,
+        notes=scores.notes,
+        methods=_methods(scores),
+        plots=list(plots(scores.board)) if scores.board else [],
+        galleries=pictures,
+        curves=[drawn(panel, seen) for panel in panels(losses, on_the_way, scores.facts)],
     )
 
 
-def labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """A short name for each run: the few settings that tell it from the others, else its own name."""
-    keys = telling([record.settings for record in records])
-    texts = {record.name: told(record.settings, keys) for record in records}
-    unique = len(set(texts.values())) == len(texts) and all(texts.values())
-    return texts if unique else {record.name: record.name for record in records}
+def _methods(scores: RunScores) -> list[Table]:
+    """Where there are several subjects: runs of one method taken together, and the methods tested in pairs."""
+    board = scores.board
+    if board is None or len(board.subjects) < 2:
+        return []
+    tables = [means(board, kind) for kind in board.kinds]
+    return [*tables, comparisons(board)] if board.comparisons or board.not_compared else tables
 
 
-def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
-    groups: dict[str, list[RunRecord]] = {}
+def _looks(records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores) -> dict[str, Look]:
+    """Of each run, by folder: the colour that it has in the figures of scores, and a dash where others have it too."""
+    colours: dict[str, str] = {}
+    if board := scores.board:
+        seen = looks(board)
+        of_run = {sheet.run: seen[entry.label].colour for entry in board.contestants for sheet in entry.sheets}
+        colours = {str(record.folder): of_run[record.name] for record in records if record.name in of_run}
+    free = [colour for colour in COLOURS if colour not in colours.values()] or list(COLOURS)
+    unscored = [str(record.folder) for record in records if str(record.folder) not in colours]
+    colours |= {folder: free[place % len(free)] for place, folder in enumerate(unscored)}
+    found: dict[str, Look] = {}
     for record in records:
-        model = {key: value for key, value in record.settings.items() if key.startswith("model.")}
-        path = record.settings.get("dataset.path", "")
-        groups.setdefault(json.dumps([model, path], sort_keys=True), []).append(record)
-    return list(groups.values())
-
-
-def _gallery(group: Sequence[RunRecord]) -> Gallery:
-    """One run: its steps. Several: the last pictures of each."""
-    names = labels(group)
-    # Methods call the subject by different words: the same prompt for all of them is one row.
-    same_word = len({record.identifiers for record in group}) == 1
-    columns: list[tuple[str, dict[tuple[str, int], Path]]] = []
-    untuned: dict[tuple[str, int], Path] = {}
-    for record in group:
-        steps = sorted({entry.step for entry in record.samples if entry.step > 0})
-        for step in spread(steps, COLUMNS) if len(group) == 1 else steps[-1:]:
-            columns.append(
-                (
-                    f"step {step}" if len(group) == 1 else f"{names[record.name]}, step {step}",
-                    _files(record, step, same_word),
-                )
-            )
-        untuned = {**_files(record, 0, same_word), **untuned}
-    asked = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
-    rows = [
-        Row(
-            *key,
-            [
-                Picture("untuned", untuned.get(key)),
-                *(Picture(label, files.get(key)) for label, files in columns),
-            ],
-        )
-        for key in asked
-    ]
-    first = group[0]
-    title = first.settings.get("dataset.name", "") or Path(first.settings.get("dataset.path", "")).name
-    references = [first.references[index] for index in spread(range(len(first.references)), REFERENCES)]
-    return Gallery(title, references, rows)
-
-
-def _files(record: RunRecord, step: int, same_word: bool) -> dict[tuple[str, int], Path]:
-    return {
-        (entry.prompt if same_word else _unnamed(entry.prompt, record.identifiers), entry.seed): record.folder
-        / "samples"
-        / entry.file
-        for entry in record.samples
-        if entry.step == step
-    }
-
-
-def _unnamed(prompt: str, identifiers: Sequence[str]) -> str:
-    """The prompt whatever the first subject, the second, ... is called."""
-    for number, identifier in enumerate(identifiers, start=1):
-        word = ANY_WORD if number == 1 else f"{ANY_WORD}{number}"
-        prompt = re.sub(rf"(?<!\w){re.escape(identifier)}(?!\w)", word, prompt)
-    return prompt
-
-
-def _loss(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.4f}"
+        colour = colours[str(record.folder)]
+        before = sum(look.colour == colour for look in found.values())
+        found[str(record.folder)] = Look(names[record.name], colour, DASHES[before % len(DASHES)])
+    return found

@@ -11,7 +11,10 @@ from imprint.locations import locate
 from imprint.reporting import labels
 from imprint.reporting.local import final_loss, read_metrics
 from imprint.reporting.samples import SampleEntry, read_samples
+from imprint.reporting.scoreboard.costs import Cost, cost_of
 from imprint.runs import Run
+
+Curve = list[tuple[int, float]]  # steps and values
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -24,12 +27,13 @@ class RunRecord(NamedTuple):
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
     loss: float | None
-    seconds: float | None
-    peak_memory_bytes: int | None
-    curve: list[tuple[int, float]]
+    cost: Cost
+    curve: Curve  # of the loss
+    score_curves: dict[str, Curve]  # by profile/metric@fingerprint, where it was scored on the way
     samples: list[SampleEntry]
     references: list[Path]
     error: str
+    scoring_error: str
 
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
@@ -49,7 +53,7 @@ def read_run(run: Run) -> RunRecord:
     config = config if isinstance(config, dict) else {}
     metrics = read_metrics(run.metrics)
     steps = [int(step) for step in metrics.get("step", []) if step is not None]
-    curve = [(step, loss) for step, loss in zip(steps, metrics.get("loss", []), strict=False) if loss is not None]
+    scores = read_metrics(run.score_curve)
     return RunRecord(
         name=run.folder.name,
         folder=run.folder,
@@ -58,18 +62,28 @@ def read_run(run: Run) -> RunRecord:
         settings=dict(_flat(config)) if config else {},
         steps=steps[-1] if steps else training.get("steps"),
         loss=final_loss(run.metrics),
-        seconds=training.get("seconds"),
-        peak_memory_bytes=training.get("peak_memory_bytes"),
-        curve=curve,
+        cost=cost_of(run),
+        curve=_curve(metrics, "loss"),
+        score_curves={name: _curve(scores, name) for name in scores if name != "step"},
         samples=read_samples(run),
         references=_references(config),
-        error=run.error.read_text(encoding="utf-8", errors="replace").strip() if run.error.is_file() else "",
+        error=_text(run.error),
+        scoring_error=_text(run.folder / "scores" / "error.txt"),
     )
 
 
 def differing(records: Sequence[RunRecord]) -> list[str]:
     """The settings that tell the runs apart, in the order in which they are configured."""
     return labels.differing([record.settings for record in records])
+
+
+def _curve(metrics: Mapping[str, Sequence[float | None]], name: str) -> Curve:
+    pairs = zip(metrics.get("step", []), metrics.get(name, []), strict=False)
+    return [(int(step), value) for step, value in pairs if step is not None and value is not None]
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else ""
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:

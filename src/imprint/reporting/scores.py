@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import Logger
 
 from imprint.evaluation.profile import Profile
-from imprint.evaluation.watch import Watch
+from imprint.evaluation.watch import Look, Watch
 from imprint.families.base import Family
 from imprint.files import folder_atomically
 from imprint.reporting.local import LocalLogger, read_metrics
@@ -20,7 +20,7 @@ from imprint.training.module import Personalisation
 
 log = logging.getLogger(__name__)
 
-Look = Callable[[Family, int], Mapping[str, float]]  # the means by metric, of the model as it is after a step
+Looking = Callable[[Family, int], Mapping[str, Look]]  # by metric, the model as it is after a step
 
 
 class ScoreCurve(pl.Callback):
@@ -36,7 +36,7 @@ class ScoreCurve(pl.Callback):
         watch: Watch,
         profile: Profile,
         *,
-        look: Look,
+        look: Looking,
         save: Callable[[Personalisation, Path, int], None],
         trackers: Sequence[Logger],
     ) -> None:
@@ -81,7 +81,8 @@ class ScoreCurve(pl.Callback):
             began = time.monotonic()
             quiet = undisturbed(module, trainer.strategy.root_device)
             with quiet, module.averaged(), trainer.precision_plugin.forward_context():
-                scores = {f"score/{name}": mean for name, mean in self._look(module.family, self._step).items()}
+                found = self._look(module.family, self._step)
+            scores = {self._column(name, look.fingerprint): look.mean for name, look in found.items()}
             for logger in (self._curve, *self._trackers):
                 logger.log_metrics(scores, self._step)
             self._seconds += time.monotonic() - began
@@ -118,5 +119,10 @@ class ScoreCurve(pl.Callback):
         return [int(step) for step in read_metrics(self._run.score_curve).get("step", []) if step is not None]
 
     def _scores(self) -> list[float]:
-        column = read_metrics(self._run.score_curve)[f"score/{self._watch.by}"]
+        curve = read_metrics(self._run.score_curve)
+        [column] = [values for name, values in curve.items() if name.startswith(self._column(str(self._watch.by), ""))]
         return [float("nan") if value is None else value for value in column]
+
+    def _column(self, metric: str, fingerprint: str) -> str:
+        """Numbers that mean different things are never in one curve."""
+        return f"{self._profile.name}/{metric}@{fingerprint[:6]}"

@@ -8,9 +8,11 @@ from unit.reporting.runs_on_disk import make_run
 
 from imprint.errors import UserError
 from imprint.report import write_report
-from imprint.reporting import page, thumbnails
-from imprint.reporting.curves import loss_curves
+from imprint.reporting import thumbnails
+from imprint.reporting.curves import Look, Panel, drawn
 from imprint.reporting.record import RunRecord, differing, find_runs
+from imprint.reporting.scoreboard import Cost
+from imprint.reporting.side_by_side import galleries, labels
 
 
 def settings(lr: float = 1e-5, path: str = "photos", **more: object) -> dict:
@@ -64,7 +66,7 @@ def test_the_page_needs_nothing_but_itself(grid: Path, tmp_path: Path) -> None:
 
 
 def test_the_untuned_picture_stands_before_the_tuned_one_of_the_same_prompt_and_seed(grid: Path) -> None:
-    (gallery,) = [gallery for record in find_runs([grid / "finished-00000001"]) if (gallery := page._gallery([record]))]
+    (gallery,) = galleries(find_runs([grid / "finished-00000001"]))
     assert [(row.prompt, row.seed) for row in gallery.rows[:2]] == [("a sks dog", 0), ("a sks dog", 1)]
     first, second = gallery.rows[1].pictures
     assert (first.label, second.label) == ("untuned", "step 200")
@@ -80,6 +82,18 @@ def test_only_settings_that_tell_runs_apart_are_columns(grid: Path) -> None:
     assert set(differing(records)) == {"method", "method.roles", "hparams.lr"}
     assert {record.settings["method"] for record in records} == {"DreamBooth", "LoRA"}
     assert differing(records[:1]) == []
+
+
+def test_long_values_are_shortened_and_told_whole_below_the_table(tmp_path: Path) -> None:
+    templates = [f"a photo of {{identifier}}, number {number}" for number in range(30)]
+    for number, more in enumerate([{}, {"templates": templates}]):
+        method = {"_target_": "imprint.methods.lora.LoRA", "lr": number, **more}
+        make_run(tmp_path / f"run-{number}", settings=settings(method=method))
+    html = write_report([tmp_path], tmp_path / "report.html").read_text()
+    runs, _, below = html.partition("<details>")
+    assert "number 29" not in runs
+    assert "number 29" in below
+    assert ">lr</button>" in runs
 
 
 def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -> None:
@@ -122,11 +136,14 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
 
 
 def test_curves_take_the_page_s_ink_and_survive_what_is_not_finite() -> None:
-    svg = loss_curves([[(1, 0.5), (2, float("nan")), (3, 0.4)], []])
+    looks = {"a": Look("lr <1>", "#0a7abf", "solid"), "b": Look("lr 2", "#d9641a", "dashed")}
+    panel = Panel("loss", {"a": [(1, 0.5), (2, float("nan")), (3, 0.4)], "b": [(1, float("inf"))]}, True)
+    svg = drawn(panel, looks)
     assert svg.startswith("<svg")
     assert "currentColor" in svg
     assert "#010203" not in svg
-    assert loss_curves([[(1, 0.5)]]) == loss_curves([[(1, 0.5)]])
+    assert "<title>lr &lt;1&gt;: 0.4500 at step 3</title>" in svg, "the pointer is told the running mean"
+    assert svg == drawn(panel, looks)
 
 
 def test_a_run_is_found_once_however_it_is_named(grid: Path) -> None:
@@ -146,14 +163,15 @@ def test_a_run_without_losses_or_pictures_still_has_a_page(tmp_path: Path) -> No
 def test_runs_are_told_apart_by_what_their_parts_are() -> None:
     def record(name: str, **settings: str) -> RunRecord:
         known = {key.replace("__", "."): value for key, value in settings.items()}
-        return RunRecord(name, Path(name), "finished", "sks", known, 1, None, None, None, [], [], [], "")
+        return RunRecord(name, Path(name), "finished", ("sks",), known, 1, None, unknown, [], {}, [], [], "", "")
 
+    unknown = Cost(None, None, None, None)
     records = [
         record("a", method="LoRA", method__lr="1", prior="NoPrior"),
         record("b", method="DreamBooth", method__lr="2", prior="NoPrior"),
         record("c", method="DreamBooth", method__lr="2", prior__weight="1.0", prior="GeneratedPrior"),
     ]
-    assert list(page.labels(records).values()) == [
+    assert list(labels(records).values()) == [
         "method LoRA, prior NoPrior",
         "method DreamBooth, prior NoPrior",
         "method DreamBooth, prior GeneratedPrior",

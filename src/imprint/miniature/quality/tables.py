@@ -29,12 +29,11 @@ def page(report: Report) -> str:
 
 
 def filled(card: str, report: Report) -> str:
-    """`card` with what stands between its marks replaced; a mark whose part has not been measured keeps its text."""
+    """`card` with what stands between its marks replaced; of older networks nothing is left."""
     texts = blocks(report)
 
     def fresh(match: re.Match[str]) -> str:
-        text = texts.get(match["name"])
-        return match[0] if text is None else f"{match[1]}{text}\n{match[3]}"
+        return f"{match[1]}{texts.get(match['name'], 'Not measured yet.')}\n{match[3]}"
 
     return _BLOCK.sub(fresh, card)
 

@@ -55,8 +55,12 @@ def assemble(
     notes: Sequence[str] = (),
     draws: int,
     seed: int,
+    pairs: bool = True,
 ) -> Board:
-    """`costs` is by the runs' names. Raises UserError for scores that cannot stand on one board."""
+    """`costs` is by the runs' names; without `pairs` no two contestants are tested against each other.
+
+    Raises UserError for scores that cannot stand on one board.
+    """
     found, over = entries(sheets), columns(sheets)
     subjects = {sheet.subject: sheet.kind for sheet in sorted(sheets, key=lambda sheet: sheet.subject)}
     kinds = sorted(set(subjects.values()))
@@ -72,9 +76,10 @@ def assemble(
         for category in categories(found, column):
             of_category = [(entry, forest(entry, column, category=category)) for entry in found]
             scores += [summarised(entry, column, own, category=category) for entry, own in of_category if own]
-        pairs, missing = compared(contestants, column, forests, draws=draws, seed=seed)
-        comparisons += pairs
-        not_compared += missing
+        if pairs:
+            tested, missing = compared(contestants, column, forests, draws=draws, seed=seed)
+            comparisons += tested
+            not_compared += missing
     return Board(
         title=title,
         entries=found,

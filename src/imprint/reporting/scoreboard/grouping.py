@@ -138,7 +138,7 @@ def _references(sheets: Sequence[ScoreSheet]) -> list[Entry]:
 
 def _model(sheet: ScoreSheet) -> dict[str, Any]:
     settings = _without(sheet.settings, ())
-    return {key: value for key, value in settings.items() if key == "model" or key.startswith("model.")}
+    return {key: value for key, value in settings.items() if key in ("model", "base") or key.startswith("model.")}
 
 
 def _key(method: str, step: int, settings: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """Tables in the terminal."""
 
+from itertools import zip_longest
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
@@ -13,7 +15,7 @@ def rendered(table: Table) -> RenderableType:
     rich.add_column(Text(table.corner), overflow="fold")
     for number, heading in enumerate(table.headings):
         rich.add_column(Text(heading), justify="left" if number < table.texts else "right", overflow="fold")
-    for line, after in zip(table.lines, [*table.lines[1:], None], strict=True):
+    for line, after in zip_longest(table.lines, table.lines[1:]):
         label = Text(line.label, style="italic" if line.aside else "")
         rich.add_row(label, *map(_cell, line.cells), end_section=after is not None and after.apart)
     return Group(rich, *(Text(note, style="dim") for note in table.notes), Text())

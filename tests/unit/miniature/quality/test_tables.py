@@ -36,7 +36,7 @@ def test_a_cards_marks_are_filled_and_the_rest_is_left_alone() -> None:
     card = f"before\n{mark.format('evaluators')}\nbetween\n{mark.format('costs')}\nafter\n"
     once = filled(card, REPORT)
     assert once.startswith("before\n<!-- report: evaluators -->\n| evaluator |")
-    assert once.endswith(f"\nbetween\n{mark.format('costs')}\nafter\n")
+    assert once.endswith(f"\nbetween\n{mark.format('costs').replace('old', 'Not measured yet.')}\nafter\n")
     assert filled(once, REPORT) == once
 
 

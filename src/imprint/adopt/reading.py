@@ -1,0 +1,74 @@
+"""What adopted files hold, and which word names it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from imprint.data.dataset import AUTO
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.families.base import Facts, Outline
+from imprint.families.words import why_not_new
+from imprint.hashing import file_hash
+from imprint.methods.foreign import Adapters, Words, read_foreign
+from imprint.methods.low_rank import LowRank
+
+log = logging.getLogger(__name__)
+
+
+class Found(NamedTuple):
+    """What the files hold."""
+
+    updates: LowRank
+    word: Mapping[str, Tensor]  # empty, or one word and its vectors
+    notes: list[dict[str, object]]
+
+
+def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
+    updates: list[LowRank] = []
+    words: list[Mapping[str, Tensor]] = []
+    notes: list[dict[str, object]] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            content = read_foreign(file, outline, partial=partial)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        note: dict[str, object] = {"file": file.name, "sha256": file_hash(file)}
+        if isinstance(content, Adapters):
+            updates.append(content.updates)
+            notes.append({**note, "kind": "adapters", "keys": content.keys, "matched": content.matched})
+            log.info("%s: adapters, %d of %d keys matched.", file.name, content.matched, content.keys)
+        elif isinstance(content, Words):
+            words.append(content.vectors)
+            notes.append({**note, "kind": "word", "vectors": sum(map(len, content.vectors.values()))})
+            log.info("%s: a word of %d vectors.", file.name, sum(map(len, content.vectors.values())))
+    if len(updates) > 1 or len(words) > 1 or any(len(own) > 1 for own in words):
+        remedy = "a run holds one LoRA and one word at most. Adopt each by itself, and join them with imprint merge."
+        problems.append(str(Problem("files", [file.name for file in files], remedy)))
+    if problems:
+        raise ConfigError(problems)
+    return Found(updates[0] if updates else {}, words[0] if words else {}, notes)
+
+
+def named(found: Found, identifier: str, files: list[Path], facts: Facts) -> tuple[str, dict[str, Tensor]]:
+    """The word that names the subject, and what was learned for it."""
+    if not found.word:
+        if identifier == AUTO:
+            remedy = "the file does not say which word it was trained with. Give its author's: dataset.identifier=sks."
+            raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
+        return identifier, {}
+    [(own, rows_ND)] = found.word.items()
+    name = identifier if identifier != AUTO else own or f"<{_word_file(files, found).stem.lower()}>"
+    if fault := why_not_new(facts.tokenizer, name, len(rows_ND)):
+        remedy = f"{fault} Give the learned word a new one in lower case: \"dataset.identifier='<toy>'\"."
+        raise ConfigError([Problem("dataset.identifier", name, remedy)])
+    return name, {name: rows_ND}
+
+
+def _word_file(files: list[Path], found: Found) -> Path:
+    [name] = [note["file"] for note in found.notes if note["kind"] == "word"]
+    return next(file for file in files if file.name == name)

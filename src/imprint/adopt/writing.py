@@ -1,0 +1,106 @@
+"""A finished run of what adopted files hold."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from imprint.adopt.reading import Found
+from imprint.build import place_of
+from imprint.build.identity import one_or_all
+from imprint.build.subjects import Subject
+from imprint.config import signature
+from imprint.construct import Constructor
+from imprint.families.base import Facts, Outline
+from imprint.files import folder_atomically, write_text
+from imprint.methods.adapter_layers import write_weights
+from imprint.methods.adopted import Adopted
+from imprint.methods.lora_file import FILE, write_lora
+from imprint.methods.textual_inversion import FILE as WORD_FILE
+from imprint.provenance import describe, folder_bytes
+from imprint.reporting.model_card import origin
+from imprint.reporting.redaction import redacted
+from imprint.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+def written(
+    cfg: DictConfig,
+    found: Found,
+    *,
+    partial: bool,
+    facts: Facts,
+    outline: Outline,
+    subject: Subject,
+    name: str,
+    outputs: Path,
+) -> Run:
+    """The run, in a folder of its own in `outputs`; the one that is there, if these files were adopted before."""
+    method = {
+        "_target_": f"{Adopted.__module__}.{Adopted.__qualname__}",
+        "roles": list(found.updates),
+        "word": bool(found.word),
+        "templates": ["a {identifier} {noun}"],
+    }
+    config = {**redacted(cfg), "method": method}
+    content = {
+        "model": facts.fingerprint,
+        "dataset": one_or_all([subject.pictures.fingerprint]),
+        "prior": {},
+        "files": [note["sha256"] for note in found.notes],
+    }
+    concept = subject.concept
+    identity = {"content": content, "concept": [concept.identifier, concept.noun], "partial": partial}
+    run = Run(outputs / f"{name}-{signature(identity)}")
+    if run.status == "finished":
+        log.info("Adopted before: %s", run.folder)
+        return run
+    about: dict[str, Any] = {
+        "status": "running",
+        "name": name,
+        "signature": run.signature,
+        "concepts": [concept._asdict()],
+        "content": content,
+        "model_place": place_of(cfg.model),
+        "started": [_now()],
+        "frame": [facts.resolution, facts.resolution],
+        "trained_parameters": _sizes(found),
+        "adopted": found.notes,
+        "config": config,
+        **describe(),
+    }
+    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    run.note(about)
+    facts_of_files = {**origin(run), "adopted_from": ", ".join(str(note["file"]) for note in found.notes)}
+    with folder_atomically(run.result) as folder:
+        if found.updates:
+            write_lora(folder / FILE, torch.float32, family=outline, updates=found.updates, origin=facts_of_files)
+        if found.word:
+            write_weights(folder / WORD_FILE, found.word, {**facts_of_files, "trigger_words": concept.identifier})
+        usage = Constructor().build(method, "method").usage([concept])
+        write_text(folder / "README.md", _card(concept.identifier, concept.noun, usage, found))
+    run.note({"status": "finished", "finished": _now(), "result_bytes": folder_bytes(run.result)})
+    log.info("Adopted: %s", run.folder)
+    return run
+
+
+def _sizes(found: Found) -> dict[str, int]:
+    sizes = {role: sum(sum(map(torch.numel, own)) for own in layers.values()) for role, layers in found.updates.items()}
+    return {**sizes, **({"words": sum(map(torch.numel, found.word.values()))} if found.word else {})}
+
+
+def _card(identifier: str, noun: str, usage: str, found: Found) -> str:
+    files = "\n".join(f"- {note['file']} (sha256 {str(note['sha256'])[:16]})" for note in found.notes)
+    word = identifier.replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        f"# {word} {noun}\n\nTrained elsewhere; converted, with the same effect, from\n\n{files}\n\n"
+        f'```python\nfolder = "path/to/this/folder"\n{usage}\n```\n'
+    )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
