@@ -39,6 +39,7 @@ class Run:
         self.result = folder / "result"
         self.progress = folder / "progress"
         self.score_curve = folder / "scores" / "curve.csv"
+        self.scoring_error = folder / "scores" / "error.txt"
         self.best = folder / "best"
         self.error = folder / "error.txt"
         self.lock = folder / ".lock"  # held by the process that trains it

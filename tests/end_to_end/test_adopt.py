@@ -92,6 +92,14 @@ def test_an_adopted_file_draws_what_it_drew_elsewhere(
     assert note["keys"] == note["matched"] == len(load_file(files[0]))
 
 
+def test_a_file_that_says_its_word_needs_no_other(
+    runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    theirs = exported(runs["lora"], tmp_path / "a.safetensors", "format=kohya")
+    run = adopted(tiny_sd, pictures, tmp_path, theirs, settings=("dataset.identifier=auto",))
+    assert run.concepts == runs["lora"].concepts
+
+
 def test_an_adopted_run_is_like_any_other(runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     run = adopted(tiny_sd, pictures, tmp_path, exported(runs["lora"], tmp_path / "a.safetensors", "format=kohya"))
     assert (run.status, run.concepts[0].identifier, run.concepts[0].noun) == ("finished", "sks", "dog")
@@ -196,7 +204,7 @@ def test_what_is_wrong_is_said(runs: dict[str, Run], tiny_sd: Path, pictures: Pa
     (tmp_path / "cut.safetensors").write_bytes(good.read_bytes()[:-100])
     assert "no complete safetensors" in said(tmp_path / "cut.safetensors")
     assert "no such file" in said(tmp_path / "absent.safetensors")
-    assert "which word it was trained with" in said(good, "dataset.identifier=auto")
+    assert "which word it was trained with" in refused("wordless.safetensors", stored, "dataset.identifier=auto")
     assert "vectors of 3 numbers" in refused("word.safetensors", {"<toy>": torch.ones(2, 3)})
     assert "Stable Diffusion XL" in refused(
         "word.safetensors", {"clip_l": torch.ones(1, 16), "clip_g": torch.ones(1, 16)}

@@ -47,7 +47,7 @@ def adopt(cfg: DictConfig) -> Run:
     facts, outline = model.facts(), model.outline()
     files = [locate(file) for file in ([request.files] if isinstance(request.files, str) else request.files)]
     found = read(files, outline, partial=request.partial)
-    dataset.identifier, word = named(found, dataset.identifier, files, facts)
+    dataset.identifier, word = named(found, dataset.identifier, dataset.class_noun, files, facts)
     problems: list[Problem | str] = []
     nouns = find_nouns(dataset, model, problems)
     subjects = find_subjects(dataset, find_concepts(dataset, nouns, facts, None, problems), problems)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from safetensors import safe_open
 from torch import Tensor
 
 from imprint.data.dataset import AUTO
@@ -23,12 +24,14 @@ class Found(NamedTuple):
 
     updates: LowRank
     word: Mapping[str, Tensor]  # empty, or one word and its vectors
+    trigger: str  # what the adapters' file says it was trained with; empty where it is silent
     notes: list[dict[str, object]]
 
 
 def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
     updates: list[LowRank] = []
     words: list[Mapping[str, Tensor]] = []
+    trigger = ""
     notes: list[dict[str, object]] = []
     problems: list[str] = []
     for file in files:
@@ -40,6 +43,7 @@ def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
         note: dict[str, object] = {"file": file.name, "sha256": file_hash(file)}
         if isinstance(content, Adapters):
             updates.append(content.updates)
+            trigger = _trigger(file)
             notes.append({**note, "kind": "adapters", "keys": content.keys, "matched": content.matched})
             log.info("%s: adapters, %d of %d keys matched.", file.name, content.matched, content.keys)
         elif isinstance(content, Words):
@@ -51,12 +55,14 @@ def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
         problems.append(str(Problem("files", [file.name for file in files], remedy)))
     if problems:
         raise ConfigError(problems)
-    return Found(updates[0] if updates else {}, words[0] if words else {}, notes)
+    return Found(updates[0] if updates else {}, words[0] if words else {}, trigger, notes)
 
 
-def named(found: Found, identifier: str, files: list[Path], facts: Facts) -> tuple[str, dict[str, Tensor]]:
+def named(found: Found, identifier: str, noun: str, files: list[Path], facts: Facts) -> tuple[str, dict[str, Tensor]]:
     """The word that names the subject, and what was learned for it."""
     if not found.word:
+        if identifier == AUTO:
+            identifier = found.trigger.partition(",")[0].strip().removesuffix(noun).strip() or AUTO
         if identifier == AUTO:
             remedy = "the file does not say which word it was trained with. Give its author's: dataset.identifier=sks."
             raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
@@ -67,6 +73,14 @@ def named(found: Found, identifier: str, files: list[Path], facts: Facts) -> tup
         remedy = f"{fault} Give the learned word a new one in lower case: \"dataset.identifier='<toy>'\"."
         raise ConfigError([Problem("dataset.identifier", name, remedy)])
     return name, {name: rows_ND}
+
+
+def _trigger(file: Path) -> str:
+    if file.suffix != ".safetensors":
+        return ""
+    with safe_open(file, framework="pt") as content:
+        about = content.metadata() or {}
+    return str(about.get("trigger_words") or about.get("modelspec.trigger_phrase") or "")
 
 
 def _word_file(files: list[Path], found: Found) -> Path:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from imprint.benchmark.campaign import Campaign
-from imprint.benchmark.work import failed_scoring
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import ScoreboardFiles, cost_of, write
@@ -51,7 +50,7 @@ def _failures(runs: Sequence[Run]) -> dict[str, str]:
     for run in runs:
         if run.status == "failed":
             reasons[run.folder.name] = str(run.read().get("error", ""))
-        elif (note := failed_scoring(run)).is_file():
+        elif (note := run.scoring_error).is_file():
             reasons[run.folder.name] = f"it is trained and cannot be scored: {note.read_text(encoding='utf-8')}"
     return reasons
 

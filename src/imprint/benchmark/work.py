@@ -37,7 +37,7 @@ def train_and_score(cfg: DictConfig, profile: Profile) -> Outcome:
     except Exception as error:  # train has written it down
         return Outcome("failed", reason=_told(error))
     trained = time.monotonic()
-    note = failed_scoring(run)
+    note = run.scoring_error
     try:
         sheets = score_run(run, profile, accelerator=cfg.trainer.accelerator)
     except Exception as error:
@@ -46,11 +46,6 @@ def train_and_score(cfg: DictConfig, profile: Profile) -> Outcome:
         return Outcome("failed", reason=f"it is trained and cannot be scored: {_told(error)}")
     note.unlink(missing_ok=True)
     return Outcome("done", training=trained - began, scoring=time.monotonic() - trained, sheet=next(iter(sheets), None))
-
-
-def failed_scoring(run: Run) -> Path:
-    """The file that says why a trained run could not be scored."""
-    return run.folder / "scores" / "error.txt"
 
 
 def is_elsewhere(run: Run) -> bool:

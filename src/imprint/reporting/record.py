@@ -68,7 +68,7 @@ def read_run(run: Run) -> RunRecord:
         samples=read_samples(run),
         references=_references(config),
         error=_text(run.error),
-        scoring_error=_text(run.folder / "scores" / "error.txt"),
+        scoring_error=_text(run.scoring_error),
     )
 
 
