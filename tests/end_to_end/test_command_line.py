@@ -135,6 +135,8 @@ def test_a_point_of_a_grid_and_the_same_single_run_share_a_folder(
     [
         ["method=dreambooth"],
         ["method=lora", "method.roles=[denoiser,text]"],
+        ["method=loha"],
+        ["method=lokr"],
         ["method=textual_inversion", NEW_WORD],
         ["method=pivotal", NEW_WORD],
         ["method=custom_diffusion", NEW_WORD],
