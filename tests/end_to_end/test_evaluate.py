@@ -61,7 +61,7 @@ def index(run: Run) -> dict[str, dict]:
 def test_scores_are_printed_and_kept(run: Run, tmp_path: Path) -> None:
     out, err = ended(start(run, tmp_path / "cache"))
     [sheet] = sheets(run)
-    for expected in ("tuned", "prompt_only", "dino", "50 of 50", sheet.metrics["dino"].fingerprint):
+    for expected in ("tuned", "prompt_only", "DINO", "50 of 50", sheet.metrics["dino"].fingerprint):
         assert expected in out
     assert "Scores: " in err
     again, _ = ended(start(run, tmp_path / "cache"))
