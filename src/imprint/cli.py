@@ -103,14 +103,16 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     import hydra
     from omegaconf import DictConfig
 
-    from imprint.config import conf_folder, register_resolvers
+    from imprint.config import conf_folder, own_choices_first, register_resolvers
 
-    def work(cfg: DictConfig) -> None:
+    def work(cfg: DictConfig) -> object:
+        register_resolvers()  # a launcher may have brought this to another process
         # Imported only now: composing and showing a configuration needs no torch.
         quiet_libraries()
-        importlib.import_module(f"imprint.{verb}").main(cfg)
+        return importlib.import_module(f"imprint.{verb}").main(cfg)
 
     def start(arguments: Sequence[str]) -> None:
+        own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()

@@ -1,5 +1,6 @@
 """Where the configuration lies, how it is composed outside the command line, and what identifies a run."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,9 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -20,6 +23,15 @@ def conf_folder() -> Path:
     package = Path(__file__).parent
     packaged = package / "conf"
     return packaged if packaged.is_dir() else package.parent.parent / "conf"
+
+
+def own_choices_first() -> None:
+    """`hydra/launcher=joblib` means ours: where a plugin has a choice of the same name, Hydra would hold ours to its
+    keys."""
+    Plugins.instance()  # which reads the choices of all plugins, once
+    choices = ConfigStore.instance().repo.get("hydra", {})
+    for file in (conf_folder() / "hydra").glob("*/*.yaml"):
+        choices.get(file.parent.name, {}).pop(file.name, None)
 
 
 def register_resolvers() -> None:
@@ -38,14 +50,18 @@ def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
     """The configuration that `imprint <verb> <overrides>` runs with, for programs and notebooks."""
     register_resolvers()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        cfg = hydra_compose(verb, overrides=list(overrides), return_hydra_config=True)
+        return without_hydra(hydra_compose(verb, overrides=list(overrides), return_hydra_config=True))
+
+
+def without_hydra(cfg: DictConfig) -> DictConfig:
+    """The part of a whole configuration that is ours. What refers to Hydra.s choices becomes words."""
     HydraConfig.instance().set_config(cfg)
-    with open_dict(cfg):
-        if "name" in cfg:  # made of Hydra's own choices, which are about to go
-            cfg.name = str(cfg.name)
-        del cfg["hydra"]
-    assert isinstance(cfg, DictConfig)
-    return cfg
+    own = copy.deepcopy(cfg)
+    with open_dict(own):
+        if "name" in own:
+            own.name = str(cfg.name)
+        del own["hydra"]
+    return own
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

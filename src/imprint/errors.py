@@ -28,6 +28,9 @@ class ConfigError(UserError):
         title = "The configuration has a problem:" if count == 1 else f"The configuration has {count} problems:"
         super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
 
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[Problem | str]]]:
+        return type(self), (self.problems,)  # an exception is unpacked from its text, which is not what makes this one
+
 
 class ModelNotFound(UserError):
     """A model was named that is neither on this machine nor reachable."""

@@ -21,7 +21,9 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.records import Photo
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.locations import locate
+from imprint.reporting.reporter import Reporter
 from imprint.reporting.score_table import score_table
+from imprint.reporting.tracking.scores import log_scores
 from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.training.trainer import process_device
@@ -57,6 +59,7 @@ class Request:
     outputs: str | None
     class_photos: str | None
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    report: Reporter | None
 
 
 def main(cfg: DictConfig) -> None:
@@ -86,7 +89,12 @@ def evaluate(cfg: DictConfig) -> list[Path]:
         "base": request.base,
     }
     _check(runs, profile, process_device(request.accelerator), shared)
-    return [file for run in runs for file in score_run(run, profile, accelerator=request.accelerator, **shared)]
+    files = []
+    for run in runs:
+        own = score_run(run, profile, accelerator=request.accelerator, **shared)
+        log_scores(run, own, request.report.wandb if request.report else None)
+        files += own
+    return files
 
 
 def _problems(request: Request) -> Iterator[Problem | str]:

@@ -1,4 +1,4 @@
-"""imprint report: every run below some folders, on one self-contained page."""
+"""imprint report: every run below some folders, or every point of a sweep, on one self-contained page."""
 
 import logging
 import os
@@ -10,12 +10,18 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
+from imprint.reporting.heading import WORDS, Heading, links
 from imprint.reporting.page import render
+from imprint.reporting.points import records_of
 from imprint.reporting.record import RunRecord, find_runs
 from imprint.reporting.side_by_side import labels
+from imprint.reporting.sweep_page import write_sweep_report
+from imprint.reporting.tracking.workspace import save_workspace
 from imprint.requests import read_request
+from imprint.sweeps import Sweep
 
 log = logging.getLogger(__name__)
 
@@ -27,35 +33,50 @@ class Request:
     folder: str
     out: str
     open: bool
+    workspace: bool
     outputs: str
 
 
 def main(cfg: DictConfig) -> None:
     request = read_request(Request, cfg)
-    folders = [locate(request.folder)]
-    page = write_report(folders, locate(request.out))
-    for line in summary(find_runs(folders)):
+    folder, out = locate(request.folder), locate(request.out)
+    if Sweep(folder).record.is_file():
+        sweep = Sweep.open(folder)
+        page, records = write_sweep_report(sweep, out, live=False), records_of(sweep.points)
+    else:
+        page, records = write_report([folder], out), find_runs([folder])
+    for line in summary(records):
         log.info("  %s", line)
     log.info("Report: %s", page)
+    if request.workspace:
+        log.info("Weights & Biases: %s", save_workspace(records))
     if request.open and _has_screen():
         webbrowser.open(page.as_uri())
 
 
 def write_report(folders: Sequence[Path], out: Path) -> Path:
     """Writes the page to `out` and returns it. Raises UserError when there is no run."""
-    records = find_runs(folders)
+    sweeps = links(folders, out)
+    try:
+        records = find_runs(folders)
+    except UserError as error:
+        if not sweeps:
+            raise
+        commands = "\n".join(f"  {sweep.command}" for sweep in sweeps)
+        raise UserError(f"{error}\nSweeps lie there, whose runs are elsewhere:\n{commands}") from error
     title = folders[0].resolve().name if len(folders) == 1 else f"{len(records)} runs"
-    write_text(out, render(title, records))
+    write_text(out, render(Heading(title=title, sweeps=sweeps), records))
     return out
 
 
 def summary(records: Sequence[RunRecord]) -> Iterator[str]:
     """One line a run: what makes it different, and what it came to."""
     names = labels(records)
-    width = max(len(name) for name in names.values())
+    width = max((len(name) for name in names.values()), default=0)
     for record in records:
         seconds = "" if record.cost.seconds is None else f"  {record.cost.seconds:.0f} s"
-        yield f"{names[record.name]:{width}}  {record.status}  {record.steps or 0} steps{seconds}"
+        status = WORDS.get(record.status, record.status)
+        yield f"{names[record.name]:{width}}  {status}  {record.steps or 0} steps{seconds}"
 
 
 def _has_screen() -> bool:

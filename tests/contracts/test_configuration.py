@@ -3,16 +3,22 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from imprint.cli import VERBS
 from imprint.config import compose, conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
+from imprint.launching import Composer
+from imprint.launching.axes import asked
 
 GROUPS = {
     "model",
@@ -93,9 +99,24 @@ def test_every_verb_composes(verb: str) -> None:
     assert compose(verb)
 
 
-@pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml")))
-def test_every_experiment_composes(experiment: str) -> None:
-    assert resolved(compose("train", [f"experiment={experiment}"]))
+EXPERIMENTS = conf_folder() / "experiment"
+LOCAL = ["dataset.path=pictures", "dataset.class_noun=dog"]  # what an experiment on one's own pictures is given
+
+
+@pytest.mark.parametrize(
+    "experiment", sorted(str(path.relative_to(EXPERIMENTS).with_suffix("")) for path in EXPERIMENTS.rglob("*.yaml"))
+)
+def test_every_point_of_every_experiment_composes(experiment: str) -> None:
+    given = [f"experiment={experiment}", *(LOCAL if "/" in experiment else [])]
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        whole = hydra_compose("train", given, return_hydra_config=True)
+    assert whole.sweep.question
+    axes = [f"{key}={value}" for key, value in whole.hydra.sweeper.params.items()]
+    parser = SimpleNamespace(parse=OverridesParser.create().parse_overrides)
+    points = asked(cast(Composer, parser), axes, whole.hydra.sweeper.points)
+    assert len(points) > 1
+    for point in points:
+        assert resolved(compose("train", [*given, *point.overrides]))
 
 
 def test_no_constructor_has_a_default_of_its_own() -> None:

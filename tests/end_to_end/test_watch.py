@@ -76,6 +76,16 @@ def test_a_finished_run_is_scored_without_training_it_again(tiny_sd: Path, pictu
     assert len(list((run.folder / "scores").glob("quick-*.json"))) == 1
 
 
+def test_a_run_that_nobody_watches_is_scored_once(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = scores_are(monkeypatch, {})
+    run = train(configure(tiny_sd, pictures, tmp_path, *WATCHED, "watch.every=0"))
+    assert not seen
+    assert not run.score_curve.exists()
+    assert len(list((run.folder / "scores").glob("quick-*.json"))) == 1
+
+
 def test_the_best_result_is_kept(
     tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

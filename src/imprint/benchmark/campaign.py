@@ -121,8 +121,8 @@ def _training_of(cfg: DictConfig, member: Member, seed: int) -> DictConfig:
     with open_dict(own):
         for field in fields(Request):
             del own[field.name]
-        own.evaluation = None  # scored when it is trained, not while it is
         own.evaluation = None  # it is scored when it is finished
+        own.dry_run = False
         own.name = f"{member.name}-{own.name}"
         own.seed = seed
         own.dataset.update(member.settings)

@@ -1,18 +1,16 @@
 """One run of a benchmark: trained, then scored."""
 
 import time
-import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
-from imprint.build.scoring import score_run
-from imprint.errors import RunBusy, UserError
+from imprint.build.scoring import score_run, scoring_noted
+from imprint.errors import RunBusy
 from imprint.evaluation.profile import Profile
-from imprint.files import write_text
+from imprint.reporting.tracking.scores import log_scores
 from imprint.runs import Run
 from imprint.train import train
 
@@ -37,14 +35,12 @@ def train_and_score(cfg: DictConfig, profile: Profile) -> Outcome:
     except Exception as error:  # train has written it down
         return Outcome("failed", reason=_told(error))
     trained = time.monotonic()
-    note = run.scoring_error
     try:
-        sheets = score_run(run, profile, accelerator=cfg.trainer.accelerator)
+        with scoring_noted(run):
+            sheets = score_run(run, profile, accelerator=cfg.trainer.accelerator)
     except Exception as error:
-        with suppress(UserError):  # a full disk is why it failed, perhaps
-            write_text(note, str(error) if isinstance(error, UserError) else traceback.format_exc())
         return Outcome("failed", reason=f"it is trained and cannot be scored: {_told(error)}")
-    note.unlink(missing_ok=True)
+    log_scores(run, sheets)
     return Outcome("done", training=trained - began, scoring=time.monotonic() - trained, sheet=next(iter(sheets), None))
 
 

@@ -5,7 +5,7 @@ from imprint.build.base_model import place_of
 from imprint.build.distilled import Distilled, distilled
 from imprint.build.parts import Parts, Plan
 from imprint.build.prepare import prepare
-from imprint.build.scoring import score_run, scored
+from imprint.build.scoring import score_run, scored, scoring_noted
 from imprint.build.stacked import Stack, chosen, named_apart, stacked_family
 from imprint.build.trained import Trained, method_of, trained_family
 from imprint.build.watching import Watcher
@@ -26,6 +26,7 @@ __all__ = [
     "prepare",
     "score_run",
     "scored",
+    "scoring_noted",
     "stacked_family",
     "trained_family",
 ]

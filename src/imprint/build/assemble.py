@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -26,42 +27,61 @@ COMPUTE_TYPES: dict[Precision, torch.dtype] = {
 }
 
 
+class Attached(NamedTuple):
+    """What a family has been given to learn, and what that needs of the family as it was before."""
+
+    groups: Sequence[ParamGroup]
+    prior_pictures: Sequence[PictureSet | None]  # of each subject
+    teacher: Teacher | None
+
+
 def assemble(plan: Plan) -> Personalisation:
     """Loads the model, draws what the prior needs, and attaches the method. Nothing trains but what it returned."""
-    parts, facts, precision = plan.parts, plan.facts, plan.parts.hparams.precision
-    device = parts.trainer.own_device
-    family = parts.model.load().to(device)
-    with _computing(parts, device):
+    family = plan.parts.model.load().to(plan.parts.trainer.own_device)
+    return Personalisation(family, lesson_of(plan, family, attach(plan, family)))
+
+
+def attach(plan: Plan, family: Family) -> Attached:
+    """Draws what the prior needs, and puts into `family` what is to learn. It must be untuned, in float32, and on its
+    device."""
+    parts = plan.parts
+    with _computing(parts, parts.trainer.own_device):
         prior_pictures = [
-            parts.prior.pictures(family, facts, concept, precision=precision) for concept in plan.concepts
+            parts.prior.pictures(family, plan.facts, concept, precision=parts.hparams.precision)
+            for concept in plan.concepts
         ]
     prompts = [parts.prior.prompt(concept) for concept in plan.concepts]
     teacher = Teacher(family, prompts) if parts.prior.uses_base_prediction else None
     with torch.random.fork_rng(devices=[]):  # what the libraries draw for new weights comes from the seed alone
         torch.manual_seed(seed_of(parts.seed, "method"))
         groups = parts.method.attach(family, plan.concepts)
-    _hold_to(groups, family)
-    _set_modes(family)
-    _cast_frozen(family, precision)
-    if teacher is not None:
-        _cast_frozen(teacher, precision)
+    return Attached(groups, prior_pictures, teacher)
+
+
+def lesson_of(plan: Plan, family: Family, attached: Attached) -> Lesson:
+    """Makes `family` ready to learn what it has been given: modes, precision, memory."""
+    parts, precision = plan.parts, plan.parts.hparams.precision
+    _hold_to(attached.groups, family)
+    set_modes(family)
+    cast_frozen(family, precision)
+    if attached.teacher is not None:
+        cast_frozen(attached.teacher, precision)
     if parts.trainer.gradient_checkpointing:
         family.enable_gradient_checkpointing()
     if parts.trainer.compile:
         family.roles["denoiser"].compile()
-    lesson = Lesson(
+    return Lesson(
         concepts=plan.concepts,
         method=parts.method,
-        groups=groups,
+        groups=attached.groups,
         objective=parts.objective,
         prior_weight=parts.prior.weight,
-        teacher=teacher,
-        feed=_feed(plan, prior_pictures),
+        teacher=attached.teacher,
+        feed=_feed(plan, attached.prior_pictures),
         hparams=parts.hparams,
         make_optimizer=parts.optimizer,
         seed=parts.seed,
     )
-    return Personalisation(family, lesson)
 
 
 def _feed(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
@@ -112,13 +132,13 @@ def _hold_to(groups: Sequence[ParamGroup], family: Family) -> None:
     assert all(parameter.dtype == torch.float32 for group in groups for parameter in group.params)
 
 
-def _set_modes(family: Family) -> None:
+def set_modes(family: Family) -> None:
     """Parts that learn are in training mode, for their dropout and checkpointing; frozen ones are not."""
     for part in family.roles.values():
         part.train(any(parameter.requires_grad for parameter in part.parameters()))
 
 
-def _cast_frozen(module: nn.Module, precision: Precision) -> None:
+def cast_frozen(module: nn.Module, precision: Precision) -> None:
     """Frozen weights need no more precision than the computation has."""
     for parameter in module.parameters():
         if not parameter.requires_grad:

@@ -21,6 +21,7 @@ from imprint.methods.base import Method
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.reporting.reporter import Reporter
 from imprint.runs import Run
+from imprint.sweeps import SweepSettings
 from imprint.training.hparams import HParams
 from imprint.training.trainer import TrainerSettings
 from imprint.types import Concept
@@ -42,6 +43,8 @@ class Parts:
     watch: Watch
     trainer: TrainerSettings
     report: Reporter
+    sweep: SweepSettings
+    dry_run: bool
     seed: Annotated[int, Ge(0), Lt(2**32)]  # what the libraries' own generators take
     outputs: str
     name: str

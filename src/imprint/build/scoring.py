@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from imprint.build.judged import Judged, open_judged
 from imprint.build.measuring import Exhibits, keep, measure
 from imprint.build.painting import draw_missing
 from imprint.build.sheets import meaning, sheet_of
+from imprint.errors import UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.records import Photo
 from imprint.evaluation.sheet import Row, ScoreSheet
+from imprint.files import write_text
 from imprint.runs import Run
 from imprint.training.trainer import process_device, process_rank
 
@@ -67,6 +71,18 @@ def scored(
     return [file for file in found if file] if all(found) else []
 
 
+@contextmanager
+def scoring_noted(run: Run) -> Iterator[None]:
+    """Why a finished run cannot be scored is kept in its folder, until it can."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(UserError):  # a full disk is why it failed, perhaps
+            write_text(run.scoring_error, str(error) if isinstance(error, UserError) else traceback.format_exc())
+        raise
+    run.scoring_error.unlink(missing_ok=True)
+
+
 def exhibits(judged: Judged, profile: Profile, found: Galleries) -> Exhibits:
     drawn: dict[Row, Mapping[str, Any]] = {
         row: {name: gallery.shots() for name, gallery in sets.items()} for row, sets in found.items()
@@ -91,7 +107,7 @@ def _measured(judged: Judged, found: Galleries, profile: Profile, drawing: float
     seconds = {"drawing": drawing, "measuring": time.monotonic() - began}
     sheet = sheet_of(judged, profile, measured, seconds)
     file = keep(sheet, judged.run.folder / "scores", name=judged.name)
-    _note(judged.run, sheet, file)
+    _note(judged.run, sheet, file, found)
     return file
 
 
@@ -108,9 +124,16 @@ def _kept(judged: Judged, profile: Profile, sheets: Mapping[Path, ScoreSheet]) -
     return None
 
 
-def _note(run: Run, sheet: ScoreSheet, file: Path) -> None:
+def _note(run: Run, sheet: ScoreSheet, file: Path, found: Galleries) -> None:
     """In the manifest, beside what other evaluations have noted, even at the same moment."""
     means = {row: {name: scored.mean for name, scored in scores.items()} for row, scores in sheet.rows.items()}
-    told = {"profile": sheet.profile, "file": file.relative_to(run.folder).as_posix(), "means": means["tuned"]}
+    told = {
+        "profile": sheet.profile,
+        "subject": sheet.subject,
+        "file": file.relative_to(run.folder).as_posix(),
+        "means": means["tuned"],
+        "pictures": [gallery.folder.relative_to(run.folder).as_posix() for gallery in found["tuned"].values()],
+        "seconds": sum(sheet.seconds.values()),
+    }
     with FileLock(run.folder / "scores" / ".lock"):
         run.note({"scores": {**run.read().get("scores", {}), file.stem: told}})

@@ -19,7 +19,7 @@ class Look(NamedTuple):
 
 
 class Watch:
-    """Looks at the start, each `every` steps and at the end; with 0, at the end alone.
+    """Looks at the start, each `every` steps and at the end; with 0, never: a finished run is scored in any case.
 
     The rules `keep` and `patience` go by one metric, chosen beforehand, and change the result; they are part of the
     run's identity where they are used.
@@ -48,7 +48,7 @@ class Watch:
         return self.keep == "best" or self.patience is not None
 
     def due(self, step: int, total: int) -> bool:
-        return step == total or (self.every > 0 and step % self.every == 0)
+        return self.every > 0 and (step == total or step % self.every == 0)
 
     def problems(self, profile: Profile | None) -> Iterator[Problem]:
         """What the rules cannot go by; keys are absolute."""

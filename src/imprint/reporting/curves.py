@@ -37,14 +37,16 @@ def panels(
     scores: Mapping[str, Mapping[str, Curve]],
     facts: Mapping[tuple[str, str, str], MetricFacts],
 ) -> list[Panel]:
-    """`losses` are by run, `scores` by run and name: profile/metric@fingerprint. Each name has a panel of its own.
+    """`losses` are by run, `scores` by run and name: profile/metric@fingerprint.
 
-    `facts` are by the same three parts, the fingerprint as short as in the name.
+    Each name that any run was scored by more than once has a panel of its own. `facts` are by the same three parts, with
+    the fingerprint as short as in the name.
     """
     found = [Panel("loss", {run: curve for run, curve in losses.items() if curve}, True)]
     for name in dict.fromkeys(name for own in scores.values() for name in own):
         curves = {run: own[name] for run, own in scores.items() if own.get(name)}
-        found.append(Panel(_title(name, scores, facts), curves, False))
+        if any(len(curve) > 1 for curve in curves.values()):
+            found.append(Panel(_title(name, scores, facts), curves, False))
     return [panel for panel in found if panel.curves]
 
 

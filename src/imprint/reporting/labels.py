@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # These say where and how a run was made, not what it is.
-UNTOLD = ("report", "trainer", "hydra", "outputs", "name")
+UNTOLD = ("report", "trainer", "hydra", "outputs", "name", "sweep", "dry_run")
 LABEL_KEYS = 3
 SHORT = 24  # characters that a value may have beside others
 

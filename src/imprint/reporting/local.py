@@ -12,6 +12,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from imprint.errors import UserError
 from imprint.files import write_text
 
+TAIL = 4096  # bytes, of several rows
 FINAL_STEPS = 50  # a diffusion loss is noise from step to step: what is called final is a mean
 
 
@@ -99,6 +100,16 @@ def final_loss(path: Path) -> float | None:
     """The mean loss of the last steps."""
     last = [loss for loss in read_metrics(path).get("loss", [])[-FINAL_STEPS:] if loss is not None]
     return sum(last) / len(last) if last else None
+
+
+def last_step(path: Path) -> int:
+    """That the file tells of, read from its end, since it is asked for often; 0 where there is none."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        lines = file.read().decode(errors="replace").split("\n")[1:-1]  # whole ones
+    return int(lines[-1].partition(",")[0]) if lines and lines[-1].partition(",")[0].isdigit() else 0
 
 
 def _appending(path: Path) -> TextIO:

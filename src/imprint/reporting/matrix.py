@@ -75,7 +75,7 @@ def sheet(matrix: Matrix) -> Image.Image:
 
 
 def grid_page(title: str, matrices: Sequence[Matrix]) -> str:
-    environment = page_environment(sum(len(matrix.pictures) for matrix in matrices))
+    environment = page_environment([each.file for matrix in matrices for each in matrix.pictures if each.file])
     return environment.get_template("grid.html.j2").render(title=title, matrices=matrices)
 
 

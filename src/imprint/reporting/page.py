@@ -1,9 +1,12 @@
 """The report: one HTML page that needs nothing but itself."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from imprint.reporting.curves import Look, drawn, panels
 from imprint.reporting.fidelity import plots
+from imprint.reporting.heading import Heading, counts, unscored
+from imprint.reporting.hyperparameters import studies
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import run_table
@@ -11,45 +14,54 @@ from imprint.reporting.scoreboard.looks import looks
 from imprint.reporting.scoreboard.style import COLOURS
 from imprint.reporting.scoreboard.table import Table
 from imprint.reporting.scoreboard.tables import comparisons, means
+from imprint.reporting.setting_columns import setting_columns
 from imprint.reporting.side_by_side import galleries, labels
-from imprint.reporting.thumbnails import page_environment
+from imprint.reporting.thumbnails import MOST_PICTURES, page_environment
 
 DASHES = ("solid", "dashed", "dotted")  # tell apart what shares a colour
 SORTABLE = 2  # runs; fewer have no order
 FILTERED = 5  # runs; fewer are seen at once
 
 
-def render(title: str, records: Sequence[RunRecord]) -> str:
+def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     scores = scores_of(records)
-    pictures = galleries(records)
-    names = labels(records)
+    pictures = galleries(records, heading.axes, most=MOST_PICTURES)
+    names = labels(records, heading.axes)
     seen = _looks(records, names, scores)
+    keys = setting_columns([record.settings for record in records], heading.axes)
     losses = {str(record.folder): record.curve for record in records}
     on_the_way = {str(record.folder): record.score_curves for record in records}
-    environment = page_environment(sum(gallery.size for gallery in pictures))
+    now = datetime.now().astimezone()
+    environment = page_environment([file for gallery in pictures for file in gallery.files])
     return environment.get_template("report.html.j2").render(
-        title=title,
+        heading=heading,
+        written=now,
+        counts=counts(records, is_live=heading.is_live),
         records=records,
         labels=names,
         looks=seen,
-        table=run_table(records, scores),
+        table=run_table(records, scores, keys, is_sweep=heading.is_sweep, is_live=heading.is_live),
         is_sortable=len(records) >= SORTABLE,
         is_filtered=len(records) >= FILTERED,
+        unscored=unscored(records),
         notes=scores.notes,
         methods=_methods(scores),
         plots=list(plots(scores.board)) if scores.board else [],
+        studies=studies(
+            records, names, scores, [key for key in keys if key in heading.axes] or keys, heading.objectives
+        ),
         galleries=pictures,
         curves=[drawn(panel, seen) for panel in panels(losses, on_the_way, scores.facts)],
     )
 
 
 def _methods(scores: RunScores) -> list[Table]:
-    """Where there are several subjects: runs of one method taken together, and the methods tested in pairs."""
+    """The contestants tested in pairs; where there are several subjects, runs of one method taken together, too."""
     board = scores.board
-    if board is None or len(board.subjects) < 2:
+    if board is None:
         return []
-    tables = [means(board, kind) for kind in board.kinds]
-    return [*tables, comparisons(board)] if board.comparisons or board.not_compared else tables
+    tables = [means(board, kind) for kind in board.kinds] if len(board.subjects) > 1 else []
+    return [*tables, comparisons(board)] if board.comparisons or (tables and board.not_compared) else tables
 
 
 def _looks(records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores) -> dict[str, Look]:

@@ -1,28 +1,31 @@
 """What a report knows of a run: only what lies in its folder."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
 from imprint.errors import UserError
 from imprint.locations import locate
 from imprint.reporting import labels
+from imprint.reporting.kept import Kept
 from imprint.reporting.local import final_loss, read_metrics
 from imprint.reporting.samples import SampleEntry, read_samples
 from imprint.reporting.scoreboard.costs import Cost, cost_of
 from imprint.runs import Run
 
+T = TypeVar("T")
 Curve = list[tuple[int, float]]  # steps and values
 
+KEPT = Kept(most=1000)
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 class RunRecord(NamedTuple):
     name: str
     folder: Path
-    status: str  # running, failed or finished; a run that was killed still says running
+    status: str  # absent, running, failed, finished or unreadable; a run that was killed still says running
     identifiers: tuple[str, ...]  # the words that name the subjects in this run's prompts
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
@@ -34,6 +37,7 @@ class RunRecord(NamedTuple):
     references: list[Path]
     error: str
     scoring_error: str
+    overrides: tuple[str, ...] = ()  # of a sweep's point: what was set for it
 
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
@@ -46,26 +50,25 @@ def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
 
 
 def read_run(run: Run) -> RunRecord:
-    """Takes a half-finished run as it is: what is not there is None or empty."""
-    manifest = run.read()
+    """Takes a half-finished run as it is: what is not there, or cannot be read, is None or empty."""
+    manifest: dict[str, Any] = _readable(run.read, {"status": "unreadable"})
     training = manifest.get("training", {})
-    config = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run.config.is_file() else None
-    config = config if isinstance(config, dict) else {}
-    metrics = read_metrics(run.metrics)
+    config: dict[str, Any] = _readable(lambda: KEPT.of(run.config, _config), {})
+    metrics: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.metrics), {})
     steps = [int(step) for step in metrics.get("step", []) if step is not None]
-    scores = read_metrics(run.score_curve)
+    scores: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.score_curve), {})
     return RunRecord(
         name=run.folder.name,
         folder=run.folder,
-        status=run.status,
-        identifiers=tuple(concept.identifier for concept in run.concepts),
+        status=str(manifest.get("status", "absent")),
+        identifiers=tuple(concept["identifier"] for concept in manifest.get("concepts", ())),
         settings=dict(_flat(config)) if config else {},
         steps=steps[-1] if steps else training.get("steps"),
-        loss=final_loss(run.metrics),
-        cost=cost_of(run),
+        loss=_readable(lambda: final_loss(run.metrics), None),
+        cost=_readable(lambda: cost_of(run), Cost(None, None, None, None)),
         curve=_curve(metrics, "loss"),
         score_curves={name: _curve(scores, name) for name in scores if name != "step"},
-        samples=read_samples(run),
+        samples=_readable(lambda: read_samples(run), []),
         references=_references(config),
         error=_text(run.error),
         scoring_error=_text(run.scoring_error),
@@ -75,6 +78,19 @@ def read_run(run: Run) -> RunRecord:
 def differing(records: Sequence[RunRecord]) -> list[str]:
     """The settings that tell the runs apart, in the order in which they are configured."""
     return labels.differing([record.settings for record in records])
+
+
+def _config(file: Path) -> dict[str, Any]:
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
+
+
+def _readable(read: Callable[[], T], otherwise: T) -> T:
+    """A page about many runs does not fail over one whose files vanish while they are read, or are broken."""
+    try:
+        return read()
+    except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError):
+        return otherwise
 
 
 def _curve(metrics: Mapping[str, Sequence[float | None]], name: str) -> Curve:

@@ -1,19 +1,25 @@
 """What runs scored: the sheets in their folders, and the board of them."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 from imprint.errors import UserError
 from imprint.evaluation.sheet import MetricFacts, ScoreSheet
+from imprint.evaluation.statistics.intervals import Interval
+from imprint.reporting.kept import Kept
 from imprint.reporting.record import RunRecord
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.columns import Column, columns, differences
-from imprint.reporting.scoreboard.grouping import entries
+from imprint.reporting.scoreboard.grouping import Entry, entries
+from imprint.reporting.scoreboard.scores import forest, summarised
 
 DRAWS = 1000  # of the bootstrap; a page that is written again and again must not take long
 SEED = 0
 MOST_COMPARED = 8  # contestants; of more, the pairs would not be read
+KEPT = Kept(most=1000)
 SHORT_FINGERPRINT = 6  # as in the names of score curves
 
 
@@ -24,6 +30,7 @@ class RunScores(NamedTuple):
     columns: Sequence[Column]
     board: Board | None  # None: there are no scores, or they cannot stand on one
     notes: Sequence[str]
+    intervals: Mapping[tuple[Path, str], Interval | None]  # by run and column
 
     @property
     def subjects(self) -> set[str]:
@@ -38,6 +45,19 @@ class RunScores(NamedTuple):
             for sheet in own
             for name, facts in sheet.metrics.items()
         }
+
+    def mean(self, record: RunRecord, column: Column) -> float | None:
+        """Over the run's subjects."""
+        found = [sheet.rows["tuned"][column.name].mean for sheet in self.judged(record, column)]
+        return fmean(found) if found else None
+
+    def judged(self, record: RunRecord, column: Column) -> list[ScoreSheet]:
+        """The run's sheets that have a number in the column."""
+        return [sheet for sheet in self.sheets[record.folder] if _has(sheet, column)]
+
+    def interval(self, record: RunRecord, column: Column) -> Interval | None:
+        """Of a run's mean, over its prompts and pictures; over its subjects, where it has several."""
+        return self.intervals.get((record.folder, column.key))
 
     def profiles(self, column: Column) -> str:
         """Those that a column's numbers come from: more than one where they measure alike."""
@@ -57,13 +77,14 @@ def scores_of(records: Sequence[RunRecord]) -> RunScores:
             board = _board(every, records, notes)
         except UserError as error:
             notes += [str(error), *differences(columns(every))]
-    return RunScores(sheets, columns(every), board, notes if board is None else board.notes)
+    over = columns(every)
+    intervals = {(folder, column.key): _interval(own, column) for folder, own in sheets.items() for column in over}
+    return RunScores(sheets, over, board, notes if board is None else board.notes, intervals)
 
 
 def _board(sheets: Sequence[ScoreSheet], records: Sequence[RunRecord], notes: Sequence[str]) -> Board:
     contestants = sum(entry.role == "contestant" for entry in entries(sheets))
-    several = len({sheet.subject for sheet in sheets}) > 1
-    pairs = several and contestants <= MOST_COMPARED
+    pairs = contestants <= MOST_COMPARED
     too_many = (
         f"These are {contestants} contestants, too many to test each against each other here. "
         "imprint compare tests the runs that you name."
@@ -72,19 +93,36 @@ def _board(sheets: Sequence[ScoreSheet], records: Sequence[RunRecord], notes: Se
         sheets,
         title="",
         costs={record.name: record.cost for record in records},
-        notes=[*notes, *([too_many] if several and not pairs else [])],
+        notes=[*notes, *([] if pairs else [too_many])],
         draws=DRAWS,
         seed=SEED,
         pairs=pairs,
     )
 
 
+def _has(sheet: ScoreSheet, column: Column) -> bool:
+    return column.of(sheet) and column.name in sheet.rows.get("tuned", {})
+
+
+def _interval(sheets: Sequence[ScoreSheet], column: Column) -> Interval | None:
+    own = [sheet for sheet in sheets if _has(sheet, column)]
+    values = [value.value for sheet in own for value in sheet.rows["tuned"][column.name].values]
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    entry = Entry("", "contestant", "tuned", own[0].method, {}, own[0].step, own)
+    try:
+        trees = forest(entry, column)
+    except UserError:  # the board says it
+        return None
+    return summarised(entry, column, trees, draws=DRAWS, seed=SEED).interval if trees else None
+
+
 def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
-    files = sorted((record.folder / "scores").glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name))
+    written = [file for file in (record.folder / "scores").glob("*.json") if not file.name.startswith(".")]
     found: dict[tuple[str, str], ScoreSheet] = {}
-    for file in files:
+    for file in sorted(written, key=lambda file: (_age(file), file.name)):
         try:
-            sheet = ScoreSheet.read(file)
+            sheet = KEPT.of(file, ScoreSheet.read)
         except (ValueError, TypeError, KeyError, AttributeError, OSError):
             notes.append(
                 f"{record.name}: scores/{file.name} is no sheet of scores and is left out. Delete it, and evaluate the "
@@ -93,6 +131,13 @@ def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
         else:
             found[sheet.profile, sheet.subject] = sheet
     yield from (found[key] for key in sorted(found))
+
+
+def _age(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _strength(sheet: ScoreSheet) -> Iterator[str]:

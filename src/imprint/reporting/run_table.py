@@ -1,21 +1,20 @@
 """The table of runs: settings that tell them apart, scores, and what they cost; floors and ceilings below."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from imprint.evaluation.sheet import ScoreSheet
-from imprint.reporting.labels import differing, headings, is_short, short, telling
+from imprint.reporting.labels import differing, headings, short
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ARROWS, Column
+from imprint.reporting.scoreboard.lines import bounds
 from imprint.reporting.units import UNKNOWN, duration, memory, quantity, score, size
 
-MOST_SETTINGS = 5  # columns; the others are told below the table
-OF_LOOKING = ("evaluation", "watch", "samples")  # settings that say how runs are looked at
 COST = "training"
-STATUS = {"running": "not finished"}
+STEPS = "hparams.steps"
+FEW = 8  # values; a column of so few can be filtered by them
+STATUS = {"absent": "waiting", "running": "not finished"}
 
 
 class Heading(NamedTuple):
@@ -31,12 +30,24 @@ class Cell(NamedTuple):
     value: str | float = ""  # what is sorted by; empty: unknown
     about: str = ""
     kind: str = ""
+    range: str = ""  # the interval around it
 
 
 class Line(NamedTuple):
     name: str
     folder: str  # its run's; empty: no run
     cells: Sequence[Cell]
+    overrides: Sequence[str] = ()
+
+
+COSTS = (
+    Heading("steps", "optimiser steps", COST, True, False),
+    Heading("loss", "mean of the last steps; it says little about quality", COST, True, False),
+    Heading("trained", "parameters trained", COST, True, False),
+    Heading("size", "of the result's files", COST, True, False),
+    Heading("time", "of training", COST, True, False),
+    Heading("memory", "the most that was held while training", COST, True, False),
+)
 
 
 class RunTable(NamedTuple):
@@ -50,6 +61,16 @@ class RunTable(NamedTuple):
         return any(heading.group not in ("", COST) for heading in self.headings)
 
     @property
+    def choices(self) -> list[tuple[int, str, Sequence[str]]]:
+        """Columns of words that have a few values: place, heading, values."""
+        found: list[tuple[int, str, Sequence[str]]] = []
+        for place, heading in enumerate(self.headings):
+            values = list(dict.fromkeys(str(line.cells[place].value) for line in self.runs))
+            if heading.group == "" and 1 < len(values) <= FEW:
+                found.append((place, heading.text, values))
+        return found
+
+    @property
     def groups(self) -> list[tuple[str, int]]:
         """Each group's name and how many columns it has, in their order."""
         found: list[tuple[str, int]] = []
@@ -61,23 +82,25 @@ class RunTable(NamedTuple):
         return found
 
 
-def run_table(records: Sequence[RunRecord], scores: RunScores) -> RunTable:
+def run_table(
+    records: Sequence[RunRecord],
+    scores: RunScores,
+    keys: Sequence[str],
+    *,
+    is_sweep: bool = False,
+    is_live: bool = False,
+) -> RunTable:
+    """`keys` are the settings that have columns. A sweep's points always have a status."""
     settings = [record.settings for record in records]
-    keys = _columns(settings)
     others = [key for key in differing(settings) if key not in keys]
-    has_status = any(record.status != "finished" for record in records)
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
+    statuses = [_status(record, scores, is_live) for record in records]
+    has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
+    measured = [_column(records, scores, column) for column in scored]
+    costs = [heading for heading in COSTS if heading.text != "steps" or not _steps_are_said(records, keys)]
     before = [
         *(Heading(text, key, "", False, False) for key, text in headings(keys).items()),
         *([Heading("status", "", "", False, False)] if has_status else []),
-    ]
-    after = [
-        Heading("steps", "optimiser steps", COST, True, False),
-        Heading("loss", "mean of the last steps; it says little about quality", COST, True, False),
-        Heading("trained", "parameters trained", COST, True, False),
-        Heading("size", "of the result's files", COST, True, False),
-        Heading("time", "of training", COST, True, False),
-        Heading("memory", "the most that was held while training", COST, True, False),
     ]
     lines = [
         Line(
@@ -85,42 +108,50 @@ def run_table(records: Sequence[RunRecord], scores: RunScores) -> RunTable:
             str(record.folder),
             [
                 *(_setting(record, key) for key in keys),
-                *([Cell(STATUS.get(record.status, record.status), record.status, "", record.status)] * has_status),
-                *(_scored(scores.sheets[record.folder], column) for column in scored),
-                *_costs(record),
+                *([status] if has_status else []),
+                *(cells[place] for cells in measured),
+                *list(_costs(record))[-len(costs) :],
             ],
+            record.overrides,
         )
-        for record in records
+        for place, (record, status) in enumerate(zip(records, statuses, strict=True))
     ]
     blank = [Cell("")]
     references = [
-        Line(name, "", [*blank * len(before), *cells, *blank * len(after)])
+        Line(name, "", [*blank * len(before), *cells, *blank * len(costs)])
         for name, cells in _references(scores, scored)
     ]
     middle = [_heading(column, scored, scores) for column in scored]
     told = [(key, [own.get(key, UNKNOWN) for own in settings]) for key in others]
-    return RunTable([*before, *middle, *after], lines, references, told)
+    return RunTable([*before, *middle, *costs], lines, references, told)
 
 
-def _columns(settings: Sequence[Mapping[str, str]]) -> list[str]:
-    """The settings that tell runs apart, then other short ones that all runs have and that say something new."""
-    known = [each for each in settings if each]
-    keys = telling(settings)
-    for key in differing(settings):
-        everywhere = all(key in each for each in known) and key.partition(".")[0] not in OF_LOOKING
-        said = any(_follows(known, key, other) for other in keys)
-        if len(keys) < MOST_SETTINGS and everywhere and is_short(known, key) and not said:
-            keys.append(key)
-    return keys
+def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
+    told = "running" if is_live and record.status == "running" else STATUS.get(record.status, record.status)
+    if record.scoring_error:
+        return Cell("scoring failed", "scoring failed", kind="failed")
+    if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:
+        return Cell("not scored", "not scored", "finished; imprint evaluate scores it", "running")
+    total = record.settings.get(STEPS, "")
+    if record.status == "running" and record.steps and total.isdigit():
+        return Cell(f"{told}, {record.steps / int(total):.0%}", told, f"{record.steps} of {total} steps", record.status)
+    return Cell(told, told, "", record.status)
 
 
-def _follows(settings: Sequence[Mapping[str, str]], key: str, other: str) -> bool:
-    """Whether a setting is known from another one of the same part: the class from the subject."""
-    pairs = {(each.get(other), each.get(key)) for each in settings}
-    changes_together = len(pairs) == len({each.get(other) for each in settings})
-    back = len(pairs) == len({each.get(key) for each in settings})
-    same_part = "." in key and key.partition(".")[0] == other.partition(".")[0]
-    return changes_together and (back or same_part)
+def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
+    """Whether the setting tells already how many steps the finished runs made."""
+    finished = [record for record in records if record.status == "finished"]
+    return STEPS in keys and all(str(record.steps) == record.settings.get(STEPS) for record in finished)
+
+
+def _column(records: Sequence[RunRecord], scores: RunScores, column: Column) -> list[Cell]:
+    """Of each run. The best one is marked, where all are of the same subject."""
+    cells = [_scored(scores, record, column) for record in records]
+    known = [cell.value for cell in cells if isinstance(cell.value, float)]
+    if len(scores.subjects) > 1 or len(known) < 2 or column.facts.better == "neither":
+        return cells
+    best = max(known) if column.facts.better == "higher" else min(known)
+    return [cell._replace(kind="best") if cell.value == best else cell for cell in cells]
 
 
 def _order(column: Column, scores: RunScores) -> int:
@@ -144,15 +175,16 @@ def _setting(record: RunRecord, key: str) -> Cell:
     return Cell(UNKNOWN) if value is None else Cell(short(value), value, value if short(value) != value else "")
 
 
-def _scored(sheets: Sequence[ScoreSheet], column: Column) -> Cell:
+def _scored(scores: RunScores, record: RunRecord, column: Column) -> Cell:
     """The mean over the run's subjects."""
-    found = [sheet.rows["tuned"][column.name].mean for sheet in sheets if _has(sheet, column)]
-    about = f"mean over {len(found)} subjects" if len(found) > 1 else ""
-    return _number(fmean(found), score(fmean(found)), about) if found else Cell(UNKNOWN)
-
-
-def _has(sheet: ScoreSheet, column: Column) -> bool:
-    return column.of(sheet) and column.name in sheet.rows.get("tuned", {})
+    mean, subjects = scores.mean(record, column), len(scores.judged(record, column))
+    if mean is None:
+        return Cell(UNKNOWN)
+    interval = scores.interval(record, column)
+    over = f"mean over {subjects} subjects" if subjects > 1 else ""
+    drawn = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""
+    about = "; ".join(text for text in (over, drawn) if text)
+    return _number(mean, score(mean), about)._replace(range=bounds(interval))
 
 
 def _costs(record: RunRecord) -> Iterator[Cell]:

@@ -14,7 +14,7 @@ from torch import nn
 from imprint.evaluation.samples import SampleProtocol
 from imprint.files import write_atomically, write_json
 from imprint.reporting.sheet import contact_sheet
-from imprint.reporting.wandb import SampleRow, WandbTracker
+from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
 
 
@@ -35,7 +35,7 @@ class SamplePictures(pl.Callback):
     drawn again.
     """
 
-    def __init__(self, run: Run, protocol: SampleProtocol, trackers: Sequence[WandbTracker]) -> None:
+    def __init__(self, run: Run, protocol: SampleProtocol, trackers: Sequence[Tracker]) -> None:
         self._run = run
         self._protocol = protocol
         self._trackers = trackers

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imprint.reporting.labels import telling, told
+from imprint.reporting.drawn import Drawn, judged_pictures, samples
+from imprint.reporting.labels import differing, telling, told
 from imprint.reporting.record import RunRecord
 from imprint.reporting.sheet import spread
 
@@ -15,9 +16,19 @@ COLUMNS = 6
 ANY_WORD = "[V]"  # stands for each run's own word for the subject
 
 
-class Picture(NamedTuple):
+class Column(NamedTuple):
     label: str
+    step: str  # which the pictures are of, where it needs to be said
+    run: str  # its name; empty: the untuned model
+
+
+class Picture(NamedTuple):
+    column: Column
     file: Path | None  # None: this picture was never drawn
+
+    @property
+    def label(self) -> str:
+        return ", ".join(part for part in (self.column.label, self.column.step) if part)
 
 
 class Row(NamedTuple):
@@ -32,23 +43,39 @@ class Gallery(NamedTuple):
     title: str
     references: list[Path]
     rows: list[Row]
+    counted: str  # what tells the pictures of a prompt apart: their seed, or their number
+    left_out: int = 0  # rows
 
     @property
-    def size(self) -> int:
-        return len(self.references) + sum(len(row.pictures) for row in self.rows)
+    def columns(self) -> list[Column]:
+        return [picture.column for picture in self.rows[0].pictures]
+
+    @property
+    def files(self) -> list[Path]:
+        return [*self.references, *(each.file for row in self.rows for each in row.pictures if each.file)]
 
 
-def galleries(records: Sequence[RunRecord]) -> list[Gallery]:
-    """One for each model and set of photos that has any pictures."""
-    return [gallery for group in _same_start(records) if (gallery := _gallery(group)).rows]
+def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: int) -> list[Gallery]:
+    """One for each model and set of photos that has any pictures; with `most` pictures in all, about."""
+    found = [gallery for group in _same_start(records) if (gallery := _gallery(group, axes)).rows]
+    share = min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
+    return [_shortened(gallery, max(1, int(len(gallery.rows) * share))) for gallery in found]
 
 
-def labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """A short name for each run: the few settings that tell it from the others, else its own name."""
-    keys = telling([record.settings for record in records])
-    texts = {record.name: told(record.settings, keys) for record in records}
-    unique = len(set(texts.values())) == len(texts) and all(texts.values())
-    return texts if unique else {record.name: record.name for record in records}
+def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, str]:
+    """A short name for each run: by its sweep's axes, else the few settings that tell it apart, else its own name."""
+    settings = [record.settings for record in records]
+    own = [key for key in axes if key in differing(settings)]
+    for keys in (own, telling(settings)):
+        texts = {record.name: told(record.settings, keys) for record in records}
+        if len(set(texts.values())) == len(records) and all(texts.values()):
+            return texts
+    return {record.name: record.name for record in records}
+
+
+def _shortened(gallery: Gallery, rows: int) -> Gallery:
+    kept = [gallery.rows[place] for place in spread(range(len(gallery.rows)), rows)] if rows > 1 else gallery.rows[:1]
+    return gallery._replace(rows=kept, left_out=len(gallery.rows) - len(kept))
 
 
 def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
@@ -60,47 +87,43 @@ def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     return list(groups.values())
 
 
-def _gallery(group: Sequence[RunRecord]) -> Gallery:
-    """One run: its steps. Several: the last pictures of each."""
-    names = labels(group)
+def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
+    """One run: its steps. Several: the last pictures of each. Without samples: what was drawn to be judged."""
+    names = labels(group, axes)
     # Methods call the subject by different words: the same prompt for all of them is one row.
-    same_word = len({record.identifiers for record in group}) == 1
-    columns: list[tuple[str, dict[tuple[str, int], Path]]] = []
+    same_word = len({record.identifiers for record in group if record.identifiers}) <= 1
+    are_samples = any(record.samples for record in group)
+    drawn = {record.folder: samples(record) if are_samples else judged_pictures(record) for record in group}
+    last = {max((entry.step for entry in own), default=0) for own in drawn.values()} - {0}
+    columns: list[tuple[Column, dict[tuple[str, int], Path]]] = []
     untuned: dict[tuple[str, int], Path] = {}
     for record in group:
-        steps = sorted({entry.step for entry in record.samples if entry.step > 0})
+        entries = drawn[record.folder]
+        steps = sorted({entry.step for entry in entries if entry.step > 0})
         for step in spread(steps, COLUMNS) if len(group) == 1 else steps[-1:]:
-            columns.append(
-                (
-                    f"step {step}" if len(group) == 1 else f"{names[record.name]}, step {step}",
-                    _files(record, step, same_word),
-                )
-            )
-        untuned = {**_files(record, 0, same_word), **untuned}
+            said = f"step {step}"
+            column = Column(said, "", record.name)
+            if len(group) > 1:
+                column = Column(names[record.name], said if len(last) > 1 else "", record.name)
+            columns.append((column, _files(record, entries, step, same_word)))
+        untuned = {**_files(record, entries, 0, same_word), **untuned}
+    if untuned:
+        columns.insert(0, (Column("untuned", "", ""), untuned))
     asked = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
-    rows = [
-        Row(
-            *key,
-            [
-                Picture("untuned", untuned.get(key)),
-                *(Picture(label, files.get(key)) for label, files in columns),
-            ],
-        )
-        for key in asked
-    ]
+    rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in asked]
     first = group[0]
-    title = first.settings.get("dataset.name", "") or Path(first.settings.get("dataset.path", "")).name
-    references = [first.references[index] for index in spread(range(len(first.references)), REFERENCES)]
-    return Gallery(title, references, rows)
+    title = first.settings.get("dataset.subject") or first.settings.get("dataset.name", "")
+    title = title or Path(first.settings.get("dataset.path", "")).name
+    photos = next((record.references for record in group if record.references), [])
+    references = [photos[index] for index in spread(range(len(photos)), REFERENCES)]
+    return Gallery(title, references, rows, "seed" if are_samples else "picture")
 
 
-def _files(record: RunRecord, step: int, same_word: bool) -> dict[tuple[str, int], Path]:
+def _files(record: RunRecord, drawn: Sequence[Drawn], step: int, same_word: bool) -> dict[tuple[str, int], Path]:
     return {
-        (entry.prompt if same_word else _unnamed(entry.prompt, record.identifiers), entry.seed): record.folder
-        / "samples"
-        / entry.file
-        for entry in record.samples
-        if entry.step == step
+        (each.prompt if same_word else _unnamed(each.prompt, record.identifiers), each.number): each.file
+        for each in drawn
+        if each.step == step
     }
 
 

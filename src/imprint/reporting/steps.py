@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from imprint.reporting.local import LocalLogger
+from imprint.reporting.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class StepRecorder(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._step = trainer.global_step
         for listener in self._listeners:
-            if isinstance(listener, LocalLogger):
+            if isinstance(listener, LocalLogger | Tracker):
                 listener.rewind(self._step)
 
     def on_before_optimizer_step(

@@ -12,7 +12,7 @@ import torch
 
 from imprint.errors import UserError
 from imprint.reporting.local import final_loss
-from imprint.reporting.wandb import WandbTracker
+from imprint.reporting.tracking.tracker import Tracker
 from imprint.runs import Run
 
 log = logging.getLogger(__name__)
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 class RunSummary(pl.Callback):
     """Keeps the manifest's `training` entry: steps, seconds (of all sessions), loss, peak_memory_bytes.
 
-    It is written at each checkpoint, at the end and at a failure; at the end it goes to Weights & Biases too.
+    It is written at each checkpoint, at the end and at a failure; at the end it goes to the trackers too.
     It reads the metrics file, so it stands behind the recorder.
     """
 
-    def __init__(self, run: Run, trackers: Sequence[WandbTracker]) -> None:
+    def __init__(self, run: Run, trackers: Sequence[Tracker]) -> None:
         self._run = run
         self._trackers = trackers
         self._began = time.monotonic()

@@ -2,19 +2,26 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageOps
 
+from imprint.reporting.kept import Kept
+from imprint.reporting.sheet import spread
+from imprint.reporting.units import score
+
 PICTURE_BUDGET = 5_000_000  # bytes that all thumbnails together may take, about
-SIDES = (384, 256, 160, 96)  # pixels on the longer side, the first that fits the budget
-LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact
+MOST_PICTURES = 2000  # on a page
+SIDES = (384, 256, 160, 96)  # pixels on the longer side
+LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact: it is kept as it is
+LOOKED_AT = 6  # pictures, to know how large all will be
+KEPT = Kept(most=2 * MOST_PICTURES)
 
 
-def page_environment(pictures: int) -> Environment:
-    """For templates of pages with so many pictures: `thumbnail(file)` is a picture inside the page."""
-    side = next((side for side in SIDES if pictures * side * side * 0.25 < PICTURE_BUDGET), SIDES[-1])
+def page_environment(files: Sequence[Path]) -> Environment:
+    """For templates of pages with these pictures: `thumbnail(file)` is a picture inside the page."""
     environment = Environment(
         loader=PackageLoader("imprint.reporting"),
         autoescape=True,
@@ -22,27 +29,44 @@ def page_environment(pictures: int) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(thumbnail=Thumbnails(side).of)
+    environment.globals.update(thumbnail=fitting(files).of)
+    environment.filters.update(score=score)
     return environment
 
 
-class Thumbnails:
-    """Pictures as data URIs, without their metadata."""
+def fitting(files: Sequence[Path]) -> "Thumbnails":
+    """The largest that fit the budget, as some of the pictures tell."""
+    ways = [Thumbnails(side, keeps_small=keeps) for keeps in (True, False) for side in SIDES]
+    some = [files[place] for place in spread(range(len(files)), LOOKED_AT)]
+    for way in ways:
+        sizes = [len(data) for file in some if (data := way.of(file))]
+        if len(files) * sum(sizes) <= PICTURE_BUDGET * len(sizes):
+            return way
+    return ways[-1]
 
-    def __init__(self, side: int) -> None:
+
+class Thumbnails:
+    """Pictures as data URIs, without their metadata. Small ones are not touched, if `keeps_small`."""
+
+    def __init__(self, side: int, *, keeps_small: bool) -> None:
         self._side = side
+        self._keeps_small = keeps_small
 
     def of(self, file: Path) -> str | None:
         """None when the file is gone or no picture."""
         try:
-            with Image.open(file) as opened:
-                opened.draft("RGB", (self._side * 2, self._side * 2))
-                image = ImageOps.exif_transpose(opened).convert("RGB")
+            return KEPT.of(file, self._made, (self._side, self._keeps_small))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
+
+    def _made(self, file: Path) -> str:
+        with Image.open(file) as opened:
+            opened.draft("RGB", (self._side * 2, self._side * 2))
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+        is_small = self._keeps_small and max(image.size) <= min(self._side, LOSSLESS_SIDE)
         image.thumbnail((self._side, self._side), Image.Resampling.LANCZOS)
         bare = Image.new("RGB", image.size)
         bare.paste(image)
         data = io.BytesIO()
-        bare.save(data, format="WEBP", quality=82, lossless=max(bare.size) <= LOSSLESS_SIDE)
+        bare.save(data, format="WEBP", quality=82, lossless=is_small)
         return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()

@@ -14,6 +14,7 @@ from imprint.report import write_report
 from imprint.reporting.record import find_runs
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.run_table import RunTable, run_table
+from imprint.reporting.setting_columns import setting_columns
 
 SUBJECTS = ("dog", "cat", "can", "clock", "candle", "berry", "boot")
 
@@ -38,7 +39,7 @@ def scored_run(outputs: Path, *sheets: ScoreSheet) -> Path:
 
 def table(outputs: Path) -> RunTable:
     records = find_runs([outputs])
-    return run_table(records, scores_of(records))
+    return run_table(records, scores_of(records), setting_columns([record.settings for record in records]))
 
 
 def cells(found: RunTable, run: str) -> dict[tuple[str, str], str]:
@@ -126,7 +127,7 @@ def test_scores_on_the_way_are_curves_by_fingerprint(tmp_path: Path) -> None:
     own = sheet()
     folder = scored_run(tmp_path, own)
     known = f"quick/dino@{own.metrics['dino'].fingerprint[:6]}"
-    (folder / "scores" / "curve.csv").write_text(f"step,{known},quick/dino@999999\n0,0.1,\n10,0.25,0.5\n")
+    (folder / "scores" / "curve.csv").write_text(f"step,{known},quick/dino@999999\n0,0.1,0.4\n10,0.25,0.5\n")
     html = write_report([tmp_path], tmp_path / "report.html").read_text()
     named = re.findall(r'aria-label="([^"]*) over optimiser steps"', html)
     assert named == ["loss", f"DINO ↑ (quick, {known[-6:]})", "dino (quick, 999999)"]

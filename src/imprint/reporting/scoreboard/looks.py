@@ -28,9 +28,12 @@ class Look(NamedTuple):
 
 
 def looks(board: Board) -> Mapping[str, Look]:
-    """A contestant has a colour of its own; where there are more than colours, its method has one."""
+    """A contestant has a colour of its own; where there are more than colours, its method has one.
+
+    Of many contestants of one method, each has its own pair of a colour and a mark.
+    """
     methods = list(dict.fromkeys(entry.method for entry in board.contestants))
-    many = len(board.contestants) > len(COLOURS)
+    many = len(board.contestants) > len(COLOURS) and len(methods) > 1
     found: dict[str, Look] = {}
     for place, entry in enumerate(board.contestants):
         same = [other.label for other in board.contestants if other.method == entry.method]

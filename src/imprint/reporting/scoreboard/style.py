@@ -48,6 +48,7 @@ def styled() -> Iterator[None]:
         "xtick.color": INK,
         "ytick.color": INK,
         "legend.frameon": False,
+        "text.parse_math": False,  # names may have dollars
     }
     with matplotlib.rc_context(style):
         yield

@@ -1,0 +1,188 @@
+"""A run in its folder: locked, begun, fitted, saved, noted; whatever else the process trains meanwhile."""
+
+import logging
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers.logger import Logger
+
+from imprint.build import Plan, Watcher, place_of
+from imprint.errors import RunBusy, UserError
+from imprint.evaluation.profile import Profile
+from imprint.files import folder_atomically, write_text
+from imprint.provenance import describe, file_bytes, folder_bytes
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.model_card import origin, write_model_card
+from imprint.reporting.redaction import redacted
+from imprint.reporting.scores import ScoreCurve
+from imprint.reporting.tracking.tracker import concluding
+from imprint.runs import Run
+from imprint.training.module import Personalisation
+from imprint.training.progress import ResultsOnTheWay
+from imprint.training.trainer import make_trainer, process_rank
+
+log = logging.getLogger(__name__)
+
+Assemble = Callable[[Plan], Personalisation]  # the dear half of building
+
+
+def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
+    """Trains the run of `plan`, or goes on with it; a finished one is left as it is. `cfg` is what `plan` was prepared
+    from. Raises UserError for what the user can mend; the run's folder then says why. Raises KeyboardInterrupt when
+    asked to stop; the run then goes on from its checkpoint.
+    """
+    run = plan.run
+    if process_rank() != 0:
+        with _interruption():
+            _fit(plan, cfg, assemble)
+        return
+    with _alone(run), _failures_noted(run), _interruption():
+        if run.status == "finished":  # by another process, just now
+            return
+        _begin(plan, cfg)
+        _fit(plan, cfg, assemble)
+        run.note(
+            {
+                "status": "finished",
+                "finished": _now(),
+                "result_bytes": folder_bytes(run.result),
+                "result_files": file_bytes(run.result),
+            }
+        )
+        run.checkpoint.unlink(missing_ok=True)
+    log.info("Finished: %s", run.folder)
+
+
+def _begin(plan: Plan, cfg: DictConfig) -> None:
+    run = plan.run
+    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(redacted(cfg))))
+    before = run.read()
+    run.note(
+        {
+            "status": "running",
+            "name": plan.parts.name,
+            "signature": run.signature,
+            "concepts": [concept._asdict() for concept in plan.concepts],
+            "nouns": plan.nouns,
+            "content": plan.identity["content"],
+            "model_place": place_of(cfg.model),
+            "started": [*before.get("started", []), _now()],
+            "config": redacted(cfg),
+            **describe(),
+        }
+    )
+    run.error.unlink(missing_ok=True)
+    verb = "Going on with" if run.checkpoint.exists() else "Training"
+    log.info("%s %s", verb, run.folder)
+    for concept, _, pictures in plan.subjects:
+        log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
+
+
+def _fit(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
+    parts, run = plan.parts, plan.run
+    pl.seed_everything(parts.seed, workers=True, verbose=False)
+    module = assemble(plan)
+    if process_rank() == 0:
+        trained = {group.name: sum(p.numel() for p in group.params) for group in module.lesson.groups}
+        every = sum(parameter.numel() for parameter in module.family.parameters())
+        run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
+    loggers, callbacks = parts.report.attach(run, config=redacted(cfg), protocol=parts.samples, name=parts.name)
+    if parts.trainer.save_every:
+        callbacks = [*callbacks, ResultsOnTheWay(run, parts.trainer.save_every, partial(_save_result, plan))]
+    if parts.evaluation is not None and parts.watch.every:
+        callbacks = [*callbacks, _score_curve(plan, parts.evaluation, loggers)]
+    trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
+    resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
+    with concluding(loggers, run):
+        trainer.fit(module, ckpt_path=resume_from)
+        if trainer.is_global_zero:
+            with folder_atomically(run.result) as folder:
+                _save_end(plan, module, folder, trainer.global_step)
+                write_model_card(run, folder, usage=parts.method.usage(plan.concepts))
+
+
+def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> ScoreCurve:
+    watcher = Watcher(plan.run, profile, plan.parts.trainer.own_device)
+    trackers = [logger for logger in loggers if not isinstance(logger, LocalLogger)]
+    save = partial(_save_result, plan)
+    return ScoreCurve(plan.run, plan.parts.watch, profile, look=watcher.look, save=save, trackers=trackers)
+
+
+def _save_end(plan: Plan, module: Personalisation, folder: Path, step: int) -> None:
+    """The run's result: what training ended with, or what scored best on the way."""
+    if plan.parts.watch.keep == "best" and plan.run.best.is_dir():
+        shutil.copytree(plan.run.best, folder, dirs_exist_ok=True)
+    else:
+        _save_result(plan, module, folder, step)
+
+
+def _save_result(plan: Plan, module: Personalisation, folder: Path, step: int) -> None:
+    module.save_result(folder)
+    plan.parts.method.sign(folder, {**origin(plan.run), "steps": str(step)})
+
+
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Two processes in one folder would write over one another."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunBusy(f"{run.folder}: another process is training this very run. Wait for it, or stop it.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _interruption() -> Iterator[None]:
+    """Lightning makes an exit of Ctrl-C, as if the run had failed, and turns further ones off."""
+    try:
+        yield
+    except SystemExit as error:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _failures_noted(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        reason = _explained(error)
+        with suppress(UserError):  # a full disk is why it failed, perhaps
+            write_text(run.error, reason if isinstance(error, UserError) else traceback.format_exc())
+            run.note({"status": "failed", "failed": _now(), "error": reason})
+        if isinstance(error, torch.OutOfMemoryError):
+            raise UserError(reason) from error
+        raise
+
+
+def _explained(error: BaseException) -> str:
+    if isinstance(error, torch.OutOfMemoryError):
+        return (
+            "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true or "
+            "hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower hparams.batch_size (which changes the "
+            f"result). {str(error).splitlines()[0]}"
+        )
+    return str(error) or type(error).__name__
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,114 @@
+"""Points as jobs, through submitit: of a SLURM cluster, or processes of this machine in their place.
+
+A job that is killed, or lost by the cluster, is a point that failed: the others are waited for.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn
+from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher, SlurmLauncher
+from omegaconf import OmegaConf
+from submitit import AutoExecutor, Job
+from submitit.core.utils import FailedJobError, UncompletedJobError
+
+from imprint.errors import UserError
+from imprint.launchers.portable import lost, portable
+
+log = logging.getLogger(__name__)
+
+COMMON = frozenset(OmegaConf.structured(BaseQueueConf))  # asked of all kinds of jobs; the rest is SLURM's own
+Overrides = Sequence[str]
+
+
+class _Jobs:
+    """In place of the plugin's `launch`, which ends with the first job that is lost."""
+
+    _EXECUTOR: str
+    config: Any
+    hydra_context: Any
+
+    def __call__(self, *args: Any, **kwargs: Any) -> JobReturn:
+        return portable(super().__call__(*args, **kwargs))  # type: ignore[misc]
+
+    def launch(self, job_overrides: Sequence[Overrides], initial_job_idx: int) -> Sequence[JobReturn]:
+        points = [tuple(overrides) for overrides in job_overrides]
+        jobs: dict[int, Job] = {}
+        for numbers in self._alike(points):
+            settings = self._settings(points[numbers[0]])
+            calls = [self._call(points[number], initial_job_idx + number) for number in numbers]
+            submitted = _executor(self._EXECUTOR, settings).map_array(self, *zip(*calls, strict=True))
+            jobs.update(zip(numbers, submitted, strict=True))
+        log.info("%d jobs; what they say is in %s.", len(jobs), jobs[0].paths.folder)
+        try:
+            return [_outcome(jobs[number], point) for number, point in enumerate(points)]
+        except KeyboardInterrupt:
+            self._leave(list(jobs.values()))
+            raise
+
+    def _alike(self, points: Sequence[tuple[str, ...]]) -> list[list[int]]:
+        """The numbers of the points by what they ask of the cluster: more devices are another kind of job."""
+        kinds: dict[Hashable, list[int]] = {}
+        for number, point in enumerate(points):
+            kinds.setdefault(repr(sorted(self._settings(point).items())), []).append(number)
+        return list(kinds.values())
+
+    def _settings(self, point: Overrides) -> dict[str, Any]:
+        """`hydra.launcher` as this point has it: it may refer to keys that the point sets."""
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(point))
+        settings = OmegaConf.to_container(cfg.hydra.launcher, resolve=True)
+        assert isinstance(settings, dict)
+        return {str(name): value for name, value in settings.items() if name != "_target_"}
+
+    def _call(self, point: tuple[str, ...], number: int) -> tuple[Any, ...]:
+        return list(point), "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        """What becomes of them when their launcher is interrupted."""
+        for job in jobs:
+            job.cancel()
+
+
+class LocalJobs(_Jobs, LocalLauncher):
+    """Each point in a process of its own, all at the same time."""
+
+
+class SlurmJobs(_Jobs, SlurmLauncher):
+    """Each point as a job of an array."""
+
+    def setup(self, **given: Any) -> None:
+        if shutil.which("sbatch") is None:
+            raise UserError(
+                "hydra/launcher=slurm: this machine has no sbatch. Launch from one of the cluster's, or choose "
+                "hydra/launcher=joblib for several processes here."
+            )
+        super().setup(**given)
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        numbers = sorted({job.job_id.partition("_")[0] for job in jobs})
+        log.warning(
+            "\nThe cluster goes on with the jobs (squeue shows them; to end them: scancel %s).", " ".join(numbers)
+        )
+
+
+def _executor(kind: str, settings: dict[str, Any]) -> AutoExecutor:
+    own = dict(settings)
+    first = {"folder": os.path.abspath(own.pop("submitit_folder"))}
+    if "max_num_timeout" in own:
+        first[f"{kind}_max_num_timeout"] = own.pop("max_num_timeout")
+    executor = AutoExecutor(cluster=kind, **first)
+    executor.update_parameters(**{name if name in COMMON else f"{kind}_{name}": own[name] for name in own})
+    return executor
+
+
+def _outcome(job: Job, point: tuple[str, ...]) -> JobReturn:
+    try:
+        done: JobReturn = job.results()[0]
+    except (FailedJobError, UncompletedJobError):
+        return lost(point, f"its job {job.job_id} ended without a result ({job.state}); see {job.paths.stderr}.")
+    return done

@@ -1,0 +1,85 @@
+"""Points in several processes of this machine, through joblib.
+
+A process that is killed takes its neighbours with it, and does not say which point it was at. So the points that are
+left then run one at a time: that tells which one it is and, if it was memory, leaves each of them all there is.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn
+from hydra_plugins.hydra_joblib_launcher._core import execute_job
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from omegaconf import OmegaConf
+
+from imprint.launchers.devices import take_devices
+from imprint.launchers.portable import lost, portable
+
+log = logging.getLogger(__name__)
+
+KILLED = "its process was killed, perhaps for want of memory."
+Points = Mapping[int, tuple[str, ...]]  # by their place, as the overrides that make them
+
+
+class Processes(JoblibLauncher):
+    """In place of the plugin's `launch`, which ends with the first process that is killed."""
+
+    def __init__(self, *, n_jobs: int) -> None:
+        super().__init__(n_jobs=n_jobs)
+        self.n_jobs = n_jobs
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        points = {initial_job_idx + place: tuple(overrides) for place, overrides in enumerate(job_overrides)}
+        done: dict[int, JobReturn] = {}
+        with tempfile.TemporaryDirectory(prefix="imprint-devices-") as claims:
+            if self.n_jobs > 1:
+                try:
+                    for place, outcome in self._run(points, Path(claims)):
+                        done[place] = outcome
+                except TerminatedWorkerError:
+                    log.warning("A process was killed, perhaps for want of memory. What is left runs one at a time.")
+            for place in points.keys() - done.keys():
+                try:
+                    done |= dict(self._run({place: points[place]}, Path(claims)))
+                except TerminatedWorkerError:
+                    done[place] = lost(points[place], KILLED)
+        return [done[place] for place in points]
+
+    def _run(self, points: Points, claims: Path) -> Iterator[tuple[int, JobReturn]]:
+        """Each with its place, as they end. With joblib, one job at a time would be work of this very process."""
+        parallel = Parallel(
+            n_jobs=max(self.n_jobs, 2),
+            backend="loky",
+            return_as="generator_unordered",
+            batch_size=1,
+            pre_dispatch="n_jobs",
+        )
+        work = (
+            delayed(_execute)(
+                claims,
+                self.n_jobs,
+                idx=place,
+                overrides=overrides,
+                hydra_context=self.hydra_context,
+                config=self.config,
+                task_function=self.task_function,
+                singleton_state=Singleton.get_state(),
+            )
+            for place, overrides in points.items()
+        )
+        with closing(parallel(work)) as outcomes:
+            yield from outcomes
+
+
+def _execute(claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
+    """In one of the processes."""
+    each = OmegaConf.select(job["config"], "trainer.devices", default=1)
+    take_devices(claims, places=places, each=each)
+    return job["idx"], portable(execute_job(**job))

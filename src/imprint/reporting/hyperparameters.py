@@ -1,0 +1,129 @@
+"""What settings did to a metric: how much each explains, and figures of it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from imprint.reporting.importance import Share, eta_squared, grouped
+from imprint.reporting.labels import headings, short
+from imprint.reporting.record import RunRecord
+from imprint.reporting.run_scores import RunScores
+from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.setting_figures import Measured, Scale, heat_map, parallel_coordinates, response
+from imprint.reporting.units import score
+
+FEWEST = 4  # runs with a number; of fewer, nothing can be said
+MOST_LEVELS = 10  # values of a setting that is drawn as rows or columns
+MOST_AXES = 7
+SEED = "seed"  # is chance: it has no axis
+
+
+class Effect(NamedTuple):
+    """Of one setting on one metric."""
+
+    key: str
+    heading: str
+    values: Sequence[tuple[str, float, int]]  # each value, the mean over its runs, and how many these are
+    share: Share | None
+    is_cut: bool  # a number that was put into a few groups by its size
+
+
+class Figure(NamedTuple):
+    kind: str
+    svg: str
+    caption: str
+
+
+class Study(NamedTuple):
+    metric: str
+    runs: int
+    effects: Sequence[Effect]  # the largest share first
+    figures: Sequence[Figure]
+
+
+def studies(
+    records: Sequence[RunRecord],
+    names: Mapping[str, str],
+    scores: RunScores,
+    keys: Sequence[str],
+    objectives: Sequence[str] = (),
+) -> list[Study]:
+    """One for each metric that runs with different settings were scored by; the objectives first."""
+    order = [*objectives, *(column.name for column in scores.columns)]
+    columns = sorted(scores.columns, key=lambda column: order.index(column.name))
+    found = (_study(records, names, scores, keys, column) for column in columns)
+    return [study for study in found if study]
+
+
+def _study(
+    records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores, keys: Sequence[str], column: Column
+) -> Study | None:
+    means = {record.folder: mean for record in records if (mean := scores.mean(record, column)) is not None}
+    known = [record for record in records if math.isfinite(means.get(record.folder, math.nan))]
+    scales = [
+        scale for key, heading in headings(keys).items() if len((scale := _scale(key, heading, known)).levels) > 1
+    ]
+    if len(known) < FEWEST or not scales:
+        return None
+    values = [means[record.folder] for record in known]
+    measured = Measured(
+        column.heading,
+        column.facts.better,
+        values,
+        [scores.interval(record, column) for record in known],
+        [names[record.name] for record in known],
+    )
+    effects = sorted((_effect(scale, values) for scale in scales), key=_weight, reverse=True)
+    places = {effect.key: place for place, effect in enumerate(effects)}
+    drawn = sorted((scale for scale in scales if scale.key != SEED), key=lambda scale: places[scale.key])
+    has_seeds = len(drawn) < len(scales)
+    return Study(column.heading, len(known), effects, list(_figures(drawn, measured, has_seeds)))
+
+
+def _scale(key: str, heading: str, records: Sequence[RunRecord]) -> Scale:
+    told = [record.settings.get(key, "") for record in records]
+    try:
+        numbers = [float(text) for text in told]
+    except ValueError:
+        numbers = []
+    is_number = bool(numbers) and all(map(math.isfinite, numbers))
+    return Scale(key, heading, [short(text) or "none" for text in told], numbers if is_number else None)
+
+
+def _effect(scale: Scale, values: Sequence[float]) -> Effect:
+    groups = list(scale.told) if scale.numbers is None else [str(group) for group in grouped(scale.numbers)]
+    is_cut = len(set(groups)) < len(scale.levels)
+    by_value = []
+    for group in dict.fromkeys(sorted(groups, key=int) if scale.numbers is not None else groups):
+        members = [place for place, own in enumerate(groups) if own == group]
+        levels = [level for level in scale.levels if level in {scale.told[place] for place in members}]
+        told = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
+        by_value.append((told, fmean(values[place] for place in members), len(members)))
+    return Effect(scale.key, scale.heading, by_value, eta_squared(groups, values), is_cut)
+
+
+def _weight(effect: Effect) -> float:
+    return effect.share.explained if effect.share else -1.0
+
+
+def _figures(scales: Sequence[Scale], measured: Measured, has_seeds: bool) -> Iterator[Figure]:
+    """`scales` by what they explain."""
+    few = [scale for scale in scales if len(scale.levels) <= MOST_LEVELS]
+    lines = [scale for scale in scales if scale.numbers is not None or scale in few][:MOST_AXES]
+    if len(scales) == 1:
+        yield Figure(
+            "response", response(scales[0], measured), "Lines are 95% intervals over a run's own prompts and pictures."
+        )
+    elif len(few) > 1:
+        others = [*(scale.heading for scale in scales if scale not in few[:2]), *([SEED] if has_seeds else [])]
+        averaged = f" A cell is the mean over all that differs in {' or '.join(others)} alone." if others else ""
+        yield Figure("map", heat_map(few[0], few[1], measured), f"{_best(measured)}{averaged}")
+    if len(lines) > 2 or (len(lines) == 2 and len(few) < 2):
+        yield Figure("lines", parallel_coordinates(lines, measured), f"A line is a run. {_best(measured)}")
+
+
+def _best(measured: Measured) -> str:
+    low, high = min(measured.values), max(measured.values)
+    better = {"higher": " Orange is better.", "lower": " Orange is better.", "neither": ""}[measured.better]
+    return f"From {score(low)} to {score(high)}.{better}"

@@ -1,0 +1,30 @@
+"""What was made of files, for as long as these stay the same: a page that is written live is written many times."""
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Kept:
+    """At most `most` things; what was not asked for the longest is forgotten first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: dict[tuple[Path, Hashable], tuple[tuple[int, int], object]] = {}
+
+    def of(self, file: Path, make: Callable[[Path], T], how: Hashable = None) -> T:
+        """`make(file)`, made anew where the file has changed. `how` is all else that the result depends on.
+
+        What `make` raises is passed on, and so is the OSError of a file that is not there.
+        """
+        state = file.stat()
+        version = (state.st_mtime_ns, state.st_size)
+        known = self._made.pop((file, how), None)
+        if known is None or known[0] != version:
+            known = (version, make(file))
+        self._made[file, how] = known
+        while len(self._made) > self._most:
+            self._made.pop(next(iter(self._made)), None)
+        return cast(T, known[1])

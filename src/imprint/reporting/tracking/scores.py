@@ -1,0 +1,133 @@
+"""A run's scores, in the W&B run that its training is."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from imprint.evaluation.sheet import ScoreSheet
+from imprint.reporting.run_scores import SHORT_FINGERPRINT
+from imprint.reporting.tracking.judged import LoggedPicture, judged_pictures
+from imprint.reporting.tracking.session import WandbSession
+from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
+from imprint.runs import Run
+
+if TYPE_CHECKING:
+    import wandb
+
+TOLD = "scores_tracked"  # in the manifest: by sheet, a hash of what was told
+
+
+def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None = None) -> None:
+    """Tells W&B of the sheets in `files`: the numbers, where they come from, and some of the pictures.
+
+    Without `settings` it does as the run's training did. What was told before, in the same mode to the same project, is
+    not repeated. Never raises for W&B's sake. The W&B run is of the job `train`, if the training was tracked, else
+    `evaluate`.
+    """
+    trained = settings_of(run)
+    using = settings or trained
+    if using is None or using.mode == "off":
+        return
+    manifest = run.read()
+    told_before = manifest.get(TOLD, {})
+    sheets = {file: ScoreSheet.read(file) for file in files}
+    contents = {file: _content(sheet, using) for file, sheet in sheets.items()}
+    news = {file: sheet for file, sheet in sheets.items() if told_before.get(file.stem) != contents[file]}
+    if not news:
+        return
+    config = manifest["config"]
+    group = using.group or (trained.group if trained else None)
+    session = WandbSession(
+        using._replace(group=group),
+        run.folder,
+        id=run.signature,
+        name=manifest.get("name", run.folder.name),
+        job="train" if trained else "evaluate",
+        tags=chosen(config),
+        config=config,
+    )
+    step = manifest.get("training", {}).get("steps", 0)
+    for profile in dict.fromkeys(sheet.profile for sheet in news.values()):
+        of_profile = {file: sheet for file, sheet in news.items() if sheet.profile == profile}
+        session.log(partial(_row, run, of_profile, step))
+    session.finish()
+    _note(run, {file.stem: contents[file] for file in news})
+
+
+def score_name(sheet: ScoreSheet, metric: str) -> str:
+    """Scores at another strength or in another base than the run's have names of their own."""
+    name = score_key(sheet.profile, metric, sheet.metrics[metric].fingerprint)
+    departures = [
+        f"{key}={value}"
+        for key, value in sheet.settings.items()
+        if key == "base" or (key.startswith("scale.") and value != 1)
+    ]
+    return ", ".join([name, *departures])
+
+
+def score_key(profile: str, metric: str, fingerprint: str) -> str:
+    """As a score curve is named: numbers that mean different things are never in one."""
+    return f"{profile}/{metric}@{fingerprint[:SHORT_FINGERPRINT]}"
+
+
+def _row(run: Run, found: Mapping[Path, ScoreSheet], step: int) -> dict[str, Any]:
+    """Of the sheets of one profile: the means over subjects, a table of all means, and one of pictures."""
+    sheets = list(found.values())
+    profile = sheets[0].profile
+    pictures = [picture for file, sheet in found.items() for picture in judged_pictures(run, file, sheet)]
+    values: dict[str, list[float]] = {}
+    for sheet in sheets:
+        for metric, scored in sheet.rows["tuned"].items():
+            values.setdefault(score_name(sheet, metric), []).append(scored.mean)
+    told: dict[str, Any] = {"step": step, **{name: fmean(means) for name, means in values.items()}}
+    told[f"{profile}/breakdown"] = _breakdown(sheets)
+    if pictures:
+        told[f"{profile}/pictures"] = _pictures(pictures)
+    return told
+
+
+def _breakdown(sheets: Sequence[ScoreSheet]) -> "wandb.Table":
+    import wandb
+
+    table = wandb.Table(columns=["subject", "row", "metric", "better", "fingerprint", "category", "mean", "values"])
+    for sheet in sheets:
+        for row, metrics in sheet.rows.items():
+            for name, scored in metrics.items():
+                facts = sheet.metrics[name]
+                place = (sheet.subject, row, facts.title, facts.better, facts.fingerprint)
+                table.add_data(*place, "all", scored.mean, len(scored.values))
+                for category, mean in scored.by_category.items():
+                    table.add_data(*place, category, mean, None)
+    return table
+
+
+def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
+    import wandb
+
+    titles = list(dict.fromkeys(title for picture in pictures for title in picture.scores))
+    table = wandb.Table(columns=["subject", "prompt", "seed", "picture", *titles])
+    for each in pictures:
+        scores = [each.scores.get(title) for title in titles]
+        table.add_data(each.subject, each.prompt, str(each.seed), wandb.Image(str(each.file)), *scores)
+    return table
+
+
+def _note(run: Run, told: Mapping[str, str]) -> None:
+    with FileLock(run.folder / "scores" / ".lock"):
+        run.note({TOLD: {**run.read().get(TOLD, {}), **told}})
+
+
+def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
+    """The numbers, what they mean, and where they are told; how long it took is no part of it."""
+    rows = {
+        row: {score_name(sheet, name): scored.values for name, scored in scores.items()}
+        for row, scores in sheet.rows.items()
+    }
+    where = (settings.mode, settings.entity, settings.project)
+    return hashlib.sha256(json.dumps([where, rows], sort_keys=True).encode()).hexdigest()[:12]

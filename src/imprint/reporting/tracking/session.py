@@ -1,0 +1,181 @@
+"""One stay at Weights & Biases: a guest that may be late, rude or absent without anyone noticing."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from imprint.reporting.tracking.settings import WandbSettings
+from imprint.reporting.tracking.stays import Stays
+
+if TYPE_CHECKING:
+    import wandb
+
+DATA_FOLDER = "WANDB_DATA_DIR"
+Job = Literal["train", "evaluate", "sweep"]
+
+log = logging.getLogger(__name__)
+
+
+class WandbSession:
+    """Begins, or goes on with, the W&B run of this id. Its files lie in `folder`/wandb.
+
+    Nothing here raises: without a server or a login it goes on offline, and after any other failure it stops; each is
+    said once. Nothing is begun before the first `log`, `summarise` or `do`. `config` must be free of secrets.
+    """
+
+    def __init__(
+        self,
+        settings: WandbSettings,
+        folder: Path,
+        *,
+        id: str,
+        name: str,
+        job: Job,
+        tags: Sequence[str],
+        config: Mapping[str, Any],
+    ) -> None:
+        assert settings.mode != "off"
+        self._settings = settings
+        self._folder = folder
+        self._id = id
+        self._name = name
+        self._job = job
+        self._tags = list(dict.fromkeys([*settings.tags, *tags]))
+        self._config = config
+        self._open: wandb.Run | None = None
+        self._stays: Stays | None = None
+        self._over = False
+
+    def log(self, row: Callable[[], Mapping[str, Any]]) -> None:
+        """One row of the history. It is made when W&B is there, since its media need it."""
+        self.do(lambda run: run.log(dict(row()), step=self._row(run), commit=True))
+
+    def summarise(self, facts: Mapping[str, Any]) -> None:
+        self.do(lambda run: run.summary.update(dict(facts)))
+
+    def do(self, act: Callable[["wandb.Run"], object]) -> None:
+        if self._over:
+            return
+        try:
+            with _data_in(self._folder / "wandb" / "data"):
+                if self._open is None:
+                    self._open = self._start()
+                act(self._open)
+        except Exception as error:
+            log.warning("Weights & Biases stopped (%s). Everything else goes on.", _short(error))
+            self._leave(exit_code=1)
+
+    def finish(self, *, failed: bool = False) -> None:
+        if not self._over:
+            self._leave(exit_code=int(failed))
+
+    def _leave(self, *, exit_code: int) -> None:
+        self._over = True
+        if self._open is not None:
+            with _data_in(self._folder / "wandb" / "data"):
+                with suppress(Exception):
+                    self._note_end(self._open)
+                with suppress(Exception):
+                    self._open.finish(exit_code=exit_code)
+
+    def _note_end(self, run: "wandb.Run") -> None:
+        assert self._stays is not None
+        self._stays.close({key: _plain(value) for key, value in dict(run.summary).items() if not key.startswith("_")})
+
+    def _row(self, run: "wandb.Run") -> int:
+        assert self._stays is not None
+        return self._stays.row(at_least=run.step)
+
+    def _start(self) -> "wandb.Run":
+        if self._settings.mode == "online":
+            try:
+                return self._init("online")
+            except Exception as error:
+                log.warning(
+                    "Weights & Biases cannot be reached or has no login (%s). This is tracked offline; "
+                    "`wandb sync %s/wandb/offline-run-*` uploads it later.",
+                    _short(error),
+                    self._folder,
+                )
+                self._forget_attempt()
+        run = self._init("offline")
+        assert self._stays is not None
+        if self._stays.summary:
+            run.summary.update(dict(self._stays.summary))
+        return run
+
+    @staticmethod
+    def _forget_attempt() -> None:
+        """The failed start still holds the run's id in W&B's background process."""
+        import wandb
+
+        wandb.teardown()
+
+    def _init(self, mode: Literal["online", "offline"]) -> "wandb.Run":
+        import wandb
+
+        # Silent also means that a missing login is an error and not a question at the terminal.
+        quiet: dict[str, Any] = {"silent": True, "quiet": True, "console": "off"}
+        wandb.setup(wandb.Settings(**quiet))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._wait_for_own_folder()
+        self._stays = Stays(self._folder / "wandb" / "stays.json")
+        run = wandb.init(
+            project=self._settings.project,
+            entity=self._settings.entity,
+            group=self._settings.group,
+            tags=self._tags,
+            job_type=self._job,
+            name=self._name,
+            id=self._stays.id or self._id,
+            resume="allow",
+            reinit="create_new",
+            dir=str(self._folder),
+            config=dict(self._config),
+            mode=mode,
+            settings=wandb.Settings(
+                **quiet,
+                init_timeout=self._settings.start_timeout,
+                login_timeout=self._settings.start_timeout,
+                finish_timeout=self._settings.finish_timeout,
+                # The command line, the environment and the repository's address may hold secrets.
+                x_disable_meta=True,
+                x_save_requirements=False,
+                disable_git=True,
+                disable_code=True,
+            ),
+        )
+        self._stays.id = run.id if run.id != self._id else None
+        run.define_metric("step")
+        run.define_metric("*", step_metric="step")
+        return run
+
+    def _wait_for_own_folder(self) -> None:
+        """W&B names a stay's folder by the second, and would write over one of the same second."""
+        while any(self._folder.glob(f"wandb/*run-{time.strftime('%Y%m%d_%H%M%S')}-*")):
+            time.sleep(0.05)
+
+
+@contextmanager
+def _data_in(folder: Path) -> Iterator[None]:
+    """Pictures that wait for their upload lie in the run's folder. W&B has no setting for it."""
+    before = os.environ.get(DATA_FOLDER)
+    os.environ.setdefault(DATA_FOLDER, str(folder))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DATA_FOLDER]
+
+
+def _plain(value: Any) -> Any:
+    """W&B's own mappings as mappings."""
+    return {key: _plain(value[key]) for key in value.keys()} if hasattr(value, "keys") else value  # noqa: SIM118
+
+
+def _short(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,91 @@
+"""A training at Weights & Biases: configuration, curves, pictures, facts, the result."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytorch_lightning.utilities import rank_zero_only
+
+from imprint.reporting.tracking.artifacts import result_artifact
+from imprint.reporting.tracking.session import WandbSession
+from imprint.reporting.tracking.settings import WandbSettings, chosen
+from imprint.reporting.tracking.tracker import SampleRow, Tracker
+from imprint.runs import Run
+
+if TYPE_CHECKING:
+    import wandb
+
+
+class WandbTracker(Tracker):
+    """Logs to the W&B run whose id is the run's signature, so that a resumed run continues it. Nothing here raises."""
+
+    def __init__(self, settings: WandbSettings, run: Run, *, name: str, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._settings = settings
+        self._run = run
+        self._name = name
+        self._session = WandbSession(
+            settings, run.folder, id=run.signature, name=name, job="train", tags=chosen(config), config=config
+        )
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def version(self) -> str:
+        return self._run.signature
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration is given when the W&B run starts."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self._session.log(lambda: {**metrics, "step": step})
+
+    @rank_zero_only
+    def log_samples(self, step: int, rows: Sequence[SampleRow]) -> None:
+        self._session.log(lambda: {"samples": _table(step, rows), "step": step})
+
+    @rank_zero_only
+    def log_summary(self, facts: Mapping[str, Any]) -> None:
+        self._session.summarise(facts)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """A training that ended well has its result yet to write; `conclude` comes then."""
+        if status != "success":
+            self._session.finish(failed=True)
+
+    @rank_zero_only
+    def conclude(self, run: Run | None) -> None:
+        if run is not None:
+            self._session.do(lambda open_: self._log_result(open_, run))
+        self._session.finish(failed=run is None)
+
+    def _log_result(self, open_: "wandb.Run", run: Run) -> None:
+        artifact = result_artifact(run, self._settings.max_artifact_bytes)
+        open_.summary.update({"result_bytes": artifact.metadata["bytes"], **_parameters(run)})
+        open_.log_artifact(artifact, aliases=["latest", "final"])
+
+
+def wandb_tracker(settings: WandbSettings, run: Run, *, name: str, config: Mapping[str, Any]) -> WandbTracker | None:
+    return None if settings.mode == "off" else WandbTracker(settings, run, name=name, config=config)
+
+
+def _parameters(run: Run) -> dict[str, int]:
+    trained = run.read().get("trained_parameters", {})
+    return {"trained_parameters": sum(trained.values())} if trained else {}
+
+
+def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":
+    import wandb
+
+    def picture(path: Path | None) -> "wandb.Image | None":
+        return None if path is None else wandb.Image(str(path))
+
+    table = wandb.Table(columns=["step", "prompt", "seed", "picture", "untuned"])
+    for row in rows:
+        table.add_data(step, row.prompt, row.seed, picture(row.picture), picture(row.untuned))
+    return table

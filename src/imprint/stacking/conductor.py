@@ -1,0 +1,140 @@
+"""One pass through the network for many points: who takes part, and what happens where memory is not enough."""
+
+import gc
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from imprint.stacking.ensemble import Ensemble
+from imprint.stacking.requests import AGAIN, Call, Descent, Meeting
+from imprint.stacking.routines import Routine
+from imprint.stacking.stopping import Stop
+
+log = logging.getLogger(__name__)
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class Conductor:
+    """Lets the routines of all points run in turn, and answers what they ask for.
+
+    A pass takes the calls of all points and ends with their gradients. They need not be at the same step, nor is
+    anything known of steps here: whoever asks takes part. Where a pass fails, nothing has changed, so its points make
+    it again: in halves from then on if memory was not enough, else each for itself, to find out whose fault it is.
+    """
+
+    def __init__(self, routines: Mapping[int, Routine], together: Callable[[Sequence[int]], Ensemble]) -> None:
+        """`together` makes the network of the points that have met."""
+        self._routines = routines
+        self._together = together
+        self._size = len(routines)  # of points in a pass
+        self._asked: dict[int, Any] = {}  # what each is waiting for; who asked first stands first
+        self._suspects: list[int] = []  # of a failed pass: they are to make it alone
+
+    def conduct(self, stop: Stop) -> None:
+        """Until all are over. When a stop is asked for, every routine hears of it where it waits, as a program that is
+        told to end."""
+        for point, routine in self._routines.items():
+            self._note(point, routine.start())
+        ensemble = self._meet()
+        while self._asked:
+            if stop.is_asked:
+                for point in list(self._asked):
+                    self._note(point, self._routines[point].throw(SIGTERMException()))
+            else:
+                assert ensemble is not None
+                cohort = self._cohort()
+                if (error := self._pass(ensemble, cohort)) is not None:
+                    self._begin_again([point for point in cohort if point in self._asked], error)
+
+    def _meet(self) -> Ensemble | None:
+        met = [point for point, request in self._asked.items() if isinstance(request, Meeting)]
+        ensemble = self._together(met) if met else None
+        for point in met:
+            self._answer(point, True)
+        return ensemble
+
+    def _cohort(self) -> list[int]:
+        while self._suspects:
+            if (point := self._suspects.pop(0)) in self._asked:
+                return [point]
+        return list(self._asked)[: self._size]
+
+    def _pass(self, ensemble: Ensemble, cohort: Sequence[int]) -> Exception | None:
+        """What went wrong with it, if anything did."""
+        while taking_part := [point for point in cohort if point in self._asked]:
+            calls = {point: self._asked[point] for point in taking_part if isinstance(self._asked[point], Call)}
+            try:
+                if not calls:
+                    self._descend(taking_part)
+                    return None
+                alike = _of_one_kind(calls)
+                outputs = ensemble.call(alike)
+            except Exception as error:
+                return error
+            for point in alike:
+                self._answer(point, outputs.pop(point))
+        return None
+
+    def _descend(self, points: Sequence[int]) -> None:
+        descents: list[Descent] = [self._asked[point] for point in points]
+        parameters = [parameter for descent in descents for parameter in descent.parameters]
+        gradients = torch.autograd.grad(
+            [output for descent in descents for output in descent.outputs],
+            parameters,
+            [gradient for descent in descents for gradient in descent.gradients],
+            allow_unused=True,
+        )
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if gradient is not None:
+                parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad + gradient
+        for point in points:
+            self._answer(point, True)
+
+    def _begin_again(self, points: Sequence[int], error: Exception) -> None:
+        if len(points) == 1:
+            self._note(points[0], self._routines[points[0]].throw(error))
+            return
+        error.__traceback__ = None  # it holds the pass, and that the memory
+        if is_out_of_memory(error):
+            self._size = (len(points) + 1) // 2
+            log.warning("Memory is not enough for %d points at once; from here on %d.", len(points), self._size)
+        else:
+            self._suspects = list(points)
+            log.warning("A pass of %d points failed; each makes it alone. %s", len(points), _first_line(error))
+        for point in points:
+            self._answer(point, AGAIN)
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _answer(self, point: int, answer: Any) -> None:
+        self._note(point, self._routines[point].answer(answer))
+
+    def _note(self, point: int, request: Any) -> None:
+        self._asked.pop(point, None)  # it goes behind the others
+        if request is not None:
+            self._asked[point] = request
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    told = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in told for words in OUT_OF_MEMORY)
+    )
+
+
+def _of_one_kind(calls: Mapping[int, Call]) -> dict[int, Call]:
+    """Those that can be made as one with the first. The denoiser is the last part of a pass, so it waits for those who
+    are not there yet."""
+    kinds = {point: call.kind for point, call in calls.items()}
+    first = next((kind for point, kind in kinds.items() if calls[point].role != "denoiser"), None)
+    kind = first or next(iter(kinds.values()))
+    return {point: call for point, call in calls.items() if kinds[point] == kind}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

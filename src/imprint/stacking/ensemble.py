@@ -1,0 +1,45 @@
+"""The network that all points of a group share, with what each of them learns in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from imprint.families.base import Family
+from imprint.families.sd_words import WordTable
+from imprint.stacking.layers import stacked_layer
+from imprint.stacking.requests import Call, joined, split
+from imprint.stacking.seating import Seating
+from imprint.stacking.sharing import replace, sharing_copy
+
+LEARNING = (LoraLayer, WordTable)  # the layers in which a point's copy of the network differs from the untuned one
+
+
+class Ensemble:
+    """`families` are copies of `base`, by point, with what each learns in them, which stays theirs."""
+
+    def __init__(self, base: Family, families: Mapping[int, Family]) -> None:
+        self._seating = Seating()
+        self._family = sharing_copy(base)
+        for role, part in self._family.roles.items():
+            self._put_together(part, {point: family.roles[role] for point, family in families.items()})
+
+    def call(self, calls: Mapping[int, Call]) -> dict[int, Any]:
+        """The outputs of one call by each point, all of one kind. Gradients flow into what the points learn."""
+        sizes = {point: call.size for point, call in calls.items()}
+        first = next(iter(calls.values()))
+        arguments, named = joined(list(calls.values()))
+        with self._seating.of(sizes), first.autocast.again():
+            output = self._family.roles[first.role](*arguments, **named)
+        return dict(zip(calls, split(output, list(sizes.values())), strict=True))
+
+    def _put_together(self, part: nn.Module, parts: Mapping[int, nn.Module]) -> None:
+        layers: dict[str, dict[int, nn.Module]] = {}
+        for point, own in parts.items():
+            for name, module in own.named_modules():
+                if isinstance(module, LEARNING):
+                    layers.setdefault(name, {})[point] = module
+        for name, learned in layers.items():
+            replace(part, name, stacked_layer(part.get_submodule(name), learned, self._seating))
+        part.train(any(module.training for module in parts.values()))

@@ -1,0 +1,105 @@
+"""Which points can share one network while they train, and why others cannot."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+from imprint.build.parts import Plan
+from imprint.methods.base import Method
+from imprint.methods.lora import LoRA
+from imprint.methods.pivotal import Pivotal
+from imprint.methods.textual_inversion import TextualInversion
+
+
+class Group(NamedTuple):
+    """Points that are trained together, by their numbers. `reason` says why a single one is on its own."""
+
+    points: tuple[int, ...]
+    reason: str | None
+
+    @property
+    def is_stacked(self) -> bool:
+        return len(self.points) > 1
+
+
+def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[Group]:
+    """Each point in one group, groups in the order of their first points. A point without a plan stays on its own.
+
+    What must be alike is what a pass through the network consists of: the model, its precision, and the shape of the
+    batch. Pictures, prior, objective, optimiser, rates, ranks, lengths and seeds are each point's own.
+    """
+    found: list[Group] = []
+    alike: dict[Hashable, list[int]] = {}
+    seen: set[str] = set()
+    for number, plan in enumerate(plans):
+        reason = "it cannot be prepared" if plan is None else next(_obstacles(plan, seen), None)
+        if plan is None or reason is not None:
+            found.append(Group((number,), reason))
+            continue
+        seen.add(plan.run.folder.name)
+        alike.setdefault(_kind(plan), []).append(number)
+    for members in alike.values():
+        size = max_points or len(members)
+        for first in range(0, len(members), size):
+            found.append(_group(tuple(members[first : first + size]), others=len(alike) > 1, max_points=max_points))
+    return sorted(found)
+
+
+def told(found: Sequence[Group]) -> list[str]:
+    """The groups in a few sentences; points on their own by their reasons."""
+    stacked = [str(len(group.points)) for group in found if group.is_stacked]
+    reasons: dict[str, int] = {}
+    for group in found:
+        if group.reason is not None:
+            reasons[group.reason] = reasons.get(group.reason, 0) + 1
+    lines = [f"Side by side: {' and '.join(stacked)} points."] if stacked else []
+    return lines + [
+        f"On {'its' if count == 1 else 'their'} own: {count}, since {why}." for why, count in reasons.items()
+    ]
+
+
+def _group(points: tuple[int, ...], *, others: bool, max_points: int | None) -> Group:
+    if len(points) > 1:
+        return Group(points, None)
+    if max_points is not None:
+        return Group(points, f"no other is left to join it in a group of {max_points}")
+    return Group(points, "no other has its model, precision and batch size" if others else "no other is like it")
+
+
+def _kind(plan: Plan) -> Hashable:
+    parts = plan.parts
+    return (
+        repr((plan.identity["content"]["model"], plan.identity["model"])),
+        parts.hparams.precision,
+        parts.hparams.batch_size,
+        parts.trainer.accumulation,
+        parts.trainer.accelerator,
+        plan.facts.resolution,
+    )
+
+
+def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
+    trainer = plan.parts.trainer
+    if plan.run.folder.name in seen:
+        yield "it is the same run as another point"
+    if plan.run.status == "finished":
+        yield "it is trained"
+    yield from _of_method(plan.parts.method)
+    if trainer.world_size > 1:
+        yield f"it takes {trainer.world_size} devices"
+    if trainer.compile:
+        yield "trainer.compile=true: what is compiled is the network of one point"
+    if trainer.gradient_checkpointing:
+        yield "trainer.gradient_checkpointing=true: layers that are computed again must know whose samples they had"
+
+
+def _of_method(method: Method) -> Iterator[str]:
+    """Layers of these are known to stack; a subclass may have others."""
+    if type(method) is Pivotal:
+        yield from _of_method(method.network)
+    elif type(method) is LoRA:
+        if method.use_dora:
+            yield "method.use_dora=true: directions and magnitudes are not products that can be stacked"
+        if method.dropout:
+            yield f"method.dropout={method.dropout}: what is dropped depends on the whole batch"
+    elif type(method) is not TextualInversion:
+        yield f"{type(method).__name__} changes the network in a way that is not known to stack"

@@ -1,0 +1,93 @@
+"""A launcher that trains the points of a sweep side by side, as far as they can be."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.errors import HydraException
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from imprint.build import Plan, prepare
+from imprint.config import without_hydra
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.stacking.group import Group
+from imprint.stacking.grouping import groups, told
+
+log = logging.getLogger(__name__)
+
+
+class _Job(NamedTuple):
+    """A point as Hydra knows it. `plan` is None where the point cannot be prepared: then it is launched to say why."""
+
+    config: DictConfig
+    cfg: DictConfig
+    plan: Plan | None
+
+
+class Stacked:
+    """Hydra's interface of launchers. Each point is launched, in the order of the groups, when its group has been
+    trained: it then finds itself finished, is scored and returns what it returns alone. One that cannot be trained
+    beside others is trained at that moment, and one that failed fails."""
+
+    def __init__(self, *, max_points: int | None) -> None:
+        if max_points is not None and max_points < 1:
+            remedy = "give the largest number of points to train at once, or null: as many as memory allows."
+            raise ConfigError([Problem("hydra.launcher.max_points", max_points, remedy)])
+        self._max_points = max_points
+        self._context: HydraContext
+        self._task: TaskFunction
+        self._config: DictConfig
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context = hydra_context
+        self._task = task_function
+        self._config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        setup_globals()
+        jobs = [self._job(point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
+        returned: dict[int, JobReturn] = {}
+        found = groups([job.plan for job in jobs], self._max_points)
+        for line in told(found):
+            log.info(line)
+        for points, _ in found:
+            ended = self._trained([jobs[point] for point in points])
+            returned |= {point: self._launched(jobs[point], error) for point, error in zip(points, ended, strict=True)}
+        return [returned[number] for number in range(len(jobs))]
+
+    def _trained(self, jobs: Sequence[_Job]) -> list[BaseException | None]:
+        """What ended each early. A single one is trained when it is launched."""
+        points = [(job.plan, job.cfg) for job in jobs if job.plan is not None]
+        return Group(points).train() if len(points) > 1 else [None]
+
+    def _job(self, overrides: Sequence[str], number: int) -> _Job:
+        config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
+        with open_dict(config):
+            config.hydra.job.id = number
+            config.hydra.job.num = number
+        before = HydraConfig.instance().cfg
+        try:
+            cfg = without_hydra(config)
+            return _Job(config, cfg, None if cfg.get("dry_run") else prepare(cfg))
+        except (UserError, HydraException):
+            return _Job(config, config, None)
+        finally:
+            HydraConfig.instance().cfg = before
+
+    def _launched(self, job: _Job, error: BaseException | None) -> JobReturn:
+        def fail(_: Any) -> Any:
+            assert error is not None
+            raise error
+
+        returned = run_job(
+            task_function=self._task if error is None else fail,
+            config=job.config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            hydra_context=self._context,
+        )
+        configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
+        return returned

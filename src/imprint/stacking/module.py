@@ -1,0 +1,111 @@
+"""A training whose passes through the network are made together with those of others."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from imprint.families.base import Family
+from imprint.stacking.requests import AGAIN, Autocast, Call, Descent
+from imprint.training.conditioning import CaptionCache
+from imprint.training.latents import LatentCache
+from imprint.training.module import Lesson, Personalisation
+from imprint.types import Batch, Losses
+
+Ask = Callable[[Any], Any]
+
+
+class SideBySide(Personalisation):
+    """`family` has what this point learns in it and is whole: drawing, saving and checkpoints are those of a run alone.
+    Only the passes of a training step are asked for elsewhere, so that many points can be in one.
+
+    Its denoiser's prediction is cut off from the pass that made it: the loss's gradient goes as far as the prediction,
+    and the rest of the way together with those of the others.
+    """
+
+    def __init__(
+        self, family: Family, lesson: Lesson, *, ask: Ask, latents: LatentCache, captions: CaptionCache
+    ) -> None:
+        """`latents` and `captions` are those of all."""
+        super().__init__(family, lesson)
+        self.latents = latents
+        learning = {role for role, part in family.roles.items() if _learns(part)}
+        if "text" not in learning:
+            self.condition = captions.condition
+        self._ask = ask
+        self._apart = family.roles
+        self._together = {
+            role: _Elsewhere(role, part, self._call) if role in learning or role == "denoiser" else part
+            for role, part in family.roles.items()
+        }
+        self._batch: Batch
+        self._outputs: list[Tensor] = []  # of the denoiser: as they were made,
+        self._predictions: list[Tensor] = []  # and cut off
+
+    def losses(self, batch: Batch) -> Losses:
+        self._batch = batch
+        while True:
+            self._outputs, self._predictions = [], []
+            try:
+                with self._roles_elsewhere():
+                    return super().losses(batch)
+            except _Again:
+                continue
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        super().backward(loss, *args, **kwargs)
+        gradients = [prediction.grad for prediction in self._predictions]
+        assert gradients and all(gradient is not None for gradient in gradients)
+        while self._ask(Descent(self._outputs, [g for g in gradients if g is not None], self.trained())) is AGAIN:
+            # Of the same weights, batch and draws: the gradients so far are those of this pass, too.
+            with self.trainer.precision_plugin.forward_context():
+                self.losses(self._batch)
+        self._outputs, self._predictions = [], []
+
+    def cpu(self) -> "SideBySide":
+        """The trainer's farewell, which would take the network away from the others."""
+        return self
+
+    @contextmanager
+    def _roles_elsewhere(self) -> Iterator[None]:
+        self.family.roles = self._together
+        try:
+            yield
+        finally:
+            self.family.roles = self._apart
+
+    def _call(self, role: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        output = self._ask(Call(role, arguments, named, Autocast.now(self.device)))
+        if output is AGAIN:
+            raise _Again
+        return self._cut_off(output) if role == "denoiser" else output
+
+    def _cut_off(self, output: Any) -> Any:
+        assert not self._outputs, "a step passes the denoiser once"
+        values, tree = pytree.tree_flatten(output)
+        self._outputs = values
+        self._predictions = [value.detach().requires_grad_() for value in values]
+        return pytree.tree_unflatten(self._predictions, tree)
+
+
+class _Elsewhere(nn.Module):
+    """In a part's place: the same call, made by whoever answers."""
+
+    def __init__(self, role: str, part: nn.Module, call: Callable[[str, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        super().__init__()
+        self.part = part  # families look at a part's type
+        self._role = role
+        self._made = call
+
+    def forward(self, *arguments: Any, **named: Any) -> Any:
+        return self._made(self._role, arguments, named)
+
+
+class _Again(Exception):
+    """The pass is to be made anew."""
+
+
+def _learns(part: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in part.parameters())

@@ -1,0 +1,79 @@
+"""What a point asks for while it trains beside others, and how the requests of several become one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+
+class Meeting(NamedTuple):
+    """It has put into its copy of the network what it learns, and waits until all others have."""
+
+
+class Autocast(NamedTuple):
+    """In which precision the one who asks computes: each thread has its own."""
+
+    device: str
+    dtype: torch.dtype
+    enabled: bool
+
+    @classmethod
+    def now(cls, device: torch.device) -> "Autocast":
+        kind = device.type
+        return cls(kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
+
+    def again(self) -> torch.autocast:
+        return torch.autocast(self.device, dtype=self.dtype, enabled=self.enabled)
+
+
+class Call(NamedTuple):
+    """The output of a part of the network. The answer is its output, or AGAIN: begin the pass anew."""
+
+    role: str
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+    autocast: Autocast
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return len(self._tensors()[0])
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """Calls of one kind can be made as one."""
+        values, tree = pytree.tree_flatten((self.arguments, dict(self.named)))
+        shapes = [(value.shape, value.dtype) if isinstance(value, Tensor) else value for value in values]
+        return (self.role, self.autocast, str(tree), str(shapes))
+
+    def _tensors(self) -> list[Tensor]:
+        return [value for value in pytree.tree_leaves((self.arguments, dict(self.named))) if isinstance(value, Tensor)]
+
+
+class Descent(NamedTuple):
+    """The gradients of `parameters`, given those of the outputs. The answer is True when the parameters have them, or
+    AGAIN."""
+
+    outputs: Sequence[Tensor]
+    gradients: Sequence[Tensor]
+    parameters: Sequence[nn.Parameter]
+
+
+AGAIN: Literal["again"] = "again"
+
+
+def joined(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of all, of one kind, as those of one call: samples follow one another."""
+    values, trees = zip(*(pytree.tree_flatten((call.arguments, dict(call.named))) for call in calls), strict=True)
+    together = [torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*values, strict=True)]
+    arguments, named = pytree.tree_unflatten(together, trees[0])
+    return arguments, named
+
+
+def split(output: Any, sizes: Sequence[int]) -> list[Any]:
+    """The output of one call as those of several."""
+    values, tree = pytree.tree_flatten(output)
+    parts = [value.split(list(sizes)) if isinstance(value, Tensor) else [value] * len(sizes) for value in values]
+    return [pytree.tree_unflatten(list(own), tree) for own in zip(*parts, strict=True)]

@@ -1,0 +1,112 @@
+"""A sweep: the points of one grid or search, under a name. Its folder points at runs; it holds none.
+
+<outputs>/sweeps/<name>/
+    sweep.json       the question, the commands, the points in order: what each sets, and its run's folder
+    report.html      the page about its points, written while they run
+    summary.md       what came of it
+    launcher/        what a cluster's launcher leaves behind
+
+A sweep may be launched again, with more points: they are added. A run may be a point of several sweeps.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import StringConstraints
+
+from imprint.errors import UserError
+from imprint.files import write_json
+from imprint.runs import Run
+
+FOLDER = "sweeps"
+
+
+class SweepSettings(NamedTuple):
+    name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None  # a folder is called by it
+    question: str | None  # what it is run for; stands on its report
+    objectives: list[str]  # metrics
+
+
+class Point(NamedTuple):
+    """What was set for it (`method.lr=1e-4`), and the run that it is."""
+
+    overrides: tuple[str, ...]
+    run: Run
+
+
+class Sweep:
+    """A sweep's folder. Creating the object touches nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = folder / "sweep.json"
+        self.report = folder / "report.html"
+        self.summary = folder / "summary.md"
+
+    @classmethod
+    def named(cls, name: str, outputs: Path) -> "Sweep":
+        return cls(outputs / FOLDER / name)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Sweep":
+        """The sweep that lies in `folder`."""
+        sweep = cls(folder)
+        if not sweep.record.is_file():
+            raise UserError(f"{folder}: there is no sweep here (no sweep.json).")
+        return sweep
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def question(self) -> str:
+        """What its author wants to know; empty, if they did not say."""
+        return str(self._read().get("question") or "")
+
+    @property
+    def commands(self) -> list[str]:
+        """By which it was launched, each once, the last one last."""
+        return list(self._read().get("commands", ()))
+
+    @property
+    def objectives(self) -> list[str]:
+        """The metrics that its author looks at, the first first."""
+        return list(self._read().get("objectives", ()))
+
+    @property
+    def points(self) -> list[Point]:
+        """In the order in which they were planned. A point's run may not have begun."""
+        return [
+            Point(tuple(point["overrides"]), Run((self.folder / point["run"]).resolve()))
+            for point in self._read().get("points", ())
+        ]
+
+    def note(self, *, question: str | None, command: str, objectives: Sequence[str], points: Sequence[Point]) -> None:
+        """Adds a launch: its points come after those that are there already."""
+        before = self._read()
+        known = {point.run.folder: point for point in self.points}
+        known |= {point.run.folder.resolve(): point for point in points}
+        commands = [told for told in before.get("commands", ()) if told != command]
+        write_json(
+            self.record,
+            {
+                "name": self.name,
+                "question": question or before.get("question"),
+                "commands": [*commands, command],
+                "objectives": list(objectives),
+                "points": [
+                    {"overrides": list(point.overrides), "run": os.path.relpath(folder, self.folder.resolve())}
+                    for folder, point in known.items()
+                ],
+            },
+        )
+
+    def _read(self) -> dict[str, Any]:
+        if not self.record.is_file():
+            return {}
+        content: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
+        return content

@@ -1,0 +1,29 @@
+"""Parts of a run to which something happens while it trains."""
+
+import os
+import signal
+
+from imprint.data.pictures import PictureSet
+from imprint.data.prior import NoPrior
+from imprint.families.base import Facts, Family
+from imprint.types import Concept
+
+
+class Unpackable(Exception):
+    """Can be packed, and not be unpacked in another process."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason)
+
+
+class Killed(NoPrior):
+    """As the system does when memory is short."""
+
+    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+
+class Failing(NoPrior):
+    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+        raise Unpackable(reason="it rained")

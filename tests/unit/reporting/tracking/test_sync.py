@@ -1,0 +1,97 @@
+"""What lies offline reaches a server later, whole, however many stays it took."""
+
+from pathlib import Path
+
+import pytest
+from unit.reporting.scoreboard.sheets import sheet
+from unit.reporting.tracking.offline import settings, stays, sync
+from unit.reporting.tracking.test_scores import scored
+from wandb_server import StoredRun, WandbServer
+
+from imprint.reporting.tracking.scores import log_scores, score_name
+from imprint.reporting.tracking.stays import MARGIN, Stays
+from imprint.reporting.tracking.wandb import WandbTracker
+from imprint.runs import Run
+
+
+def train(run: Run, *steps: int, mode: str = "offline", ends: bool = True) -> None:
+    tracker = WandbTracker(settings(mode), run, name="rex-lora", config={"seed": 0})
+    for step in steps:
+        tracker.log_metrics({"loss": 1 / step}, step)
+    tracker.log_summary({"seconds": 12.5})
+    run.result.mkdir(exist_ok=True)
+    (run.result / "weights.bin").write_bytes(b"weights")
+    tracker.conclude(run if ends else None)
+
+
+def check(stored: StoredRun) -> None:
+    rows = stored.history
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 400, 400]
+    numbers = [row["_step"] for row in rows]
+    assert numbers == sorted(set(numbers)), "no row takes another's place"
+    found = stored.summary; print("SUMMARY", found, stored.lines["wandb-summary.json"])
+    assert found["loss"] == 0.25
+    assert found["seconds"] == 12.5
+    assert found["result_bytes"] == 7
+    for own in (sheet(), sheet(profile="careful")):
+        assert found[score_name(own, "dino")] == pytest.approx(own.rows["tuned"]["dino"].mean)
+    assert {"quick/breakdown", "careful/breakdown"} <= found.keys()
+    assert stored.fields["groupName"] == "my-grid"
+    assert stored.fields["jobType"] == "train"
+    assert stored.config["method"]["value"]["_target_"] == "imprint.methods.lora.LoRA"
+
+
+def test_a_run_that_was_resumed_and_evaluated_twice_loses_nothing(tmp_path: Path, server: WandbServer) -> None:
+    run, files = scored(tmp_path, sheet(), sheet(profile="careful"))
+    train(run, 1, 2, ends=False)
+    train(run, 3, 4)
+    for file in files:
+        log_scores(run, [file])
+    assert len(stays(run.folder)) == 4
+    sync(run.folder)
+    assert not server.unknown
+    check(server.runs["0123abcd"])
+    assert server.artifacts["result-0123abcd"]["metadata"]["bytes"] == 7
+    assert server.uploads["result-0123abcd/weights.bin"] == b"weights"
+
+
+def test_online_it_is_the_same(tmp_path: Path, server: WandbServer) -> None:
+    run, files = scored(tmp_path, sheet(), sheet(profile="careful"), trained="online")
+    train(run, 1, 2, mode="online", ends=False)
+    train(run, 3, 4, mode="online")
+    for file in files:
+        log_scores(run, [file])
+    assert not stays(run.folder)
+    check(server.runs["0123abcd"])
+    assert server.uploads["result-0123abcd/weights.bin"] == b"weights"
+
+
+def test_a_point_of_a_wandb_sweep_is_evaluated_in_the_run_that_its_agent_chose(
+    tmp_path: Path, server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, files = scored(tmp_path, sheet(), trained="online")
+    with monkeypatch.context() as agent:
+        agent.setenv("WANDB_SWEEP_ID", "sweep1")
+        agent.setenv("WANDB_RUN_ID", "agentsown")
+        train(run, 1, mode="online")
+    log_scores(run, files)
+    assert server.runs.keys() == {"agentsown"}
+    assert [row["step"] for row in server.runs["agentsown"].history] == [1, 400]
+
+
+def test_after_a_kill_rows_go_on_behind_all_that_may_have_been_written(tmp_path: Path) -> None:
+    file = tmp_path / "stays.json"
+    killed = Stays(file)
+    assert [killed.row(0), killed.row(0)] == [0, 1]
+    after = Stays(file)
+    assert after.row(0) > MARGIN
+    after.close({"loss": 1.0})
+    last = Stays(file)
+    assert last.row(0) == after.next_row
+    assert last.summary == {"loss": 1.0}
+    assert last.row(10**6) == 10**6, "what the server knows comes first"
+
+
+def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / "stays.json").write_text('{"next_row": 4')
+    assert Stays(tmp_path / "stays.json").row(0) == 0
