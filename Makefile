@@ -19,9 +19,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup  ## compare the methods on the built-in miniature, on this machine's CPU, and open a report
-	$(BIN)/imprint train -m experiment=demo method=dreambooth,lora,textual_inversion,pivotal
-	$(BIN)/imprint train experiment=demo prior=generated prior.count=48
-	$(BIN)/imprint report outputs/demo open=true
+	$(BIN)/imprint train -m experiment=demo
+	$(BIN)/imprint report outputs/demo/sweeps/demo open=true
 
 test: setup  ## run every test but the slow ones
 	$(PYTEST) -m "not slow"

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import torch
+
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import NoPrior
 from imprint.families.base import Facts, Family
@@ -27,3 +29,12 @@ class Killed(NoPrior):
 class Failing(NoPrior):
     def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
         raise Unpackable(reason="it rained")
+
+
+class Counting(NoPrior):
+    """Notes how many threads it has."""
+
+    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+        with open(os.environ["ACCIDENTS_THREADS"], "a", encoding="utf-8") as file:
+            file.write(f"{torch.get_num_threads()}\n")
+        return None

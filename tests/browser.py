@@ -2,9 +2,11 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,10 +39,11 @@ class Browser:
         self._ask("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        loads = self.loads
-        self._ask("Page.navigate", url=page.as_uri())
-        while self.loads == loads:
-            self._hear()
+        for url in ("about:blank", page.as_uri()):  # the same page anew would only be a reload
+            loads = self.loads
+            self._ask("Page.navigate", url=url)
+            while self.loads == loads:
+                self._hear()
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression, waited for where it is a promise. Raises AssertionError where it fails."""
@@ -53,24 +56,52 @@ class Browser:
         x, y = self._middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self._settle()
 
     def point_at(self, selector: str) -> None:
         x, y = self._middle(selector)
         self._ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        self._settle()
 
     def press(self, key: str) -> None:
         codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Escape": 27}
         for kind in ("keyDown", "keyUp"):
             self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
+        self._settle()
 
     def type(self, text: str) -> None:
         """Into what has the focus."""
         self._ask("Input.insertText", text=text)
+        self._settle()
+
+    def listen(self, seconds: float) -> None:
+        """Waits, and takes note of what happens."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if b"\0" in self._unread or select.select([self._answers], [], [], left)[0]:
+                self._hear()
+
+    def until(self, condition: Callable[[], bool], *, seconds: float = 20) -> None:
+        """Waits for it. What is asked while a page is being replaced has no answer, and is asked again."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except AssertionError:
+                pass
+            assert time.monotonic() < end, "this did not come true"
+            self.listen(0.05)
+
+    def _settle(self) -> None:
+        """The page has heard of it, and is drawn again."""
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def _middle(self, selector: str) -> tuple[float, float]:
         place = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(f"{place}.scrollIntoView({{block: 'center', inline: 'center'}})")
+        self._settle()
         box = self.evaluate(
-            f"{place}.scrollIntoView({{block: 'center', inline: 'center'}}), "
             f"(box => [box.x + box.width / 2, box.y + box.height / 2])({place}.getBoundingClientRect())"
         )
         return float(box[0]), float(box[1])

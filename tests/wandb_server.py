@@ -68,17 +68,17 @@ class WandbServer:
             model["bucket"] = {
                 "id": f"bucket-{given['name']}",
                 "name": given["name"],
-                "displayName": stored.fields["displayName"],
+                "displayName": stored.fields.get("displayName"),
                 "summaryMetrics": json.dumps(stored.summary),
                 "logLineCount": 0,
                 "historyLineCount": len(lines),
                 "eventsLineCount": len(events),
                 "historyTail": json.dumps(lines[-1:]),
                 "eventsTail": json.dumps(events[-1:]),
-                "config": stored.fields["config"],
-                "tags": stored.fields["tags"],
+                "config": stored.fields.get("config"),
+                "tags": stored.fields.get("tags", []),
                 "notes": None,
-                "wandbConfig": "{}",
+                "wandbConfig": json.dumps({"t": {}}),
             }
         return {"model": model}
 

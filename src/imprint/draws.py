@@ -22,6 +22,16 @@ def generator(*name: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(*name))
 
 
+def seed_layers(seed: int, device: torch.device) -> None:
+    """For what has no generator of its own, such as dropout. `torch.manual_seed` would do, too, but for devices that
+    are not there it notes who called, which takes a millisecond."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 def normal(names: Iterable[Sequence[int | str]], shape: Sequence[int]) -> Tensor:
     """One standard normal tensor of `shape` per name, stacked."""
     return torch.stack([torch.randn(*shape, generator=generator(*name)) for name in names])

@@ -109,6 +109,8 @@ def _problems(request: Request) -> Iterator[Problem | str]:
     else:
         if request.base is not None:
             yield Problem("base", request.base, "this is for run=FOLDER; pictures are drawn already. Leave it out.")
+        if request.report is not None:
+            yield "report= is for run=FOLDER; pictures belong to no run at W&B. Leave it out."
         for name in ("references", "noun"):
             if not getattr(request, name):
                 yield f"{name} is missing; give {name}=..., since pictures alone do not say what they should show."

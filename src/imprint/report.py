@@ -14,9 +14,11 @@ from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
 from imprint.reporting.heading import WORDS, Heading, links
+from imprint.reporting.headlines import headlines
 from imprint.reporting.page import render
 from imprint.reporting.points import records_of
 from imprint.reporting.record import RunRecord, find_runs
+from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
 from imprint.reporting.sweep_page import write_sweep_report
 from imprint.reporting.tracking.workspace import save_workspace
@@ -40,13 +42,17 @@ class Request:
 def main(cfg: DictConfig) -> None:
     request = read_request(Request, cfg)
     folder, out = locate(request.folder), locate(request.out)
+    objectives: Sequence[str] = ()
     if Sweep(folder).record.is_file():
         sweep = Sweep.open(folder)
         page, records = write_sweep_report(sweep, out, live=False), records_of(sweep.points)
+        objectives = sweep.objectives
     else:
         page, records = write_report([folder], out), find_runs([folder])
     for line in summary(records):
         log.info("  %s", line)
+    for line in headlines(records, scores_of(records), labels(records), objectives=objectives):
+        log.info("%s", line)
     log.info("Report: %s", page)
     if request.workspace:
         log.info("Weights & Biases: %s", save_workspace(records))

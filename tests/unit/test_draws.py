@@ -39,3 +39,10 @@ def test_normal_draws_are_normal() -> None:
     drawn = draws.normal([(0, "noise", index) for index in range(2000)], (8,))
     assert abs(float(drawn.mean())) < 0.03
     assert abs(float(drawn.std()) - 1) < 0.03
+
+
+def test_layers_draw_what_they_draw_after_torchs_own_seed() -> None:
+    draws.seed_layers(5, torch.device("cpu"))
+    drawn = torch.rand(3)
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(3))

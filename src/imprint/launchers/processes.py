@@ -19,6 +19,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
+from imprint.errors import ConfigError, Problem
 from imprint.launchers.devices import take_devices
 from imprint.launchers.portable import lost, portable
 
@@ -31,7 +32,11 @@ Points = Mapping[int, tuple[str, ...]]  # by their place, as the overrides that 
 class Processes(JoblibLauncher):
     """In place of the plugin's `launch`, which ends with the first process that is killed."""
 
-    def __init__(self, *, n_jobs: int) -> None:
+    def __init__(self, *, n_jobs: Any) -> None:
+        """Raises ConfigError."""
+        if not isinstance(n_jobs, int) or n_jobs < 1:
+            remedy = "give the number of processes, 1 or more."
+            raise ConfigError([Problem("hydra.launcher.n_jobs", n_jobs, remedy)])
         super().__init__(n_jobs=n_jobs)
         self.n_jobs = n_jobs
 

@@ -5,7 +5,7 @@ import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
@@ -26,14 +26,25 @@ from imprint.sweeps import Sweep
 log = logging.getLogger(__name__)
 
 
+Goal = Literal["first", "all"]
+
+
 class Search(NamedTuple):
     """See conf/hydra/sweeper/optuna.yaml."""
 
-    goal: Literal["first", "all"]
+    goal: Goal
     n_trials: int
     n_jobs: int
     failures_in_a_row: int
     sampler: Mapping[str, Any]
+
+    def problems(self) -> Iterator[Problem]:
+        if self.goal not in get_args(Goal):
+            yield Problem("hydra.sweeper.goal", self.goal, f"choose one of {', '.join(get_args(Goal))}.")
+        for name in ("n_trials", "n_jobs", "failures_in_a_row"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                yield Problem(f"hydra.sweeper.{name}", value, "give a whole number of at least 1.")
 
 
 def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str], search: Search) -> None:
@@ -42,6 +53,8 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
     Raises ConfigError, before any trial starts, with what is wrong with all of them; UserError at the end, if a trial
     failed.
     """
+    if problems := list(search.problems()):
+        raise ConfigError(problems)
     given = list({override.get_key_element(): override for override in composer.parse(arguments)}.values())
     fixed = tuple(str(override.input_line) for override in given if not override.is_sweep_override())
     space = _space(given)

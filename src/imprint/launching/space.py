@@ -1,6 +1,7 @@
 """What a search may choose from, as the command says it in Hydra's words."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -37,16 +38,18 @@ def _distribution(override: Override) -> BaseDistribution:
             return IntDistribution(low, high, log=log)
         return FloatDistribution(float(low), float(high), log=log)
     if isinstance(value, RangeSweep) and not value.shuffle:
-        steps = [step for step in override.sweep_iterator() if isinstance(step, int | float)]
-        if len(steps) > 1 and steps[0] < steps[-1]:
-            return _in_steps(steps)
+        count = len(list(override.sweep_iterator()))
+        if count > 1 and value.step > 0:
+            return _in_steps(value, count)
     return CategoricalDistribution(list(override.sweep_string_iterator()))
 
 
-def _in_steps(steps: Sequence[float]) -> BaseDistribution:
-    if all(isinstance(step, int) for step in steps):
-        return IntDistribution(int(steps[0]), int(steps[-1]), step=int(steps[1] - steps[0]))
-    return FloatDistribution(float(steps[0]), float(steps[-1]), step=float(steps[1] - steps[0]))
+def _in_steps(value: RangeSweep, count: int) -> BaseDistribution:
+    low, step = Decimal(str(value.start)), Decimal(str(value.step))
+    high = low + (count - 1) * step  # the end that the command names is not among them
+    if isinstance(value.start, int) and isinstance(value.step, int):
+        return IntDistribution(int(low), int(high), step=int(step))
+    return FloatDistribution(float(low), float(high), step=float(step))
 
 
 def _lowest(chosen: BaseDistribution) -> object:

@@ -39,8 +39,8 @@ def panels(
 ) -> list[Panel]:
     """`losses` are by run, `scores` by run and name: profile/metric@fingerprint.
 
-    Each name that any run was scored by more than once has a panel of its own. `facts` are by the same three parts, with
-    the fingerprint as short as in the name.
+    Each name that any run was scored by more than once has a panel of its own. `facts` are by the same three parts,
+    with the fingerprint as short as in the name.
     """
     found = [Panel("loss", {run: curve for run, curve in losses.items() if curve}, True)]
     for name in dict.fromkeys(name for own in scores.values() for name in own):

@@ -15,8 +15,9 @@ ROWS = {"untuned": "the untuned model", "real": "real photos"}  # that numbers a
 def headlines(
     records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], *, objectives: Sequence[str] = ()
 ) -> list[str]:
-    """Nothing of what was not measured; nothing at all where there is only one run."""
-    if len(records) < 2:
+    """Nothing of what was not measured; nothing at all of a single run, or of several subjects: the best would be the
+    easiest one."""
+    if len(records) < 2 or len(scores.subjects) != 1:
         return []
     wanted = [*objectives, *USUAL]
     columns = {column.name: column for column in reversed(scores.columns) if column.facts.better != "neither"}

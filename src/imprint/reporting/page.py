@@ -6,6 +6,7 @@ from datetime import datetime
 from imprint.reporting.curves import Look, drawn, panels
 from imprint.reporting.fidelity import plots
 from imprint.reporting.heading import Heading, counts, unscored
+from imprint.reporting.headlines import headlines
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores, scores_of
@@ -36,6 +37,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     return environment.get_template("report.html.j2").render(
         heading=heading,
         written=now,
+        headlines=headlines(records, scores, names, objectives=heading.objectives),
         counts=counts(records, is_live=heading.is_live),
         records=records,
         labels=names,

@@ -1,20 +1,17 @@
 """The table of runs: settings that tell them apart, scores, and what they cost; floors and ceilings below."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from imprint.reporting.labels import differing, headings, short
+from imprint.reporting.labels import differing, headings
 from imprint.reporting.record import RunRecord
+from imprint.reporting.run_cells import STEPS, Cell, cost_cells, number_cell, score_cell, setting_cell, status_cell
 from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ARROWS, Column
-from imprint.reporting.scoreboard.lines import bounds
-from imprint.reporting.units import UNKNOWN, duration, memory, quantity, score, size
+from imprint.reporting.units import UNKNOWN, score
 
 COST = "training"
-STEPS = "hparams.steps"
 FEW = 8  # values; a column of so few can be filtered by them
-STATUS = {"absent": "waiting", "running": "not finished"}
 
 
 class Heading(NamedTuple):
@@ -23,14 +20,6 @@ class Heading(NamedTuple):
     group: str
     is_number: bool
     best_first: bool  # sorting begins with the largest
-
-
-class Cell(NamedTuple):
-    text: str
-    value: str | float = ""  # what is sorted by; empty: unknown
-    about: str = ""
-    kind: str = ""
-    range: str = ""  # the interval around it
 
 
 class Line(NamedTuple):
@@ -94,7 +83,7 @@ def run_table(
     settings = [record.settings for record in records]
     others = [key for key in differing(settings) if key not in keys]
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
-    statuses = [_status(record, scores, is_live) for record in records]
+    statuses = [status_cell(record, scores, is_live) for record in records]
     has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
     measured = [_column(records, scores, column) for column in scored]
     costs = [heading for heading in COSTS if heading.text != "steps" or not _steps_are_said(records, keys)]
@@ -107,10 +96,10 @@ def run_table(
             record.name,
             str(record.folder),
             [
-                *(_setting(record, key) for key in keys),
+                *(setting_cell(record, key) for key in keys),
                 *([status] if has_status else []),
                 *(cells[place] for cells in measured),
-                *list(_costs(record))[-len(costs) :],
+                *list(cost_cells(record))[-len(costs) :],
             ],
             record.overrides,
         )
@@ -126,18 +115,6 @@ def run_table(
     return RunTable([*before, *middle, *costs], lines, references, told)
 
 
-def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
-    told = "running" if is_live and record.status == "running" else STATUS.get(record.status, record.status)
-    if record.scoring_error:
-        return Cell("scoring failed", "scoring failed", kind="failed")
-    if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:
-        return Cell("not scored", "not scored", "finished; imprint evaluate scores it", "running")
-    total = record.settings.get(STEPS, "")
-    if record.status == "running" and record.steps and total.isdigit():
-        return Cell(f"{told}, {record.steps / int(total):.0%}", told, f"{record.steps} of {total} steps", record.status)
-    return Cell(told, told, "", record.status)
-
-
 def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
     """Whether the setting tells already how many steps the finished runs made."""
     finished = [record for record in records if record.status == "finished"]
@@ -146,7 +123,7 @@ def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
 
 def _column(records: Sequence[RunRecord], scores: RunScores, column: Column) -> list[Cell]:
     """Of each run. The best one is marked, where all are of the same subject."""
-    cells = [_scored(scores, record, column) for record in records]
+    cells = [score_cell(scores, record, column) for record in records]
     known = [cell.value for cell in cells if isinstance(cell.value, float)]
     if len(scores.subjects) > 1 or len(known) < 2 or column.facts.better == "neither":
         return cells
@@ -170,36 +147,6 @@ def _heading(column: Column, beside: Sequence[Column], scores: RunScores) -> Hea
     return Heading(f"{title} {ARROWS[facts.better]}".strip(), about, group, True, facts.better == "higher")
 
 
-def _setting(record: RunRecord, key: str) -> Cell:
-    value = record.settings.get(key)
-    return Cell(UNKNOWN) if value is None else Cell(short(value), value, value if short(value) != value else "")
-
-
-def _scored(scores: RunScores, record: RunRecord, column: Column) -> Cell:
-    """The mean over the run's subjects."""
-    mean, subjects = scores.mean(record, column), len(scores.judged(record, column))
-    if mean is None:
-        return Cell(UNKNOWN)
-    interval = scores.interval(record, column)
-    over = f"mean over {subjects} subjects" if subjects > 1 else ""
-    drawn = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""
-    about = "; ".join(text for text in (over, drawn) if text)
-    return _number(mean, score(mean), about)._replace(range=bounds(interval))
-
-
-def _costs(record: RunRecord) -> Iterator[Cell]:
-    cost = record.cost
-    yield Cell(UNKNOWN) if record.steps is None else Cell(f"{record.steps:,}", record.steps)
-    yield Cell(UNKNOWN) if record.loss is None else _number(record.loss, f"{record.loss:.4f}")
-    for value, text in (
-        (cost.trained_parameters, quantity(cost.trained_parameters)),
-        (cost.result_bytes, size(cost.result_bytes)),
-        (cost.seconds, duration(cost.seconds)),
-        (cost.peak_memory_bytes, memory(cost.peak_memory_bytes)),
-    ):
-        yield Cell(text) if value is None else Cell(text, value)
-
-
 def _references(scores: RunScores, columns: Sequence[Column]) -> Iterator[tuple[str, Sequence[Cell]]]:
     board = scores.board
     for entry in board.entries if board else ():
@@ -208,8 +155,4 @@ def _references(scores: RunScores, columns: Sequence[Column]) -> Iterator[tuple[
         found = [board.score(entry.label, column.key) for column in columns]
         subjects = len({sheet.subject for sheet in entry.sheets})
         name = entry.label if subjects == 1 else f"{entry.label} ({subjects} subjects)"
-        yield name, [Cell(UNKNOWN) if each is None else _number(each.mean, score(each.mean)) for each in found]
-
-
-def _number(value: float, text: str, about: str = "") -> Cell:
-    return Cell(text, value, about) if math.isfinite(value) else Cell("no number", "", about)
+        yield name, [Cell(UNKNOWN) if each is None else number_cell(each.mean, score(each.mean)) for each in found]

@@ -23,7 +23,9 @@ from imprint.reporting.units import score
 SHADES = LinearSegmentedColormap.from_list("imprint", [COLOURS[0], "#a5a29a", COLOURS[1]])
 ON_SHADES = "#101114"
 LOGARITHMIC = 20  # a positive number whose largest value is so many times its smallest
-LABELS = 6  # values beside an axis
+LABELS = 6  # values below an axis
+APART = 0.09  # of an axis's length: values nearer to each other would cover one another
+FANNED = 0.04  # of an axis's length, over which lines through one value are spread
 
 
 class Scale(NamedTuple):
@@ -132,7 +134,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
 
 def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
     """A line a run, through its value of each setting to the metric."""
-    heights = np.array([*(scale.places for scale in scales), _between_0_and_1(measured.values)])
+    heights = np.array([*map(_fanned, scales), _between_0_and_1(measured.values)])
     better = sorted(
         range(len(measured.values)), key=lambda run: measured.values[run], reverse=measured.better == "lower"
     )
@@ -163,10 +165,24 @@ def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:
     """A line upwards, and some of the values beside it."""
     axes.axvline(place, color=INK, alpha=0.35, linewidth=0.8, zorder=1)
     ordered = sorted(values, key=lambda text: values[text])
-    for text in (ordered[place] for place in spread(range(len(ordered)), LABELS)):
+    shown = [ordered[-1]]
+    for text in ordered[:-1]:
+        if all(abs(values[text] - values[other]) >= APART for other in shown):
+            shown.append(text)
+    for text in shown:
         axes.annotate(
             text, (place, values[text]), (4, 0), textcoords="offset points", va="center", fontsize=8.5, zorder=4
         )
+
+
+def _fanned(scale: Scale) -> list[float]:
+    """Its places; runs with the same value stand a little apart, so that each can be seen."""
+    found = []
+    for run, text in enumerate(scale.told):
+        alike = [place for place, other in enumerate(scale.told) if other == text]
+        offset = alike.index(run) / (len(alike) - 1) - 0.5 if len(alike) > 1 else 0.0
+        found.append(scale.places[run] + FANNED * offset)
+    return found
 
 
 def _between_0_and_1(numbers: Sequence[float]) -> list[float]:

@@ -10,6 +10,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.requests import AGAIN, Call, Descent, Meeting
+from imprint.stacking.room import Room
 from imprint.stacking.routines import Routine
 from imprint.stacking.stopping import Stop
 
@@ -24,13 +25,19 @@ class Conductor:
     A pass takes the calls of all points and ends with their gradients. They need not be at the same step, nor is
     anything known of steps here: whoever asks takes part. Where a pass fails, nothing has changed, so its points make
     it again: in halves from then on if memory was not enough, else each for itself, to find out whose fault it is.
+
+    From the first pass to the next, its points become twice as many, as long as there is room.
     """
 
-    def __init__(self, routines: Mapping[int, Routine], together: Callable[[Sequence[int]], Ensemble]) -> None:
-        """`together` makes the network of the points that have met."""
+    def __init__(
+        self, routines: Mapping[int, Routine], together: Callable[[Sequence[int]], Ensemble], room: Room, *, first: int
+    ) -> None:
+        """`together` makes the network of the points that have met; `first` are the points of the first pass."""
         self._routines = routines
         self._together = together
-        self._size = len(routines)  # of points in a pass
+        self._room = room
+        self._size = first  # of points in a pass
+        self._is_largest = False
         self._asked: dict[int, Any] = {}  # what each is waiting for; who asked first stands first
         self._suspects: list[int] = []  # of a failed pass: they are to make it alone
 
@@ -49,6 +56,8 @@ class Conductor:
                 cohort = self._cohort()
                 if (error := self._pass(ensemble, cohort)) is not None:
                     self._begin_again([point for point in cohort if point in self._asked], error)
+                elif not self._is_largest:
+                    self._grow(len(cohort))
 
     def _meet(self) -> Ensemble | None:
         met = [point for point, request in self._asked.items() if isinstance(request, Meeting)]
@@ -94,13 +103,23 @@ class Conductor:
         for point in points:
             self._answer(point, True)
 
+    def _grow(self, size: int) -> None:
+        self._room.note(size)
+        if self._size >= len(self._routines):
+            self._is_largest = True
+        elif self._room.allows(2 * self._size):
+            self._size *= 2
+        else:
+            self._is_largest = True
+            log.info("Memory has room for %d points at once.", self._size)
+
     def _begin_again(self, points: Sequence[int], error: Exception) -> None:
         if len(points) == 1:
             self._note(points[0], self._routines[points[0]].throw(error))
             return
         error.__traceback__ = None  # it holds the pass, and that the memory
         if is_out_of_memory(error):
-            self._size = (len(points) + 1) // 2
+            self._size, self._is_largest = (len(points) + 1) // 2, True
             log.warning("Memory is not enough for %d points at once; from here on %d.", len(points), self._size)
         else:
             self._suspects = list(points)

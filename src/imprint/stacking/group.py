@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import cached_property, partial
 
+import torch
 from omegaconf import DictConfig
 
 from imprint.build import Plan
@@ -15,6 +16,7 @@ from imprint.stacking.conductor import Conductor
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.module import SideBySide
 from imprint.stacking.requests import Meeting
+from imprint.stacking.room import Room
 from imprint.stacking.routines import Routine
 from imprint.stacking.sharing import share_weights, sharing_copy
 from imprint.stacking.stopping import heard
@@ -38,7 +40,7 @@ class Group:
             for point, (plan, cfg) in enumerate(self._points)
         }
         with heard() as stop:
-            Conductor(routines, self._together).conduct(stop)
+            Conductor(routines, self._together, Room(self._device), first=1).conduct(stop)
         if stop.is_asked:
             raise KeyboardInterrupt
         return [routine.error for routine in routines.values()]
@@ -70,7 +72,12 @@ class Group:
     def _base(self) -> Family:
         """Nothing is ever put into it."""
         plan, _ = self._points[0]
-        return plan.parts.model.load().to(plan.parts.trainer.own_device)
+        return plan.parts.model.load().to(self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        plan, _ = self._points[0]
+        return plan.parts.trainer.own_device
 
     @cached_property
     def _captions(self) -> CaptionCache:

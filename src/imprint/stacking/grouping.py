@@ -52,9 +52,7 @@ def told(found: Sequence[Group]) -> list[str]:
         if group.reason is not None:
             reasons[group.reason] = reasons.get(group.reason, 0) + 1
     lines = [f"Side by side: {' and '.join(stacked)} points."] if stacked else []
-    return lines + [
-        f"On {'its' if count == 1 else 'their'} own: {count}, since {why}." for why, count in reasons.items()
-    ]
+    return lines + [f"In turn: {count}, since {reason}." for reason, count in reasons.items()]
 
 
 def _group(points: tuple[int, ...], *, others: bool, max_points: int | None) -> Group:

@@ -107,7 +107,7 @@ class StackedConvolution(StackedAdapters):
         )
         inner_KNRP = inner.unflatten(1, (count, rank)).transpose(0, 1).flatten(3)
         scaled_KNRP = inner_KNRP * self._scale(points, inner_KNRP)
-        update_KNOP = torch.matmul(second.flatten(2).view(count, 1, -1, rank), scaled_KNRP)
+        update_KNOP: Tensor = torch.matmul(second.flatten(2).view(count, 1, -1, rank), scaled_KNRP)
         return update_KNOP.flatten(0, 1).unflatten(2, inner.shape[-2:])
 
 

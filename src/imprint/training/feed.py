@@ -26,12 +26,14 @@ class Feed:
     cache: bool
 
     def loader(self, family: Family, latents: LatentCache, *, trainer: pl.Trainer, device: torch.device) -> DataLoader:
-        """Batches from the trainer's step on, for this process. Fills `latents` first if they can be kept."""
+        """Batches from the trainer's step on, for this process. Fills `latents` first if they can be kept: what
+        is there already stays."""
         stream = self.stream
         if self.cache and (reason := stream.why_not_cacheable):
             log.info("Latents are not kept: %s.", reason)
         elif self.cache:
-            latents.fill(family, ((view.key, stream.pixels_of(view)) for view in stream.views()), device)
+            missing = (view for view in stream.views() if view.key not in latents)
+            latents.fill(family, ((view.key, stream.pixels_of(view)) for view in missing), device)
             stream = stream.without_pixels()
         sampler = PositionSampler(
             steps=(trainer.global_step, self.steps),

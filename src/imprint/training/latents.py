@@ -20,6 +20,9 @@ class LatentCache:
     def __init__(self) -> None:
         self._moments: dict[str, Moments] = {}
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._moments
+
     @torch.no_grad()
     def fill(self, family: Family, views: Iterable[tuple[str, Tensor]], device: torch.device) -> None:
         """`views` are (key, pixels_CHW)."""

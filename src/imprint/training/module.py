@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from imprint.draws import seed_of
+from imprint.draws import seed_layers, seed_of
 from imprint.families.base import Family
 from imprint.methods.base import Method
 from imprint.objectives.noise_prediction import NoisePrediction
@@ -76,7 +76,7 @@ class Personalisation(pl.LightningModule):
     def losses(self, batch: Batch) -> Losses:
         """Depends on the weights, the batch and the seed; on nothing else."""
         lesson, schedule = self.lesson, self.family.schedule
-        torch.manual_seed(seed_of(lesson.seed, "layers", *batch.ids))  # for dropout, which has no generator of its own
+        seed_layers(seed_of(lesson.seed, "layers", *batch.ids), self.device)
         latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
         noise_BCHW = lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:])
         noise_BCHW = noise_BCHW.to(self.device, non_blocking=True)

@@ -1,7 +1,5 @@
 """What a search chooses from is what Hydra's words say."""
 
-from typing import Any
-
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -23,7 +21,7 @@ def space(*arguments: str) -> dict[str, BaseDistribution]:
         ("x=range(0.1,0.35,0.1)", FloatDistribution(0.1, 0.3, step=0.1)),
         ("x=shuffle(range(0,3))", None),
         ("x=interval(0.5,2)", FloatDistribution(0.5, 2)),
-        ("x=interval(1,4)", IntDistribution(1, 4)),
+        ("x=interval(1,4)", FloatDistribution(1, 4)),
         ("x=int(interval(1,4))", IntDistribution(1, 4)),
         ("x=tag(log,interval(1e-5,1e-3))", FloatDistribution(1e-5, 1e-3, log=True)),
     ],
@@ -33,9 +31,6 @@ def test_a_sweep_in_hydras_words_is_a_distribution(said: str, meant: BaseDistrib
     if meant is None:
         assert isinstance(found, CategoricalDistribution)
         assert sorted(found.choices) == ["0", "1", "2"]
-    elif isinstance(meant, FloatDistribution) and meant.step:
-        assert isinstance(found, FloatDistribution)
-        assert _numbers(found) == pytest.approx(_numbers(meant))
     else:
         assert found == meant
 
@@ -45,13 +40,9 @@ def test_what_is_fixed_is_not_chosen() -> None:
 
 
 def test_some_point_is_within() -> None:
-    assert one_of(space("a=interval(2,5)", "b=x,y")) == ["a=2", "b=x"]
+    assert one_of(space("a=int(interval(2,5))", "b=x,y")) == ["a=2", "b=x"]
 
 
 def test_it_is_described() -> None:
     lines = list(described(space("lr=tag(log,interval(1e-5,1e-3))", "rank=4,8", "steps=range(200,601,200)")))
     assert lines == ["lr: 1e-05 to 0.001, by powers", "rank: 4, 8", "steps: 200 to 600, in steps of 200"]
-
-
-def _numbers(found: Any) -> tuple[float, float, float]:
-    return found.low, found.high, found.step

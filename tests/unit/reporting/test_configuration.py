@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from imprint.evaluation.samples import SampleProtocol
 from imprint.reporting.reporter import Reporter
-from imprint.reporting.wandb import WandbSettings
+from imprint.reporting.tracking.settings import WandbSettings
 from imprint.types import Sampler
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -25,6 +25,7 @@ def composed(group: str, name: str) -> dict:
 def test_report(name: str, mode: str) -> None:
     values = composed("report", name)
     assert values.pop("_target_") == f"{Reporter.__module__}.Reporter"
+    values["wandb"]["group"] = None  # its sweep
     values["wandb"] = TypeAdapter(WandbSettings).validate_python(values["wandb"])
     assert Reporter(**values).wandb.mode == mode
 

@@ -1,68 +1,44 @@
-"""The page as a browser sees it: a script after its own ones uses it and writes down what happened."""
+"""The page as people use it: in a real browser, with clicks and keys."""
 
-import json
 import re
-import shutil
-import subprocess
-from html import unescape
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, WITHOUT, Browser, browser
 from unit.reporting.scoreboard.sheets import sheet
+from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
 
 from imprint.report import write_report
+from imprint.reporting.heading import REFRESH
+from imprint.reporting.sweep_page import write_sweep_report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-USED = """
-<script>
-const runs = () => [...document.querySelectorAll(".runs tbody tr")].filter(row => !row.hidden);
-const told = {};
-const column = text => [...document.querySelectorAll(".runs th")].find(heading => heading.textContent.startsWith(text));
-const numbers = at => runs().map(row => Number(row.cells[at].dataset.value));
-const dino = column("DINO"), loss = column("loss");
-dino.querySelector("button").click();
-told.best = numbers(dino.cellIndex);
-dino.querySelector("button").click();
-told.worst = numbers(dino.cellIndex);
-told.said = dino.ariaSort;
-loss.querySelector("button").click();
-told.loss = numbers(loss.cellIndex);
-told.unsorted = dino.ariaSort;
-const search = document.querySelector("input[type=search]");
-search.value = "LORA cat";
-search.dispatchEvent(new Event("input"));
-told.found = runs().map(row => row.cells[0].textContent);
-told.count = document.querySelector(".runs output").textContent;
-told.width = innerWidth;
-told.needed = document.documentElement.scrollWidth;
-const note = document.createElement("pre");
-note.id = "told";
-note.textContent = JSON.stringify(told);
-parent.document.body.append(note);
-</script>
-"""
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
-]
-
-
-def opened(page: Path, folder: Path, width: int) -> tuple[str, list[str]]:
-    """The document around the page after the scripts have run, and what they wrote on the console. The page stands in
-    a frame, since no window is as narrow as a phone."""
-    around = folder / "around.html"
-    around.write_text(f'<!doctype html><body><iframe src="{page.name}" width="{width}" height="900" frameborder="0">')
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    frames = ["--allow-file-access-from-files", "--window-size=1400,1000"]  # the page's script writes into `around`
-    logged = ["--enable-logging=stderr", "--v=0", "--dump-dom", around.as_uri()]
-    done = subprocess.run([*command, *frames, *logged], capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+PHONE, DESKTOP = 390, 1400
+ROWS = "[...document.querySelectorAll('.runs tbody tr')].filter(row => !row.hidden)"
+COLUMN = "[...document.querySelectorAll('.runs th')].find(heading => heading.textContent.startsWith('{}'))"
+PICTURES = ".gallery tbody tr:nth-child({}) td:nth-of-type({}) button.picture"
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def without_problems(seen: Browser) -> Iterator[None]:
+    """Nothing is written on the console, nothing is asked of the network."""
+    seen.problems.clear()
+    yield
+    assert seen.problems == []
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of several subjects and methods."""
     outputs = tmp_path_factory.mktemp("runs")
     for subject in ("dog", "cat", "can"):
         for method, better in (("lora", 0.0), ("dreambooth", 0.1)):
@@ -70,28 +46,242 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report([outputs], outputs / "report.html")
 
 
-@pytest.mark.parametrize("width", [1300, 390])
-def test_it_sorts_filters_and_fits(page: Path, tmp_path: Path, width: int) -> None:
-    used = tmp_path / "used.html"
-    used.write_text(page.read_text().replace("</body>", f"{USED}</body>"))
-    document, console = opened(used, tmp_path, width)
-    assert console == []
-    (note,) = re.findall(r'<pre id="told">(.*?)</pre>', document)
-    told = json.loads(unescape(note))
-    assert len(told["best"]) == 6
-    assert told["best"] == sorted(told["best"], reverse=True), "the first click shows the best first"
-    assert told["worst"] == sorted(told["best"])
-    assert (told["said"], told["unsorted"]) == ("ascending", "none")
-    assert told["loss"] == sorted(told["loss"])
-    (found,) = told["found"]
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sweep_report(rates(tmp_path_factory.mktemp("unfinished")))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sweep_report(rates(tmp_path_factory.mktemp("finished"), is_over=True))
+
+
+def restless(page: Path, folder: Path, script: str = "") -> Path:
+    """The same page, which loads itself again five times a second, and runs a script each time."""
+    text = page.read_text()
+    assert f"{1000 * REFRESH});" in text
+    copy = folder / "restless.html"
+    copy.write_text(
+        text.replace(f"{1000 * REFRESH});", "200);").replace("</body>", f"<script>{script}</script></body>")
+    )
+    return copy
+
+
+def click_column(seen: Browser, text: str) -> None:
+    seen.evaluate(f"{COLUMN.format(text)}.querySelector('button').click()")
+
+
+def values(seen: Browser, column: str) -> list[float]:
+    at = f"{COLUMN.format(column)}.cellIndex"
+    found = seen.evaluate(f"{ROWS}.map(row => row.cells[{at}].dataset.value)")
+    return [float(value) for value in found if value]
+
+
+def choose(seen: Browser, box: str, option: int) -> None:
+    script = f"(box => {{ box.selectedIndex = {option}; box.dispatchEvent(new Event('change')); }})({box})"
+    seen.evaluate(script)
+
+
+def points(seen: Browser) -> list[str]:
+    found: list[str] = seen.evaluate(f"{ROWS}.map(row => row.cells[0].dataset.value)")
+    return found
+
+
+def enlarged(seen: Browser) -> str:
+    """What the large picture is of; empty: there is none."""
+    told: str = seen.evaluate(
+        "document.querySelector('dialog').open"
+        " ? document.querySelector('dialog .shown figcaption').textContent"
+        "   + ' | ' + document.querySelector('dialog p').textContent : ''"
+    )
+    return told
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_all_of_it_fits_and_can_be_read(seen: Browser, runs: Path, unfinished: Path, width: int, dark: bool) -> None:
+    for page in (runs, unfinished):
+        seen.show(page, width=width, dark=dark)
+        assert seen.evaluate("[innerWidth, document.documentElement.scrollWidth <= innerWidth]") == [width, True]
+        colours = "getComputedStyle(document.querySelector('{}')).{}"
+        ink, faint = (brightness(seen, colours.format(part, "color")) for part in ("h1", ".lead"))
+        paper = brightness(seen, colours.format("body", "backgroundColor"))
+        assert (paper < 0.1) == dark
+        assert contrast(ink, paper) > 7
+        assert contrast(faint, paper) > 4.5
+
+
+def test_it_sorts(seen: Browser, runs: Path) -> None:
+    seen.show(runs)
+    click_column(seen, "DINO")
+    best = values(seen, "DINO")
+    assert len(best) == 6
+    assert best == sorted(best, reverse=True), "the first click shows the best first"
+    click_column(seen, "DINO")
+    assert values(seen, "DINO") == sorted(best)
+    assert seen.evaluate(f"{COLUMN.format('DINO')}.ariaSort") == "ascending"
+    click_column(seen, "loss")
+    assert values(seen, "loss") == sorted(values(seen, "loss"))
+    assert seen.evaluate(f"{COLUMN.format('DINO')}.ariaSort") == "none"
+
+
+def test_it_filters_by_words_and_by_values(seen: Browser, runs: Path) -> None:
+    seen.show(runs)
+    seen.click("input[type=search]")
+    seen.type("LORA cat")
+    [found] = points(seen)
     assert "cat-lora" in found
-    assert told["count"] == "1 of 6"
-    assert told["width"] == width
-    assert told["needed"] <= width
+    assert seen.evaluate("document.querySelector('.runs output').textContent") == "1 of 6"
+    seen.evaluate("document.querySelector('input[type=search]').select()")
+    seen.type("method=dreambooth")
+    assert len(points(seen)) == 3
+    seen.evaluate("document.querySelector('input[type=search]').select()")
+    seen.type("method=dream")
+    assert points(seen) == [], "a value is given whole"
 
 
-def test_an_error_of_a_script_would_be_seen(page: Path, tmp_path: Path) -> None:
+def test_what_is_not_known_comes_last_and_pictures_follow_the_rows(seen: Browser, unfinished: Path) -> None:
+    seen.show(unfinished)
+    click_column(seen, "DINO")
+    assert points(seen) == ["3", "2", "1", "4", "5", "6"]
+    heads = (
+        "[...document.querySelectorAll('.gallery thead th')].filter(head => !head.hidden).map(head => head.textContent)"
+    )
+    assert [head.split(",")[0] for head in seen.evaluate(heads)[1:]] == [
+        "untuned",
+        "lr 0.001",
+        "lr 0.0001",
+        "lr 0.0001",
+    ]
+    choose(seen, "[...document.querySelectorAll('.choice')].find(box => box.textContent.startsWith('rank')).control", 1)
+    assert points(seen) == ["3", "1", "5"]
+    assert len(seen.evaluate(heads)) == 4
+
+
+def test_a_picture_is_enlarged_its_neighbours_follow_and_it_closes(seen: Browser, unfinished: Path) -> None:
+    seen.show(unfinished)
+    assert enlarged(seen) == ""
+    seen.click(PICTURES.format(2, 2))
+    first = "lr 0.0001, rank 4 | a sks dog, seed 1"
+    assert enlarged(seen) == first
+    sizes = seen.evaluate(
+        "[...document.querySelectorAll('dialog img')].map(image => image.complete && image.naturalWidth)"
+    )
+    assert sizes == [64, 64, 64], "the subject, the untuned model's, and this one"
+    for key, then in (
+        ("ArrowRight", "lr 0.0001, rank 8 | a sks dog, seed 1"),
+        ("ArrowDown", "lr 0.0001, rank 8 | a sks dog in the jungle, seed 0"),
+        ("ArrowLeft", "lr 0.0001, rank 4 | a sks dog in the jungle, seed 0"),
+        ("ArrowUp", first),
+        ("ArrowLeft", "untuned | a sks dog, seed 1"),
+        ("ArrowLeft", "untuned | a sks dog, seed 1"),
+    ):
+        seen.press(key)
+        assert enlarged(seen) == then, key
+    seen.press("Escape")
+    assert enlarged(seen) == ""
+    seen.click(".references button.picture")
+    assert enlarged(seen) == "reference | The subject"
+    seen.click("dialog [data-step=close]")
+    assert enlarged(seen) == ""
+
+
+def test_what_is_hidden_is_no_neighbour(seen: Browser, unfinished: Path) -> None:
+    seen.show(unfinished)
+    seen.click("input[type=search]")
+    seen.type("rank=4")
+    seen.click(PICTURES.format(1, 2))
+    seen.press("ArrowRight")
+    assert enlarged(seen).startswith("lr 0.001, rank 4")
+
+
+def test_marks_tell_who_they_are(seen: Browser, finished: Path) -> None:
+    seen.show(finished)
+    assert seen.evaluate("document.querySelector('.tip').hidden")
+    seen.point_at("figure.map .told")
+    assert seen.evaluate("document.querySelector('.tip').hidden") is False
+    assert seen.evaluate("document.querySelector('.tip').textContent").startswith("lr 0.0001, rank 4\nCLIP-T ↑ 0.")
+    seen.point_at("h1")
+    assert seen.evaluate("document.querySelector('.tip').hidden")
+
+
+def test_another_metric_can_be_chosen(seen: Browser, finished: Path) -> None:
+    seen.show(finished)
+    visible = "[...document.querySelectorAll('.study')].filter(study => study.offsetHeight)"
+    shown = f"{visible}.map(study => study.querySelector('svg').ariaLabel)"
+    assert seen.evaluate(shown) == ["CLIP-T ↑ by lr and rank"]
+    choose(seen, "document.querySelector('.studies select')", 1)
+    assert seen.evaluate(shown) == ["DINO ↑ by lr and rank"]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_the_first_column_stays_in_sight(seen: Browser, unfinished: Path, width: int) -> None:
+    seen.show(unfinished, width=width)
+    left = "document.querySelector('.runs tbody th').getBoundingClientRect().left"
+    before = seen.evaluate(left)
+    seen.evaluate("document.querySelector('.runs .scroll').scrollLeft = 200")
+    assert seen.evaluate(left) == before
+
+
+def test_it_loads_itself_again_and_keeps_what_was_chosen(seen: Browser, unfinished: Path, tmp_path: Path) -> None:
+    seen.show(restless(unfinished, tmp_path))
+    loads = seen.loads
+    seen.until(
+        lambda: seen.evaluate(f"({COLUMN.format('DINO')}.querySelector('button').click(), scrollTo(0, 500), true)")
+    )
+    seen.until(lambda: seen.loads > loads + 2)
+    seen.until(lambda: points(seen) == ["3", "2", "1", "4", "5", "6"])
+    seen.until(lambda: seen.evaluate("scrollY") == 500)
+    written = "document.querySelector('#written').textContent"
+    seen.until(lambda: bool(re.fullmatch(r"written \d+ (s|min) ago", seen.evaluate(written))))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "Object.defineProperty(document, 'hidden', {get: () => true})",
+        "document.querySelector('.gallery button.picture').click()",
+        "document.querySelector('input').focus()",
+    ],
+    ids=["in another tab", "looking at a picture", "writing"],
+)
+def test_it_does_not_load_itself_again_while_it_is_used_or_not_seen(
+    seen: Browser, unfinished: Path, tmp_path: Path, use: str
+) -> None:
+    seen.show(restless(unfinished, tmp_path, use))
+    loads = seen.loads
+    seen.listen(1)
+    assert seen.loads == loads
+
+
+def test_when_all_is_over_it_stays(seen: Browser, finished: Path) -> None:
+    assert f"{1000 * REFRESH});" not in finished.read_text()
+    seen.show(finished)
+    loads = seen.loads
+    seen.listen(0.5)
+    assert seen.loads == loads
+    assert seen.evaluate("document.querySelector('progress')") is None
+
+
+def test_an_error_of_a_script_and_a_wish_for_the_network_would_be_seen(
+    seen: Browser, runs: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.html"
-    broken.write_text(page.read_text().replace("</body>", "<script>undefined.something</script></body>"))
-    _, console = opened(broken, tmp_path, 1300)
-    assert len(console) == 1
+    more = "<img src='http://localhost:9/a.png'><script>undefined.something</script></body>"
+    broken.write_text(runs.read_text().replace("</body>", more))
+    seen.show(broken)
+    assert any("undefined" in problem for problem in seen.problems)
+    assert any("network" in problem for problem in seen.problems)
+    seen.problems.clear()
+
+
+def brightness(seen: Browser, colour: str) -> float:
+    """Relative luminance, as WCAG defines it."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", seen.evaluate(colour))[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: float, other: float) -> float:
+    low, high = sorted((one, other))
+    return (high + 0.05) / (low + 0.05)

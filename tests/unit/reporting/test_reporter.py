@@ -4,19 +4,15 @@ import pandas
 import pytest
 from pytorch_lightning.callbacks import ProgressBar
 from unit.reporting.fakes import FakeModule, fit, protocol
+from unit.reporting.tracking.offline import settings
 
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.samples import read_samples
-from imprint.reporting.wandb import WandbSettings
 from imprint.runs import Run
 
 
 def reporter(mode: str) -> Reporter:
-    return Reporter(
-        every=4,
-        progress="off",
-        wandb=WandbSettings(mode, "imprint", None, None, [], 2, 5),  # type: ignore[arg-type]
-    )
+    return Reporter(every=4, progress="off", wandb=settings(mode), loggers={})
 
 
 @pytest.mark.parametrize("mode", ["offline", "off"])

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import threading
@@ -6,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from unit.reporting.runs_on_disk import make_run
+from unit.reporting.runs_on_disk import make_run, picture
 from unit.reporting.sweeps_on_disk import COMMAND, finished_point, note, rates
 
+from imprint.config import compose
 from imprint.errors import UserError
-from imprint.report import write_report
+from imprint.report import main, write_report
 from imprint.reporting import page, thumbnails
 from imprint.reporting.sweep_page import write_sweep_report
 from imprint.runs import Run
@@ -132,7 +134,9 @@ def test_thirty_points_with_twenty_pictures_each_stay_at_a_few_megabytes(tmp_pat
     noise = Image.effect_noise((256, 256), 90).convert("RGB")
     points = []
     for number in range(30):
-        folder = make_run(tmp_path / f"run-{number:02}", settings={"seed": number}, prompts=[f"p{n}" for n in range(10)])
+        folder = make_run(
+            tmp_path / f"run-{number:02}", settings={"seed": number}, prompts=[f"p{n}" for n in range(10)]
+        )
         for file in folder.rglob("*.png"):
             noise.save(file, compress_level=1)
         points.append(Point((f"seed={number}",), Run(folder)))
@@ -169,10 +173,6 @@ def test_a_sweep_without_points_has_a_page(tmp_path: Path) -> None:
 
 
 def test_pictures_that_were_drawn_to_be_scored_are_shown_where_there_are_no_others(tmp_path: Path) -> None:
-    import json
-
-    from unit.reporting.runs_on_disk import picture
-
     points = []
     for number, word in enumerate(("sks", "txl")):
         folder = make_run(tmp_path / f"run-{number}", settings={"seed": number}, drawn_at=())
@@ -202,3 +202,14 @@ def test_all_runs_name_the_sweeps_among_them(tmp_path: Path) -> None:
     assert '<a href="sweeps/rates/report.html">rates</a>' in write_report([tmp_path], out).read_text()
     with pytest.raises(UserError, match=r"imprint report \S*sweeps/rates"):
         write_report([tmp_path / "sweeps"], out)
+
+
+def test_the_verb_takes_a_sweep_s_folder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sweep = rates(tmp_path)
+    with caplog.at_level("INFO"):
+        main(compose("report", [f"folder={sweep.folder}"]))
+    html = sweep.report.read_text()
+    assert len(rows(html)) == 6
+    assert LIVE not in html, "nobody writes it again"
+    assert "not finished" in html
+    assert any("lr 0.01, rank 8" in line and "waiting" in line for line in caplog.messages)

@@ -16,6 +16,7 @@ from imprint.build import Plan, prepare
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.group import Group
 from imprint.stacking.module import SideBySide
+from imprint.stacking.room import Room
 from imprint.stacking.routines import Routine
 from imprint.stacking.stopping import Stop
 
@@ -84,7 +85,7 @@ def _side_by_side(cfgs: Sequence[DictConfig], work: Callable[[SideBySide], None]
         work(group._assemble(point, plan, routine))
 
     routines = {point: Routine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
-    Conductor(routines, group._together).conduct(Stop())
+    Conductor(routines, group._together, Room(torch.device("cpu")), first=len(cfgs)).conduct(Stop())
     return [routine.error for routine in routines.values()]
 
 

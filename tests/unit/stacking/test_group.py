@@ -14,11 +14,13 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
 
-from imprint.build import prepare
+from imprint.build import Watcher, prepare
 from imprint.errors import NonFiniteLoss, RunBusy
+from imprint.evaluation.watch import Look
 from imprint.runs import Run
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.group import Group
+from imprint.stacking.room import Room
 from imprint.train import train
 
 GOLDEN = ["epsilon-lora", "epsilon-textual_inversion", "epsilon-pivotal"]
@@ -85,6 +87,42 @@ def test_their_folders_are_those_of_runs_alone(cfgs: list[DictConfig], alone: li
         assert not run.checkpoint.exists()
 
 
+def test_passes_in_less_precision_are_those_of_runs_alone(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = ["method=lora", "hparams.precision=bf16-mixed", "hparams.batch_size=4", "trainer.accumulation=2"]
+    points = [
+        ["seed=1", "method.roles=[denoiser,text]"],
+        ["method=pivotal", "dataset.identifier=auto", "prior=base_prediction"],
+    ]
+    runs, ended = together([configure(tiny_sd, pictures, tmp_path / "runs", *settings, *point) for point in points])
+    assert ended == [None, None]
+    for run, point in zip(runs, points, strict=True):
+        alone = train(configure(tiny_sd, pictures, tmp_path / "alone", *settings, *point))
+        assert run.folder.name == alone.folder.name
+        assert losses(run) == pytest.approx(losses(alone), rel=0.01)
+
+
+def test_looks_on_the_way_and_their_rules_are_each_ones_own(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(self: Watcher, family: Any, step: int) -> dict[str, Look]:
+        falls = self._run is plans[0].run
+        return {"dino": Look(-step if falls else step, "0123456789ab")}
+
+    monkeypatch.setattr(Watcher, "look", look)
+    watched = [
+        "evaluation=quick",
+        "+encoders@model.encoders=mini",
+        "watch.every=1",
+        "watch.by=dino",
+        "watch.patience=2",
+    ]
+    cfgs = [configure(tiny_sd, pictures, tmp_path, "method=lora", *watched, f"seed={seed}") for seed in (0, 1)]
+    plans = [prepare(cfg) for cfg in cfgs]
+    assert Group(list(zip(plans, cfgs, strict=True))).train() == [None, None]
+    assert [len(losses(plan.run)) for plan in plans] == [2, 6]
+    assert plans[0].run.read()["watch"]["stopped_at"] == 2
+
+
 def test_one_that_fails_leaves_the_others_running(
     cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +173,25 @@ def test_a_pass_for_which_memory_is_not_enough_is_made_in_halves(
     assert set(sizes[-6:]) == {1}
     assert "from here on 2" in caplog.text
     assert "from here on 1" in caplog.text
+    for run, other in zip(runs, alone, strict=True):
+        assert_alike(run, other)
+
+
+def test_passes_do_not_grow_beyond_the_memory_that_is_there(
+    cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Ensemble.call
+    sizes: list[int] = []
+
+    def counted(self: Ensemble, calls: Mapping[int, Any]) -> dict[int, Any]:
+        sizes.append(len(calls))
+        return call(self, calls)
+
+    monkeypatch.setattr(Ensemble, "call", counted)
+    monkeypatch.setattr(Room, "allows", lambda self, size: size <= 2)
+    runs, ended = together(cfgs)
+    assert ended == [None] * 3
+    assert max(sizes) == 2
     for run, other in zip(runs, alone, strict=True):
         assert_alike(run, other)
 

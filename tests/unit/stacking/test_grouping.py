@@ -10,7 +10,6 @@ from imprint.build import Plan, prepare
 from imprint.stacking.grouping import Group, groups, told
 from imprint.train import train
 
-
 Planned = Callable[..., Plan]
 
 

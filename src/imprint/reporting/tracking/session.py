@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from imprint.reporting.tracking.settings import WandbSettings
 from imprint.reporting.tracking.stays import Stays
@@ -26,6 +26,9 @@ class WandbSession:
     Nothing here raises: without a server or a login it goes on offline, and after any other failure it stops; each is
     said once. Nothing is begun before the first `log`, `summarise` or `do`. `config` must be free of secrets.
     """
+
+    # Those of this process that had to go offline. One that forgets its attempt would end them all.
+    _stranded: ClassVar[set[int]] = set()
 
     def __init__(
         self,
@@ -47,12 +50,12 @@ class WandbSession:
         self._tags = list(dict.fromkeys([*settings.tags, *tags]))
         self._config = config
         self._open: wandb.Run | None = None
-        self._stays: Stays | None = None
+        self._stays = Stays(folder / "wandb" / "stays.json")
         self._over = False
 
     def log(self, row: Callable[[], Mapping[str, Any]]) -> None:
         """One row of the history. It is made when W&B is there, since its media need it."""
-        self.do(lambda run: run.log(dict(row()), step=self._row(run), commit=True))
+        self.do(lambda run: run.log(dict(row())))
 
     def summarise(self, facts: Mapping[str, Any]) -> None:
         self.do(lambda run: run.summary.update(dict(facts)))
@@ -75,6 +78,7 @@ class WandbSession:
 
     def _leave(self, *, exit_code: int) -> None:
         self._over = True
+        self._stranded.discard(id(self))
         if self._open is not None:
             with _data_in(self._folder / "wandb" / "data"):
                 with suppress(Exception):
@@ -83,15 +87,12 @@ class WandbSession:
                     self._open.finish(exit_code=exit_code)
 
     def _note_end(self, run: "wandb.Run") -> None:
-        assert self._stays is not None
-        self._stays.close({key: _plain(value) for key, value in dict(run.summary).items() if not key.startswith("_")})
-
-    def _row(self, run: "wandb.Run") -> int:
-        assert self._stays is not None
-        return self._stays.row(at_least=run.step)
+        """Before it is finished: afterwards W&B tells nothing of it."""
+        own = run.id if run.id != self._id else None
+        self._stays.close(own, {key: _plain(value) for key, value in dict(run.summary).items() if key[0] != "_"})
 
     def _start(self) -> "wandb.Run":
-        if self._settings.mode == "online":
+        if self._settings.mode == "online" and not self._stranded:
             try:
                 return self._init("online")
             except Exception as error:
@@ -102,10 +103,10 @@ class WandbSession:
                     self._folder,
                 )
                 self._forget_attempt()
+        if self._settings.mode == "online":
+            self._stranded.add(id(self))
         run = self._init("offline")
-        assert self._stays is not None
-        if self._stays.summary:
-            run.summary.update(dict(self._stays.summary))
+        run.summary.update(dict(self._stays.summary))
         return run
 
     @staticmethod
@@ -123,7 +124,6 @@ class WandbSession:
         wandb.setup(wandb.Settings(**quiet))
         self._folder.mkdir(parents=True, exist_ok=True)
         self._wait_for_own_folder()
-        self._stays = Stays(self._folder / "wandb" / "stays.json")
         run = wandb.init(
             project=self._settings.project,
             entity=self._settings.entity,
@@ -149,7 +149,6 @@ class WandbSession:
                 disable_code=True,
             ),
         )
-        self._stays.id = run.id if run.id != self._id else None
         run.define_metric("step")
         run.define_metric("*", step_metric="step")
         return run

@@ -1,49 +1,29 @@
-"""What offline stays at one W&B run must know of each other.
+"""What stays at one W&B run must know of each other.
 
-W&B numbers the rows of a stay from 0 and sums up that stay alone, since offline it cannot ask what was there before.
-When several are uploaded, rows of equal number and summaries would take each other's place. So each goes on where the
-last one ended, and begins with its summary.
+Offline, W&B sums up one stay alone, since it cannot ask what was there before: when several are uploaded, the last
+summary takes the place of the others'. So each begins with the summary that the last one ended with.
 """
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from imprint.files import write_json
 
-EVERY = 1.0  # seconds between two notes of where a stay is
-MARGIN = 10_000  # rows that one which was killed may have written since its last note
-
 
 class Stays:
-    """`file` tells where the last stay ended. `id` is the W&B run's where it is not the one that was asked for: the agent
-    of a W&B sweep chooses its own."""
+    """`file` tells how the last stay ended: its summary and, where it is not the one that was asked for, the W&B run's
+    id, which the agent of a W&B sweep chooses."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         before = self._read()
-        self.next_row = int(before.get("next_row", 0)) + (0 if before.get("closed", True) else MARGIN)
-        self.summary: Mapping[str, Any] = before.get("summary", {})
         self.id: str | None = before.get("id")
-        self._noted = 0.0
+        self.summary: Mapping[str, Any] = before.get("summary", {})
 
-    def row(self, at_least: int) -> int:
-        """The number of a new row."""
-        number = max(self.next_row, at_least)
-        self.next_row = number + 1
-        if time.monotonic() - self._noted > EVERY:
-            self._note(closed=False, summary=self.summary)
-        return number
-
-    def close(self, summary: Mapping[str, Any]) -> None:
-        self._note(closed=True, summary={**self.summary, **summary})
-
-    def _note(self, *, closed: bool, summary: Mapping[str, Any]) -> None:
-        chosen = {"id": self.id} if self.id else {}
-        write_json(self._file, {**chosen, "next_row": self.next_row, "closed": closed, "summary": dict(summary)})
-        self._noted = time.monotonic()
+    def close(self, id: str | None, summary: Mapping[str, Any]) -> None:
+        write_json(self._file, {"id": id, "summary": {**self.summary, **summary}})
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -46,9 +46,12 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """The readers forget the steps that will be taken again. Called before anything is written."""
+        """A mark in the file: its readers forget the steps that will be taken again."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
         if step:
-            self._kwargs["purge_step"] = step + 1
+            start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+            self.experiment.file_writer.add_event(start, step + 1)
         else:
             self.experiment.add_text("config", f"<pre>{yaml.safe_dump(dict(self._config), sort_keys=False)}</pre>")
 

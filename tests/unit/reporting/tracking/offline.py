@@ -66,9 +66,9 @@ def table(stay: Path, key: str) -> list[dict[str, Any]]:
 def sync(folder: Path) -> None:
     """As a user does."""
     paths = [str(stay) for stay in stays(folder)]
-    subprocess.run([WANDB, "sync", "--yes", *paths], check=True, capture_output=True, text=True, timeout=120)
+    subprocess.run([WANDB, "sync", "--yes", *paths], check=True, capture_output=True, cwd=folder, timeout=120)
 
 
 def _told(log: Path, *flags: str) -> str:
     command = [WANDB, "leet", "inspect", *flags, str(log)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=log.parent).stdout

@@ -17,7 +17,9 @@ from imprint.reporting.tracking.scores import log_scores, score_name
 from imprint.runs import Run
 
 
-def scored(folder: Path, *sheets: ScoreSheet, trained: str | None = "offline", shots: int = 0) -> tuple[Run, list[Path]]:
+def scored(
+    folder: Path, *sheets: ScoreSheet, trained: str | None = "offline", shots: int = 0
+) -> tuple[Run, list[Path]]:
     """A finished run with these sheets, and pictures that they are of."""
     run = Run(folder / "rex-lora-0123abcd")
     config: dict[str, Any] = {"method": {"_target_": "imprint.methods.lora.LoRA"}, "dataset": {"path": "photos/rex"}}

@@ -163,6 +163,22 @@ def test_without_a_server_or_a_login_it_goes_on_offline_and_says_so_once(
     assert capfd.readouterr() == ("", ""), "W&B itself is silent"
 
 
+def test_of_runs_at_the_same_time_none_ends_the_others_when_there_is_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    together = [Run(tmp_path / "outputs" / f"lora-dog-{letter * 8}") for letter in "abc"]
+    loggers = [tracker(run, "online") for run in together]
+    for step in (1, 2):
+        for logger in loggers:
+            logger.log_metrics({"loss": 0.125 * step}, step)
+    for logger in loggers:
+        logger.conclude(None)
+    for run in together:
+        (stay,) = stays(run.folder)
+        assert [row["loss"] for row in history(stay)] == [0.125, 0.25]
+
+
 def test_a_failure_while_logging_stops_the_tracking_and_nothing_else(
     run: Run, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

@@ -1,0 +1,105 @@
+"""The points of a sweep in other processes than the one that launches them."""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from launched import SCORED, runs, started, train
+from small_runs import losses, overrides
+
+from imprint.evaluation.sheet import ScoreSheet
+
+pytestmark = pytest.mark.slow
+
+LAUNCHERS = ["hydra/launcher=joblib", "hydra/launcher=submitit_local"]
+FINE, KILLED, FAILING = "imprint.data.prior.NoPrior", "accidents.Killed", "accidents.Failing"
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_its_points_are_the_runs_that_they_are_alone(
+    launcher: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    train("-m", *overrides(tiny_sd, pictures, tmp_path / "sweep", "seed=0,1"), launcher, "sweep.name=two")
+    train(*overrides(tiny_sd, pictures, tmp_path / "alone", "seed=1"))
+    [alone] = runs(tmp_path / "alone")
+    [same] = [run for run in runs(tmp_path / "sweep") if run.folder.name == alone.folder.name]
+    assert len(runs(tmp_path / "sweep")) == 2
+    assert losses(same) == losses(alone)
+    first = {run.folder.name: run.read()["started"] for run in runs(tmp_path / "sweep")}
+    said = train("-m", *overrides(tiny_sd, pictures, tmp_path / "sweep", "seed=0,1"), launcher, "sweep.name=two")
+    assert {run.folder.name: run.read()["started"] for run in runs(tmp_path / "sweep")} == first
+    assert "2 done" in said
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_point_that_fails_or_is_killed_costs_only_itself(
+    launcher: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = overrides(tiny_sd, pictures, tmp_path, f"prior._target_={KILLED},{FAILING},{FINE}", "sweep.name=three")
+    done = started("-m", *settings, launcher)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "2 of 3 points did not finish" in done.stderr
+    assert "it rained" in done.stderr
+    assert "killed" in done.stderr or "ended without a result" in done.stderr
+    by_prior = {run.read()["config"]["prior"]["_target_"]: run for run in runs(tmp_path)}
+    assert by_prior[FINE].status == "finished"
+    assert by_prior[FAILING].status == "failed"
+    assert "it rained" in by_prior[FAILING].error.read_text(encoding="utf-8")
+    assert by_prior[KILLED].status == "running"
+
+
+def test_points_that_start_at_once_fill_the_shared_caches_once(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """Class pictures, the untuned model's gallery and features, none of them there before."""
+    shared = [*SCORED, "prior=generated", "prior.count=3", "seed=0,1,2", "sweep.name=cold"]
+    for name, more in (("one by one", []), ("at once", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"])):
+        cache = tmp_path / name / "cache"
+        settings = [*overrides(tiny_sd, pictures, tmp_path / name / "runs", *shared), *more]
+        train("-m", *settings, environment={"IMPRINT_CACHE": str(cache)})
+    assert _content(tmp_path / "at once" / "cache") == _content(tmp_path / "one by one" / "cache")
+    for one, other in zip(runs(tmp_path / "one by one" / "runs"), runs(tmp_path / "at once" / "runs"), strict=True):
+        assert losses(one) == losses(other)
+        assert _sheet(one.folder).rows == _sheet(other.folder).rows
+
+
+def test_the_threads_are_divided(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """Else processes of all cores each would stand in each other's way."""
+    environment = {"ACCIDENTS_THREADS": str(tmp_path / "threads"), "OMP_NUM_THREADS": ""}
+    settings = overrides(tiny_sd, pictures, tmp_path, "prior._target_=accidents.Counting", "seed=0,1")
+    processes = max(os.cpu_count() or 1, 2)
+    train("-m", *settings, "hydra/launcher=joblib", f"hydra.launcher.n_jobs={processes}", environment=environment)
+    assert Counter((tmp_path / "threads").read_text().split()) == {"1": 2}
+
+
+def test_a_run_on_two_devices_is_a_point_like_any_other(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """Its second process is started with the command line of the run, whoever started the first."""
+    (tmp_path / "own" / "hparams").mkdir(parents=True)
+    (tmp_path / "own" / "hparams" / "mine.yaml").write_text("defaults: [default, _self_]\nsteps: 5\n")
+    settings = [
+        "hparams=mine",
+        *[each for each in overrides(tiny_sd, pictures, tmp_path / "runs") if not each.startswith("hparams.steps")],
+        "hparams.batch_size=2",
+    ]
+    own = ["--config-dir", str(tmp_path / "own")]
+    train(*own, "-m", *settings, "trainer=ddp", "trainer.accelerator=cpu", "hydra/launcher=submitit_local", "seed=0,1")
+    train(*own, *settings, "seed=1", "outputs=" + str(tmp_path / "alone"))
+    [alone] = runs(tmp_path / "alone")
+    [same] = [run for run in runs(tmp_path / "runs") if run.folder.name == alone.folder.name]
+    assert losses(same) == pytest.approx(losses(alone), rel=1e-4)
+    assert len(losses(same)) == 5
+
+
+def _content(cache: Path) -> set[str]:
+    """What was drawn; how the features lie in their file depends on who was first."""
+    files = [file for file in cache.rglob("*") if file.suffix in (".png", ".sqlite", ".db")]
+    assert any(file.suffix == ".png" for file in files)
+    assert not list(cache.rglob("*.partial*"))
+    return {f"{file.relative_to(cache)} {file.read_bytes() if file.suffix == '.png' else ''}" for file in files}
+
+
+def _sheet(run: Path) -> ScoreSheet:
+    [file] = (run / "scores").glob("*.json")
+    assert json.loads(file.read_text(encoding="utf-8"))
+    return ScoreSheet.read(file)
