@@ -8,7 +8,7 @@ from small_runs import losses, overrides
 
 pytestmark = pytest.mark.slow
 
-TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0", "-m", "imprint.cli", "train"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "imprint.cli", "train"]
 SCORED = ["evaluation=quick", "+encoders@model.encoders=mini", "evaluation.pictures.subject.numbers=[0]"]
 
 

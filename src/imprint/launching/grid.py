@@ -18,6 +18,7 @@ from imprint.launching.showing import choose_show
 from imprint.launching.summing_up import failures
 from imprint.launching.telling import described
 from imprint.locations import locate
+from imprint.reporting.tracking.sweep import log_sweep
 from imprint.sweeps import Sweep
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def _watched(sweep: Sweep, planned: Sequence[Prospect], launch: Callable[[], Seq
         lost = error
     finally:
         keeper.end(observer.seen)
+        log_sweep(sweep, planned[0].plan.parts.report.wandb)
         log.info("Summary: %s", sweep.summary)
         log.info("Report:  %s", sweep.report)
     left = [prospect for prospect in planned if prospect.to_do != "done"]

@@ -45,12 +45,19 @@ class Conductor:
         """Until all are over. When a stop is asked for, every routine hears of it where it waits, as a program that is
         told to end."""
         for point, routine in self._routines.items():
-            self._note(point, routine.start())
+            if not stop.is_asked:
+                self._note(point, routine.start())
+        try:
+            self._conduct(stop)
+        except Exception:  # whatever happened here, they are not left waiting, with their folders locked
+            self._dismiss()
+            raise
+
+    def _conduct(self, stop: Stop) -> None:
         ensemble = self._meet()
         while self._asked:
             if stop.is_asked:
-                for point in list(self._asked):
-                    self._note(point, self._routines[point].throw(SIGTERMException()))
+                self._dismiss()
             else:
                 assert ensemble is not None
                 cohort = self._cohort()
@@ -65,6 +72,11 @@ class Conductor:
         for point in met:
             self._answer(point, True)
         return ensemble
+
+    def _dismiss(self) -> None:
+        while self._asked:
+            point = next(iter(self._asked))
+            self._note(point, self._routines[point].throw(SIGTERMException()))
 
     def _cohort(self) -> list[int]:
         while self._suspects:

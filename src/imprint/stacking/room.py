@@ -1,5 +1,6 @@
 """How many points memory has room for, going by what passes of fewer took."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ class Room:
 
     def _bytes_of_a_point(self) -> float:
         sizes = sorted(self._peaks)
-        pairs = zip(sizes, sizes[1:], strict=False)
+        pairs = pairwise(sizes)
         return max(((self._peaks[more] - self._peaks[less]) / (more - less) for less, more in pairs), default=0.0)
 
 

@@ -101,6 +101,28 @@ def test_passes_in_less_precision_are_those_of_runs_alone(tiny_sd: Path, picture
         assert losses(run) == pytest.approx(losses(alone), rel=0.01)
 
 
+def test_pictures_may_be_loaded_by_processes(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = ["method=lora", "trainer.workers=1", "dataset.crop=random"]
+    cfgs = [configure(tiny_sd, pictures, tmp_path / "runs", *settings, f"seed={seed}") for seed in (0, 1)]
+    runs, ended = together(cfgs)
+    assert ended == [None, None]
+    alone = train(configure(tiny_sd, pictures, tmp_path / "alone", "method=lora", "dataset.crop=random", "seed=1"))
+    assert_alike(runs[1], alone)
+
+
+def test_a_fault_of_the_group_leaves_no_folder_locked(
+    cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(self: Ensemble, *rest: Any) -> None:
+        raise RuntimeError("no network can be made of these")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ensemble, "__init__", never)
+        with pytest.raises(RuntimeError, match="no network"):
+            together(cfgs)
+    assert_alike(train(cfgs[1]), alone[1])
+
+
 def test_looks_on_the_way_and_their_rules_are_each_ones_own(
     tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +184,7 @@ def test_a_pass_for_which_memory_is_not_enough_is_made_in_halves(
         return call(self, calls)
 
     def smaller(outputs: Any, *rest: Any, **named: Any) -> Any:
-        if len(outputs) > 1:  # when the pass is made, its gradients are still to come
+        if len(outputs) > 1 and max(sizes) > 2:  # later on, there is enough for a pass, and not for its gradients
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
         return grad(outputs, *rest, **named)
 
