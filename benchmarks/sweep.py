@@ -74,6 +74,8 @@ def _commands(side: str, given: argparse.Namespace, model: Path, outputs: Path) 
         f"model.source={model}",
         f"model.resolution={LAYOUTS[given.size].resolution}",
         "dataset=mini/dog6",
+        # a vocabulary of letters has no rare word to choose
+        f"dataset.identifier={'sks' if given.method in ('lora', 'dreambooth') else 'auto'}",
         f"method={given.method}",
         f"hparams.steps={given.steps}",
         f"hparams.batch_size={given.batch_size}",

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 class GridSweeper(Sweeper):
-    """All combinations of the axes, of the configuration (`params`) and of the command, times the points that are listed:
-    see imprint.launching.grid."""
+    """All combinations of the axes (`params` and the command's), times the listed points; see imprint.launching."""
 
     def __init__(self, params: "Mapping[str, Any]", points: "Sequence[Any]") -> None:
         self.params = params

@@ -60,3 +60,7 @@ class StackedLauncher(_Shell):
     """Points side by side in this process."""
 
     module, name, extra = "imprint.stacking.launcher", "Stacked", ""
+
+    def foretold(self, plans: Sequence[Any]) -> Sequence[str]:
+        assert self._launcher is not None
+        return self._launcher.foretold(plans)

@@ -101,21 +101,35 @@ def run(verb: str, arguments: Sequence[str]) -> int:
 
 def _application(verb: str) -> Callable[[Sequence[str]], None]:
     import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import DictConfig
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
+
+    failed: list[Exception] = []  # kept from Hydra, which would print every override before it
 
     def work(cfg: DictConfig) -> object:
         register_resolvers()  # a launcher may have brought this to another process
         # Imported only now: composing and showing a configuration needs no torch.
         quiet_libraries()
-        return importlib.import_module(f"imprint.{verb}").main(cfg)
+        try:
+            return importlib.import_module(f"imprint.{verb}").main(cfg)
+        except Exception as error:
+            if HydraConfig.get().mode is RunMode.MULTIRUN:  # a launcher must see it
+                raise
+            failed.append(error)
+            return None
 
     def start(arguments: Sequence[str]) -> None:
+        if {"-m", "--multirun"} & set(arguments) and {"-c", "--cfg"} & set(arguments):
+            raise UserError("--cfg shows one configuration; leave -m and the axes out. dry_run=true lists points.")
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()
+        if failed:
+            raise failed[0]
 
     return start
 

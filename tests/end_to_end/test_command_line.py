@@ -45,6 +45,13 @@ def test_a_configuration_is_shown_with_every_reference_resolved() -> None:
     assert "weight_decay: 0.01" in said
 
 
+def test_a_grid_has_no_one_configuration_to_show() -> None:
+    result = imprint("train", "-m", "--cfg", "job", "seed=0,1", check=False)
+    assert result.returncode == 1
+    assert "dry_run=true lists points" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
@@ -76,6 +83,7 @@ def test_mistakes_are_told_without_a_stack_trace(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
+    assert result.stderr.strip().startswith("imprint train: ")  # nothing of Hydra's before it
     for expected in ("4 problems", "method.lr=0", "stable-diffusion-v1-5", f"{tmp_path}/none"):
         assert expected in result.stderr
 

@@ -11,7 +11,9 @@ from imprint.config import compose
 from imprint.locations import locate
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-SHORT = "hparams.steps=4 model.sampler.steps=2 samples.seeds=[0] trainer.accelerator=cpu"
+SHORT = "model.sampler.steps=2 trainer.accelerator=cpu"
+STEPS = {"quick_start": "hparams.steps=4 samples.seeds=[0]", "compare_methods": "hparams.steps=4 samples.seeds=[0]"}
+AXIS = "hparams.steps=2,4"  # of the others, which are about grids
 
 
 def by_name(path: Path) -> str:
@@ -27,7 +29,7 @@ def test_there_are_notebooks() -> None:
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for missing in _missing():
         pytest.skip(f"the default run needs {missing}, which is not there")
-    monkeypatch.setenv("IMPRINT_OVERRIDES", SHORT)
+    monkeypatch.setenv("IMPRINT_OVERRIDES", f"{SHORT} {STEPS.get(path.stem, AXIS)}")
     NotebookClient(
         nbformat.read(path, as_version=4),
         timeout=300,

@@ -101,6 +101,15 @@ def test_a_failing_point_stops_no_other(grid: Typed, outputs: Path, monkeypatch:
     assert [run.status for run in runs(outputs)] == ["finished"] * 3
 
 
+def test_the_plan_says_who_trains_together(grid: Typed, outputs: Path) -> None:
+    said = grid("method=lora,dreambooth", "seed=0,1,2", "dry_run=true", "hydra.launcher.max_points=2")
+    assert said.code == 0, said.text
+    assert "Side by side: 2 points." in said.text
+    assert "In turn: 1, since no other is left to join it in a group of 2." in said.text
+    assert "In turn: 3, since DreamBooth" in said.text
+    assert not list(outputs.glob("*/manifest.json"))
+
+
 def test_a_point_that_is_configured_wrongly_is_told_of_before_any_starts(grid: Typed, outputs: Path) -> None:
     said = grid("method=lora", "method.rank=2,0")
     assert said.code == 1

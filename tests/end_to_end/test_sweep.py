@@ -181,7 +181,7 @@ def test_an_interrupted_grid_says_how_far_it_got(grid: Typed, outputs: Path, mon
     monkeypatch.setattr(Personalisation, "training_step", interrupt)
     said = grid("seed=0,1", "sweep.name=mine")
     assert said.code == 130
-    assert "1 done" in only_sweep(outputs).summary.read_text()
+    assert "1 done, 1 stopped" in only_sweep(outputs).summary.read_text()
     monkeypatch.undo()
     assert grid("seed=0,1", "sweep.name=mine").code == 0
     assert statuses(outputs) == ["finished", "finished"]

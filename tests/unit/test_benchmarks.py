@@ -82,3 +82,19 @@ def test_both_sides_are_measured_and_kept(tmp_path: Path) -> None:
     assert "a trial" in table
     for private in (str(ROOT), str(tmp_path)):
         assert private not in text + table
+
+
+@pytest.mark.slow
+def test_a_grid_is_measured_in_three_ways(tmp_path: Path) -> None:
+    settings = ["--size=tiny", "--points=2", "--steps=2", "--rounds=1", f"--out={tmp_path}"]
+    command = [sys.executable, str(BENCHMARKS / "sweep.py"), *settings]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr
+    [kept] = tmp_path.glob("*-sweep-tiny-lora.json")
+    text = kept.read_text(encoding="utf-8")
+    result = json.loads(text)
+    assert list(result["sides"]) == ["side by side", "in turn", "a process each"]
+    for (taken,) in result["sides"].values():
+        assert min(taken.values()) > 0
+    assert result["times_as_fast"]["side by side"] == {"seconds": 1.0, "cpu_seconds": 1.0}
+    assert str(ROOT) not in text

@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,6 +49,9 @@ def run_grid(
     log.info("Sweep %s", sweep.name)
     for line in described(planned, asked=len(points), outputs=outputs, listed=dry):
         log.info(line)
+    left = [prospect for prospect in planned if prospect.to_do != "done"]
+    for line in _of_launcher(launcher, left):
+        log.info(line)
     if dry:
         return []
     sweep.note(
@@ -58,10 +61,16 @@ def run_grid(
         points=[prospect.point for prospect in planned],
     )
     own = own_settings(composer, arguments, sweep)
-    left = [prospect for prospect in planned if prospect.to_do != "done"]
     launch = partial(launcher.launch, [[*each.asked.overrides, *own] for each in left], initial_job_idx=0)
     returns = _watched(sweep, planned, launch if left else list)
     return [each.return_value for each in returns]
+
+
+def _of_launcher(launcher: Launcher, left: Sequence[Prospect]) -> Iterable[str]:
+    """What the launcher itself has to say of the trainings to come, if it has: `foretold(plans)`."""
+    foretold = getattr(launcher, "foretold", None)
+    trainings = [prospect.plan for prospect in left if prospect.to_do != "to score"]
+    return foretold(trainings) if foretold and trainings else ()
 
 
 def _watched(sweep: Sweep, planned: Sequence[Prospect], launch: Callable[[], Sequence[JobReturn]]) -> list[JobReturn]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from imprint.launching.prospects import Prospect
-from imprint.launching.standing import Standing
+from imprint.launching.standing import Standing, stopped
 from imprint.launching.summing_up import sum_up
 from imprint.reporting.sweep_page import write_sweep_report
 from imprint.sweeps import Sweep
@@ -31,8 +31,8 @@ class Keeper:
             self._not_before = time.monotonic() + (time.monotonic() - began) / SHARE
 
     def end(self, seen: Mapping[str, Standing]) -> None:
-        """As it stays."""
-        sum_up(self._sweep, self._prospects, seen)
+        """As it stays: nothing is at work any more."""
+        sum_up(self._sweep, self._prospects, {name: stopped(standing) for name, standing in seen.items()})
         self._draw(live=False)
 
     def _draw(self, *, live: bool | None = None) -> None:

@@ -7,7 +7,7 @@ from imprint.launching.objectives import means_of
 from imprint.launching.prospects import Prospect
 from imprint.reporting.local import last_step
 
-State = Literal["waiting", "training", "scoring", "done", "failed"]
+State = Literal["waiting", "training", "scoring", "done", "failed", "stopped"]
 ENDED: tuple[State, ...] = ("done", "failed")
 
 
@@ -17,6 +17,11 @@ class Standing(NamedTuple):
     means: dict[str, float] = {}  # noqa: RUF012 - never changed; a tuple's default
     seconds: float | None = None
     reason: str = ""  # why it failed
+
+
+def stopped(standing: Standing) -> Standing:
+    """Of what was at work when its launcher ended: nothing trains it any more, and it says nothing of why."""
+    return standing._replace(state="stopped") if standing.state in ("training", "scoring") else standing
 
 
 def standing(prospect: Prospect, *, since: float) -> Standing:

@@ -39,8 +39,9 @@ def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[
         alike.setdefault(_kind(plan), []).append(number)
     for members in alike.values():
         size = max_points or len(members)
-        for first in range(0, len(members), size):
-            found.append(_group(tuple(members[first : first + size]), others=len(alike) > 1, max_points=max_points))
+        parts = [tuple(members[first : first + size]) for first in range(0, len(members), size)]
+        lonely = _why_lonely(members, others=len(alike) > 1, max_points=max_points)
+        found += [Group(part, lonely if len(part) == 1 else None) for part in parts]
     return sorted(found)
 
 
@@ -55,12 +56,11 @@ def told(found: Sequence[Group]) -> list[str]:
     return lines + [f"In turn: {count}, since {reason}." for reason, count in reasons.items()]
 
 
-def _group(points: tuple[int, ...], *, others: bool, max_points: int | None) -> Group:
-    if len(points) > 1:
-        return Group(points, None)
-    if max_points is not None:
-        return Group(points, f"no other is left to join it in a group of {max_points}")
-    return Group(points, "no other has its model, precision and batch size" if others else "no other is like it")
+def _why_lonely(members: Sequence[int], *, others: bool, max_points: int | None) -> str:
+    """Why one of `members`, which are alike, is on its own if it is."""
+    if len(members) > 1:
+        return f"no other is left to join it in a group of {max_points}"
+    return "no other has its model, precision and batch size" if others else "no other is like it"
 
 
 def _kind(plan: Plan) -> Hashable:

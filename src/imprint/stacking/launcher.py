@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
-from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from imprint.build import Plan, prepare
 from imprint.config import without_hydra
-from imprint.errors import ConfigError, Problem, UserError
+from imprint.errors import ConfigError, Problem
 from imprint.stacking.group import Group
 from imprint.stacking.grouping import groups, told
 
@@ -33,7 +32,7 @@ class Stacked:
     beside others is trained at that moment, and one that failed fails."""
 
     def __init__(self, *, max_points: int | None) -> None:
-        if max_points is not None and max_points < 1:
+        if max_points is not None and (not isinstance(max_points, int) or max_points < 1):
             remedy = "give the largest number of points to train at once, or null: as many as memory allows."
             raise ConfigError([Problem("hydra.launcher.max_points", max_points, remedy)])
         self._max_points = max_points
@@ -46,22 +45,25 @@ class Stacked:
         self._task = task_function
         self._config = config
 
+    def foretold(self, plans: Sequence[Plan]) -> list[str]:
+        """Which points will be trained together, and why others will not."""
+        return told(groups(plans, self._max_points))
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
         jobs = [self._job(point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
         returned: dict[int, JobReturn] = {}
-        found = groups([job.plan for job in jobs], self._max_points)
-        for line in told(found):
-            log.info(line)
-        for points, _ in found:
+        for points, _ in groups([job.plan for job in jobs], self._max_points):
             ended = self._trained([jobs[point] for point in points])
             returned |= {point: self._launched(jobs[point], error) for point, error in zip(points, ended, strict=True)}
         return [returned[number] for number in range(len(jobs))]
 
     def _trained(self, jobs: Sequence[_Job]) -> list[BaseException | None]:
         """What ended each early. A single one is trained when it is launched."""
-        points = [(job.plan, job.cfg) for job in jobs if job.plan is not None]
-        return Group(points).train() if len(points) > 1 else [None]
+        if len(jobs) == 1:
+            return [None]
+        log.info("%d points side by side", len(jobs))
+        return Group([(job.plan, job.cfg) for job in jobs if job.plan is not None]).train()
 
     def _job(self, overrides: Sequence[str], number: int) -> _Job:
         config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
@@ -72,7 +74,7 @@ class Stacked:
         try:
             cfg = without_hydra(config)
             return _Job(config, cfg, None if cfg.get("dry_run") else prepare(cfg))
-        except (UserError, HydraException):
+        except Exception:  # it is raised again when the point is launched
             return _Job(config, config, None)
         finally:
             HydraConfig.instance().cfg = before

@@ -108,7 +108,8 @@ class StackedConvolution(StackedAdapters):
         inner_KNRP = inner.unflatten(1, (count, rank)).transpose(0, 1).flatten(3)
         scaled_KNRP = inner_KNRP * self._scale(points, inner_KNRP)
         update_KNOP: Tensor = torch.matmul(second.flatten(2).view(count, 1, -1, rank), scaled_KNRP)
-        return update_KNOP.flatten(0, 1).unflatten(2, inner.shape[-2:])
+        update: Tensor = update_KNOP.flatten(0, 1).unflatten(2, inner.shape[-2:])
+        return update
 
 
 def stacked_layer(base: nn.Module, own: Mapping[int, Any], seating: Seating) -> nn.Module:

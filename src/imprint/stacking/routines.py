@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
+from traceback import clear_frames
 from typing import Any, NamedTuple
 
 
@@ -66,4 +67,12 @@ class Routine:
             work(self)
         except BaseException as raised:
             error = raised
+            _let_go(error)
         self._requests.put(_Over(error))
+
+
+def _let_go(error: BaseException | None) -> None:
+    """What an error, and those that led to it, keep of the memory of the work that they ended."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

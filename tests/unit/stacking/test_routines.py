@@ -1,6 +1,8 @@
 """Work that stops where it asks, and goes on when it is answered."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -58,3 +60,24 @@ def test_nothing_is_left_of_one_that_is_over() -> None:
     routine = Routine("short", lambda routine: None)
     assert routine.start() is None
     assert threading.active_count() == before
+
+
+def test_an_error_keeps_nothing_of_what_the_work_held() -> None:
+    class Network:
+        pass
+
+    held: list[weakref.ref[Network]] = []
+
+    def work(routine: Routine) -> None:
+        network = Network()
+        held.append(weakref.ref(network))
+        try:
+            raise MemoryError("out of memory")
+        except MemoryError as error:
+            raise RuntimeError("explained") from error
+
+    routine = Routine("holds", work)
+    routine.start()
+    assert isinstance(routine.error, RuntimeError)
+    gc.collect()
+    assert held[0]() is None
