@@ -63,4 +63,5 @@ class StackedLauncher(_Shell):
 
     def foretold(self, plans: Sequence[Any]) -> Sequence[str]:
         assert self._launcher is not None
-        return self._launcher.foretold(plans)
+        lines: Sequence[str] = self._launcher.foretold(plans)
+        return lines
