@@ -65,4 +65,5 @@ def known_of(run: Run) -> Known | None:
         return None
     scores = manifest.get("scores", {}).values()
     scoring = {told["profile"]: told["seconds"] for told in scores if "seconds" in told}
-    return Known(work_of(manifest["config"], manifest["content"]), seconds, scoring, manifest.get("result_bytes", 0))
+    own = seconds / manifest.get("side_by_side", 1)  # of points that were trained together each has the time of all
+    return Known(work_of(manifest["config"], manifest["content"]), own, scoring, manifest.get("result_bytes", 0))

@@ -44,7 +44,7 @@ def test_what_is_done_takes_nothing() -> None:
     assert total([prospect(1000), prospect(9, kind=("?",), to_do="done")], KNOWN) == Cost(10.0, 600.0)
 
 
-def test_unfinished_runs_tell_nothing(tmp_path: Path) -> None:
+def test_finished_runs_tell_what_they_took(tmp_path: Path) -> None:
     config: dict[str, Any] = {
         "hparams": {"steps": 5, "batch_size": 2},
         "method": {"_target_": "LoRA"},
@@ -52,7 +52,12 @@ def test_unfinished_runs_tell_nothing(tmp_path: Path) -> None:
         "evaluation": None,
     }
     facts = {"config": config, "content": {"model": "model"}, "training": {"seconds": 3.0}, "result_bytes": 9}
-    for name, status in (("a", "finished"), ("b", "failed")):
+    stories: dict[str, dict[str, Any]] = {
+        "a": {"status": "finished"},
+        "b": {"status": "failed"},
+        "c": {"status": "finished", "side_by_side": 3},
+    }
+    for name, more in stories.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text(json.dumps({**facts, "status": status}))
-    assert known_runs(tmp_path) == [Known(Work(10, LORA, None), 3.0, {}, 9)]
+        (tmp_path / name / "manifest.json").write_text(json.dumps({**facts, **more}))
+    assert known_runs(tmp_path) == [Known(Work(10, LORA, None), seconds, {}, 9) for seconds in (3.0, 1.0)]
