@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+LONGEST = 200  # letters of a value that are told
+
 
 class UserError(ValueError):
     """Something the user can mend. Its text is shown as it is, without a stack trace."""
@@ -16,7 +18,8 @@ class Problem(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.key}={self.value!r}: {self.remedy}"
+        value = repr(self.value)
+        return f"{self.key}={value if len(value) <= LONGEST else value[:LONGEST] + '...'}: {self.remedy}"
 
 
 class ConfigError(UserError):

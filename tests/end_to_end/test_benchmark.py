@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import typed_with
 from filelock import FileLock
 from lessons import after_every_step
 from omegaconf import DictConfig
@@ -307,3 +308,12 @@ def ctrl_c() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def test_several_benchmarks_are_one_command(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["method=dreambooth,lora", "subjects=[dog6,cat2]", "dry_run=true", f"outputs={tmp_path}"]
+    said = typed_with(capfd)("benchmark", "-m", *arguments)
+    assert said.code == 0, said.text
+    for method in ("dreambooth", "lora"):
+        for subject in ("dog6", "cat2"):
+            assert f"{subject}-{method}-mini" in said.text
