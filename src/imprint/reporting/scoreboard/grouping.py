@@ -21,10 +21,10 @@ MODEL_ROWS = ("untuned", "prompt_only")  # these depend on the model, the others
 OF_SUBJECT = (
     *("dataset", "dataset.path", "dataset.id", "dataset.subset", "dataset.revision", "dataset.split"),
     *("dataset.image_column", "dataset.caption_column", "dataset.class_noun", "dataset.identifier"),
-    *("dataset.subject", "dataset.kind", "prior.path"),
+    *("dataset.kind", "prior.path"),
 )
-# Settings that say who judges, or how often; the metrics' fingerprints and the sheets' seeds tell it.
-OF_JUDGING = ("seed", "samples", "evaluation", "model.encoders")
+# Settings that say who judges, or how often, or what the subject is called; fingerprints and sheets tell it themselves.
+OF_JUDGING = ("seed", "samples", "evaluation", "model.encoders", "dataset.subject")
 
 
 class Entry(NamedTuple):
@@ -72,7 +72,7 @@ def _not_finite(sheet: ScoreSheet) -> Iterator[str]:
 
 
 def _contestants(sheets: Sequence[ScoreSheet]) -> list[Entry]:
-    ignored = _of_subject(sheets)
+    ignored = _of_subject(sheets) | _of_seed(sheets)
     groups: dict[str, list[ScoreSheet]] = {}
     for sheet in sheets:
         if "tuned" in sheet.rows:
@@ -93,6 +93,12 @@ def _of_subject(sheets: Sequence[ScoreSheet]) -> set[str]:
         if len({(sheet.subject, str(sheet.settings.get(key))) for sheet in sheets})
         == len({sheet.subject for sheet in sheets})
     }
+
+
+def _of_seed(sheets: Sequence[ScoreSheet]) -> set[str]:
+    """The keys that repeat the training's seed, such as that of a word's random start."""
+    keys = {key for sheet in sheets for key in sheet.settings if key.endswith(".seed")}
+    return {key for key in keys if all(sheet.settings.get(key, sheet.seed) == sheet.seed for sheet in sheets)}
 
 
 def _without(settings: Mapping[str, Any], ignored: Iterable[str]) -> dict[str, Any]:

@@ -20,6 +20,20 @@ def test_runs_that_differ_in_subject_and_seed_are_one_contestant() -> None:
     assert len(only.sheets) == 3
 
 
+def test_what_repeats_the_seed_makes_no_other_contestant() -> None:
+    repeated = [sheet(seed=seed, settings={"method.words.seed": seed, "prior.seed": 0}) for seed in (0, 1, 2)]
+    [entry] = contestants(*repeated)
+    assert entry.seeds == 3
+    drawn_anew = [sheet(seed=0, settings={"prior.seed": 0}), sheet(seed=0, settings={"prior.seed": 1})]
+    assert len(contestants(*drawn_anew)) == 2
+
+
+def test_a_subject_by_another_name_is_the_same() -> None:
+    names = enumerate(("auto", "dog"))
+    [entry] = contestants(*(sheet(seed=seed, settings={"dataset.subject": name}) for seed, name in names))
+    assert entry.seeds == 2
+
+
 def test_a_setting_makes_another_contestant_and_names_it() -> None:
     sheets = [sheet(subject, settings={"method.rank": rank}) for rank in (4, 16) for subject in ("dog", "cat")]
     found = contestants(*sheets, sheet("dog", "textual_inversion"))
