@@ -187,6 +187,15 @@ def test_an_interrupted_grid_says_how_far_it_got(grid: Typed, outputs: Path, mon
     assert statuses(outputs) == ["finished", "finished"]
 
 
+@pytest.mark.slow
+def test_a_tracked_grid_sums_itself_up_at_wandb(grid: Typed, outputs: Path) -> None:
+    assert grid("seed=0,1", "report=default", "report.wandb.mode=offline").code == 0
+    sweep = only_sweep(outputs)
+    assert len(list(sweep.folder.glob("wandb/offline-run-*"))) == 1
+    for point in sweep.points:
+        assert list(point.run.folder.glob("wandb/offline-run-*"))
+
+
 @pytest.mark.parametrize("name", ["a/b", "", "what now"])
 def test_a_name_is_one_that_a_folder_can_have(grid: Typed, outputs: Path, name: str) -> None:
     said = grid("seed=0,1", f"sweep.name='{name}'")
