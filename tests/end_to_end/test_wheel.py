@@ -45,7 +45,12 @@ def test_all_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
 
 
 def test_nothing_else_is_in_the_wheel(wheel: Path) -> None:
-    [about] = {name.partition("/")[0] for name in _names(wheel) if not name.startswith("imprint/")}
+    others = {name for name in _names(wheel) if not name.startswith("imprint/")}
+    # Hydra looks for plugins in a namespace that all packages share: what is ours there says so.
+    plugins = {name for name in others if name.startswith("hydra_plugins/")}
+    assert plugins
+    assert all(name.startswith("hydra_plugins/imprint_") for name in plugins)
+    [about] = {name.partition("/")[0] for name in others - plugins}
     assert about.endswith(".dist-info")
     assert not [name for name in _names(wheel) if "local/" in name or name.endswith((".pyc", ".ipynb"))]
 
