@@ -33,13 +33,11 @@ class Scale:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What `generate.yaml` asks for."""
+class Drawing:
+    """What is drawn, and how."""
 
-    run: str | list[str]
     weights: list[float] | None
     base: str | None
-    rank: PositiveInt | None
     prompt: str | list[str]
     seeds: list[NonNegativeInt]
     steps: PositiveInt | None
@@ -51,6 +49,14 @@ class Request:
     scale: Scale
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     outputs: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Drawing):
+    """What `generate.yaml` asks for."""
+
+    run: str | list[str]
+    rank: PositiveInt | None
 
 
 def main(cfg: DictConfig) -> None:

@@ -1,11 +1,9 @@
 """What `grid.yaml` asks for."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
-
-from imprint.generate import Scale
+from imprint.generate import Drawing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,21 +13,8 @@ class AxisRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Drawing):
     run: str | list[str] | None
     runs: str | None
     x: AxisRequest
     y: AxisRequest
-    prompt: str | list[str]
-    seeds: list[NonNegativeInt]
-    weights: list[float] | None
-    base: str | None
-    steps: PositiveInt | None
-    guidance: NonNegativeFloat | None
-    scheduler: str | None
-    negative_prompt: str | None
-    size: tuple[PositiveInt, PositiveInt] | None
-    batch_size: PositiveInt
-    scale: Scale
-    accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    outputs: str
