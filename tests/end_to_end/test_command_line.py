@@ -112,16 +112,21 @@ def test_a_run_by_command_is_drawn_exported_and_reported(tiny_sd: Path, pictures
 
 @pytest.mark.slow
 def test_a_failing_point_of_a_grid_does_not_stop_the_others(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    result = imprint(
-        "train",
-        "-m",
-        *overrides(tiny_sd, pictures, tmp_path, "objective.timesteps=[0,1000],[0,5000],[10,20]"),
-        check=False,
-    )
+    command = overrides(tiny_sd, pictures, tmp_path, "method=lora", "method.lr=1e-3,1e30,1e-2")
+    result = imprint("train", "-m", *command, check=False)
+    assert result.returncode == 1
+    assert "method.lr=1e+30: The loss of step" in result.stderr
+    statuses = sorted(Run.open(file.parent).status for file in tmp_path.glob("*/manifest.json"))
+    assert statuses == ["failed", "finished", "finished"]
+
+
+@pytest.mark.slow
+def test_a_grid_with_a_mistake_in_one_point_does_not_start(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    command = overrides(tiny_sd, pictures, tmp_path, "objective.timesteps=[0,1000],[0,5000],[10,20]")
+    result = imprint("train", "-m", *command, check=False)
     assert result.returncode == 1
     assert "objective.timesteps=[0, 5000]" in result.stderr
-    statuses = [Run.open(file.parent).status for file in tmp_path.glob("*/manifest.json")]
-    assert statuses == ["finished", "finished"]
+    assert not list(tmp_path.glob("*/manifest.json"))
 
 
 NEW_WORD = "dataset.identifier=auto"
