@@ -112,8 +112,9 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
     asked = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
     rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in asked]
     first = group[0]
-    title = first.settings.get("dataset.subject") or first.settings.get("dataset.name", "")
-    title = title or Path(first.settings.get("dataset.path", "")).name
+    path = Path(first.settings.get("dataset.path", "")).name
+    named = (first.settings.get("dataset.subject"), first.settings.get("dataset.name"), path)
+    title = next((name for name in named if name and name != "auto"), "")
     photos = next((record.references for record in group if record.references), [])
     references = [photos[index] for index in spread(range(len(photos)), REFERENCES)]
     return Gallery(title, references, rows, "seed" if are_samples else "picture")

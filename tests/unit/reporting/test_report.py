@@ -75,6 +75,17 @@ def test_the_untuned_picture_stands_before_the_tuned_one_of_the_same_prompt_and_
     assert (first.file.parent.name, second.file.parent.name) == ("step-000000", "step-000200")
 
 
+@pytest.mark.parametrize(
+    ("dataset", "title"),
+    [({"subject": "corgi"}, "corgi"), ({"subject": "auto"}, "my_dog"), ({"subject": "auto", "name": "dog6"}, "dog6")],
+)
+def test_pictures_stand_under_the_name_of_their_subject(tmp_path: Path, dataset: dict[str, str], title: str) -> None:
+    run = tmp_path / "run-00000001"
+    make_run(run, settings=settings(dataset={"path": "photos/my_dog", **dataset}))
+    (gallery,) = galleries(find_runs([run]), most=100)
+    assert gallery.title == title
+
+
 def test_only_settings_that_tell_runs_apart_are_columns(grid: Path) -> None:
     make_run(grid / "lora-4", settings=settings(method={"_target_": "imprint.methods.lora.LoRA"}))
     (grid / "deeper" / "started-00000003" / "config.yaml").write_text("")
