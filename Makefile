@@ -39,8 +39,9 @@ format: setup  ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure steps against a plain loop: benchmarks/results/
-	$(BIN)/python benchmarks/step.py
+# CASES chooses others, as in CASES="grid-mini-* quality-*"; benchmarks/run.py --list names them.
+bench: setup  ## measure short cases against a plain loop, or PEER=diffusers checkout: benchmarks/results/
+	$(BIN)/python benchmarks/run.py $(if $(PEER),--peer $(PEER)) $(CASES)
 
 report: setup  ## write one page about all runs in outputs/
 	$(BIN)/imprint report outputs open=true

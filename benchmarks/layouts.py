@@ -52,6 +52,21 @@ LAYOUTS = {
         text_heads=3,
         tokens=77,
     ),
+    # Stable Diffusion 1.5's own.
+    "full": Layout(
+        resolution=512,
+        unet_channels=(320, 640, 1280, 1280),
+        attention_levels=3,
+        layers=2,
+        heads=8,
+        vae_channels=(128, 256, 512, 512),
+        latent_channels=4,
+        groups=32,
+        text_width=768,
+        text_layers=12,
+        text_heads=12,
+        tokens=77,
+    ),
     # Too small to measure anything by: for trying the benchmark itself.
     "tiny": Layout(
         resolution=32,

@@ -14,17 +14,23 @@ MINIATURE = "pkg://imprint.miniature/weights"
 
 
 def model_of(size: str, folder: Path) -> tuple[Path, str]:
-    """A pipeline folder of that size, and what its weights are. Written to `folder` unless it exists elsewhere."""
-    if size == "mini" and (locate(MINIATURE) / "model_index.json").is_file():
-        return locate(MINIATURE), "the built-in miniature"
+    """A pipeline folder of that size in float32, written to `folder`, and what its weights are.
+
+    The miniature's own weights are float16, and some of the peer's scripts would train in what they find.
+    """
+    has_miniature = size == "mini" and (locate(MINIATURE) / "model_index.json").is_file()
     torch.manual_seed(0)
-    pipeline = _pipeline(LAYOUTS[size])
+    pipeline = (
+        StableDiffusionPipeline.from_pretrained(locate(MINIATURE), dtype=torch.float32)
+        if has_miniature
+        else _pipeline(LAYOUTS[size])
+    )
     pipeline.save_pretrained(folder)
-    return folder, "random"
+    return folder, "the built-in miniature" if has_miniature else "random"
 
 
 def _pipeline(layout: Layout) -> StableDiffusionPipeline:
-    tokenizer = _byte_tokenizer(layout.tokens)
+    tokenizer = byte_tokenizer(layout.tokens)
     levels = len(layout.unet_channels)
     attends = [level < layout.attention_levels for level in range(levels)]
     return StableDiffusionPipeline(
@@ -73,10 +79,14 @@ def _pipeline(layout: Layout) -> StableDiffusionPipeline:
     )
 
 
-def _byte_tokenizer(tokens: int) -> CLIPTokenizer:
-    """A vocabulary of letters. The text's length in tokens is padded, so the words cost the same."""
+def byte_tokenizer(tokens: int) -> CLIPTokenizer:
+    """A vocabulary of letters, and of one word, for a learned word to begin at. The text's length in tokens is padded,
+    so the words cost the same."""
     letters = sorted(ByteLevel.alphabet())
-    vocabulary = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    ends = [letter + "</w>" for letter in letters]
+    vocabulary = [*letters, *ends, "do", "dog</w>", "<|startoftext|>", "<|endoftext|>"]
     return CLIPTokenizer(
-        vocab={token: index for index, token in enumerate(vocabulary)}, merges=[], model_max_length=tokens
+        vocab={token: index for index, token in enumerate(vocabulary)},
+        merges=[("d", "o"), ("do", "g</w>")],
+        model_max_length=tokens,
     )

@@ -1,40 +1,42 @@
-"""What a measurement was made with, and the files that keep it."""
+"""What a measurement was made with: machine, software, and which state of this code."""
 
-import json
+import hashlib
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import subprocess
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from imprint.provenance import describe
 
 CPU_INFO = Path("/proc/cpuinfo")
-COLUMNS = (
-    "case",
-    "imprint, ms a step",
-    "plain loop, ms",
-    "times as fast",
-    "in single rounds",
-    "peak MB",
-    "plain loop, MB",
-)
+ROOT = Path(__file__).parents[1]
+MEASURED = ("src", "conf", "benchmarks", ":!benchmarks/results", ":!benchmarks/*.md")  # what a result depends on
 
 
 def circumstances() -> dict[str, Any]:
-    """The machine and the software, without names of hosts or paths."""
+    """Without names of hosts or paths."""
     about = describe()
     return {
         "versions": about["versions"],
-        "git": about["git"],
+        "code": code(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
         "devices": about["machine"]["devices"],
     }
+
+
+def code() -> str | None:
+    """The commit, with a hash of what was changed since, results aside; None where it is not a checkout."""
+    try:
+        commit = _git("log", "-1", "--format=%H", "--", *MEASURED).strip()
+        changes = _git("diff", "HEAD", "--", *MEASURED)
+        new = _git("ls-files", "--others", "--exclude-standard", "--", *MEASURED).splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    changes += "".join(f"{name}\n{(ROOT / name).read_bytes().hex()}" for name in new)
+    return commit + (f"-{hashlib.sha256(changes.encode()).hexdigest()[:8]}" if changes else "")
 
 
 def load() -> float | None:
@@ -42,47 +44,9 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
-def table(result: Mapping[str, Any]) -> str:
-    """The same as Markdown."""
-    about = result["circumstances"]
-    versions = ", ".join(f"{name} {about['versions'][name]}" for name in ("torch", "diffusers", "transformers"))
-    facts = [
-        f"{', '.join([about['processor'], *about['devices']])}; {about['threads']} of {about['cores']} cores",
-        f"processes that wanted a core: {' to '.join(map(str, result['load']))}",
-        versions,
-        f"weights: {result['weights']}",
-        f"rounds: {result['rounds']}, of {result['steps']} steps for each side",
-    ]
-    lines = [
-        f"# A step of DreamBooth, {result['size']} ({result['resolution']} px)",
-        "",
-        f"`{result['command']}`",
-        "",
-        *(f"- {fact}" for fact in [*facts, result["note"]] if fact),
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
-        *(_row(case) for case in result["cases"]),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def write(result: Mapping[str, Any], folder: Path, name: str) -> Sequence[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.json", folder / f"{name}.md"]
-    files[0].write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    files[1].write_text(table(result), encoding="utf-8")
-    return files
-
-
-def _row(case: Mapping[str, Any]) -> str:
-    imprint, plain, ratio = case["imprint"], case["plain"], case["ratio"]
-    return (
-        f"| {case['case']} | {imprint['seconds'] * 1000:.1f} | {plain['seconds'] * 1000:.1f} "
-        f"| **{ratio['median']:.2f}** | {ratio['lowest']:.2f} to {ratio['highest']:.2f} "
-        f"| {imprint['peak_bytes'] / 1e6:.0f} | {plain['peak_bytes'] / 1e6:.0f} |"
-    )
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
 def _processor() -> str:

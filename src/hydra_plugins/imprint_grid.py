@@ -30,12 +30,10 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from imprint.quiet import quiet_libraries
+        from imprint.startup import imported
 
-        quiet_libraries()
-        from imprint.launching import Composer, run_grid
-
+        launching = imported("imprint.launching")
         assert self._context is not None and self._config is not None and self._launcher is not None
         axes = [f"{key}={value}" for key, value in self.params.items()]
-        composer = Composer(self._context, self._config)
-        return run_grid(composer, self._launcher, arguments, axes=axes, listed=self.points)
+        composer = launching.Composer(self._context, self._config)
+        return launching.run_grid(composer, self._launcher, arguments, axes=axes, listed=self.points)

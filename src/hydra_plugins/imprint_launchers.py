@@ -1,7 +1,6 @@
 """Launchers of sweeps. Only shells, as Hydra imports this at every start: see imprint.launchers."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -23,8 +22,10 @@ class _Shell(Launcher):
 
     def setup(self, **given: Any) -> None:
         """Raises UserError where the extra is not installed."""
+        from imprint.startup import imported
+
         try:
-            module = import_module(self.module)
+            module = imported(self.module)
         except ImportError as error:
             raise UserError(
                 f"hydra/launcher: this one needs {error.name}. pip install 'imprint-diffusion[{self.extra}]'"
@@ -61,7 +62,7 @@ class StackedLauncher(_Shell):
 
     module, name, extra = "imprint.stacking.launcher", "Stacked", ""
 
-    def foretold(self, plans: Sequence[Any]) -> Sequence[str]:
+    def foretold(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
         assert self._launcher is not None
-        lines: Sequence[str] = self._launcher.foretold(plans)
+        lines: Sequence[str] = self._launcher.foretold(plans, names)
         return lines

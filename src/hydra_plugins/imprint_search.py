@@ -30,13 +30,11 @@ class SearchSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from imprint.quiet import quiet_libraries
+        from imprint.startup import imported
 
-        quiet_libraries()
-        from imprint.launching import Composer
-
+        launching = imported("imprint.launching")
         try:
-            from imprint.launching.search import Search, run_search
+            search = imported("imprint.launching.search")
         except ImportError as error:
             raise UserError(
                 f"hydra/sweeper: a search needs {error.name}. pip install 'imprint-diffusion[search]'"
@@ -44,4 +42,9 @@ class SearchSweeper(Sweeper):
 
         assert self._context is not None and self._config is not None and self._launcher is not None
         axes = [f"{key}={value}" for key, value in self.params.items()]
-        run_search(Composer(self._context, self._config), self._launcher, [*axes, *arguments], Search(**self.settings))
+        search.run_search(
+            launching.Composer(self._context, self._config),
+            self._launcher,
+            [*axes, *arguments],
+            search.Search(**self.settings),
+        )

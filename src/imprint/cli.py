@@ -1,6 +1,5 @@
 """`imprint <verb> [overrides]`: each verb is a Hydra application, so overrides, -m, --cfg, --help are Hydra's own."""
 
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from hydra.errors import HydraException
 from imprint import __version__
 from imprint.composition_errors import explained
 from imprint.errors import UserError
-from imprint.quiet import quiet_libraries
+from imprint.startup import imported
 
 
 class Verb(NamedTuple):
@@ -111,10 +110,9 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
 
     def work(cfg: DictConfig) -> object:
         register_resolvers()  # a launcher may have brought this to another process
-        # Imported only now: composing and showing a configuration needs no torch.
-        quiet_libraries()
         try:
-            return importlib.import_module(f"imprint.{verb}").main(cfg)
+            # Imported only now: composing and showing a configuration needs no torch.
+            return imported(f"imprint.{verb}").main(cfg)
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:  # a launcher must see it
                 raise

@@ -1,6 +1,5 @@
 """Where the configuration lies, how it is composed outside the command line, and what identifies a run."""
 
-import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from imprint.errors import UserError
@@ -54,13 +53,13 @@ def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:
-    """The part of a whole configuration that is ours. What refers to Hydra.s choices becomes words."""
+    """The part of a whole configuration that is ours. What refers to Hydra's choices becomes words."""
     HydraConfig.instance().set_config(cfg)
-    own = copy.deepcopy(cfg)
-    with open_dict(own):
-        if "name" in own:
-            own.name = str(cfg.name)
-        del own["hydra"]
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    OmegaConf.copy_cache(from_config=cfg, to_config=own)
+    if "name" in own:
+        own.name = str(cfg.name)
+    OmegaConf.set_struct(own, OmegaConf.is_struct(cfg))
     return own
 
 

@@ -127,10 +127,21 @@ def _hints(target: Any) -> dict[str, Any]:
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:
+    """Made once for each hint, since it takes longer than what it is for."""
+    try:
+        return _kept_adapter(hint)
+    except TypeError:  # one that cannot be looked up
+        return _new_adapter(hint)
+
+
+def _new_adapter(hint: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
     except PydanticUserError:  # the hint brings a configuration of its own
         return TypeAdapter(hint)
+
+
+_kept_adapter = functools.cache(_new_adapter)
 
 
 def _plain(message: str) -> str:

@@ -6,10 +6,11 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -45,13 +46,14 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     run = plan.run
     if process_rank() != 0:
         with _interruption():
-            _fit(plan, cfg, assemble)
+            _fit(plan, redacted(cfg), assemble)
         return
     with _alone(run), _failures_noted(run), _interruption():
         if run.status == "finished":  # by another process, just now
             return
-        _begin(plan, cfg)
-        _fit(plan, cfg, assemble)
+        config = redacted(cfg)
+        _begin(plan, cfg, config)
+        _fit(plan, config, assemble)
         run.note(
             {
                 "status": "finished",
@@ -64,9 +66,10 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     log.info("Finished: %s", run.folder)
 
 
-def _begin(plan: Plan, cfg: DictConfig) -> None:
+def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
+    """`config` is `cfg` as it may be written down."""
     run = plan.run
-    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(redacted(cfg))))
+    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
     before = run.read()
     run.note(
         {
@@ -78,7 +81,7 @@ def _begin(plan: Plan, cfg: DictConfig) -> None:
             "content": plan.identity["content"],
             "model_place": place_of(cfg.model),
             "started": [*before.get("started", []), _now()],
-            "config": redacted(cfg),
+            "config": config,
             **describe(),
         }
     )
@@ -89,7 +92,7 @@ def _begin(plan: Plan, cfg: DictConfig) -> None:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
 
 
-def _fit(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
+def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
     parts, run = plan.parts, plan.run
     pl.seed_everything(parts.seed, workers=True, verbose=False)
     module = assemble(plan)
@@ -97,7 +100,7 @@ def _fit(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.lesson.groups}
         every = sum(parameter.numel() for parameter in module.family.parameters())
         run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
-    loggers, callbacks = parts.report.attach(run, config=redacted(cfg), protocol=parts.samples, name=parts.name)
+    loggers, callbacks = parts.report.attach(run, config=config, protocol=parts.samples, name=parts.name)
     if parts.trainer.save_every:
         callbacks = [*callbacks, ResultsOnTheWay(run, parts.trainer.save_every, partial(_save_result, plan))]
     if parts.evaluation is not None and parts.watch.every:

@@ -16,6 +16,7 @@ from imprint.errors import UserError
 from imprint.families.base import Family
 from imprint.files import write_json
 from imprint.locations import locate
+from imprint.methods.merging import merge_exactly
 from imprint.reporting.samples import save_png
 from imprint.requests import read_request
 from imprint.runs import Run
@@ -71,6 +72,7 @@ def generate(cfg: DictConfig) -> Path:
     scale = {"denoiser": request.scale.unet, "text": request.scale.text}
     family, concepts = stacked_family(runs, weights=request.weights, scale=scale, base=request.base, rank=request.rank)
     family = family.to(available_device(request.accelerator))
+    merge_exactly(family.roles.values())
     prompts = _prompts(request.prompt, concepts)
     sampler = _sampler(request, family)
     height, width = request.size or runs[0].read()["frame"]

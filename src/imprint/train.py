@@ -3,6 +3,7 @@
 The same command again resumes an unfinished run and skips a finished one.
 """
 
+import gc
 import logging
 
 from omegaconf import DictConfig
@@ -39,6 +40,7 @@ def train(cfg: DictConfig) -> Run:
         return run
     with single_run_command_line():
         carry_out(plan, cfg, assemble)
+    gc.collect()  # trainer and network hold each other: both would stay beside what judges, and the next point's
     _score(plan)
     return run
 

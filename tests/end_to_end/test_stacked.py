@@ -1,4 +1,4 @@
-"""Grids side by side: `imprint train -m hydra/launcher=stacked`."""
+"""Grids side by side: `imprint train -m`, as they run by default."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ from imprint.sweeps import Sweep
 from imprint.train import train
 from imprint.training.module import Personalisation
 
-STACKED = ["hydra/launcher=stacked", "sweep.name=mine"]
+STACKED = ["sweep.name=mine"]
 
 
 @pytest.fixture
@@ -104,10 +104,18 @@ def test_a_failing_point_stops_no_other(grid: Typed, outputs: Path, monkeypatch:
 def test_the_plan_says_who_trains_together(grid: Typed, outputs: Path) -> None:
     said = grid("method=lora,dreambooth", "seed=0,1,2", "dry_run=true", "hydra.launcher.max_points=2")
     assert said.code == 0, said.text
-    assert "Side by side: 2 points." in said.text
+    assert "Side by side: 2 points.\n  method=lora seed=0; method=lora seed=1\n" in said.text
     assert "In turn: 1, since no other is left to join it in a group of 2." in said.text
     assert "In turn: 3, since DreamBooth" in said.text
     assert not list(outputs.glob("*/manifest.json"))
+
+
+def test_another_launcher_trains_them_in_turn(grid: Typed, outputs: Path) -> None:
+    said = grid("method=lora", "seed=0,1", "hydra/launcher=basic")
+    assert said.code == 0, said.text
+    assert "Side by side" not in said.text
+    assert [run.status for run in runs(outputs)] == ["finished"] * 2
+    assert not any("side_by_side" in run.read() for run in runs(outputs))
 
 
 def test_a_point_that_is_configured_wrongly_is_told_of_before_any_starts(grid: Typed, outputs: Path) -> None:

@@ -57,7 +57,7 @@ class Profile:
     counted       by metric, the only categories that it is measured on
     averaging     macro: pictures, then prompts; pairs: all pictures alike
     rows          what is judged beside the run: untuned, prompt_only, real, copies
-    batch_size    pictures drawn at a time; changes memory and speed alone
+    batch_size    pictures drawn at a time, None: by their size; changes memory and speed alone
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Profile:
         averaging: Averaging,
         counted: Mapping[str, list[str]],
         rows: list[Row],
-        batch_size: PositiveInt,
+        batch_size: PositiveInt | None,
     ) -> None:
         self.name = name
         self.pictures = pictures

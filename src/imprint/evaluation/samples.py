@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.errors import Problem
+from imprint.evaluation.batches import pictures_at_once
 from imprint.families.base import Family
 from imprint.templates import placeholders, prompt_fault, template_fault
 from imprint.types import Concept, Sampler, prompts_of
@@ -33,7 +34,7 @@ class SampleProtocol:
         seeds: list[NonNegativeInt],
         every: NonNegativeInt,
         sampler: Sampler,
-        batch_size: PositiveInt,
+        batch_size: PositiveInt | None,
     ) -> None:
         faults = [f"prompts has {fault}" for prompt in prompts if (fault := prompt_fault(prompt))]
         for name, values in (("prompts", prompts), ("seeds", seeds)):
@@ -66,7 +67,8 @@ class SampleProtocol:
         return list(product(prompts, self.seeds))
 
     def draw(self, family: Family, concepts: Sequence[Concept], height: int, width: int) -> Iterator[Sample]:
-        for batch in _batches(self.asked(concepts), self.batch_size):
+        size = pictures_at_once(self.batch_size, height, width)
+        for batch in _batches(self.asked(concepts), size):
             prompts, seeds = zip(*batch, strict=True)
             images = family.generate(prompts, seeds, sampler=self.sampler, height=height, width=width)
             yield from map(Sample, prompts, seeds, images)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import diffusers  # which loads its pipelines when they are asked for
 import torch
-from diffusers import StableDiffusionPipeline
 from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
 from imprint.errors import Problem, UserError
@@ -52,7 +52,7 @@ class SingleFile(Checkpoint):
 
     def read_parts(self) -> Parts:
         try:
-            pipeline = StableDiffusionPipeline.from_single_file(
+            pipeline = diffusers.StableDiffusionPipeline.from_single_file(
                 str(self.path),
                 config=str(self.configs),
                 local_files_only=True,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import diffusers  # which loads its pipelines when they are asked for
 import torch
-from diffusers import StableDiffusionPipeline
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 from torch import Tensor, nn
@@ -59,7 +59,7 @@ def _latents(
     height: int,
     width: int,
 ) -> Tensor:
-    pipeline = StableDiffusionPipeline(
+    pipeline = diffusers.StableDiffusionPipeline(
         vae=family.vae,
         text_encoder=None,
         tokenizer=None,

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import diffusers  # which loads its pipelines when they are asked for
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
@@ -61,7 +61,7 @@ def write_file(family: "StableDiffusion", file: Path, dtype: torch.dtype) -> Non
 
 def write_pipeline(family: "StableDiffusion", parts: Parts, folder: Path) -> None:
     config, prediction = family.checkpoint.config(SCHEDULER_CONFIG), family.schedule.prediction
-    pipeline = StableDiffusionPipeline(
+    pipeline = diffusers.StableDiffusionPipeline(
         **parts._asdict(),
         tokenizer=family.tokenizer,
         scheduler=build_scheduler(config, AS_THE_CHECKPOINT, prediction),

@@ -1,6 +1,6 @@
 """Many trainings from one command: which points there are, how far they are, and what came of them."""
 
-from imprint.launching.composing import Composer
+from imprint.composing import Composer
 from imprint.launching.grid import run_grid
 from imprint.launching.objectives import objective_of, unmeasured
 from imprint.launching.telling import foretold

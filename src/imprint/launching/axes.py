@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 
+from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem
-from imprint.launching.composing import Composer
 
 POINTS = "hydra.sweeper.points"
 LONGEST_NAME = 40  # letters of the axes

@@ -9,8 +9,8 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from imprint.composing import Composer
 from imprint.launching.axes import asked, name_of
-from imprint.launching.composing import Composer
 from imprint.launching.keeping import Keeper
 from imprint.launching.observing import Observer
 from imprint.launching.prospects import Prospect, prospects
@@ -67,10 +67,13 @@ def run_grid(
 
 
 def _of_launcher(launcher: Launcher, left: Sequence[Prospect]) -> Iterable[str]:
-    """What the launcher itself has to say of the trainings to come, if it has: `foretold(plans)`."""
+    """What the launcher itself has to say of the trainings to come, if it has: `foretold(plans, names)`."""
     foretold = getattr(launcher, "foretold", None)
-    trainings = [prospect.plan for prospect in left if prospect.to_do != "to score"]
-    return foretold(trainings) if foretold and trainings else ()
+    trainings = [prospect for prospect in left if prospect.to_do != "to score"]
+    if foretold is None or not trainings:
+        return ()
+    lines: Iterable[str] = foretold([each.plan for each in trainings], [each.told for each in trainings])
+    return lines
 
 
 def _watched(sweep: Sweep, planned: Sequence[Prospect], launch: Callable[[], Sequence[JobReturn]]) -> list[JobReturn]:

@@ -7,10 +7,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from imprint.build import Plan, prepare, scored
+from imprint.composing import Composer
 from imprint.config import resolved
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.launching.axes import Asked
-from imprint.launching.composing import Composer
 from imprint.launching.work import Work, work_of
 from imprint.runs import Run
 from imprint.sweeps import Point

@@ -12,9 +12,9 @@ from hydra.core.override_parser.types import Override
 from hydra.plugins.launcher import Launcher
 
 from imprint.build import Parts, prepare
+from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem, RunBusy, UserError
 from imprint.launching.axes import LONGEST_NAME
-from imprint.launching.composing import Composer
 from imprint.launching.grid import own_settings
 from imprint.launching.objectives import unmeasured
 from imprint.launching.space import Space, described, one_of, space_of

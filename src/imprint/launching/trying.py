@@ -7,9 +7,9 @@ from typing import Any
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 
+from imprint.composing import Composer
 from imprint.errors import UserError
 from imprint.launching.axes import Asked
-from imprint.launching.composing import Composer
 from imprint.launching.grid import heard
 from imprint.launching.keeping import Keeper
 from imprint.launching.observing import Observer

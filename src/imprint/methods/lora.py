@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.families.base import Family, Format
@@ -59,8 +59,10 @@ class LoRA(Adapters):
     def _config(self, role: str, targets: Sequence[str]) -> "LoraConfig":
         from peft import LoraConfig
 
+        from imprint.methods.low_rank_layer import LowRankLinear
+
         rank, alpha = self.size(role)
-        return LoraConfig(
+        config = LoraConfig(
             r=rank,
             lora_alpha=alpha,
             lora_dropout=self.dropout,
@@ -69,6 +71,8 @@ class LoRA(Adapters):
             use_rslora=self.use_rslora,
             target_modules=list(targets),
         )
+        config._register_custom_module({nn.Linear: LowRankLinear})
+        return config
 
     def _essentials(self, family: Family, role: str) -> dict[str, Any]:
         """What a reader must know. The rest would only be refused by versions of peft that do not know it yet."""

@@ -42,9 +42,8 @@ class SamplePictures(pl.Callback):
         self._step = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._step = trainer.global_step
-        if self._step == 0:  # later, the model is no longer the untuned one
-            self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
+        self._step = trainer.global_step  # where a resumed run was interrupted, perhaps before it had drawn
+        self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -63,7 +62,7 @@ class SamplePictures(pl.Callback):
             return
         if trainer.is_global_zero and not self._is_drawn(module):
             quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.averaged(), trainer.precision_plugin.forward_context():
+            with quiet, module.drawing(), trainer.precision_plugin.forward_context():
                 self._draw(module)
         trainer.strategy.barrier("samples")
 

@@ -58,8 +58,7 @@ class ScoreCurve(pl.Callback):
         if trainer.is_global_zero:
             self._curve.rewind(self._step)
             self._earlier = dict(self._run.read().get("watch", {})) if self._step else {}
-        if self._step == 0:
-            self._look_if_due(trainer, pl_module, total=trainer.max_steps)
+        self._look_if_due(trainer, pl_module, total=trainer.max_steps)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -80,7 +79,7 @@ class ScoreCurve(pl.Callback):
         if trainer.is_global_zero and self._step not in self._steps():
             began = time.monotonic()
             quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.averaged(), trainer.precision_plugin.forward_context():
+            with quiet, module.drawing(), trainer.precision_plugin.forward_context():
                 found = self._look(module.family, self._step)
             scores = {self._column(name, look.fingerprint): look.mean for name, look in found.items()}
             for logger in (self._curve, *self._trackers):

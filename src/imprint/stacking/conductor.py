@@ -2,12 +2,14 @@
 
 import gc
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from imprint.stacking.crowds import crowd, echoes
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.requests import AGAIN, Call, Descent, Meeting
 from imprint.stacking.room import Room
@@ -39,6 +41,8 @@ class Conductor:
         self._size = first  # of points in a pass
         self._is_largest = False
         self._asked: dict[int, Any] = {}  # what each is waiting for; who asked first stands first
+        self._passes: Counter[int] = Counter()  # that each has made
+        self._alone: set[int] = set()  # could not draw with others
         self._suspects: list[int] = []  # of a failed pass: they are to make it alone
 
     def conduct(self, stop: Stop) -> None:
@@ -58,9 +62,14 @@ class Conductor:
         while self._asked:
             if stop.is_asked:
                 self._dismiss()
+                continue
+            assert ensemble is not None
+            drawing = self._drawing()
+            behind = self._behind(drawing)
+            if drawing and not behind:
+                self._draw(ensemble, drawing)
             else:
-                assert ensemble is not None
-                cohort = self._cohort()
+                cohort = self._cohort(behind or list(self._asked))
                 if (error := self._pass(ensemble, cohort)) is not None:
                     self._begin_again([point for point in cohort if point in self._asked], error)
                 elif not self._is_largest:
@@ -78,11 +87,48 @@ class Conductor:
             point = next(iter(self._asked))
             self._note(point, self._routines[point].throw(SIGTERMException()))
 
-    def _cohort(self) -> list[int]:
+    def _drawing(self) -> dict[int, Call]:
+        calls = {point: asked for point, asked in self._asked.items() if isinstance(asked, Call) and not asked.learning}
+        alone = next((point for point in calls if point in self._alone), None)
+        if alone is not None:
+            return {alone: calls[alone]}
+        return _of_one_kind(calls) if calls else {}
+
+    def _behind(self, drawing: Mapping[int, Call]) -> list[int]:
+        """Who has made fewer passes than those who want to draw: mostly they draw after the same one, so it is waited
+        for them."""
+        most = max((self._passes[point] for point in drawing), default=0)
+        training = [point for point, asked in self._asked.items() if not isinstance(asked, Call) or asked.learning]
+        return [point for point in training if self._passes[point] < most]
+
+    def _draw(self, ensemble: Ensemble, calls: Mapping[int, Call]) -> None:
+        asked_by = echoes(calls, lambda point: ensemble.is_untuned(point, calls[point].role))
+        together = crowd({point: calls[point] for point in dict.fromkeys(asked_by.values())})
+        try:
+            with torch.no_grad():
+                outputs = ensemble.call(together)
+        except Exception as error:
+            self._draw_alone(list(together), error)
+            return
+        for point, first in asked_by.items():
+            if first in outputs:
+                self._answer(point, outputs[first])
+
+    def _draw_alone(self, points: Sequence[int], error: Exception) -> None:
+        """Those who could not draw together; what they asked for still stands."""
+        if len(points) == 1:
+            self._note(points[0], self._routines[points[0]].throw(error))
+            return
+        log.warning("%d points could not draw together; each draws alone now. %s", len(points), _first_line(error))
+        self._alone.update(points)
+        error.__traceback__ = None
+        _tidy()
+
+    def _cohort(self, points: Sequence[int]) -> list[int]:
         while self._suspects:
             if (point := self._suspects.pop(0)) in self._asked:
                 return [point]
-        return list(self._asked)[: self._size]
+        return list(points[: self._size])
 
     def _pass(self, ensemble: Ensemble, cohort: Sequence[int]) -> Exception | None:
         """What went wrong with it, if anything did."""
@@ -112,6 +158,7 @@ class Conductor:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if gradient is not None:
                 parameter.grad = gradient.contiguous() if parameter.grad is None else parameter.grad + gradient
+        self._passes.update(points)
         for point in points:
             self._answer(point, True)
 
@@ -138,9 +185,7 @@ class Conductor:
             log.warning("A pass of %d points failed; each makes it alone. %s", len(points), _first_line(error))
         for point in points:
             self._answer(point, AGAIN)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _tidy()
 
     def _answer(self, point: int, answer: Any) -> None:
         self._note(point, self._routines[point].answer(answer))
@@ -156,6 +201,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and any(words in told for words in OUT_OF_MEMORY)
     )
+
+
+def _tidy() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _of_one_kind(calls: Mapping[int, Call]) -> dict[int, Call]:

@@ -8,6 +8,7 @@ from torch import nn
 
 from imprint.families.base import Family
 from imprint.families.sd_words import WordTable
+from imprint.methods.adapter_layers import NAME
 from imprint.stacking.layers import stacked_layer
 from imprint.stacking.requests import Call, joined, split
 from imprint.stacking.seating import Seating
@@ -22,8 +23,9 @@ class Ensemble:
     def __init__(self, base: Family, families: Mapping[int, Family]) -> None:
         self._seating = Seating()
         self._family = sharing_copy(base)
+        self._learning: dict[tuple[int, str], list[nn.Module]] = {}
         for role, part in self._family.roles.items():
-            self._put_together(part, {point: family.roles[role] for point, family in families.items()})
+            self._put_together(role, part, {point: family.roles[role] for point, family in families.items()})
 
     def call(self, calls: Mapping[int, Call]) -> dict[int, Any]:
         """The outputs of one call by each point, all of one kind. Gradients flow into what the points learn."""
@@ -34,12 +36,21 @@ class Ensemble:
             output = self._family.roles[first.role](*arguments, **named)
         return dict(zip(calls, split(output, list(sizes.values())), strict=True))
 
-    def _put_together(self, part: nn.Module, parts: Mapping[int, nn.Module]) -> None:
+    def is_untuned(self, point: int, role: str) -> bool:
+        """Whether what the point learns in a part of the network changes nothing of what it does, as at the start."""
+        return all(_adds_nothing(layer) for layer in self._learning.get((point, role), ()))
+
+    def _put_together(self, role: str, part: nn.Module, parts: Mapping[int, nn.Module]) -> None:
         layers: dict[str, dict[int, nn.Module]] = {}
         for point, own in parts.items():
             for name, module in own.named_modules():
                 if isinstance(module, LEARNING):
                     layers.setdefault(name, {})[point] = module
+                    self._learning.setdefault((point, role), []).append(module)
         for name, learned in layers.items():
             replace(part, name, stacked_layer(part.get_submodule(name), learned, self._seating))
         part.train(any(module.training for module in parts.values()))
+
+
+def _adds_nothing(layer: nn.Module) -> bool:
+    return isinstance(layer, LoraLayer) and not layer.lora_B[NAME].weight.any()

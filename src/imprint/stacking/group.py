@@ -14,6 +14,7 @@ from imprint.families.base import Family
 from imprint.fitting import carry_out
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.ensemble import Ensemble
+from imprint.stacking.exhibition import Exhibition
 from imprint.stacking.module import SideBySide
 from imprint.stacking.requests import Meeting
 from imprint.stacking.room import Room
@@ -45,6 +46,15 @@ class Group:
             raise KeyboardInterrupt
         return [routine.error for routine in routines.values()]
 
+    def draw(self) -> None:
+        """What the evaluations of its points ask for of their results, as far as it is not there. What cannot be drawn
+        is told of when a point is scored."""
+        plans = [
+            plan for plan, _ in self._points if plan.run.status == "finished" and plan.parts.evaluation is not None
+        ]
+        if plans:
+            Exhibition(plans, self._untuned).draw()
+
     def _live(self, point: int, plan: Plan, cfg: DictConfig, routine: Routine) -> None:
         """In the point's own thread."""
         try:
@@ -73,6 +83,12 @@ class Group:
         """Nothing is ever put into it."""
         plan, _ = self._points[0]
         return plan.parts.model.load().to(self._device)
+
+    @property
+    def _untuned(self) -> Family:
+        """As it was loaded: training in less precision casts the weights."""
+        plan, _ = self._points[0]
+        return self._base if plan.parts.hparams.precision == "32" else plan.parts.model.load().to(self._device)
 
     @property
     def _device(self) -> torch.device:

@@ -45,15 +45,22 @@ def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[
     return sorted(found)
 
 
-def told(found: Sequence[Group]) -> list[str]:
-    """The groups in a few sentences; points on their own by their reasons."""
-    stacked = [str(len(group.points)) for group in found if group.is_stacked]
-    reasons: dict[str, int] = {}
+def told(found: Sequence[Group], names: Sequence[str]) -> list[str]:
+    """Each group and who is in it; points on their own by their reasons. `names` are those of all points."""
+    lines: list[str] = []
+    reasons: dict[str, list[int]] = {}
     for group in found:
         if group.reason is not None:
-            reasons[group.reason] = reasons.get(group.reason, 0) + 1
-    lines = [f"Side by side: {' and '.join(stacked)} points."] if stacked else []
-    return lines + [f"In turn: {count}, since {reason}." for reason, count in reasons.items()]
+            reasons.setdefault(group.reason, []).extend(group.points)
+        else:
+            lines += [f"Side by side: {len(group.points)} points.", _named(group.points, names)]
+    for reason, points in reasons.items():
+        lines += [f"In turn: {len(points)}, since {reason}.", _named(points, names)]
+    return lines
+
+
+def _named(points: Sequence[int], names: Sequence[str]) -> str:
+    return "  " + "; ".join(names[point] for point in points)
 
 
 def _why_lonely(members: Sequence[int], *, others: bool, max_points: int | None) -> str:
@@ -71,6 +78,7 @@ def _kind(plan: Plan) -> Hashable:
         parts.hparams.batch_size,
         parts.trainer.accumulation,
         parts.trainer.accelerator,
+        parts.trainer.channels_last,
         plan.facts.resolution,
     )
 

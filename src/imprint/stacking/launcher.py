@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from imprint.build import Plan, prepare
+from imprint.composing import Composer
 from imprint.config import without_hydra
 from imprint.errors import ConfigError, Problem
 from imprint.stacking.group import Group
@@ -45,13 +46,14 @@ class Stacked:
         self._task = task_function
         self._config = config
 
-    def foretold(self, plans: Sequence[Plan]) -> list[str]:
+    def foretold(self, plans: Sequence[Plan], names: Sequence[str]) -> list[str]:
         """Which points will be trained together, and why others will not."""
-        return told(groups(plans, self._max_points))
+        return told(groups(plans, self._max_points), names)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
-        jobs = [self._job(point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
+        composer = Composer(self._context, self._config)
+        jobs = [self._job(composer, point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
         returned: dict[int, JobReturn] = {}
         for points, _ in groups([job.plan for job in jobs], self._max_points):
             ended = self._trained([jobs[point] for point in points])
@@ -63,13 +65,13 @@ class Stacked:
         if len(jobs) == 1:
             return [None]
         log.info("%d points side by side", len(jobs))
-        return Group([(job.plan, job.cfg) for job in jobs if job.plan is not None]).train()
+        group = Group([(job.plan, job.cfg) for job in jobs if job.plan is not None])
+        ended = group.train()
+        group.draw()
+        return ended
 
-    def _job(self, overrides: Sequence[str], number: int) -> _Job:
-        config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
-        with open_dict(config):
-            config.hydra.job.id = number
-            config.hydra.job.num = number
+    def _job(self, composer: Composer, overrides: Sequence[str], number: int) -> _Job:
+        config = composer.whole(overrides, number=number)
         before = HydraConfig.instance().cfg
         try:
             cfg = without_hydra(config)

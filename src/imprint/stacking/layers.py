@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imprint.methods.adapter_layers import NAME
+from imprint.stacking.low_rank import Scale, with_low_rank
 from imprint.stacking.seating import Seating
 
 
@@ -44,51 +45,48 @@ class StackedAdapters(nn.Module):
         self._scales: dict[tuple[tuple[int, ...], torch.dtype], Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.base_layer(x)
-        rows = self._seating.rows
-        own = tuple(point for point in rows if point in self._adapters)
-        if not own:
+        points = tuple(self._seating.rows)
+        if self._adapters.keys().isdisjoint(points):
+            result: Tensor = self.base_layer(x)
             return result
-        if len(own) == len(rows):
-            return result + self._update(x, own).to(result.dtype)
-        update = self._update(torch.cat([x[rows[point]] for point in own]), own).to(result.dtype)
-        updates = dict(zip(own, update.chunk(len(own)), strict=True))
-        return torch.cat(
-            [
-                result[here] + updates[point] if point in updates else result[here]
-                for point, here in self._seating.rows.items()
-            ]
-        )
+        return self._adapted(x, points)
 
     @abstractmethod
-    def _update(self, x: Tensor, points: Sequence[int]) -> Tensor:
-        """What the adapters add; `x` holds as many samples of each point."""
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
+        """The output of the layer and of the adapters; `x` holds as many samples of each point."""
 
     def _factors(self, points: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The first and the second matrices of the points (kernels stay what they are), each filled up to one rank."""
-        first = [self._adapters[point].lora_A[NAME].weight for point in points]
-        second = [self._adapters[point].lora_B[NAME].weight for point in points]
-        rank = max(len(weight) for weight in first)
-        if any(len(weight) < rank for weight in first):
-            first = [_filled(weight, 0, rank) for weight in first]
-            second = [_filled(weight, 1, rank) for weight in second]
-        return torch.stack(first), torch.stack(second)
+        own = [self._adapters.get(point) for point in points]
+        some = next(adapter for adapter in own if adapter is not None)
+        first, second = some.lora_A[NAME].weight, some.lora_B[NAME].weight
+        # A point that has none here has one of rank 0.
+        firsts = [first[:0] if adapter is None else adapter.lora_A[NAME].weight for adapter in own]
+        seconds = [second[:, :0] if adapter is None else adapter.lora_B[NAME].weight for adapter in own]
+        rank = max(len(weight) for weight in firsts)
+        return (
+            torch.stack([_filled(weight, 0, rank) for weight in firsts]),
+            torch.stack([_filled(weight, 1, rank) for weight in seconds]),
+        )
 
-    def _scale(self, points: Sequence[int], like: Tensor) -> Tensor:
-        """How much each adapter counts; with as many dimensions as `like`, the first of which is the points'."""
+    def _scale(self, points: Sequence[int], like: Tensor) -> Scale:
+        """How much each adapter counts."""
+        scales = [float(self._adapters[point].scaling[NAME]) for point in points if point in self._adapters]
+        if len(set(scales)) == 1:
+            return scales[0]
         key = (tuple(points), like.dtype)
         if key not in self._scales:
-            scales = [self._adapters[point].scaling[NAME] for point in points]
-            self._scales[key] = torch.tensor(scales, dtype=like.dtype, device=like.device)
-        return self._scales[key].view(-1, *(1,) * (like.ndim - 1))
+            every = [self._adapters[point].scaling[NAME] if point in self._adapters else 0.0 for point in points]
+            self._scales[key] = torch.tensor(every, dtype=like.dtype, device=like.device).view(-1, 1, 1)
+        return self._scales[key]
 
 
 class StackedLinear(StackedAdapters):
-    def _update(self, x: Tensor, points: Sequence[int]) -> Tensor:
+    base_layer: nn.Linear
+
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
         first_KRI, second_KOR = self._factors(points)
-        inner_KNR = torch.bmm(x.reshape(len(points), -1, x.shape[-1]), first_KRI.transpose(1, 2))
-        update_KNO = torch.bmm(inner_KNR * self._scale(points, inner_KNR), second_KOR.transpose(1, 2))
-        return update_KNO.view(*x.shape[:-1], second_KOR.shape[1])
+        return with_low_rank(x, self.base_layer, first_KRI, second_KOR, self._scale(points, first_KRI))
 
 
 class StackedConvolution(StackedAdapters):
@@ -96,7 +94,7 @@ class StackedConvolution(StackedAdapters):
 
     base_layer: nn.Conv2d
 
-    def _update(self, x: Tensor, points: Sequence[int]) -> Tensor:
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
         first, second = self._factors(points)
         count, rank = first.shape[:2]
         layer = self.base_layer
@@ -105,11 +103,13 @@ class StackedConvolution(StackedAdapters):
         inner = functional.conv2d(
             grouped, first.flatten(0, 1), None, layer.stride, layer.padding, layer.dilation, groups=count
         )
+        scale = self._scale(points, first)
         inner_KNRP = inner.unflatten(1, (count, rank)).transpose(0, 1).flatten(3)
-        scaled_KNRP = inner_KNRP * self._scale(points, inner_KNRP)
+        scaled_KNRP = inner_KNRP * (scale if isinstance(scale, float) else scale[..., None])
         update_KNOP: Tensor = torch.matmul(second.flatten(2).view(count, 1, -1, rank), scaled_KNRP)
-        update: Tensor = update_KNOP.flatten(0, 1).unflatten(2, inner.shape[-2:])
-        return update
+        output: Tensor = layer(x)
+        result: Tensor = output + update_KNOP.flatten(0, 1).unflatten(2, inner.shape[-2:]).to(output.dtype)
+        return result
 
 
 def stacked_layer(base: nn.Module, own: Mapping[int, Any], seating: Seating) -> nn.Module:
@@ -123,6 +123,8 @@ def stacked_layer(base: nn.Module, own: Mapping[int, Any], seating: Seating) -> 
 
 
 def _filled(weight: Tensor, dimension: int, size: int) -> Tensor:
+    if weight.shape[dimension] == size:
+        return weight
     missing = list(weight.shape)
     missing[dimension] = size - missing[dimension]
     return torch.cat([weight, weight.new_zeros(missing)], dim=dimension)

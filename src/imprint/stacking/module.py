@@ -1,6 +1,6 @@
 """A training whose passes through the network are made together with those of others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,13 +8,12 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from imprint.families.base import Family
+from imprint.stacking.elsewhere import Ask, Elsewhere, drawing_elsewhere, in_place
 from imprint.stacking.requests import AGAIN, Autocast, Call, Descent
 from imprint.training.conditioning import CaptionCache
 from imprint.training.latents import LatentCache
 from imprint.training.module import Lesson, Personalisation
 from imprint.types import Batch, Losses
-
-Ask = Callable[[Any], Any]
 
 
 class SideBySide(Personalisation):
@@ -35,9 +34,8 @@ class SideBySide(Personalisation):
         if "text" not in learning:
             self.condition = captions.condition
         self._ask = ask
-        self._apart = family.roles
         self._together = {
-            role: _Elsewhere(role, part, self._call) if role in learning or role == "denoiser" else part
+            role: Elsewhere(role, part, self._call) if role in learning or role == "denoiser" else part
             for role, part in family.roles.items()
         }
         self._batch: Batch
@@ -49,7 +47,7 @@ class SideBySide(Personalisation):
         while True:
             self._outputs, self._predictions = [], []
             try:
-                with self._roles_elsewhere():
+                with in_place(self.family, self._together):
                     return super().losses(batch)
             except _Again:
                 continue
@@ -69,12 +67,10 @@ class SideBySide(Personalisation):
         return self
 
     @contextmanager
-    def _roles_elsewhere(self) -> Iterator[None]:
-        self.family.roles = self._together
-        try:
+    def drawing(self) -> Iterator[None]:
+        """The adapters stay beside their layers: those of all points are in one pass."""
+        with self.averaged(), drawing_elsewhere(self.family, self._ask):
             yield
-        finally:
-            self.family.roles = self._apart
 
     def _call(self, role: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         output = self._ask(Call(role, arguments, named, Autocast.now(self.device)))
@@ -88,19 +84,6 @@ class SideBySide(Personalisation):
         self._outputs = values
         self._predictions = [value.detach().requires_grad_() for value in values]
         return pytree.tree_unflatten(self._predictions, tree)
-
-
-class _Elsewhere(nn.Module):
-    """In a part's place: the same call, made by whoever answers."""
-
-    def __init__(self, role: str, part: nn.Module, call: Callable[[str, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        super().__init__()
-        self.part = part  # families look at a part's type
-        self._role = role
-        self._made = call
-
-    def forward(self, *arguments: Any, **named: Any) -> Any:
-        return self._made(self._role, arguments, named)
 
 
 class _Again(Exception):

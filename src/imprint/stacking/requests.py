@@ -29,12 +29,13 @@ class Autocast(NamedTuple):
 
 
 class Call(NamedTuple):
-    """The output of a part of the network. The answer is its output, or AGAIN: begin the pass anew."""
+    """The output of a part of the network. The answer is its output or, while learning, AGAIN: begin the pass anew."""
 
     role: str
     arguments: tuple[Any, ...]
     named: Mapping[str, Any]
     autocast: Autocast
+    learning: bool = True  # False: no gradient will be asked for, as when pictures are drawn
 
     @property
     def size(self) -> int:
@@ -46,7 +47,7 @@ class Call(NamedTuple):
         """Calls of one kind can be made as one."""
         values, tree = pytree.tree_flatten((self.arguments, dict(self.named)))
         shapes = [(value.shape, value.dtype) if isinstance(value, Tensor) else value for value in values]
-        return (self.role, self.autocast, str(tree), str(shapes))
+        return (self.role, self.autocast, self.learning, str(tree), str(shapes))
 
     def _tensors(self) -> list[Tensor]:
         return [value for value in pytree.tree_leaves((self.arguments, dict(self.named))) if isinstance(value, Tensor)]

@@ -10,14 +10,16 @@ import pytorch_lightning as pl
 import torch
 from diffusers.optimization import get_scheduler
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.draws import seed_layers, seed_of
 from imprint.families.base import Family
 from imprint.methods.base import Method
+from imprint.methods.merging import merged
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.averaging import MovingAverage
+from imprint.training.clipping import clip_within_step
 from imprint.training.conditioning import CaptionCache
 from imprint.training.feed import Feed
 from imprint.training.hparams import HParams
@@ -123,7 +125,10 @@ class Personalisation(pl.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        if gradient_clip_val and self.lesson.hparams.precision == "bf16-mixed":
+        precision = self.lesson.hparams.precision
+        if gradient_clip_val and precision != "16-mixed" and type(optimizer) is AdamW and optimizer.defaults["fused"]:
+            clip_within_step(optimizer, self.trained(), gradient_clip_val)
+        elif gradient_clip_val and precision == "bf16-mixed":
             # The trainer clips no fused optimiser in mixed precision, but only float16 has scaled gradients.
             nn.utils.clip_grad_norm_(self.trained(), gradient_clip_val)
         else:
@@ -158,6 +163,12 @@ class Personalisation(pl.LightningModule):
             yield
             return
         with self.average.in_place_of(self.trained()):
+            yield
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """For as long as pictures are drawn from the weights as they are: averaged, and adapters merged."""
+        with self.averaged(), merged(self.family.roles.values()):
             yield
 
     @property

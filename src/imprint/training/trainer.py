@@ -30,6 +30,7 @@ class TrainerSettings:
     workers: NonNegativeInt  # processes that load pictures, for each device
     cache: bool  # keep what the autoencoder makes of the pictures
     gradient_checkpointing: bool  # less memory, a third more time
+    channels_last: bool  # of the network's kernels, where they do not learn
     compile: bool
     checkpoint_every: PositiveInt  # steps
     save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone

@@ -69,7 +69,7 @@ class FakeModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
+    def drawing(self) -> Iterator[None]:
         with torch.no_grad():
             self.family.weight.add_(5)
             yield

@@ -50,9 +50,13 @@ def test_models_precisions_and_batches_do_not_mix(planned: Planned, tiny_sd_v: P
     ]
     found = groups(plans)
     assert [group.points for group in found] == [(0, 4), (1,), (2, 6), (3,), (5,)]
-    assert told(found) == [
-        "Side by side: 2 and 2 points.",
+    assert told(found, "abcdefg") == [
+        "Side by side: 2 points.",
+        "  a; e",
+        "Side by side: 2 points.",
+        "  c; g",
         "In turn: 3, since no other has its model, precision and batch size.",
+        "  b; d; f",
     ]
 
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import transformers
 from PIL import Image
 from torch import Tensor
-from transformers import Dinov2Model, Dinov2WithRegistersModel, ViTModel
 
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.encoders.transformer import TransformerEncoder
 
-KINDS = {"vit": ViTModel, "dinov2": Dinov2Model, "dinov2_with_registers": Dinov2WithRegistersModel}
+# By name, since the library loads a class when it is asked for.
+KINDS = {"vit": "ViTModel", "dinov2": "Dinov2Model", "dinov2_with_registers": "Dinov2WithRegistersModel"}
 
 
 class Vit(TransformerEncoder):
@@ -37,7 +38,7 @@ class Vit(TransformerEncoder):
 
     def _load(self, files: Pretrained) -> torch.nn.Module:
         kind = files.config["model_type"]
-        return files.load(KINDS[kind], **({"add_pooling_layer": False} if kind == "vit" else {}))
+        return files.load(getattr(transformers, KINDS[kind]), **({"add_pooling_layer": False} if kind == "vit" else {}))
 
     @torch.inference_mode()
     def _seen(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:

@@ -1,0 +1,28 @@
+"""Draws what an evaluation lacks, as `imprint evaluate` does.
+
+python draw_in_batches.py RUN [overrides of `imprint evaluate`]
+"""
+
+import sys
+from pathlib import Path
+
+from spent import spent
+
+from imprint.build.galleries import galleries
+from imprint.build.judged import open_judged
+from imprint.build.painting import draw_missing
+from imprint.config import compose
+from imprint.evaluate import Request
+from imprint.requests import read_request
+from imprint.runs import Run
+from imprint.training.trainer import process_device
+
+folder, *overrides = sys.argv[1:]
+request = read_request(Request, compose("evaluate", overrides))
+profile, device = request.evaluation, process_device(request.accelerator)
+assert profile is not None
+[judged] = open_judged(
+    Run.finished(Path(folder)), profile, encoders=request.encoders, class_photos=[], scale={}, device=device
+)
+with spent():
+    draw_missing([(judged, galleries(judged, profile))], profile, device)

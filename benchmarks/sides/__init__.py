@@ -1,0 +1,1 @@
+"""How each side trains the same tasks: the programs that do it, one after another."""

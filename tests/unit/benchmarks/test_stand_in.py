@@ -1,0 +1,43 @@
+"""The stand-in does what torchvision's transforms do of a picture."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+Module = Callable[[str], Any]
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    """40 x 20; its left half is black, its right half white."""
+    pixels_HWC = np.zeros((20, 40, 3), dtype=np.uint8)
+    pixels_HWC[:, 20:] = 255
+    return Image.fromarray(pixels_HWC)
+
+
+def test_a_picture_becomes_the_tensor_that_is_trained_on(picture: Image.Image, module: Module) -> None:
+    stand_in = module("stand_in")
+    transform = stand_in.Compose(
+        [stand_in.Resize(10), stand_in.CenterCrop(10), stand_in.ToTensor(), stand_in.Normalize([0.5], [0.5])]
+    )
+    pixels_CHW = transform(picture)
+    assert pixels_CHW.shape == (3, 10, 10)
+    assert pixels_CHW.is_contiguous()
+    assert torch.equal(pixels_CHW[:, :, 0], torch.full((3, 10), -1.0))
+    assert torch.equal(pixels_CHW[:, :, -1], torch.full((3, 10), 1.0))
+
+
+def test_a_random_crop_stays_inside(picture: Image.Image, module: Module) -> None:
+    crops = {module("stand_in").RandomCrop(20)(picture).tobytes() for _ in range(20)}
+    assert all(len(crop) == 20 * 20 * 3 for crop in crops)
+    assert len(crops) > 1
+
+
+def test_a_flip_is_as_likely_as_said(picture: Image.Image, module: Module) -> None:
+    flip = module("stand_in").RandomHorizontalFlip
+    assert flip(p=0.0)(picture).getpixel((0, 0)) == (0, 0, 0)
+    assert flip(p=1.0)(picture).getpixel((0, 0)) == (255, 255, 255)

@@ -1,0 +1,69 @@
+"""What a program loads before it is needed, it loads in vain. Each case is a process of its own."""
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imprint.startup import imported
+
+# Nothing in these is for composing, or for one line of help.
+HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "matplotlib", "wandb", "pydantic", "rich"}
+# These are for some runs, trackers, pages and verbs.
+SELDOM = {
+    *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
+    *("imprint.stacking", "imprint.launchers", "imprint.benchmark", "imprint.generate", "imprint.report"),
+    *("diffusers.pipelines.stable_diffusion.safety_checker", "transformers.models.vit", "transformers.models.dinov2"),
+}
+
+
+def loaded_by(program: str) -> set[str]:
+    shown = f"import sys\ntry:\n    {program}\nfinally:\n    print(*sys.modules, sep='\\n')"
+    run = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=False)
+    return {name for line in run.stdout.splitlines() for name in _and_above(line)}
+
+
+def _and_above(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--version"], ["train", "--help"], ["train", "--cfg", "job"], ["nothing"]])
+def test_what_only_tells_loads_nothing_heavy(arguments: list[str]) -> None:
+    loaded = loaded_by(f"from imprint.cli import main; main({arguments})")
+    assert "imprint.cli" in loaded
+    assert not loaded & HEAVY
+
+
+def test_a_training_loads_what_it_needs() -> None:
+    loaded = loaded_by("from imprint.cli import main; main(['train', 'dry_run=true'])")
+    assert "imprint.train" in loaded
+    assert loaded & SELDOM == set()
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    (tmp_path / "imported_at_last.py").write_text("import gc\nTHRESHOLD = gc.get_threshold()\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "imported_at_last"
+    sys.modules.pop("imported_at_last", None)
+    gc.unfreeze()
+
+
+def test_garbage_is_searched_for_less_while_importing_and_as_before_afterwards(written: str) -> None:
+    before = gc.get_threshold()
+    assert imported(written).THRESHOLD[0] > before[0]
+    assert gc.get_threshold() == before
+    assert gc.isenabled()
+
+
+def test_what_is_there_freezes_nothing(written: str) -> None:
+    imported(written)
+    count = gc.get_freeze_count()
+    assert count > 0
+    left_behind: list[list[None]] = [[] for _ in range(1000)]
+    imported(written)
+    assert gc.get_freeze_count() == count, len(left_behind)
