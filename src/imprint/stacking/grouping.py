@@ -70,16 +70,24 @@ def _why_lonely(members: Sequence[int], *, others: bool, max_points: int | None)
     return "no other has its model, precision and batch size" if others else "no other is like it"
 
 
-def _kind(plan: Plan) -> Hashable:
+def network_of(plan: Plan) -> Hashable:
+    """What must be alike for points to have the same untuned weights, and the same latents of a picture."""
     parts = plan.parts
     return (
         repr((plan.identity["content"]["model"], plan.identity["model"])),
         parts.hparams.precision,
+        parts.trainer.accelerator,
+        plan.facts.resolution,
+    )
+
+
+def _kind(plan: Plan) -> Hashable:
+    parts = plan.parts
+    return (
+        network_of(plan),
         parts.hparams.batch_size,
         parts.trainer.accumulation,
-        parts.trainer.accelerator,
         parts.trainer.channels_last,
-        plan.facts.resolution,
     )
 
 

@@ -15,6 +15,7 @@ from imprint.config import without_hydra
 from imprint.errors import ConfigError, Problem
 from imprint.stacking.group import Group
 from imprint.stacking.grouping import groups, told
+from imprint.stacking.in_turn import InTurn
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,9 @@ class _Job(NamedTuple):
 
 class Stacked:
     """Hydra's interface of launchers. Each point is launched, in the order of the groups, when its group has been
-    trained: it then finds itself finished, is scored and returns what it returns alone. One that cannot be trained
-    beside others is trained at that moment, and one that failed fails."""
+    trained: it then finds itself finished, is scored and returns what it returns alone; one that failed fails. One
+    that cannot be trained beside others is trained on its own before, or, if it takes programs of its own, at that
+    moment."""
 
     def __init__(self, *, max_points: int | None) -> None:
         if max_points is not None and (not isinstance(max_points, int) or max_points < 1):
@@ -55,20 +57,24 @@ class Stacked:
         composer = Composer(self._context, self._config)
         jobs = [self._job(composer, point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
         returned: dict[int, JobReturn] = {}
+        in_turn = InTurn()
         for points, _ in groups([job.plan for job in jobs], self._max_points):
-            ended = self._trained([jobs[point] for point in points])
+            ended = self._trained([jobs[point] for point in points], in_turn)
             returned |= {point: self._launched(jobs[point], error) for point, error in zip(points, ended, strict=True)}
         return [returned[number] for number in range(len(jobs))]
 
-    def _trained(self, jobs: Sequence[_Job]) -> list[BaseException | None]:
-        """What ended each early. A single one is trained when it is launched."""
-        if len(jobs) == 1:
+    def _trained(self, jobs: Sequence[_Job], in_turn: InTurn) -> list[BaseException | None]:
+        """What ended each early."""
+        if len(jobs) > 1:
+            log.info("%d points side by side", len(jobs))
+            group = Group([(job.plan, job.cfg) for job in jobs if job.plan is not None])
+            ended = group.train()
+            group.draw()
+            return ended
+        [job] = jobs
+        if job.plan is None or job.plan.run.status == "finished" or job.plan.parts.trainer.world_size > 1:
             return [None]
-        log.info("%d points side by side", len(jobs))
-        group = Group([(job.plan, job.cfg) for job in jobs if job.plan is not None])
-        ended = group.train()
-        group.draw()
-        return ended
+        return [in_turn.train(job.plan, job.cfg)]
 
     def _job(self, composer: Composer, overrides: Sequence[str], number: int) -> _Job:
         config = composer.whole(overrides, number=number)

@@ -28,8 +28,7 @@ class SideBySide(Personalisation):
         self, family: Family, lesson: Lesson, *, ask: Ask, latents: LatentCache, captions: CaptionCache
     ) -> None:
         """`latents` and `captions` are those of all."""
-        super().__init__(family, lesson)
-        self.latents = latents
+        super().__init__(family, lesson, latents=latents)
         learning = {role for role, part in family.roles.items() if _learns(part)}
         if "text" not in learning:
             self.condition = captions.condition

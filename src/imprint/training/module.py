@@ -53,12 +53,13 @@ class Personalisation(pl.LightningModule):
     strict_loading = False
     last_losses: Losses  # of the latest step
 
-    def __init__(self, family: Family, lesson: Lesson) -> None:
+    def __init__(self, family: Family, lesson: Lesson, *, latents: LatentCache | None = None) -> None:
+        """`latents` are those that others with this autoencoder have left, if there are any."""
         super().__init__()
         self.family = family
         self.lesson = lesson
         self.concepts = lesson.concepts
-        self.latents = LatentCache()
+        self.latents = LatentCache() if latents is None else latents
         self._micro_batches: list[Losses] = []
         text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
         if text_learns:
