@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from imprint.provenance import describe
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -22,6 +24,7 @@ def circumstances() -> dict[str, Any]:
         "code": code(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "devices": about["machine"]["devices"],
     }

@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _measure(cases: Mapping[str, "Case"], given: argparse.Namespace) -> None:
     import torch
     import transformers
+    from keeping import file_of, keep, read, write_page
     from measure import measure
     from record import code
-    from results import file_of, keep, read, write_page
 
     transformers.utils.logging.disable_progress_bar()
     on_gpu = torch.cuda.is_available()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from peft.tuners import lora
 from torch import Tensor, nn
 
 from imprint.methods.adapter_layers import NAME
@@ -46,7 +47,7 @@ def factors_of(own: Mapping[str, Tensor], alpha: float | None) -> Factors:
 def factors_in(layer: Any) -> Factors | None:
     """Those of peft's adapter on a layer of a network. None: its update is no such product, or not known to be one."""
     if NAME in getattr(layer, "lora_A", {}):
-        if layer.use_dora.get(NAME) or type(layer).__name__ not in ("Linear", "Conv2d"):
+        if layer.use_dora.get(NAME) or not isinstance(layer, (lora.Linear, lora.Conv2d)):
             return None
         own = {"lora_down.weight": layer.lora_A[NAME].weight, "lora_up.weight": layer.lora_B[NAME].weight}
     else:

@@ -69,12 +69,12 @@ def test_sides_take_turns_and_ratios_are_of_rounds(fake: Callable[..., Any], mod
 def test_the_page_shows_tables_targets_and_figures(
     figure: str, keys: list[str], fake: Callable[..., Any], module: Module, tmp_path: Path
 ) -> None:
-    results = module("results")
+    keeping = module("keeping")
     slow = {"imprint": [{"step": 3.0}] * 3, "peer": [{"step": 4.0}] * 3}
     drawn = {"imprint": [dict.fromkeys(keys, 1.0)] * 3, "plain": [dict.fromkeys(keys, 2.0)] * 3}
     for case in (fake(slow), fake(drawn, name="drawn", figure=figure, axis="points")):
-        results.keep(measured(module, case), results.file_of(tmp_path, case.name, list(case.sides)))
-    page = results.write_page(tmp_path).read_text()
+        keeping.keep(measured(module, case), keeping.file_of(tmp_path, case.name, list(case.sides)))
+    page = keeping.write_page(tmp_path).read_text()
     assert "| A case: the step | tiny | 3 s | peer | 4 s | **0.75** | 0.75 to 0.75 | ≤ 0.50 | no |" in page
     assert "![A case](drawn-plain.svg)" in page
     assert (tmp_path / "drawn-plain.svg").is_file()

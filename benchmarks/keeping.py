@@ -86,7 +86,8 @@ def _surroundings(results: Sequence[Result]) -> list[str]:
     told = {}
     for result in results:
         about = result["circumstances"]
-        machine = ", ".join([about["processor"], f"{about['cores']} cores", *about["devices"]])
+        processor = f"{about['processor']} ({about['instructions']})"
+        machine = ", ".join([processor, f"{about['cores']} cores", *about["devices"]])
         versions = ", ".join(
             f"{name} {about['versions'][name]}" for name in ("python", "torch", "diffusers", "transformers", "peft")
         )
