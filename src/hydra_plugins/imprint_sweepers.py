@@ -1,0 +1,67 @@
+"""Sweepers. Only shells, as Hydra takes plugins from this namespace alone and imports all of it at every start: see
+imprint.launching."""
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from imprint.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imprint.launching import Composer
+
+
+class _Shell(Sweeper):
+    """Takes its settings from `hydra.sweeper`."""
+
+    def __init__(self, params: "Mapping[str, Any]", **settings: Any) -> None:
+        self.axes = [f"{key}={value}" for key, value in params.items()]
+        self.settings = settings
+        self._context: HydraContext | None = None
+        self._config: DictConfig | None = None
+        self._launcher: Launcher | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context = hydra_context
+        self._config = config
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from imprint.startup import imported
+
+        launching = imported("imprint.launching")
+        assert self._context is not None and self._config is not None and self._launcher is not None
+        return self._sweep(launching.Composer(self._context, self._config), self._launcher, arguments)
+
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> Any:
+        raise NotImplementedError
+
+
+class GridSweeper(_Shell):
+    """All combinations of the axes (`params` and the command's), times the listed points."""
+
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> Any:
+        from imprint.launching import run_grid
+
+        return run_grid(composer, launcher, arguments, axes=self.axes, listed=self.settings["points"])
+
+
+class SearchSweeper(_Shell):
+    """Points that Optuna chooses, by the scores of those before."""
+
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
+        try:
+            from imprint.launching.search import Search, run_search
+        except ImportError as error:
+            raise UserError(
+                f"hydra/sweeper: a search needs {error.name}. pip install 'imprint-diffusion[search]'"
+            ) from error
+        run_search(composer, launcher, [*self.axes, *arguments], Search(**self.settings))
