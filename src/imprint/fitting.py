@@ -109,10 +109,18 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
     with concluding(loggers, run):
         trainer.fit(module, ckpt_path=resume_from)
+        _let_go(trainer, module)
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:
                 _save_end(plan, module, folder, trainer.global_step)
                 write_model_card(run, folder, usage=parts.method.usage(plan.concepts))
+
+
+def _let_go(trainer: pl.Trainer, module: Personalisation) -> None:
+    """What only a next step would need, as large as three models: saving may load one more."""
+    module.zero_grad(set_to_none=True)
+    for optimizer in trainer.optimizers:
+        optimizer.state.clear()
 
 
 def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> ScoreCurve:
