@@ -70,7 +70,7 @@ def train_autoencoder(job: Job) -> None:
 
 def train_denoiser(job: Job) -> None:
     s = job.settings
-    latents, words = _latents(job), tokenizer.build(job.work / "tokenizer")
+    latents, words = _latents(job), _words(job)
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
     course = job.course("denoiser", s.denoiser)
     denoiser.train(_generator(job, words), s.denoiser, latents, scenes, words, course=course)
@@ -80,7 +80,7 @@ def export(job: Job) -> None:
     """Writes the averaged weights of the latest checkpoints, however far they have come."""
     vae = AutoencoderKL.from_pretrained(job.work / "vae", torch_dtype=torch.float32)
     vae.register_to_config(scaling_factor=round(_latents(job).scaling_factor, 5))
-    words = tokenizer.build(job.work / "tokenizer")
+    words = _words(job)
     generator = _generator(job, words)
     state = checkpoint.load(job.work / "denoiser.pt")
     assert state is not None, "the stage denoiser has not run"
@@ -100,6 +100,14 @@ def _latents(job: Job) -> Latents:
         held_out=s.validation_pictures,
         device=job.device,
     )
+
+
+def _words(job: Job) -> CLIPTokenizer:
+    """The generator's: a text encoder that goes on learning knows the tokens that it has learned, by their numbers."""
+    if job.continue_from:
+        known: CLIPTokenizer = CLIPTokenizer.from_pretrained(job.continue_from / "tokenizer")
+        return known
+    return tokenizer.build(job.work / "tokenizer")
 
 
 def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:

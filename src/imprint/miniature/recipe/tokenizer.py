@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
 from imprint.miniature.captions import vocabulary_sentences
@@ -39,22 +40,37 @@ def words() -> list[str]:
 
 
 def _merges(corpus: list[str]) -> list[tuple[str, str]]:
-    """Merges that join every word of `corpus` into one token."""
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=_SUFFIX))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(vocab_size=100_000, min_frequency=1, end_of_word_suffix=_SUFFIX, show_progress=False)
-    tokenizer.train_from_iterator(corpus, trainer)
-    return [(a, b) for a, b in json.loads(tokenizer.to_str())["model"]["merges"]]
+    """Merges that join every word of `corpus` into one token: the most frequent pair first, of equals the first in the
+    alphabet. The library's trainer has them in another order in each process, and so each pre-training other tokens."""
+    split = [_letters(word) for word in corpus]
+    merges: list[tuple[str, str]] = []
+    while pairs := Counter(pair for pieces in split for pair in pairwise(pieces)):
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        for pieces in split:
+            _join(pieces, best)
+    return merges
+
+
+def _letters(word: str) -> list[str]:
+    return [*word[:-1], word[-1] + _SUFFIX]
+
+
+def _join(pieces: list[str], pair: tuple[str, str]) -> None:
+    """Wherever `pair` stands in `pieces`, in place."""
+    at = 0
+    while at < len(pieces) - 1:
+        if (pieces[at], pieces[at + 1]) == pair:
+            pieces[at : at + 2] = ["".join(pair)]
+        at += 1
 
 
 def _pieces(word: str, merges: list[tuple[str, str]]) -> list[str]:
     """`word` as byte-pair encoding with `merges` splits it."""
     rank = {pair: i for i, pair in enumerate(merges)}
-    pieces = [*word[:-1], word[-1] + _SUFFIX]
+    pieces = _letters(word)
     while known := [pair for pair in pairwise(pieces) if pair in rank]:
-        best = min(known, key=rank.__getitem__)
-        i = next(i for i in range(len(pieces) - 1) if (pieces[i], pieces[i + 1]) == best)
-        pieces[i : i + 2] = ["".join(best)]
+        _join(pieces, min(known, key=rank.__getitem__))
     return pieces
 
 

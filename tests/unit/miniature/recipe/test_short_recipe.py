@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
-from transformers import CLIPModel, CLIPTextModel, ViTModel
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, ViTModel
 
 from imprint.miniature.canvas import stream
 from imprint.miniature.recipe import autoencoder, bundle, checkpoint, clip, denoiser, instance, oracle, settings, stages
@@ -156,6 +158,28 @@ def test_training_goes_on_from_a_pipelines_weights(job: stages.Job, tmp_path: Pa
         one, other = (bundle.load_file(folder / f"{part}.safetensors") for folder in (job.out, later.out))
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one), part
+
+
+def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: stages.Job, tmp_path: Path) -> None:
+    """An older tokenizer than today's grammar gives: two words have each other's numbers."""
+    older = tmp_path / "older"
+    shutil.copytree(job.out, older)
+    file = older / "tokenizer" / "tokenizer.json"
+    held = json.loads(file.read_text())
+    known = held["model"]["vocab"]
+    known["dog</w>"], known["cat</w>"] = known["cat</w>"], known["dog</w>"]
+    file.write_text(json.dumps(held))
+    one_step = [f"denoiser.{what}" for what in ("matrix_lr=0", "other_lr=0", "steps=1")]
+    later = replace(job, settings=settings.read([*SHORT, *one_step]), out=tmp_path / "again", continue_from=older)
+    (later.work / "denoiser.pt").replace(tmp_path / "denoiser.pt")  # of the run from nothing
+    try:
+        for stage in ("denoiser", "export"):
+            stages.STAGES[stage](later)
+    finally:
+        (tmp_path / "denoiser.pt").replace(later.work / "denoiser.pt")
+    words = CLIPTokenizer.from_pretrained(later.out / "tokenizer").get_vocab()
+    assert words == CLIPTokenizer.from_pretrained(older / "tokenizer").get_vocab()
+    assert words != CLIPTokenizer.from_pretrained(job.out / "tokenizer").get_vocab()
 
 
 def test_a_killed_program_comes_to_the_same_point(tmp_path: Path) -> None:

@@ -27,6 +27,15 @@ def test_every_word_of_every_caption_is_one_token(words: CLIPTokenizer) -> None:
         assert len(words.tokenize(text)) == len(text.split()), text
 
 
+def test_the_tokens_do_not_depend_on_the_order_of_anything(
+    words: CLIPTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shuffled = tokenizer.words()
+    random.Random(2).shuffle(shuffled)
+    monkeypatch.setattr(tokenizer, "words", lambda: shuffled)
+    assert tokenizer.build(tmp_path).get_vocab() == words.get_vocab()
+
+
 def test_captions_fit(words: CLIPTokenizer) -> None:
     rng = random.Random(1)
     longest = max(len(words(caption(pretraining_scene(0, i), rng, rare_share=1.0)).input_ids) for i in range(1000))
