@@ -1,7 +1,7 @@
 """How many pictures are drawn in one batch."""
 
-PIXELS = 8 * 512**2  # a batch of more is no faster on the devices that were measured, and takes more memory
-MOST = 32
+PIXELS = 8 * 512**2  # for a GPU of the usual size to hold; not measured on one
+MOST = 32  # small ones, with guidance 64 samples: a CPU's core is no faster with more
 
 
 def pictures_at_once(asked: int | None, height: int, width: int) -> int:

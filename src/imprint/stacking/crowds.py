@@ -8,8 +8,8 @@ from torch.utils import _pytree as pytree
 
 from imprint.stacking.requests import Call
 
-POSITIONS = 2**16  # of latents, over all samples: 16 of 512 pixels. A pass of more is no faster, only larger,
-MOST = 64  # and so is one of more samples, however small
+POSITIONS = 2**16  # of latents, over all samples: 16 of 512 pixels, for a GPU to hold; not measured on one
+MOST = 64  # samples, however small: a pass of more is no faster on a CPU's core, only larger
 
 
 def crowd(calls: Mapping[int, Call]) -> dict[int, Call]:
