@@ -5,8 +5,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import torch
 
 from imprint.startup import imported
 
@@ -51,6 +53,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "imported_at_last"
     sys.modules.pop("imported_at_last", None)
     gc.unfreeze()
+    torch.set_flush_denormal(False)
 
 
 def test_garbage_is_searched_for_less_while_importing_and_as_before_afterwards(written: str) -> None:
@@ -67,3 +70,16 @@ def test_what_is_there_freezes_nothing(written: str) -> None:
     left_behind: list[list[None]] = [[] for _ in range(1000)]
     imported(written)
     assert gc.get_freeze_count() == count, len(left_behind)
+
+
+def test_numbers_too_small_to_matter_become_zero_in_all_threads_of_a_program(written: str) -> None:
+    if not torch.set_flush_denormal(False):
+        pytest.skip("This processor always computes with them.")
+    tiny = torch.tensor([1e-40])
+    assert (tiny * 1).item() > 0
+    imported(written)
+    products: list[float] = []
+    thread = Thread(target=lambda: products.append((tiny * 1).item()))
+    thread.start()
+    thread.join()
+    assert [*products, (tiny * 1).item()] == [0, 0]

@@ -57,7 +57,7 @@ class StableDiffusion(Family):
         # No module of its own: a compiled stand-in may be put here without renaming any weight.
         self.roles = {"denoiser": self.unet, "text": self.text_encoder}
         self.sampler = sampler
-        self._cut_captions: set[str] = set()
+        self._seen_captions: set[str] = set()  # whose length has been looked at
         _frozen(self)
 
     @property
@@ -173,9 +173,11 @@ class StableDiffusion(Family):
         return self.vae.config.scaling_factor, self.vae.config.shift_factor or 0.0
 
     def _warn_of_cuts(self, captions: Sequence[str], length: int) -> None:
-        for caption, ids in zip(captions, self.tokenizer(captions, verbose=False).input_ids, strict=True):
-            if len(ids) > length and caption not in self._cut_captions:
-                self._cut_captions.add(caption)
+        if not (unseen := [caption for caption in dict.fromkeys(captions) if caption not in self._seen_captions]):
+            return
+        self._seen_captions.update(unseen)
+        for caption, ids in zip(unseen, self.tokenizer(unseen, verbose=False).input_ids, strict=True):
+            if len(ids) > length:
                 log.warning("This caption has %d tokens and is cut to %d: %s", len(ids), length, caption)
 
 
