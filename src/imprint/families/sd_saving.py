@@ -25,7 +25,7 @@ def final_parts(family: "StableDiffusion") -> Parts:
     source, since in memory they may be of lower precision. Learned words are rows of the text encoder's table.
 
     The precision is the same for all, since the library does not run a pipeline of several without being
-    told.
+    told. What needs no cast is no copy: the weights must not be written to.
     """
     stored = family.checkpoint.load()
     live = Parts(family.unet, family.vae, family.text_encoder)
@@ -34,8 +34,12 @@ def final_parts(family: "StableDiffusion") -> Parts:
     for old, new in zip(stored, live, strict=True):
         before, now = old.state_dict(), state_without_words(new)
         assert before.keys() == now.keys(), "adapters have to be merged before a model is saved"
-        changed = {name: weight for name, weight in now.items() if not _same(before[name], weight)}
-        old.load_state_dict({**before, **changed})
+        changed = {
+            name: weight.to("cpu", before[name].dtype)
+            for name, weight in now.items()
+            if not _same(before[name], weight)
+        }
+        old.load_state_dict(changed, strict=False, assign=True)
     write_words(live.text_encoder, stored.text_encoder)
     return stored
 

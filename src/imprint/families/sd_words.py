@@ -101,4 +101,5 @@ def write_words(source: "CLIPTextModel", target: "CLIPTextModel") -> None:
     last = table.first + len(learned_ND)
     if last > target.get_input_embeddings().num_embeddings:
         target.resize_token_embeddings(last, mean_resizing=False)
-    target.get_input_embeddings().weight.data[table.first : last] = learned_ND
+    table_VD = target.get_input_embeddings().weight
+    table_VD.data = torch.cat([table_VD[: table.first], learned_ND, table_VD[last:]]).detach()
