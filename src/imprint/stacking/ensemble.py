@@ -32,7 +32,8 @@ class Ensemble:
         sizes = {point: call.size for point, call in calls.items()}
         first = next(iter(calls.values()))
         arguments, named = joined(list(calls.values()))
-        with self._seating.of(sizes), first.autocast.again():
+        chances = {point: call.chance for point, call in calls.items() if call.chance is not None}
+        with self._seating.of(sizes, chances), first.autocast.again():
             output = self._family.roles[first.role](*arguments, **named)
         return dict(zip(calls, split(output, list(sizes.values())), strict=True))
 

@@ -4,10 +4,13 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from imprint.build.parts import Plan
+from imprint.methods.adapters import Adapters
 from imprint.methods.base import Method
 from imprint.methods.lora import LoRA
 from imprint.methods.pivotal import Pivotal
 from imprint.methods.textual_inversion import TextualInversion
+
+WITH_KERNELS = frozenset({"feed_forward", "convolutions"})  # kinds of layers that are convolutions in some model
 
 
 class Group(NamedTuple):
@@ -87,8 +90,15 @@ def _kind(plan: Plan) -> Hashable:
         network_of(plan),
         parts.hparams.batch_size,
         parts.trainer.accumulation,
-        parts.trainer.channels_last,
+        parts.trainer.channels_last and _kernels_that_learn(parts.method),
     )
+
+
+def _kernels_that_learn(method: Method) -> Hashable:
+    """Where one learns, none is laid out by trainer.channels_last, and what a layer drops goes by the layout."""
+    if isinstance(method, Pivotal):
+        return _kernels_that_learn(method.network)
+    return WITH_KERNELS.intersection(method.kinds) if isinstance(method, Adapters) else frozenset()
 
 
 def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
@@ -113,7 +123,5 @@ def _of_method(method: Method) -> Iterator[str]:
     elif type(method) is LoRA:
         if method.use_dora:
             yield "method.use_dora=true: directions and magnitudes are not products that can be stacked"
-        if method.dropout:
-            yield f"method.dropout={method.dropout}: what is dropped depends on the whole batch"
     elif type(method) is not TextualInversion:
         yield f"{type(method).__name__} changes the network in a way that is not known to stack"

@@ -55,6 +55,22 @@ class StackedAdapters(nn.Module):
     def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
         """The output of the layer and of the adapters; `x` holds as many samples of each point."""
 
+    def _dropped(self, x: Tensor, points: Sequence[int]) -> Tensor | None:
+        """What the first matrices see in place of `x`: of each point what it would see alone. None if nobody drops."""
+        dropping = self._seating.chances.keys() & self._adapters.keys()
+        if not dropping:
+            return None
+        dtype = self._adapters[next(iter(dropping))].lora_A[NAME].weight.dtype
+        masks = []
+        for point in points:
+            # Drawn as for the point's own input, of which a mask has the size, the type and the layout.
+            mask = torch.ones_like(x[self._seating.rows[point]], dtype=dtype)
+            if point in dropping:
+                with self._seating.chances[point].drawing():
+                    mask = self._adapters[point].lora_dropout[NAME](mask)
+            masks.append(mask)
+        return x * torch.cat(masks)
+
     def _factors(self, points: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The first and the second matrices of the points (kernels stay what they are), each filled up to one rank."""
         own = [self._adapters.get(point) for point in points]
@@ -86,7 +102,8 @@ class StackedLinear(StackedAdapters):
 
     def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
         first_KRI, second_KOR = self._factors(points)
-        return with_low_rank(x, self.base_layer, first_KRI, second_KOR, self._scale(points, first_KRI))
+        scale = self._scale(points, first_KRI)
+        return with_low_rank(x, self.base_layer, first_KRI, second_KOR, scale=scale, dropped=self._dropped(x, points))
 
 
 class StackedConvolution(StackedAdapters):
@@ -96,10 +113,11 @@ class StackedConvolution(StackedAdapters):
 
     def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
         first, second = self._factors(points)
+        dropped = self._dropped(x, points)
         count, rank = first.shape[:2]
         layer = self.base_layer
         # The points side by side in the channels: a convolution in as many groups keeps them apart.
-        grouped = x.unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)
+        grouped = (x if dropped is None else dropped).unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)
         inner = functional.conv2d(
             grouped, first.flatten(0, 1), None, layer.stride, layer.padding, layer.dilation, groups=count
         )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from imprint.families.base import Family
+from imprint.stacking.chance import Chance, drops
 from imprint.stacking.elsewhere import Ask, Elsewhere, drawing_elsewhere, in_place
 from imprint.stacking.requests import AGAIN, Autocast, Call, Descent
 from imprint.training.conditioning import CaptionCache
@@ -33,6 +34,7 @@ class SideBySide(Personalisation):
         if "text" not in learning:
             self.condition = captions.condition
         self._ask = ask
+        self._drops = any(drops(part) for part in family.roles.values())
         self._together = {
             role: Elsewhere(role, part, self._call) if role in learning or role == "denoiser" else part
             for role, part in family.roles.items()
@@ -72,9 +74,12 @@ class SideBySide(Personalisation):
             yield
 
     def _call(self, role: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        output = self._ask(Call(role, arguments, named, Autocast.now(self.device)))
-        if output is AGAIN:
+        chance = Chance(self.device) if self._drops else None
+        output = self._ask(Call(role, arguments, named, Autocast.now(self.device), chance=chance))
+        if output is AGAIN:  # from the first draw on, which follows a seed
             raise _Again
+        if chance is not None:  # others have drawn meanwhile
+            chance.resume()
         return self._cut_off(output) if role == "denoiser" else output
 
     def _cut_off(self, output: Any) -> Any:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from imprint.stacking.chance import Chance
+
 
 class Meeting(NamedTuple):
     """It has put into its copy of the network what it learns, and waits until all others have."""
@@ -36,6 +38,7 @@ class Call(NamedTuple):
     named: Mapping[str, Any]
     autocast: Autocast
     learning: bool = True  # False: no gradient will be asked for, as when pictures are drawn
+    chance: Chance | None = None  # from which its layers draw what they drop, if they do; behind it when it is answered
 
     @property
     def size(self) -> int:

@@ -1,23 +1,28 @@
-"""Whose samples a batch holds."""
+"""Whose samples a batch holds, and from where their layers draw."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from imprint.stacking.chance import Chance
+
 
 class Seating:
     """The samples of each point stand together in the batch that is passing through the network: `rows`, by point, in
-    their order, all of them."""
+    their order, all of them; `chances` are those of the points whose layers drop something."""
 
     def __init__(self) -> None:
         self.rows: dict[int, slice] = {}
+        self.chances: dict[int, Chance] = {}
 
     @contextmanager
-    def of(self, sizes: Mapping[int, int]) -> Iterator[None]:
+    def of(self, sizes: Mapping[int, int], chances: Mapping[int, Chance]) -> Iterator[None]:
         first = 0
         for point, size in sizes.items():
             self.rows[point] = slice(first, first + size)
             first += size
+        self.chances.update(chances)
         try:
             yield
         finally:
             self.rows.clear()
+            self.chances.clear()

@@ -34,7 +34,13 @@ from imprint.train import train
 
 POINTS = [
     ["method=lora", "method.rank=2"],
-    ["method=lora", "method.rank=4", "method.targets=[attention,convolutions]", "method.roles=[denoiser,text]"],
+    [
+        "method=lora",
+        "method.rank=4",
+        "method.targets=[attention,convolutions]",
+        "method.roles=[denoiser,text]",
+        "method.dropout=0.5",
+    ],
     ["method=textual_inversion", "dataset.identifier='<new>'"],
 ]
 DRAWN = ["samples=default", "samples.every=3", "samples.seeds=[0,1]", "samples.prompts=['a {identifier} dog']"]

@@ -42,6 +42,19 @@ GRIDS = {
         ["method=pivotal", "dataset.identifier=auto", "method.words.vectors=3", "method.network.rank=2", "seed=2"],
         ["method=lora", "method.rank=2"],
     ],
+    "dropout": [
+        ["method=lora", "method.roles=[denoiser,text]", "method.dropout=0.1"],
+        ["method=lora", "method.roles=[denoiser,text]", "method.dropout=0.5", "method.text_rank=3", "seed=2"],
+        ["method=lora", "method.targets=[attention,convolutions]", "method.rank=2", "method.dropout=0.5"],
+        ["method=lora", "method.targets=convolutions", "method.rank=3"],
+        [
+            "method=pivotal",
+            "dataset.identifier=auto",
+            "method.network.roles=[denoiser,text]",
+            "method.network.dropout=0.5",
+        ],
+        ["method=pivotal", "dataset.identifier=auto", "method.network.rank=2", "method.network.dropout=0.1", "seed=3"],
+    ],
     "priors, objectives, masks": [
         ["method=lora", "prior=generated", "prior.count=3", "hparams.batch_size=1"],
         ["method=lora", "prior=base_prediction", "prior.weight=0.3", "hparams.batch_size=1"],

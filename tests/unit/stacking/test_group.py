@@ -28,8 +28,8 @@ GOLDEN = ["epsilon-lora", "epsilon-textual_inversion", "epsilon-pivotal"]
 
 POINTS = [
     ["method.rank=2", "seed=1"],
-    ["method.rank=3", "method.roles=[denoiser,text]", "hparams.steps=4"],
-    ["hparams.rate.name=cosine", "hparams.ema=0.9", "method.targets=[attention,convolutions]"],
+    ["method.rank=3", "method.roles=[denoiser,text]", "method.dropout=0.5", "hparams.steps=4"],
+    ["hparams.rate.name=cosine", "hparams.ema=0.9", "method.targets=[attention,convolutions]", "method.dropout=0.1"],
 ]
 
 
@@ -90,7 +90,7 @@ def test_their_folders_are_those_of_runs_alone(cfgs: list[DictConfig], alone: li
 def test_passes_in_less_precision_are_those_of_runs_alone(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     settings = ["method=lora", "hparams.precision=bf16-mixed", "hparams.batch_size=4", "trainer.accumulation=2"]
     points = [
-        ["seed=1", "method.roles=[denoiser,text]"],
+        ["seed=1", "method.roles=[denoiser,text]", "method.dropout=0.2"],
         ["method=pivotal", "dataset.identifier=auto", "prior=base_prediction"],
     ]
     runs, ended = together([configure(tiny_sd, pictures, tmp_path / "runs", *settings, *point) for point in points])
@@ -99,6 +99,25 @@ def test_passes_in_less_precision_are_those_of_runs_alone(tiny_sd: Path, picture
         alone = train(configure(tiny_sd, pictures, tmp_path / "alone", *settings, *point))
         assert run.folder.name == alone.folder.name
         assert losses(run) == pytest.approx(losses(alone), rel=0.01)
+
+
+def test_what_parts_of_a_batch_drop_is_what_they_drop_alone(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = ["hparams.batch_size=4", "trainer.accumulation=2", "hparams.steps=4"]
+    points = [
+        ["method=lora", "method.roles=[denoiser,text]", "method.dropout=0.5"],
+        [
+            "method=pivotal",
+            "dataset.identifier=auto",
+            "method.network.roles=[denoiser,text]",
+            "method.network.dropout=0.3",
+            "seed=3",
+        ],
+        ["method=lora", "method.rank=2"],
+    ]
+    runs, ended = together([configure(tiny_sd, pictures, tmp_path / "runs", *settings, *point) for point in points])
+    assert ended == [None] * 3
+    for run, point in zip(runs, points, strict=True):
+        assert_alike(run, train(configure(tiny_sd, pictures, tmp_path / "alone", *settings, *point)))
 
 
 def test_pictures_may_be_loaded_by_processes(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ def test_what_a_pass_does_not_depend_on_may_differ(planned: Planned, tmp_path: P
         planned(LORA, "prior=base_prediction", "objective=min_snr", "method.targets=convolutions"),
         planned("method=textual_inversion", "dataset.identifier=auto"),
         planned("method=pivotal", "dataset.identifier=auto"),
+        planned(LORA, "method.dropout=0.1"),
+        planned("method=pivotal", "dataset.identifier=auto", "method.network.dropout=0.5"),
         planned(LORA, pictures=others),
     ]
     assert groups(plans) == [Group(tuple(range(len(plans))), None)]
@@ -60,6 +62,13 @@ def test_models_precisions_and_batches_do_not_mix(planned: Planned, tiny_sd_v: P
     ]
 
 
+def test_kernels_that_learn_do_not_mix_with_those_that_are_laid_out(planned: Planned) -> None:
+    targets = ["attention", "[attention,convolutions]", "cross_attention", "convolutions"]
+    for layout, expected in (("true", [(0, 2), (1, 3)]), ("false", [(0, 1, 2, 3)])):
+        plans = [planned(LORA, f"method.targets={each}", f"trainer.channels_last={layout}") for each in targets]
+        assert [group.points for group in groups(plans)] == expected
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
@@ -68,7 +77,6 @@ def test_models_precisions_and_batches_do_not_mix(planned: Planned, tiny_sd_v: P
         (["method=loha"], "LoHa"),
         (["method=pivotal", "method@method.network=dreambooth", "dataset.identifier=auto"], "DreamBooth"),
         ([LORA, "method.use_dora=true"], "method.use_dora=true"),
-        ([LORA, "method.dropout=0.1"], "method.dropout=0.1"),
         ([LORA, "trainer.gradient_checkpointing=true"], "trainer.gradient_checkpointing=true"),
         ([LORA, "trainer.compile=true"], "trainer.compile=true"),
         ([LORA, "trainer.devices=2", "hparams.batch_size=2"], "2 devices"),
