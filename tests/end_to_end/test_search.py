@@ -50,6 +50,16 @@ def test_what_it_is_told_are_the_scores_of_the_runs(tiny_sd: Path, pictures: Pat
     assert sorted(trial.values for trial in trials) == [pytest.approx(values) for values in measured]
 
 
+def test_trials_that_are_launched_together_are_trained_side_by_side(
+    tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = search(tiny_sd, pictures, tmp_path, "method=lora", "hydra.sweeper.n_jobs=2")
+    said = train(*settings, "hydra.sweeper.n_trials=4")
+    assert said.count("2 points side by side") == 2
+    scores = [next(iter(run.read()["scores"].values()))["means"]["dino"] for run in runs(tmp_path)]
+    assert sorted(trial.value for trial in study(tmp_path).trials) == pytest.approx(sorted(scores))
+
+
 def test_failing_trials_are_told_of_and_do_not_end_it(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     settings = search(tiny_sd, pictures, tmp_path, "prior._target_=accidents.Failing,imprint.data.prior.NoPrior")
     settings[settings.index("hydra/sweeper=optuna")] = "hydra/sweeper=optuna_random"
