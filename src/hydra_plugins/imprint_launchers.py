@@ -62,6 +62,12 @@ class StackedLauncher(_Shell):
 
     module, name, extra = "imprint.stacking.launcher", "Stacked", ""
 
+    @property
+    def composer(self) -> Any:
+        """By which the sweeper may compose its points, too."""
+        assert self._launcher is not None
+        return self._launcher.composer
+
     def foretold(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
         assert self._launcher is not None
         lines: Sequence[str] = self._launcher.foretold(plans, names)

@@ -39,7 +39,8 @@ class _Shell(Sweeper):
 
         launching = imported("imprint.launching")
         assert self._context is not None and self._config is not None and self._launcher is not None
-        return self._sweep(launching.Composer(self._context, self._config), self._launcher, arguments)
+        composer = getattr(self._launcher, "composer", None) or launching.Composer(self._context, self._config)
+        return self._sweep(composer, self._launcher, arguments)
 
     def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> Any:
         raise NotImplementedError

@@ -1,7 +1,9 @@
 """What a point of a sweep is configured as. Most points differ in values alone, so most need no new composition."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.hydra_config import HydraConfig
@@ -26,12 +28,14 @@ class Composer:
         self.config = config
         self._loader = context.config_loader
         self._parser = OverridesParser.create(config_loader=self._loader)
+        self._parsed: dict[str, Override] = {}
         self._composed: dict[tuple[str | None, ...], bytes] = {}  # by what chooses of the groups
-        self._groups: dict[str, bool] = {}
+        self._groups = {str(group): True for group in config.hydra.runtime.choices}
 
     def parse(self, arguments: Sequence[str]) -> list[Override]:
-        parsed: list[Override] = self._parser.parse_overrides(list(arguments))
-        return parsed
+        new = [text for text in dict.fromkeys(arguments) if text not in self._parsed]
+        self._parsed.update(zip(new, self._parser.parse_overrides(new), strict=True))
+        return [self._parsed[text] for text in arguments]
 
     @property
     def of_hydra(self) -> list[str]:
@@ -40,11 +44,9 @@ class Composer:
 
     def point(self, overrides: Sequence[str]) -> DictConfig:
         """What the verb is given for this point. Raises Hydra's errors."""
-        before = HydraConfig.instance().cfg
-        try:
-            return without_hydra(self.whole(overrides, number=0))
-        finally:
-            HydraConfig.instance().cfg = before
+        cfg = self.whole(overrides, number=0)
+        with running(cfg):
+            return without_hydra(cfg)
 
     def whole(self, overrides: Sequence[str], *, number: int) -> DictConfig:
         """What Hydra runs as its job of this number. Raises Hydra's errors."""
@@ -88,3 +90,14 @@ class Composer:
             job, hydra = self.config.hydra.job, list(self.config.hydra.overrides.hydra)
             self._groups[key] = bool(self._loader.get_group_options(key, None, job.config_name, hydra))
         return self._groups[key]
+
+
+@contextmanager
+def running(cfg: DictConfig) -> Iterator[None]:
+    """Lets `${hydra:...}` mean what it means in the job that Hydra runs with `cfg`."""
+    hydra = HydraConfig.instance()
+    before, hydra.cfg = hydra.cfg, cast(Any, cfg)
+    try:
+        yield
+    finally:
+        hydra.cfg = before

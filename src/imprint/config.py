@@ -1,5 +1,6 @@
 """Where the configuration lies, how it is composed outside the command line, and what identifies a run."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from imprint.errors import UserError
@@ -49,18 +50,19 @@ def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
     """The configuration that `imprint <verb> <overrides>` runs with, for programs and notebooks."""
     register_resolvers()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return without_hydra(hydra_compose(verb, overrides=list(overrides), return_hydra_config=True))
+        cfg = hydra_compose(verb, overrides=list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)  # which goes on referring to all of it
+        return without_hydra(copy.deepcopy(cfg))
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:
-    """The part of a whole configuration that is ours. What refers to Hydra's choices becomes words."""
-    HydraConfig.instance().set_config(cfg)
-    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    OmegaConf.copy_cache(from_config=cfg, to_config=own)
-    if "name" in own:
-        own.name = str(cfg.name)
-    OmegaConf.set_struct(own, OmegaConf.is_struct(cfg))
-    return own
+    """What is left of a whole configuration when Hydra's part is taken away from it. What refers to Hydra's choices
+    becomes words; HydraConfig must know them."""
+    with open_dict(cfg):
+        if "name" in cfg:
+            cfg.name = str(cfg.name)
+        del cfg.hydra
+    return cfg
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Constructor:
 
     def check_names(self, target: Any, node: Mapping[str, Any], key: str, *, complete: bool = True) -> None:
         """Every key is one that `target` takes and, if the node is to be complete, none is missing."""
-        parameters = inspect.signature(target).parameters
+        parameters = _parameters(target)
         open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         known = {name: parameter for name, parameter in parameters.items() if parameter.kind in BY_NAME}
         for name, value in node.items():
@@ -117,7 +117,13 @@ def _is_key(value: Any, part: Any) -> bool:
     return (isinstance(value, Mapping) and part in value) or isinstance(part, int)
 
 
-def _hints(target: Any) -> dict[str, Any]:
+@functools.cache
+def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(target).parameters
+
+
+@functools.cache
+def _hints(target: Any) -> Mapping[str, Any]:
     """The annotations of what `target` takes; none for a library's class whose annotations cannot be read."""
     try:
         own_init = inspect.isclass(target) and not issubclass(target, tuple)

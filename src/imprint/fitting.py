@@ -17,6 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
+from torch.optim import Optimizer
 
 from imprint.build import Plan, Watcher, place_of
 from imprint.errors import RunBusy, UserError
@@ -109,17 +110,17 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
     with concluding(loggers, run):
         trainer.fit(module, ckpt_path=resume_from)
-        _let_go(trainer, module)
+        _let_go(trainer.optimizers)
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:
                 _save_end(plan, module, folder, trainer.global_step)
                 write_model_card(run, folder, usage=parts.method.usage(plan.concepts))
 
 
-def _let_go(trainer: pl.Trainer, module: Personalisation) -> None:
+def _let_go(optimizers: Sequence[Optimizer]) -> None:
     """What only a next step would need, as large as three models: saving may load one more."""
-    module.zero_grad(set_to_none=True)
-    for optimizer in trainer.optimizers:
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
         optimizer.state.clear()
 
 

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def folder_bytes(folder: Path) -> int:
     return sum(file_bytes(folder).values())
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -53,8 +55,10 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _revision(folder: Path) -> str | None:
-    """The commit that this code is of, with "-dirty" after changes; None where it is not a checkout."""
+    """The commit that this code was of when it was first asked for, with "-dirty" after changes; None where it is not a
+    checkout."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -26,7 +26,7 @@ class Facts(NamedTuple):
     timesteps: int
     resolution: int  # pixels on a side that the model was made for
     pixel_multiple: int  # both sides of a picture must be a multiple of this
-    tokenizer: "PreTrainedTokenizerBase"
+    tokenizer: "PreTrainedTokenizerBase"  # that of all who ask: it must not be taught words
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
 
 

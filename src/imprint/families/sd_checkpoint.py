@@ -2,7 +2,8 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.errors import Problem, UserError
 from imprint.families.quiet import quiet
+from imprint.hashing import fingerprint
 
 PART_CONFIGS = ("unet/config.json", "vae/config.json", "text_encoder/config.json")
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
@@ -95,9 +97,18 @@ class Checkpoint(ABC):
         return content
 
     def tokenizer(self) -> CLIPTokenizer:
+        """A new one, which may be taught words."""
+        return self._tokenizer_by(_read_tokenizer)
+
+    def common_tokenizer(self) -> CLIPTokenizer:
+        """The same object for all who ask while its files stay what they are. It must not be taught anything."""
+        content = fingerprint(self._tokenizer_files())
+        return self._tokenizer_by(lambda folder: _common_tokenizer(folder, content))
+
+    def _tokenizer_by(self, read: Callable[[Path], CLIPTokenizer]) -> CLIPTokenizer:
         folder = self.configs / "tokenizer"
         try:
-            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+            return read(folder)
         except Exception as error:  # the library lets through whatever its parsers raise
             raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
 
@@ -137,3 +148,12 @@ class Checkpoint(ABC):
                 f"its denoiser expects {unet.get('cross_attention_dim')} text features, "
                 f"its text encoder gives {text.get('hidden_size')}. The parts are of different models."
             )
+
+
+def _read_tokenizer(folder: Path) -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+@lru_cache(maxsize=4)
+def _common_tokenizer(folder: Path, content: str) -> CLIPTokenizer:
+    return _read_tokenizer(folder)

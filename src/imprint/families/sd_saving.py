@@ -1,12 +1,16 @@
 """Writing a Stable Diffusion model so that the library's own pipeline makes the same pictures from it."""
 
+import copy
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import diffusers  # which loads its pipelines when they are asked for
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
+from transformers import CLIPTextModel
 
 from imprint.errors import Problem, UserError
 from imprint.families.noise import AS_THE_CHECKPOINT, build_scheduler
@@ -21,27 +25,45 @@ if TYPE_CHECKING:
 
 
 def final_parts(family: "StableDiffusion") -> Parts:
-    """The networks on the CPU in float32: every weight that was changed as it is now, the others from the
-    source, since in memory they may be of lower precision. Learned words are rows of the text encoder's table.
+    """Networks to be written, on the CPU in float32: every weight that was changed as it is now, the others as in the
+    source, though in memory they may be of lower precision. Learned words are rows of the text encoder's table.
 
     The precision is the same for all, since the library does not run a pipeline of several without being
     told. What needs no cast is no copy: the weights must not be written to.
     """
-    stored = family.checkpoint.load()
     live = Parts(family.unet, family.vae, family.text_encoder)
-    vocabulary = live.text_encoder.get_input_embeddings().weight.shape[0]
-    stored.text_encoder.resize_token_embeddings(vocabulary, mean_resizing=False)
-    for old, new in zip(stored, live, strict=True):
-        before, now = old.state_dict(), state_without_words(new)
-        assert before.keys() == now.keys(), "adapters have to be merged before a model is saved"
-        changed = {
-            name: weight.to("cpu", before[name].dtype)
-            for name, weight in now.items()
-            if not _same(before[name], weight)
-        }
-        old.load_state_dict(changed, strict=False, assign=True)
-    write_words(live.text_encoder, stored.text_encoder)
-    return stored
+    states = [state_without_words(part) for part in live]
+    if any(_is_cast(weight) for state in states for weight in state.values()):
+        source = [part.state_dict() for part in family.checkpoint.load()]
+        states = [_restored(state, before) for state, before in zip(states, source, strict=True)]
+    final = _without_weights(live)
+    for part, state in zip(final, states, strict=True):
+        assert part.state_dict().keys() == state.keys(), "adapters have to be merged before a model is saved"
+        part.load_state_dict({name: _written(weight) for name, weight in state.items()}, assign=True)
+    write_words(live.text_encoder, final.text_encoder)
+    return final
+
+
+def _is_cast(weight: Tensor) -> bool:
+    return weight.is_floating_point() and weight.dtype != torch.float32
+
+
+def _restored(state: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is not as it was `before`, and all else from there."""
+    return {name: before[name] if _same(before[name], weight) else weight for name, weight in state.items()}
+
+
+def _written(weight: Tensor) -> Tensor:
+    return weight.to("cpu", torch.float32 if weight.is_floating_point() else weight.dtype).contiguous()
+
+
+def _without_weights(parts: Parts) -> Parts:
+    with quiet(), torch.device("meta"):
+        return Parts(
+            UNet2DConditionModel.from_config(parts.unet.config),
+            AutoencoderKL.from_config(parts.vae.config),
+            CLIPTextModel(copy.deepcopy(parts.text_encoder.config)),
+        )
 
 
 def replace_pipeline(family: "StableDiffusion", folder: Path, dtype: torch.dtype) -> None:
@@ -77,7 +99,7 @@ def write_pipeline(family: "StableDiffusion", parts: Parts, folder: Path) -> Non
         part.register_to_config(_name_or_path="")  # where this machine had it is nobody's business
     with quiet():
         pipeline.save_pretrained(folder)
-    if family.tokenizer.get_vocab() == family.checkpoint.tokenizer().get_vocab():
+    if family.tokenizer.get_vocab() == family.checkpoint.common_tokenizer().get_vocab():
         # the source's own files: other versions of the library would not know those that this one writes
         shutil.rmtree(folder / "tokenizer")
         shutil.copytree(family.checkpoint.configs / "tokenizer", folder / "tokenizer")

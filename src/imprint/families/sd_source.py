@@ -1,9 +1,10 @@
 """Where a Stable Diffusion model comes from: a hub id, a folder, or a single file."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,9 +83,9 @@ class StableDiffusionSource(ModelSource):
 
     def facts(self) -> Facts:
         checkpoint, prediction = self._checkpoint, self._prediction
-        noise = checkpoint.config(SCHEDULER_CONFIG)
-        schedule = noise_schedule(noise, prediction)
-        build_scheduler(noise, self.sampler.scheduler, prediction)  # raises for a name that is none
+        has_zero_terminal_snr, timesteps = _noise(
+            json.dumps(checkpoint.config(SCHEDULER_CONFIG)), self.sampler.scheduler, prediction
+        )
         multiple = pixel_multiple(checkpoint.config("vae/config.json"))
         if self.resolution % multiple:
             raise UserError(
@@ -95,11 +96,11 @@ class StableDiffusionSource(ModelSource):
             fingerprint=hashlib.sha256(f"{content} {prediction}".encode()).hexdigest(),
             roles=("denoiser", "text"),
             prediction=prediction,
-            has_zero_terminal_snr=schedule.has_zero_terminal_snr,
-            timesteps=schedule.length,
+            has_zero_terminal_snr=has_zero_terminal_snr,
+            timesteps=timesteps,
             resolution=self.resolution,
             pixel_multiple=multiple,
-            tokenizer=checkpoint.tokenizer(),
+            tokenizer=checkpoint.common_tokenizer(),
             adapter_kinds={role: tuple(kinds) for role, kinds in StableDiffusion.adapter_targets.items()},
         )
 
@@ -205,3 +206,13 @@ class StableDiffusionSource(ModelSource):
             log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
         if not single_file and self.config is not None:
             log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)
+
+
+@lru_cache(maxsize=4)
+def _noise(config: str, sampler: str, prediction: Prediction) -> tuple[bool, int]:
+    """Whether the last signal-to-noise ratio is zero, and how many timesteps there are, by the scheduler's `config`.
+    Raises UserError where there is no such sampler for it."""
+    scheduler = json.loads(config)
+    build_scheduler(scheduler, sampler, prediction)
+    schedule = noise_schedule(scheduler, prediction)
+    return schedule.has_zero_terminal_snr, schedule.length

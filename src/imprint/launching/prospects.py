@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 
 from imprint.build import Plan, prepare, scored
 from imprint.composing import Composer
-from imprint.config import resolved
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.launching.axes import Asked
 from imprint.launching.work import Work, work_of
@@ -66,7 +65,7 @@ def prospects(composer: Composer, points: Sequence[Asked]) -> list[Prospect]:
 def prospect_of(cfg: DictConfig, asked: Asked) -> Prospect:
     """Raises ConfigError."""
     plan = prepare(cfg)
-    return Prospect(asked, plan, work_of(resolved(cfg), plan.identity["content"]), _to_do(plan))
+    return Prospect(asked, plan, work_of(cfg, plan.identity["content"]), _to_do(plan))
 
 
 def _to_do(plan: Plan) -> ToDo:

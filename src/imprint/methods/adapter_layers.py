@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from imprint.families.base import Family, Format
@@ -66,8 +66,8 @@ def merged_formats(family: Family, roles: Sequence[str]) -> Mapping[str, Format]
 
 def write_weights(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """The same content makes the same bytes."""
-    content = _in_order(save(dict(tensors), metadata={**metadata, "format": "pt"}))
-    write_atomically(file, lambda temporary: temporary.write_bytes(content))
+    content = save(dict(tensors), metadata={**metadata, "format": "pt"})
+    _write_with(file, content, {})
 
 
 def read_metadata(file: Path) -> dict[str, str]:
@@ -76,14 +76,15 @@ def read_metadata(file: Path) -> dict[str, str]:
 
 
 def add_metadata(file: Path, more: Mapping[str, str]) -> None:
-    write_weights(file, load_file(file), {**read_metadata(file), **more})
+    _write_with(file, file.read_bytes(), more)
 
 
-def _in_order(content: bytes) -> bytes:
-    """The library writes metadata in an order that differs from one time to the next."""
+def _write_with(file: Path, content: bytes, more: Mapping[str, str]) -> None:
+    """Writes what the library made, with `more` metadata: in order, for the library's differs each time."""
     end = LENGTH + int.from_bytes(content[:LENGTH], "little")
     header = json.loads(content[LENGTH:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    header["__metadata__"] = dict(sorted({**header["__metadata__"], **more}.items()))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % LENGTH)  # keeps the numbers behind it aligned
-    return len(text).to_bytes(LENGTH, "little") + text + content[end:]
+    own = len(text).to_bytes(LENGTH, "little") + text + content[end:]
+    write_atomically(file, lambda temporary: temporary.write_bytes(own))

@@ -80,6 +80,10 @@ class LocalLogger(Logger):
 
     def _widen(self, new: list[str]) -> None:
         assert self._file is not None
+        if self._file.tell() == 0:
+            self._columns = new
+            self._file.write(_line(new))
+            return
         self._file.close()
         _, rows = _complete_rows(self.path)
         self._columns = [*self._columns, *new]

@@ -1,11 +1,12 @@
 """The README.md of a result: what it is, how to use it, what it was made of."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from imprint.files import write_text
 from imprint.reporting.samples import read_samples
@@ -26,13 +27,7 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
             manifest["config"]["method"]["_target_"].rpartition(".")[2].lower(),
         ],
     }
-    template = Environment(
-        loader=PackageLoader("imprint.reporting"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    ).get_template("model_card.md.jinja")
-    text = template.render(
+    text = _template().render(
         front=yaml.safe_dump(front, sort_keys=False),
         manifest=manifest,
         config=manifest["config"],
@@ -42,6 +37,17 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
         usage=usage,
     )
     write_text(folder / "README.md", text)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("imprint.reporting"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("model_card.md.jinja")
 
 
 def origin(run: Run) -> dict[str, str]:

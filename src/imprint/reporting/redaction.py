@@ -34,11 +34,9 @@ def redacted(cfg: DictConfig) -> dict[str, Any]:
     - User names, passwords and tokens in URLs are hidden.
     - What cannot be resolved stays as it was written.
     """
-    # A copy without cached resolver results: a cached one would not be seen to read the environment.
-    fresh = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False), flags={"allow_objects": True})
-    with _watched_environment() as watch:
+    with _watched_environment() as watch, _without_cache(cfg):
         reader = _Reader(watch)
-        plain = reader.read(fresh)
+        plain = reader.read(cfg)
     cleaned = _without(plain, reader.secrets)
     assert isinstance(cleaned, dict)
     return cleaned
@@ -62,6 +60,17 @@ def _watched_environment() -> Iterator[_Watch]:
         yield watch
     finally:
         OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+
+
+@contextmanager
+def _without_cache(cfg: DictConfig) -> Iterator[None]:
+    """A cached result of a resolver would not be seen to read the environment."""
+    cache = OmegaConf.get_cache(cfg)
+    OmegaConf.clear_cache(cfg)
+    try:
+        yield
+    finally:
+        OmegaConf.set_cache(cfg, cache)
 
 
 class _Reader:

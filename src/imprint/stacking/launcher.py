@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from imprint.build import Plan, prepare
-from imprint.composing import Composer
+from imprint.composing import Composer, running
 from imprint.config import without_hydra
 from imprint.errors import ConfigError, Problem
 from imprint.stacking.group import Group
@@ -52,10 +52,14 @@ class Stacked:
         """Which points will be trained together, and why others will not."""
         return told(groups(plans, self._max_points), names)
 
+    @cached_property
+    def composer(self) -> Composer:
+        """Of the sweep's points; whoever else composes them may do it by this one, which keeps what they share."""
+        return Composer(self._context, self._config)
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
-        composer = Composer(self._context, self._config)
-        jobs = [self._job(composer, point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
+        jobs = [self._job(point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
         returned: dict[int, JobReturn] = {}
         in_turn = InTurn()
         for points, _ in groups([job.plan for job in jobs], self._max_points):
@@ -76,16 +80,14 @@ class Stacked:
             return [None]
         return [in_turn.train(job.plan, job.cfg)]
 
-    def _job(self, composer: Composer, overrides: Sequence[str], number: int) -> _Job:
-        config = composer.whole(overrides, number=number)
-        before = HydraConfig.instance().cfg
-        try:
-            cfg = without_hydra(config)
-            return _Job(config, cfg, None if cfg.get("dry_run") else prepare(cfg))
-        except Exception:  # it is raised again when the point is launched
-            return _Job(config, config, None)
-        finally:
-            HydraConfig.instance().cfg = before
+    def _job(self, overrides: Sequence[str], number: int) -> _Job:
+        config = self.composer.whole(overrides, number=number)
+        with running(config):
+            try:
+                cfg = without_hydra(self.composer.whole(overrides, number=number))
+                return _Job(config, cfg, None if cfg.get("dry_run") else prepare(cfg))
+            except Exception:  # it is raised again when the point is launched
+                return _Job(config, config, None)
 
     def _launched(self, job: _Job, error: BaseException | None) -> JobReturn:
         def fail(_: Any) -> Any:

@@ -1,26 +1,39 @@
 """One network's weights under several module trees: what is put into one tree is not in the others."""
 
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
 
 from imprint.families.base import Family
 
+# Layers that are their weights and settings, whatever mode they are in. Adapters are put around them, never into them.
+PLAIN = (nn.Linear, nn.Conv2d, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.SiLU, nn.Identity)
+
 
 def sharing_copy(family: Family) -> Family:
-    """All but the weights is the copy's own: its layers, its vocabulary's words, its modes."""
-    weights = (*family.parameters(), *family.buffers())
-    return copy.deepcopy(family, {id(weight): weight for weight in weights})
+    """All but the weights, and what is nothing but weights, is the copy's own: its layers as far as they can be
+    replaced or have modes, its vocabulary's words."""
+    return copy.deepcopy(family, {id(part): part for part in _common(family)})
+
+
+def _common(family: Family) -> Iterator[Any]:
+    yield from family.parameters()
+    yield from family.buffers()
+    # no method reaches what has no role
+    yield from (part for part in family.children() if all(part is not role for role in family.roles.values()))
+    yield from (module for module in family.modules() if type(module) in PLAIN)
 
 
 def share_weights(family: Family, base: Family) -> None:
     """Weights of `family` that lie where one of `base` lies become that one, so that a change of type reaches both."""
     there = {weight.data_ptr(): weight for weight in base.parameters()}
-    for module in family.modules():
-        for name, weight in module.named_parameters(recurse=False):
-            known = there.get(weight.data_ptr())
-            if known is not None and known is not weight and known.shape == weight.shape:
-                module.register_parameter(name, known)
+    for name, weight in list(family.named_parameters(remove_duplicate=False)):
+        known = there.get(weight.data_ptr())
+        if known is not None and known is not weight and known.shape == weight.shape:
+            above, _, own = name.rpartition(".")
+            family.get_submodule(above).register_parameter(own, known)
 
 
 def replace(part: nn.Module, name: str, layer: nn.Module) -> None:

@@ -1,5 +1,6 @@
 """Every form in which a Stable Diffusion model can be given, and what is known of it before it is loaded."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from drawing import ROUNDING, distance, draw
 from safetensors.torch import load_file, save_file
-from tiny import RARE_WORDS, RESOLUTION, WORDS, tiny_file, tiny_pipeline, tiny_source
+from tiny import RARE_WORDS, RESOLUTION, WORDS, load_tiny, tiny_file, tiny_pipeline, tiny_source
 from transformers import CLIPTextModel
 
 from imprint.types import Sampler
@@ -95,6 +96,27 @@ def test_the_fingerprint_changes_with_vocabulary_and_configuration(name: str, ti
     file = changed / name
     file.write_text(file.read_text() + "\n")
     assert tiny_source(changed).facts().fingerprint != tiny_source(tiny_sd).facts().fingerprint
+
+
+def test_facts_are_those_of_the_files_as_they_are_now(tmp_path: Path) -> None:
+    folder = tiny_pipeline(tmp_path / "sd")
+    before = tiny_source(folder).facts()
+    for file, change in {
+        "scheduler/scheduler_config.json": {"num_train_timesteps": 500},
+        "tokenizer/tokenizer_config.json": {"model_max_length": 11},
+    }.items():
+        content = json.loads((folder / file).read_text())
+        (folder / file).write_text(json.dumps({**content, **change}))
+    facts = tiny_source(folder).facts()
+    assert (before.timesteps, facts.timesteps) == (1000, 500)
+    assert before.tokenizer.model_max_length != facts.tokenizer.model_max_length == 11
+
+
+def test_a_word_that_is_learned_is_not_among_the_facts(tiny_sd: Path) -> None:
+    facts = tiny_source(tiny_sd).facts()
+    load_tiny(tiny_sd).learn_word("<toy>", torch.zeros(1, 16), length=None)
+    assert "<toy>" not in facts.tokenizer.get_vocab()
+    assert "<toy>" not in tiny_source(tiny_sd).facts().tokenizer.get_vocab()
 
 
 def test_a_variant_is_another_set_of_weights(tiny_sd: Path, tmp_path: Path) -> None:

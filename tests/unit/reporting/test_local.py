@@ -28,6 +28,13 @@ def test_a_new_metric_widens_the_file(path: Path) -> None:
     assert read_metrics(path) == {"step": [1, 2, 3], "loss": [1, 2, 3], "loss/prior": [None, 0.5, None]}
 
 
+def test_a_first_line_that_was_cut_off_is_written_anew(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("step,lo")
+    LocalLogger(path).log_metrics({"loss": 1.0}, 1)
+    assert path.read_text() == "step,loss\n1,1.0\n"
+
+
 def test_a_resumed_run_continues_the_file_where_its_checkpoint_stood(path: Path) -> None:
     first = LocalLogger(path)
     for step in range(1, 8):

@@ -1,4 +1,5 @@
 import json
+from itertools import count
 
 import pytest
 from omegaconf import OmegaConf
@@ -30,6 +31,16 @@ def test_what_comes_from_the_environment_stays_a_reference(monkeypatch: pytest.M
     assert (plain["seed"], plain["copy"]) == (3, 3)
     assert "hunter2" not in json.dumps(plain)
     assert OmegaConf.create(plain).through == "hunter2-from-env", "the written configuration can be used again"
+
+
+def test_what_a_resolver_remembers_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "hunter2-from-env")
+    numbers = count()
+    OmegaConf.register_new_resolver("imprint_test_next", lambda *_: next(numbers), use_cache=True, replace=True)
+    cfg = OmegaConf.create({"number": "${imprint_test_next:}", "shown": "${imprint_test_next:${oc.env:MY_TOKEN}}"})
+    assert (cfg.number, cfg.shown) == (0, 1)
+    assert redacted(cfg)["shown"] == "${imprint_test_next:${oc.env:MY_TOKEN}}"
+    assert (cfg.number, cfg.shown) == (0, 1)
 
 
 def test_the_environment_is_readable_as_before_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
