@@ -32,6 +32,7 @@ class Group:
         self._points = [(_quiet(plan), cfg) for plan, cfg in points]
         self._families: dict[int, Family] = {}
         self._latents = LatentCache()
+        self._captions = CaptionCache()
 
     def train(self) -> list[BaseException | None]:
         """What ended each early, or None. Raises KeyboardInterrupt when asked to stop: all go on from their checkpoints
@@ -94,10 +95,6 @@ class Group:
     def _device(self) -> torch.device:
         plan, _ = self._points[0]
         return plan.parts.trainer.own_device
-
-    @cached_property
-    def _captions(self) -> CaptionCache:
-        return CaptionCache(self._base)
 
 
 def _quiet(plan: Plan) -> Plan:

@@ -12,6 +12,7 @@ from imprint.build.assemble import attach, lesson_of
 from imprint.families.base import Family
 from imprint.fitting import carry_out
 from imprint.stacking.grouping import network_of
+from imprint.training.conditioning import CaptionCache
 from imprint.training.latents import LatentCache
 from imprint.training.module import Personalisation
 
@@ -20,10 +21,12 @@ class _Kept(NamedTuple):
     network: Hashable
     untuned: Family  # where it was loaded to: a GPU has one model at a time
     latents: LatentCache
+    captions: CaptionCache
 
 
 class InTurn:
-    """Of one network at a time: its weights as they were loaded, and what its autoencoder made of pictures."""
+    """Of one network at a time: its weights as they were loaded, and what it made of pictures and captions before any
+    of it learned."""
 
     def __init__(self) -> None:
         self._kept: _Kept | None = None
@@ -44,11 +47,12 @@ class InTurn:
     def _assemble(self, plan: Plan) -> Personalisation:
         kept = self._of(plan)
         family = copy.deepcopy(kept.untuned).to(plan.parts.trainer.own_device)
-        return Personalisation(family, lesson_of(plan, family, attach(plan, family)), latents=kept.latents)
+        lesson = lesson_of(plan, family, attach(plan, family))
+        return Personalisation(family, lesson, latents=kept.latents, captions=kept.captions)
 
     def _of(self, plan: Plan) -> _Kept:
         network = network_of(plan)
         if self._kept is None or self._kept.network != network:
             self._kept = None  # before the next is loaded
-            self._kept = _Kept(network, plan.parts.model.load(), LatentCache())
+            self._kept = _Kept(network, plan.parts.model.load(), LatentCache(), CaptionCache())
         return self._kept

@@ -29,10 +29,8 @@ class SideBySide(Personalisation):
         self, family: Family, lesson: Lesson, *, ask: Ask, latents: LatentCache, captions: CaptionCache
     ) -> None:
         """`latents` and `captions` are those of all."""
-        super().__init__(family, lesson, latents=latents)
+        super().__init__(family, lesson, latents=latents, captions=captions)
         learning = {role for role, part in family.roles.items() if _learns(part)}
-        if "text" not in learning:
-            self.condition = captions.condition
         self._ask = ask
         self._drops = any(drops(part) for part in family.roles.values())
         self._together = {

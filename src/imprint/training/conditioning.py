@@ -9,17 +9,17 @@ from imprint.types import Conditioning
 
 
 class CaptionCache:
-    """Each caption is encoded once. Only right while nothing that captions pass through learns."""
+    """Each caption is encoded once, whoever asks. Only right for families that encode alike, and while nothing that
+    captions pass through learns."""
 
-    def __init__(self, family: Family) -> None:
-        self._family = family
+    def __init__(self) -> None:
         self._kept: dict[str, Conditioning] = {}
 
     @torch.no_grad()
-    def condition(self, captions: Sequence[str]) -> Conditioning:
+    def condition(self, family: Family, captions: Sequence[str]) -> Conditioning:
         new = [caption for caption in dict.fromkeys(captions) if caption not in self._kept]
         if new:
-            encoded = self._family.condition(new)
+            encoded = family.condition(new)
             self._kept.update((caption, rows(encoded, index)) for index, caption in enumerate(new))
         return concatenated([self._kept[caption] for caption in captions])
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -53,8 +54,16 @@ class Personalisation(pl.LightningModule):
     strict_loading = False
     last_losses: Losses  # of the latest step
 
-    def __init__(self, family: Family, lesson: Lesson, *, latents: LatentCache | None = None) -> None:
-        """`latents` are those that others with this autoencoder have left, if there are any."""
+    def __init__(
+        self,
+        family: Family,
+        lesson: Lesson,
+        *,
+        latents: LatentCache | None = None,
+        captions: CaptionCache | None = None,
+    ) -> None:
+        """`latents` and `captions` are those that others with this autoencoder and text encoder have left, if there are
+        any."""
         super().__init__()
         self.family = family
         self.lesson = lesson
@@ -62,9 +71,10 @@ class Personalisation(pl.LightningModule):
         self.latents = LatentCache() if latents is None else latents
         self._micro_batches: list[Losses] = []
         text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
+        captions = CaptionCache() if captions is None else captions
         if text_learns:
             log.info("Text embeddings are not kept: what makes them learns.")
-        self.condition = family.condition if text_learns else CaptionCache(family).condition
+        self.condition = family.condition if text_learns else partial(captions.condition, family)
         self.average = MovingAverage(self.trained(), lesson.hparams.ema) if lesson.hparams.ema else None
 
     def trained(self) -> list[nn.Parameter]:

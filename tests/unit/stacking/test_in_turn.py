@@ -48,7 +48,9 @@ def test_each_is_what_it_is_alone(point: Configured, tiny_sd: Path, pictures: Pa
             assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_the_model_is_loaded_and_a_picture_encoded_once(point: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_is_loaded_and_a_picture_and_a_caption_encoded_once(
+    point: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
 
     def counted(owner: Any, name: str) -> None:
@@ -62,11 +64,13 @@ def test_the_model_is_loaded_and_a_picture_encoded_once(point: Configured, monke
 
     counted(StableDiffusionSource, "load")
     counted(StableDiffusion, "encode")
+    counted(StableDiffusion, "condition")
     in_turn = InTurn()
     trained(in_turn, point("method=dreambooth"))
     first = len(done)
     assert done.count("load") == 1
     assert done.count("encode") > 1
+    assert done.count("condition") == 1
     trained(in_turn, point("method=dreambooth", "seed=1"))
     assert len(done) == first
 

@@ -45,12 +45,12 @@ def test_latents_have_the_spread_that_the_autoencoder_says(tiny_family: Family) 
 
 def test_kept_captions_are_encoded_once_and_equal(tiny_family: Family) -> None:
     captions = ["a dog", "a sks dog", "a dog"]
-    kept = CaptionCache(tiny_family)
-    first = kept.condition(captions)
+    kept = CaptionCache()
+    first = kept.condition(tiny_family, captions)
     assert torch.allclose(first.tokens_BLD, tiny_family.condition(captions).tokens_BLD, atol=1e-6)
     calls = []
     handle = tiny_family.roles["text"].register_forward_hook(lambda *_: calls.append(1))
-    kept.condition(["a sks dog"])
+    kept.condition(tiny_family, ["a sks dog"])
     handle.remove()
     assert not calls
 
