@@ -1,4 +1,4 @@
-"""The pictures by which finished runs are scored, drawn side by side."""
+"""The pictures by which finished runs are scored, drawn side by side and seen together."""
 
 import logging
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from imprint.build import Plan
 from imprint.build.galleries import galleries
 from imprint.build.judged import open_judged
 from imprint.build.painting import lacking_of, paint
+from imprint.build.viewing import Shown, view
+from imprint.errors import UserError
 from imprint.families.base import Family
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.elsewhere import drawing_elsewhere
@@ -28,9 +30,18 @@ class Exhibition:
         self._plans = plans
         self._base = base
         self._families: dict[int, Family] = {}
+        self._shown: list[Shown] = []
 
-    def draw(self) -> None:
-        """Raises KeyboardInterrupt when asked to stop; what is drawn by then stays."""
+    def view(self) -> None:
+        """Draws what is not there, and has the encoders see all of it. What cannot be seen is told of when its run is
+        scored. Raises KeyboardInterrupt when asked to stop; what is drawn by then stays."""
+        self._draw()
+        try:
+            view(self._shown)
+        except UserError as error:
+            log.debug("Not all pictures can be seen: %s", error)
+
+    def _draw(self) -> None:
         routines = {
             point: Routine(plan.run.folder.name, partial(self._paint, point, plan))
             for point, plan in enumerate(self._plans)
@@ -51,7 +62,9 @@ class Exhibition:
         subjects = open_judged(
             plan.run, profile, encoders=plan.parts.model.encoders, class_photos=(), scale={}, device=device
         )
-        lacking = lacking_of([(judged, galleries(judged, profile)) for judged in subjects], tuned=True)
+        shown = [Shown(judged, profile, galleries(judged, profile)) for judged in subjects]
+        self._shown += shown
+        lacking = lacking_of([(judged, found) for judged, _, found in shown], tuned=True)
         if not lacking:
             return
         family = sharing_copy(self._base)

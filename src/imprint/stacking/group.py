@@ -47,14 +47,14 @@ class Group:
             raise KeyboardInterrupt
         return [routine.error for routine in routines.values()]
 
-    def draw(self) -> None:
-        """What the evaluations of its points ask for of their results, as far as it is not there. What cannot be drawn
-        is told of when a point is scored."""
+    def exhibit(self) -> None:
+        """Draws what the evaluations of its points ask for of their results, as far as it is not there, and shows it to
+        the encoders. What cannot be drawn is told of when a point is scored."""
         plans = [
             plan for plan, _ in self._points if plan.run.status == "finished" and plan.parts.evaluation is not None
         ]
         if plans:
-            Exhibition(plans, self._untuned).draw()
+            Exhibition(plans, self._untuned).view()
 
     def _live(self, point: int, plan: Plan, cfg: DictConfig, routine: Routine) -> None:
         """In the point's own thread."""

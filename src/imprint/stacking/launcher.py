@@ -73,7 +73,7 @@ class Stacked:
             log.info("%d points side by side", len(jobs))
             group = Group([(job.plan, job.cfg) for job in jobs if job.plan is not None])
             ended = group.train()
-            group.draw()
+            group.exhibit()
             return ended
         [job] = jobs
         if job.plan is None or job.plan.run.status == "finished" or job.plan.parts.trainer.world_size > 1:

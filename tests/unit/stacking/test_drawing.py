@@ -19,6 +19,7 @@ from small_runs import configure
 from torch import Tensor
 
 from imprint.build import Plan, prepare
+from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.gallery import Gallery
 from imprint.families.sd import StableDiffusion
 from imprint.runs import Run
@@ -176,13 +177,20 @@ def test_what_results_are_scored_by_is_drawn_together(
     cfgs = [configure(tiny_sd, pictures, tmp_path / "a", *point) for point in points]
     group, runs = together(cfgs)
     passes.clear()
-    group.draw()
+    read: list[str] = []
+    load = Pretrained.load
+    monkeypatch.setattr(
+        Pretrained, "load", lambda self, *given, **named: read.append(self.source) or load(self, *given, **named)
+    )
+    group.exhibit()
     assert passes
     assert passes == [[0, 1, 2]] * len(passes)
+    assert len(read) == 2, "CLIP and DINO have seen the pictures of all"
     with monkeypatch.context() as patch:
         patch.setattr(Gallery, "add", lambda *_: pytest.fail("all pictures were there"))
         for cfg in cfgs:
             train(cfg)
+    assert len(read) == 3, "the first has its prompts read, which are those of all"
     for run, point in zip(runs, points, strict=True):
         alone = train(configure(tiny_sd, pictures, tmp_path / "b", *point))
         assert distance(pictures_in(run.folder / "pictures"), pictures_in(alone.folder / "pictures")) <= ROUNDING
