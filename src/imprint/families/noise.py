@@ -1,7 +1,9 @@
 """Diffusers' schedulers: the noise a checkpoint was trained with, and the ways to sample it."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import diffusers
 from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers, SchedulerMixin
@@ -15,6 +17,27 @@ SAMPLERS = sorted(
     {*KarrasDiffusionSchedulers.__members__, "LCMScheduler", "TCDScheduler", "SASolverScheduler"}
     - {"EDMEulerScheduler"}  # made for another kind of noise
 )
+
+
+class NoiseFacts(NamedTuple):
+    """What is asked of a checkpoint's noise before anything of it is loaded."""
+
+    has_zero_terminal_snr: bool
+    timesteps: int
+
+
+def noise_facts(config: Mapping[str, Any], sampler: str, prediction: Prediction) -> NoiseFacts:
+    """Raises UserError where there is no such sampler for this scheduler configuration."""
+    return _noise_facts(json.dumps(config), sampler, prediction)
+
+
+@lru_cache(maxsize=4)
+def _noise_facts(config: str, sampler: str, prediction: Prediction) -> NoiseFacts:
+    """Asked of every point of a sweep, often of all the same."""
+    scheduler = json.loads(config)
+    build_scheduler(scheduler, sampler, prediction)
+    schedule = noise_schedule(scheduler, prediction)
+    return NoiseFacts(schedule.has_zero_terminal_snr, schedule.length)
 
 
 def noise_schedule(config: Mapping[str, Any], prediction: Prediction) -> NoiseSchedule:

@@ -1,10 +1,9 @@
 """Where a Stable Diffusion model comes from: a hub id, a folder, or a single file."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.families.base import Facts, ModelSource, Outline
 from imprint.families.hub import fetch
-from imprint.families.noise import build_scheduler, noise_schedule
+from imprint.families.noise import noise_facts
 from imprint.families.quiet import quiet
 from imprint.families.sd import StableDiffusion, adapter_name
 from imprint.families.sd_checkpoint import (
@@ -83,9 +82,7 @@ class StableDiffusionSource(ModelSource):
 
     def facts(self) -> Facts:
         checkpoint, prediction = self._checkpoint, self._prediction
-        has_zero_terminal_snr, timesteps = _noise(
-            json.dumps(checkpoint.config(SCHEDULER_CONFIG)), self.sampler.scheduler, prediction
-        )
+        noise = noise_facts(checkpoint.config(SCHEDULER_CONFIG), self.sampler.scheduler, prediction)
         multiple = pixel_multiple(checkpoint.config("vae/config.json"))
         if self.resolution % multiple:
             raise UserError(
@@ -96,8 +93,8 @@ class StableDiffusionSource(ModelSource):
             fingerprint=hashlib.sha256(f"{content} {prediction}".encode()).hexdigest(),
             roles=("denoiser", "text"),
             prediction=prediction,
-            has_zero_terminal_snr=has_zero_terminal_snr,
-            timesteps=timesteps,
+            has_zero_terminal_snr=noise.has_zero_terminal_snr,
+            timesteps=noise.timesteps,
             resolution=self.resolution,
             pixel_multiple=multiple,
             tokenizer=checkpoint.common_tokenizer(),
@@ -206,13 +203,3 @@ class StableDiffusionSource(ModelSource):
             log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
         if not single_file and self.config is not None:
             log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)
-
-
-@lru_cache(maxsize=4)
-def _noise(config: str, sampler: str, prediction: Prediction) -> tuple[bool, int]:
-    """Whether the last signal-to-noise ratio is zero, and how many timesteps there are, by the scheduler's `config`.
-    Raises UserError where there is no such sampler for it."""
-    scheduler = json.loads(config)
-    build_scheduler(scheduler, sampler, prediction)
-    schedule = noise_schedule(scheduler, prediction)
-    return schedule.has_zero_terminal_snr, schedule.length

@@ -1,6 +1,5 @@
 """One pass through the network for many points: who takes part, and what happens where memory is not enough."""
 
-import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +10,12 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from imprint.stacking.crowds import crowd, echoes
 from imprint.stacking.ensemble import Ensemble
-from imprint.stacking.requests import AGAIN, Call, Descent, Meeting
-from imprint.stacking.room import Room
+from imprint.stacking.requests import AGAIN, Call, Descent, Meeting, of_one_kind
+from imprint.stacking.room import Room, is_out_of_memory, tidy
 from imprint.stacking.routines import Routine
 from imprint.stacking.stopping import Stop
 
 log = logging.getLogger(__name__)
-
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class Conductor:
@@ -92,7 +89,7 @@ class Conductor:
         alone = next((point for point in calls if point in self._alone), None)
         if alone is not None:
             return {alone: calls[alone]}
-        return _of_one_kind(calls) if calls else {}
+        return of_one_kind(calls) if calls else {}
 
     def _behind(self, drawing: Mapping[int, Call]) -> list[int]:
         """Who has made fewer passes than those who want to draw: mostly they draw after the same one, so it is waited
@@ -122,7 +119,7 @@ class Conductor:
         log.warning("%d points could not draw together; each draws alone now. %s", len(points), _first_line(error))
         self._alone.update(points)
         error.__traceback__ = None
-        _tidy()
+        tidy()
 
     def _cohort(self, points: Sequence[int]) -> list[int]:
         while self._suspects:
@@ -138,7 +135,7 @@ class Conductor:
                 if not calls:
                     self._descend(taking_part)
                     return None
-                alike = _of_one_kind(calls)
+                alike = of_one_kind(calls)
                 outputs = ensemble.call(alike)
             except Exception as error:
                 return error
@@ -185,7 +182,7 @@ class Conductor:
             log.warning("A pass of %d points failed; each makes it alone. %s", len(points), _first_line(error))
         for point in points:
             self._answer(point, AGAIN)
-        _tidy()
+        tidy()
 
     def _answer(self, point: int, answer: Any) -> None:
         self._note(point, self._routines[point].answer(answer))
@@ -194,28 +191,6 @@ class Conductor:
         self._asked.pop(point, None)  # it goes behind the others
         if request is not None:
             self._asked[point] = request
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    told = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in told for words in OUT_OF_MEMORY)
-    )
-
-
-def _tidy() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _of_one_kind(calls: Mapping[int, Call]) -> dict[int, Call]:
-    """Those that can be made as one with the first. The denoiser is the last part of a pass, so it waits for those who
-    are not there yet."""
-    kinds = {point: call.kind for point, call in calls.items()}
-    first = next((kind for point, kind in kinds.items() if calls[point].role != "denoiser"), None)
-    kind = first or next(iter(kinds.values()))
-    return {point: call for point, call in calls.items() if kinds[point] == kind}
 
 
 def _first_line(error: BaseException) -> str:

@@ -68,6 +68,15 @@ class Descent(NamedTuple):
 AGAIN: Literal["again"] = "again"
 
 
+def of_one_kind(calls: Mapping[int, Call]) -> dict[int, Call]:
+    """Those that can be made as one with the first. The denoiser is the last part of a pass, so it waits for those who
+    are not there yet."""
+    kinds = {point: call.kind for point, call in calls.items()}
+    first = next((kind for point, kind in kinds.items() if calls[point].role != "denoiser"), None)
+    kind = first or next(iter(kinds.values()))
+    return {point: call for point, call in calls.items() if kinds[point] == kind}
+
+
 def joined(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of all, of one kind, as those of one call: samples follow one another."""
     values, trees = zip(*(pytree.tree_flatten((call.arguments, dict(call.named))) for call in calls), strict=True)

@@ -1,5 +1,6 @@
-"""How many points memory has room for, going by what passes of fewer took."""
+"""How many points memory has room for, going by what passes of fewer took, and how one knows that it had not."""
 
+import gc
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from imprint.reporting.summary import peak_memory
 
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 USABLE = 0.8  # of what is free: others want some, too
 
 
@@ -32,6 +34,20 @@ class Room:
         sizes = sorted(self._peaks)
         pairs = pairwise(sizes)
         return max(((self._peaks[more] - self._peaks[less]) / (more - less) for less, more in pairs), default=0.0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    told = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in told for words in OUT_OF_MEMORY)
+    )
+
+
+def tidy() -> None:
+    """Gives back what a failed pass has left."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def free_memory(device: torch.device) -> int | None:
