@@ -18,8 +18,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Two processes, since the threads of one wait for one another wherever something else is running.
 demo: setup  ## compare the methods on the built-in miniature, on this machine's CPU, and open a report
-	$(BIN)/imprint train -m experiment=demo
+	$(BIN)/imprint train -m experiment=demo hydra/launcher=joblib
 	$(BIN)/imprint report outputs/demo/sweeps/demo open=true
 
 test: setup  ## run every test but the slow ones

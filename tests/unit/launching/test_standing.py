@@ -19,7 +19,9 @@ LAUNCHED = 1000.0
 SCORES = {"quick-1": {"profile": "quick", "subject": "dog", "means": {"dino": 0.5, "pres": 0.2}, "seconds": 1.0}}
 
 
-def prospect(run: Run, *, profile: str | None = None, to_do: str = "to train") -> Prospect:
+def prospect(
+    run: Run, *, profile: str | None = None, to_do: str = "to train", samples: int = 100, kind: str = "lora"
+) -> Prospect:
     metrics = {"dino": SimpleNamespace(better="higher"), "pres": SimpleNamespace(better="lower")}
     parts = SimpleNamespace(
         hparams=SimpleNamespace(steps=10),
@@ -27,7 +29,7 @@ def prospect(run: Run, *, profile: str | None = None, to_do: str = "to train") -
         sweep=SimpleNamespace(objectives=["fid", "dino"]),
     )
     plan = SimpleNamespace(parts=parts)
-    work = Work(100, (), profile)
+    work = Work(samples, (kind,), profile)
     name = run.folder.name
     return cast(
         Prospect, SimpleNamespace(run=run, plan=plan, work=work, profile=profile, to_do=to_do, name=name, told=name)
@@ -116,6 +118,32 @@ def test_nothing_is_foretold_before_anything_is_done(tmp_path: Path) -> None:
     assert pace.left({"a": Standing("training"), "b": Standing("waiting")}) == ""
     assert "about" in pace.left({"a": Standing("done"), "b": Standing("waiting")})
     assert pace.left({"a": Standing("done"), "b": Standing("failed")}) == ""
+
+
+@pytest.mark.parametrize(
+    ("samples", "kinds", "expected"),
+    [
+        ((100, 300), ("lora", "lora"), ", about 30 s"),  # of one kind: three times the samples, three times the time
+        ((100, 3000), ("lora", "words"), ", about 10 s"),  # what a sample of another kind costs is not known
+    ],
+)
+def test_the_rest_takes_what_its_likes_took(
+    samples: tuple[int, int],
+    kinds: tuple[str, str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    points = [
+        prospect(Run(tmp_path / name), samples=seen, kind=kind)
+        for name, seen, kind in zip("ab", samples, kinds, strict=True)
+    ]
+    pace = Pace(points)
+    pace.left({"a": Standing("waiting"), "b": Standing("waiting")})
+    now = 10.0
+    assert pace.left({"a": Standing("done"), "b": Standing("waiting")}) == expected
 
 
 @pytest.mark.parametrize(
