@@ -6,6 +6,7 @@ from statistics import fmean
 
 from imprint.launching.prospects import Prospect
 from imprint.launching.standing import ENDED, Standing
+from imprint.reporting.local import last_step
 from imprint.reporting.units import duration
 
 
@@ -22,14 +23,16 @@ class Pace:
         for point in left:
             samples.setdefault(point.work.kind, []).append(point.work.samples)
         self._work = {point.name: point.work.samples / fmean(samples[point.work.kind]) for point in left}
+        self._before = {point.name: _share_before(point) for point in left}  # is no measure of this launch
         self._began = time.monotonic()
-        self._first: float | None = None
 
     def left(self, seen: Mapping[str, Standing]) -> str:
-        done = sum(work * _share(seen[name]) for name, work in self._work.items())
-        if self._first is None:  # what earlier launches did is no measure of this one
-            self._first = done
-        new, rest = done - self._first, sum(self._work.values()) - done
+        """To be put behind the number of points that are left; empty where nothing can be said."""
+        new = rest = 0.0
+        for name, work in self._work.items():
+            share = max(_share(seen[name]), self._before[name])
+            new += work * (share - self._before[name])
+            rest += work * (1 - share)
         if new <= 0 or rest <= 0:
             return ""
         return f", about {duration((time.monotonic() - self._began) * rest / new)}"
@@ -37,3 +40,9 @@ class Pace:
 
 def _share(standing: Standing) -> float:
     return 1.0 if standing.state in ENDED else standing.share
+
+
+def _share_before(point: Prospect) -> float:
+    if point.to_do == "to score":
+        return 1.0
+    return last_step(point.run.metrics) / point.plan.parts.hparams.steps if point.to_do == "to go on with" else 0.0

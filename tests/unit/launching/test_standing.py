@@ -141,9 +141,20 @@ def test_the_rest_takes_what_its_likes_took(
         for name, seen, kind in zip("ab", samples, kinds, strict=True)
     ]
     pace = Pace(points)
-    pace.left({"a": Standing("waiting"), "b": Standing("waiting")})
     now = 10.0
     assert pace.left({"a": Standing("done"), "b": Standing("waiting")}) == expected
+
+
+def test_what_was_done_before_is_no_measure(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    run.metrics.parent.mkdir(parents=True, exist_ok=True)
+    run.metrics.write_text("step,loss\n5,0.1\n", encoding="utf-8")
+    pace = Pace([prospect(run, to_do="to go on with"), prospect(Run(tmp_path / "b"))])
+    waiting = {run.folder.name: Standing("waiting"), "b": Standing("waiting")}
+    assert pace.left(waiting) == ""
+    now = 10.0
+    assert pace.left({**waiting, run.folder.name: Standing("done")}) == ", about 20 s"
 
 
 @pytest.mark.parametrize(
