@@ -10,6 +10,10 @@ from matplotlib.figure import Figure
 from imprint.reporting.scoreboard.style import colour, mark, quiet, save, styled
 
 SCORES = {"dino": "DINO", "clip_t": "CLIP-T"}
+OWN = (
+    "imprint",
+    "imprint, one after another",
+)  # sides by their colours, which are the same in all pictures; then the other
 Result = Mapping[str, Any]
 
 
@@ -24,13 +28,13 @@ def _curve(result: Result) -> Figure:
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.add_subplot()
     amounts = [float(key) for key in result["quantities"]]
-    for index, (side, values) in enumerate(result["medians"].items()):
-        _line(axes, index, side, amounts, [values[key] for key in result["quantities"]])
+    for side, values in result["medians"].items():
+        _line(axes, side, amounts, [values[key] for key in result["quantities"]])
     axes.set_title(result["title"], loc="left")
     axes.set_xlabel(result["axis"])
     axes.set_ylabel(_seconds(result))
     axes.set_xticks(amounts)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     axes.legend()
     return figure
 
@@ -40,9 +44,9 @@ def _quality(result: Result) -> Figure:
     steps = [key.removeprefix("seconds-") for key in result["quantities"] if key.startswith("seconds-")]
     for place, (key, title) in enumerate(SCORES.items()):
         axes = figure.add_subplot(1, len(SCORES), place + 1)
-        for index, (side, values) in enumerate(result["medians"].items()):
+        for side, values in result["medians"].items():
             seconds = [values[f"seconds-{number}"] for number in steps]
-            _line(axes, index, side, seconds, [values[f"{key}-{number}"] for number in steps])
+            _line(axes, side, seconds, [values[f"{key}-{number}"] for number in steps])
         axes.set_title(title, loc="left")
         axes.set_xlabel(f"{_seconds(result)}, whole program")
         axes.set_xlim(left=0)
@@ -52,7 +56,8 @@ def _quality(result: Result) -> Figure:
     return figure
 
 
-def _line(axes: Axes, index: int, side: str, across: Sequence[float], up: Sequence[float]) -> None:
+def _line(axes: Axes, side: str, across: Sequence[float], up: Sequence[float]) -> None:
+    index = OWN.index(side) if side in OWN else len(OWN)
     axes.plot(across, up, color=colour(index), marker=mark(index), markersize=5, linewidth=1.4, label=side)
     quiet(axes, grid="y")
 

@@ -1,19 +1,18 @@
 """Stable Diffusion 1.x and 2.x."""
 
 import copy
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.loaders import TextualInversionLoaderMixin
 from PIL import Image
 from torch import Tensor, nn
 
 from imprint.families.base import Family, Format
 from imprint.families.noise import noise_schedule
+from imprint.families.sd_captions import Captions
 from imprint.families.sd_checkpoint import SCHEDULER_CONFIG, Checkpoint, Parts, latent_factor
 from imprint.families.sd_folder import PipelineFolder
 from imprint.families.sd_sampling import sample
@@ -21,8 +20,6 @@ from imprint.families.sd_saving import final_parts, replace_pipeline, write_file
 from imprint.families.sd_words import learn_word, learned_words, token_vectors
 from imprint.schedule import Prediction
 from imprint.types import Conditioning, Moments, Sampler
-
-log = logging.getLogger(__name__)
 
 TEXT_ADAPTER_NAMES = {
     ".lora_A.": ".lora_linear_layer.down.",
@@ -57,7 +54,8 @@ class StableDiffusion(Family):
         # No module of its own: a compiled stand-in may be put here without renaming any weight.
         self.roles = {"denoiser": self.unet, "text": self.text_encoder}
         self.sampler = sampler
-        self._seen_captions: set[str] = set()  # whose length has been looked at
+        length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
+        self._captions = Captions(self.tokenizer, length)
         _frozen(self)
 
     @property
@@ -92,17 +90,10 @@ class StableDiffusion(Family):
         return pixels_BCHW.float().clamp(-1, 1)
 
     def condition(self, captions: Sequence[str]) -> Conditioning:
-        """A caption that is too long is cut, as everywhere with this model, and named once in a warning."""
-        # words that several vectors were learned for stand for as many tokens
-        captions = TextualInversionLoaderMixin().maybe_convert_prompt(list(captions), self.tokenizer)
-        length = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
-        self._warn_of_cuts(captions, length)
-        inputs = self.tokenizer(captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        ids_BL, mask_BL = self._captions.tokens(captions)
         device = next(self.text_encoder.parameters()).device
         masked = getattr(self.text_encoder.config, "use_attention_mask", False)
-        tokens_BLD = self.roles["text"](
-            inputs.input_ids.to(device), attention_mask=inputs.attention_mask.to(device) if masked else None
-        )[0]
+        tokens_BLD = self.roles["text"](ids_BL.to(device), attention_mask=mask_BL.to(device) if masked else None)[0]
         return Conditioning(tokens_BLD, {})
 
     def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
@@ -171,14 +162,6 @@ class StableDiffusion(Family):
 
     def _latent_scale(self) -> tuple[float, float]:
         return self.vae.config.scaling_factor, self.vae.config.shift_factor or 0.0
-
-    def _warn_of_cuts(self, captions: Sequence[str], length: int) -> None:
-        if not (unseen := [caption for caption in dict.fromkeys(captions) if caption not in self._seen_captions]):
-            return
-        self._seen_captions.update(unseen)
-        for caption, ids in zip(unseen, self.tokenizer(unseen, verbose=False).input_ids, strict=True):
-            if len(ids) > length:
-                log.warning("This caption has %d tokens and is cut to %d: %s", len(ids), length, caption)
 
 
 def adapter_name(role: str, name: str) -> str:

@@ -1,0 +1,42 @@
+"""Captions as Stable Diffusion's text encoder is given them."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from diffusers.loaders import TextualInversionLoaderMixin
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+log = logging.getLogger(__name__)
+
+
+class Captions:
+    """Each is made tokens once for as long as the tokenizer learns no words. One that has more than `length` tokens is
+    cut, as everywhere with this model, and named in a warning."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, length: int) -> None:
+        self._tokenizer = tokenizer
+        self._length = length
+        self._known: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # by caption and size of the vocabulary
+
+    def tokens(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """ids_BL, and 1 where they are the caption's, 0 where they fill it up."""
+        ids, masks = zip(*map(self._tokens, captions), strict=True)
+        return torch.stack(ids), torch.stack(masks)
+
+    def _tokens(self, caption: str) -> tuple[Tensor, Tensor]:
+        key = (caption, len(self._tokenizer))
+        if key not in self._known:
+            self._known[key] = self._read(caption)
+        return self._known[key]
+
+    def _read(self, caption: str) -> tuple[Tensor, Tensor]:
+        # words that several vectors were learned for stand for as many tokens
+        whole = TextualInversionLoaderMixin().maybe_convert_prompt(caption, self._tokenizer)
+        if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
+            log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, caption)
+        read = self._tokenizer(
+            whole, padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
+        )
+        return read.input_ids[0], read.attention_mask[0]
