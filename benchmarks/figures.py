@@ -10,10 +10,7 @@ from matplotlib.figure import Figure
 from imprint.reporting.scoreboard.style import colour, mark, quiet, save, styled
 
 SCORES = {"dino": "DINO", "clip_t": "CLIP-T"}
-OWN = (
-    "imprint",
-    "imprint, one after another",
-)  # sides by their colours, which are the same in all pictures; then the other
+OWN = ("imprint", "imprint, one after another")  # of one colour each in all pictures; the other side comes after them
 Result = Mapping[str, Any]
 
 

@@ -9,13 +9,12 @@ from imprint.build.galleries import galleries
 from imprint.build.judged import open_judged
 from imprint.build.painting import lacking_of, paint
 from imprint.build.viewing import Shown, view
-from imprint.errors import UserError
 from imprint.families.base import Family
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.elsewhere import drawing_elsewhere
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.requests import Meeting
-from imprint.stacking.room import Room
+from imprint.stacking.room import Room, tidy
 from imprint.stacking.routines import Routine
 from imprint.stacking.sharing import share_weights, sharing_copy
 from imprint.stacking.stopping import heard
@@ -33,13 +32,14 @@ class Exhibition:
         self._shown: list[Shown] = []
 
     def view(self) -> None:
-        """Draws what is not there, and has the encoders see all of it. What cannot be seen is told of when its run is
-        scored. Raises KeyboardInterrupt when asked to stop; what is drawn by then stays."""
+        """Draws what is not there, and has the encoders see all of it. What cannot be seen, or not beside this network,
+        is seen when its run is scored. Raises KeyboardInterrupt when asked to stop; what is drawn by then stays."""
         self._draw()
         try:
             view(self._shown)
-        except UserError as error:
-            log.debug("Not all pictures can be seen: %s", error)
+        except Exception as error:
+            log.warning("Not all pictures could be seen together; each run's are when it is scored. %s", error)
+            tidy()
 
     def _draw(self) -> None:
         routines = {

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from imprint.build import Plan, prepare
 from imprint.evaluation.encoders.pretrained import Pretrained
+from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.gallery import Gallery
 from imprint.families.sd import StableDiffusion
 from imprint.runs import Run
@@ -197,6 +198,24 @@ def test_what_results_are_scored_by_is_drawn_together(
         assert [sheet.name for sheet in run.folder.glob("scores/*.json")] == [
             sheet.name for sheet in alone.folder.glob("scores/*.json")
         ]
+
+
+def test_pictures_that_cannot_be_seen_together_are_seen_when_each_run_is_scored(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cfgs = [configure(tiny_sd, pictures, tmp_path, *point, *SCORED, "evaluation.rows=[]") for point in POINTS[:2]]
+    group, runs = together(cfgs)
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureStore, "images", fail)
+        group.exhibit()
+    assert "no room beside the network" in caplog.text
+    for cfg, run in zip(cfgs, runs, strict=True):
+        train(cfg)
+        assert list(run.folder.glob("scores/*.json"))
+
+
+def fail(*_: Any) -> Any:
+    raise torch.OutOfMemoryError("no room beside the network")
 
 
 @pytest.mark.parametrize(("side", "at_once"), [(8, 4), (16, 4), (64, 1), (96, 1)])
