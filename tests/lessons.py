@@ -68,7 +68,7 @@ class Watch:
             (id_, key, caption)
             for batch in self.batches
             for id_, key, caption, is_prior in zip(
-                batch.ids, batch.keys, batch.captions, batch.is_prior_B.tolist(), strict=True
+                batch.ids, batch.keys, batch.captions, batch.prior_mask(CPU).tolist(), strict=True
             )
             if is_prior == prior
         ]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -62,7 +63,7 @@ class Conditioning(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Instance and prior samples together, told apart by a mask.
+    """Instance samples, and behind them `priors` prior samples.
 
     `ids` name the samples in the run's stream: all randomness of a sample derives from (seed, id).
     `keys` name the views (a picture, framed): what latents are cached by.
@@ -72,10 +73,14 @@ class Batch(NamedTuple):
 
     pixels_BCHW: Tensor | None
     captions: list[str]
-    is_prior_B: Tensor
+    priors: int
     ids: list[str]
     keys: list[str]
     weights_BHW: Tensor | None = None
+
+    def prior_mask(self, device: torch.device) -> Tensor:
+        """Which samples these are."""
+        return torch.arange(len(self.ids), device=device) >= len(self.ids) - self.priors
 
 
 class Losses(NamedTuple):

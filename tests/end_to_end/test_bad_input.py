@@ -11,6 +11,7 @@ from imprint.errors import ConfigError, NonFiniteLoss, UserError
 from imprint.families.sd_source import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.train import train
+from imprint.transfer import Answer
 
 
 def message(*settings: object) -> str:
@@ -86,8 +87,9 @@ def test_min_snr_is_refused_where_it_divides_by_zero(tmp_path: Path, pictures: P
     assert "objective.weighting.gamma=5.0" in message(model, pictures, tmp_path / "out", "objective=min_snr")
 
 
-def test_a_loss_that_is_no_number_stops_before_the_weights(
-    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("losses_come", ["at once", "later"])  # as from a GPU
+def test_nothing_comes_of_a_loss_that_is_no_number(
+    losses_come: str, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = NoisePrediction.losses
     calls = []
@@ -98,6 +100,8 @@ def test_a_loss_that_is_no_number_stops_before_the_weights(
         return losses._replace(total=losses.total * float("nan")) if len(calls) == 4 else losses
 
     monkeypatch.setattr(NoisePrediction, "losses", broken)
+    if losses_come == "later":
+        monkeypatch.setattr(Answer, "is_there", False)
     with pytest.raises(NonFiniteLoss, match=r"step 4 is nan"):
         train(configure(tiny_sd, pictures, tmp_path))
     run = only_run(tmp_path)

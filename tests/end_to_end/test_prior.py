@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import disturb
-from lessons import Watch, assembled, batches, gradients
+from lessons import CPU, Watch, assembled, batches, gradients
 from PIL import Image
 from small_runs import configure, draw_pictures, metrics, overrides
 from tiny import tiny_source
@@ -150,7 +150,7 @@ class TestBasePrediction:
         batch = next(batches(module))
         module.losses(batch)
         [(target, noisy, t_B, corrected)] = seen
-        is_prior_B = batch.is_prior_B
+        is_prior_B = batch.prior_mask(CPU)
         assert batch.captions == ["a sks dog"] * 2 + ["a dog"] * 2
         assert torch.equal(corrected[~is_prior_B], target[~is_prior_B])
         untuned = tiny_source(source).load()

@@ -22,6 +22,7 @@ FLOORS = [
         "quiet",
         "startup",
         "templates",
+        "transfer",
     ],
     ["schedule"],
     ["families"],

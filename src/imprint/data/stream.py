@@ -105,7 +105,7 @@ def collate(positions: Sequence[Sequence[Sample]]) -> Batch:
     return Batch(
         pixels_BCHW=torch.stack(stacked) if stacked else None,
         captions=[sample.caption for sample in samples],
-        is_prior_B=torch.tensor([sample.is_prior for sample in samples]),
+        priors=sum(sample.is_prior for sample in samples),
         ids=[sample.id for sample in samples],
         keys=[sample.key for sample in samples],
         weights_BHW=_stacked([sample.weights_HW for sample in samples]),

@@ -19,6 +19,7 @@ from imprint.families.sd_sampling import sample
 from imprint.families.sd_saving import final_parts, replace_pipeline, write_file, write_pipeline
 from imprint.families.sd_words import learn_word, learned_words, token_vectors
 from imprint.schedule import Prediction
+from imprint.transfer import sent
 from imprint.types import Conditioning, Moments, Sampler
 
 TEXT_ADAPTER_NAMES = {
@@ -93,7 +94,8 @@ class StableDiffusion(Family):
         ids_BL, mask_BL = self._captions.tokens(captions)
         device = next(self.text_encoder.parameters()).device
         masked = getattr(self.text_encoder.config, "use_attention_mask", False)
-        tokens_BLD = self.roles["text"](ids_BL.to(device), attention_mask=mask_BL.to(device) if masked else None)[0]
+        attention_mask = sent(mask_BL, device) if masked else None
+        tokens_BLD = self.roles["text"](sent(ids_BL, device), attention_mask=attention_mask)[0]
         return Conditioning(tokens_BLD, {})
 
     def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:

@@ -3,17 +3,15 @@
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from imprint.errors import NonFiniteLoss
 from imprint.training.module import Personalisation
 from imprint.types import Batch
 
 
 class FiniteLoss(Callback):
-    """Stops before a loss that is not a number reaches the weights."""
+    """Stops when a loss is not a number."""
 
     def __init__(self) -> None:
         self._keys: list[str] = []
@@ -22,13 +20,8 @@ class FiniteLoss(Callback):
         self._keys = batch.keys
 
     def on_before_backward(self, trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> None:
-        if bool(torch.isfinite(loss)):
-            return
-        raise NonFiniteLoss(
-            f"The loss of step {trainer.global_step + 1} is {float(loss)} (pictures: "
-            f"{', '.join(sorted(set(self._keys)))}). The weights were not updated; the last checkpoint is good. "
-            "Lower method.lr, set hparams.clip=1.0, or train with hparams.precision=32."
-        )
+        assert isinstance(module, Personalisation)
+        module.loss_check.see(loss, step=trainer.global_step + 1, pictures=self._keys)
 
 
 class AverageUpdate(Callback):

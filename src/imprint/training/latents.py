@@ -7,6 +7,7 @@ from torch import Tensor
 
 from imprint import draws
 from imprint.families.base import Family
+from imprint.transfer import sent
 from imprint.types import Batch, Moments
 
 
@@ -33,8 +34,8 @@ class LatentCache:
     def moments(self, keys: list[str], device: torch.device) -> Moments:
         kept = [self._moments[key] for key in keys]
         return Moments(
-            torch.stack([moments.mean_BCHW for moments in kept]).to(device, non_blocking=True),
-            torch.stack([moments.std_BCHW for moments in kept]).to(device, non_blocking=True),
+            sent(torch.stack([moments.mean_BCHW for moments in kept]), device),
+            sent(torch.stack([moments.std_BCHW for moments in kept]), device),
         )
 
 
@@ -46,5 +47,5 @@ def sample_latents(family: Family, batch: Batch, cache: LatentCache, *, seed: in
         with torch.no_grad():
             moments = family.encode(batch.pixels_BCHW)
     names = [(seed, "latent", name) for name in batch.ids]
-    noise_BCHW = draws.normal(names, moments.mean_BCHW.shape[1:]).to(device, non_blocking=True)
+    noise_BCHW = sent(draws.normal(names, moments.mean_BCHW.shape[1:]), device)
     return moments.mean_BCHW + moments.std_BCHW * noise_BCHW

@@ -25,7 +25,9 @@ from imprint.training.conditioning import CaptionCache
 from imprint.training.feed import Feed
 from imprint.training.hparams import HParams
 from imprint.training.latents import LatentCache, sample_latents
+from imprint.training.loss_check import LossCheck
 from imprint.training.teacher import Teacher
+from imprint.transfer import sent
 from imprint.types import Batch, Concept, Losses, ParamGroup
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Personalisation(pl.LightningModule):
         self.lesson = lesson
         self.concepts = lesson.concepts
         self.latents = LatentCache() if latents is None else latents
+        self.loss_check = LossCheck()
         self._micro_batches: list[Losses] = []
         text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
         captions = CaptionCache() if captions is None else captions
@@ -91,9 +94,8 @@ class Personalisation(pl.LightningModule):
         lesson, schedule = self.lesson, self.family.schedule
         seed_layers(seed_of(lesson.seed, "layers", *batch.ids), self.device)
         latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
-        noise_BCHW = lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:])
-        noise_BCHW = noise_BCHW.to(self.device, non_blocking=True)
-        t_B = lesson.objective.draw_timesteps(lesson.seed, batch.ids).to(self.device, non_blocking=True)
+        noise_BCHW = sent(lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
+        t_B = sent(lesson.objective.draw_timesteps(lesson.seed, batch.ids), self.device)
         noisy_BCHW = schedule.add_noise(latents_BCHW, noise_BCHW, t_B)
         target_BCHW = schedule.target(latents_BCHW, noise_BCHW, t_B)
         if lesson.teacher is not None:
@@ -103,7 +105,7 @@ class Personalisation(pl.LightningModule):
             target_BCHW,
             schedule=schedule,
             t_B=t_B,
-            is_prior_B=batch.is_prior_B,
+            is_prior_B=batch.prior_mask(self.device),
             prior_weight=lesson.prior_weight,
             weights_BHW=batch.weights_BHW,
         )
@@ -156,7 +158,11 @@ class Personalisation(pl.LightningModule):
         """Called when the model is on its device and a checkpoint, if there is one, has been read."""
         return self.lesson.feed.loader(self.family, self.latents, trainer=self.trainer, device=self.device)
 
+    def on_train_end(self) -> None:
+        self.loss_check.settle()
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.loss_check.settle()
         names = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: state[name] for name in state if name in names}
@@ -169,7 +175,9 @@ class Personalisation(pl.LightningModule):
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The averaged weights in place of the learning ones, if an average is kept."""
+        """The averaged weights in place of the learning ones, if an average is kept. Whoever looks at the weights or
+        saves them does it in here."""
+        self.loss_check.settle()
         if self.average is None:
             yield
             return

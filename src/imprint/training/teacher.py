@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from imprint.families.base import Family
+from imprint.transfer import sent
 from imprint.types import Batch, Conditioning
 
 
@@ -28,18 +29,15 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def correct(self, family: Family, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:
         """`target_BCHW` with the prior samples' part replaced by what the untuned model predicts there."""
-        rows = [index for index, is_prior in enumerate(batch.is_prior_B.tolist()) if is_prior]
-        if not rows:
+        if not batch.priors:
             return target_BCHW
-        prediction = family.denoise_with(
-            self.denoiser, noisy_BCHW[rows], t_B[rows], self._told([batch.captions[row] for row in rows])
-        )
-        corrected_BCHW = target_BCHW.clone()
-        corrected_BCHW[rows] = prediction.to(corrected_BCHW.dtype)
-        return corrected_BCHW
+        first = len(batch.ids) - batch.priors
+        told = self._told(batch.captions[first:])
+        prediction_BCHW = family.denoise_with(self.denoiser, noisy_BCHW[first:], t_B[first:], told)
+        return torch.cat([target_BCHW[:first], prediction_BCHW.to(target_BCHW.dtype)])
 
     def _told(self, captions: Sequence[str]) -> Conditioning:
-        rows = [self.prompts.index(caption) for caption in captions]
+        rows = sent(torch.tensor([self.prompts.index(caption) for caption in captions]), self.tokens_BLD.device)
         return Conditioning(
             self.tokens_BLD[rows], {name: getattr(self, f"extra_{name}")[rows] for name in self.extra_names}
         )

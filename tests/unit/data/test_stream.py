@@ -152,7 +152,7 @@ def test_a_batch_holds_instance_samples_then_prior_samples(make_set) -> None:
     stream = stream_of(make_set("photos", SIZES), prior=prior)
     batch = collate([stream[5], stream[6]])
     assert batch.ids == ["instance/5", "instance/6", "prior/5", "prior/6"]
-    assert batch.is_prior_B.tolist() == [False, False, True, True]
+    assert batch.prior_mask(torch.device("cpu")).tolist() == [False, False, True, True]
     assert batch.captions == ["a sks dog", "a sks dog", "a dog", "a dog"]
     expected = [stream[5][0], stream[6][0], stream[5][1], stream[6][1]]
     assert batch.keys == [sample.key for sample in expected]

@@ -22,6 +22,7 @@ from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.group import Group
 from imprint.stacking.room import Room
 from imprint.train import train
+from imprint.transfer import Answer
 
 GOLDEN = ["epsilon-lora", "epsilon-textual_inversion", "epsilon-pivotal"]
 
@@ -164,8 +165,9 @@ def test_looks_on_the_way_and_their_rules_are_each_ones_own(
     assert plans[0].run.read()["watch"]["stopped_at"] == 2
 
 
+@pytest.mark.parametrize("losses_come", ["at once", "later"])  # as from a GPU
 def test_one_that_fails_leaves_the_others_running(
-    cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
+    losses_come: str, cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = Ensemble.call
 
@@ -177,6 +179,8 @@ def test_one_that_fails_leaves_the_others_running(
 
     runs = [prepare(cfg).run for cfg in cfgs]
     monkeypatch.setattr(Ensemble, "call", poisoned)
+    if losses_come == "later":  # when the weights are spoiled already
+        monkeypatch.setattr(Answer, "is_there", False)
     _, ended = together(cfgs)
     assert isinstance(ended[0], NonFiniteLoss)
     assert ended[1:] == [None, None]

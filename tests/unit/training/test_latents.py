@@ -14,7 +14,7 @@ def batch(pixels: torch.Tensor | None, positions: list[int]) -> Batch:
     return Batch(
         pixels_BCHW=pixels,
         captions=["a dog"] * len(positions),
-        is_prior_B=torch.zeros(len(positions), dtype=torch.bool),
+        priors=0,
         ids=[f"instance/{position}" for position in positions],
         keys=[f"view-{position % 2}" for position in positions],
     )
