@@ -31,7 +31,9 @@ def drawn(runs: Sequence[Run], folder: Path, *settings: str) -> list[Image.Image
     return [Image.open(folder / entry["file"]) for entry in index]
 
 
-def by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
+def by_the_library(
+    pipeline: StableDiffusionPipeline, prompts: Sequence[str] = PROMPTS, seeds: Sequence[int] = SEEDS
+) -> list[Image.Image]:
     pipeline.set_progress_bar_config(disable=True)
     return [
         pipeline(
@@ -42,8 +44,8 @@ def by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
             width=RESOLUTION,
             generator=torch.Generator().manual_seed(seed),
         ).images[0]
-        for prompt in PROMPTS
-        for seed in SEEDS
+        for prompt in prompts
+        for seed in seeds
     ]
 
 

@@ -4,14 +4,20 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw
 
-from imprint.config import compose, resolved
+from imprint.config import compose, conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.evaluation.profile import Profile
 from imprint.runs import Run
 
+METHODS = sorted(  # of conf/, of which each new one is found
+    file.stem
+    for file in (conf_folder() / "method").glob("*.yaml")
+    if "_target_" in yaml.safe_load(file.read_text(encoding="utf-8"))
+)
 SETTINGS = [
     "model=sd",
     "model.resolution=32",

@@ -6,26 +6,19 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import yaml
-from diffusers import DiffusionPipeline
 from drawing import ROUNDING, distance, draw
 from lessons import after_every_step, assembled
-from PIL import Image
-from small_runs import configure, losses, metrics
-from tiny import RESOLUTION, load_tiny
+from results import CLOSE, by_the_library
+from small_runs import METHODS, configure, losses, metrics
+from tiny import load_tiny
 
 from imprint.build import trained_family
-from imprint.config import conf_folder
 from imprint.runs import Run
 from imprint.train import train
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
 from imprint.types import Sampler
 
-METHODS = sorted(
-    file.stem
-    for file in (conf_folder() / "method").glob("*.yaml")
-    if "_target_" in yaml.safe_load(file.read_text(encoding="utf-8"))
-)
 # Rates at which four steps are seen in a picture.
 FAST = ["method.lr=3e-2"]
 RATES = {
@@ -83,19 +76,7 @@ def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whol
     exec(making.replace("the base model, or another of its kind", str(tiny_sd)), names)
     prompt = yaml.safe_load(drawing.partition(").images")[0])
     ours = draw(trained_family(whole.run, scale={}).family, SAMPLER, [prompt, prompt], [3, 4])
-    assert distance(ours, [stock_picture(names["pipeline"], prompt, seed) for seed in (3, 4)]) <= ROUNDING + 1
-
-
-def stock_picture(pipeline: DiffusionPipeline, prompt: str, seed: int) -> Image.Image:
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline(
-        prompt,
-        num_inference_steps=SAMPLER.steps,
-        guidance_scale=SAMPLER.guidance,
-        height=RESOLUTION,
-        width=RESOLUTION,
-        generator=torch.Generator().manual_seed(seed),
-    ).images[0]
+    assert distance(ours, by_the_library(names["pipeline"], [prompt], [3, 4])) <= CLOSE
 
 
 def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(

@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-import yaml
 from lessons import CPU, batches
 from silent_device import SILENT, NoWaiting, Waited, fit, kept_latents, silent_device
-from small_runs import configure
+from small_runs import METHODS, configure
 from torch import Tensor
 
 from imprint.build import Plan, prepare
 from imprint.build.assemble import attach, lesson_of
-from imprint.config import conf_folder
 from imprint.reporting.steps import StepRecorder
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.group import Group
@@ -26,11 +24,6 @@ from imprint.training.guards import AverageUpdate, FiniteLoss
 from imprint.training.latents import LatentCache
 from imprint.training.module import Personalisation
 
-METHODS = sorted(
-    file.stem
-    for file in (conf_folder() / "method").glob("*.yaml")
-    if "_target_" in yaml.safe_load(file.read_text(encoding="utf-8"))
-)
 WAYS = {
     **{method: [f"method={method}"] for method in METHODS},
     "text, dropout": ["method=lora", "method.roles=[denoiser,text]", "method.dropout=0.1"],

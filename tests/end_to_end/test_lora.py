@@ -7,28 +7,23 @@ from typing import NamedTuple
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from drawing import ROUNDING, distance, stock
+from drawing import distance, stock
 from lessons import after_every_step, assembled
 from PIL import Image
+from results import CLOSE, SEEDS, by_the_library, drawn, exported
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
-from tiny import RESOLUTION, load_tiny, tiny_source
+from tiny import load_tiny, tiny_source
 
 from imprint.build import trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
-from imprint.export import export
 from imprint.families.sd_source import StableDiffusionSource
-from imprint.generate import generate
 from imprint.runs import Run
 from imprint.train import train
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
 
-CLOSE = ROUNDING + 1  # the library draws one picture at a time, we draw them in a batch
-PROMPT = "a {identifier} {noun}"
-SEEDS = [0, 5]
 BOTH = "method.roles=[denoiser,text]"
 EVERYWHERE = "method.targets=[attention,feed_forward,convolutions]"
 # Rates at which a few steps are seen in a picture.
@@ -58,34 +53,7 @@ def trained(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: py
     model = request.getfixturevalue(name)
     folder = tmp_path_factory.mktemp("runs")
     run = train(configure(model, pictures, folder, *FAST, *settings))
-    return Trained(run, model, drawn(run, folder / "pictures"))
-
-
-def drawn(run: Run, folder: Path, *settings: str) -> list[Image.Image]:
-    """What `imprint generate` makes."""
-    fixed = ["scheduler=model", "steps=3", "guidance=4", "accelerator=cpu", f"seeds={SEEDS}", f"prompt='{PROMPT}'"]
-    generate(compose("generate", [f"run={run.folder}", f"outputs={folder}", *fixed, *settings]))
-    index = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))["pictures"]
-    return [Image.open(folder / entry["file"]) for entry in index]
-
-
-def drawn_by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
-    pipeline.set_progress_bar_config(disable=True)
-    return [
-        pipeline(
-            PROMPT.format(identifier="sks", noun="dog"),
-            num_inference_steps=3,
-            guidance_scale=4.0,
-            height=RESOLUTION,
-            width=RESOLUTION,
-            generator=torch.Generator().manual_seed(seed),
-        ).images[0]
-        for seed in SEEDS
-    ]
-
-
-def exported(run: Run, folder: Path, format: str) -> Path:
-    return export(compose("export", [f"run={run.folder}", f"format={format}", "dtype=float32", f"out={folder}"]))
+    return Trained(run, model, drawn([run], folder / "pictures"))
 
 
 def with_adapters(model: Path, file: Path) -> StableDiffusionPipeline:
@@ -95,24 +63,24 @@ def with_adapters(model: Path, file: Path) -> StableDiffusionPipeline:
 
 
 def test_the_stock_pipeline_loads_the_result_to_the_same_pictures(trained: Trained) -> None:
-    adapted = drawn_by_the_library(with_adapters(trained.model, trained.run.result))
+    adapted = by_the_library(with_adapters(trained.model, trained.run.result))
     assert distance(trained.pictures, adapted) <= CLOSE
     # Otherwise this would prove nothing.
-    assert distance(trained.pictures, drawn_by_the_library(stock(trained.model))) > 5 * CLOSE
+    assert distance(trained.pictures, by_the_library(stock(trained.model))) > 5 * CLOSE
 
 
 def test_strengths_lead_from_the_untuned_model_to_the_tuned(trained: Trained, tmp_path: Path) -> None:
-    untuned = drawn_by_the_library(stock(trained.model))
-    off = drawn(trained.run, tmp_path / "off", "scale.unet=0", "scale.text=0")
+    untuned = by_the_library(stock(trained.model))
+    off = drawn([trained.run], tmp_path / "off", "scale.unet=0", "scale.text=0")
     assert distance(off, untuned) <= CLOSE
-    between = drawn(trained.run, tmp_path / "between", "scale.unet=0.5", "scale.text=0")
+    between = drawn([trained.run], tmp_path / "between", "scale.unet=0.5", "scale.text=0")
     assert min(distance(between, untuned), distance(between, trained.pictures)) > CLOSE
 
 
 def test_a_merged_pipeline_or_file_draws_the_same_pictures(trained: Trained, tmp_path: Path) -> None:
-    pipeline = stock(exported(trained.run, tmp_path / "pipeline", "pipeline"))
-    assert distance(trained.pictures, drawn_by_the_library(pipeline)) <= CLOSE
-    file = exported(trained.run, tmp_path / "model.safetensors", "single_file")
+    pipeline = stock(exported(trained.run, tmp_path / "pipeline", "format=pipeline"))
+    assert distance(trained.pictures, by_the_library(pipeline)) <= CLOSE
+    file = exported(trained.run, tmp_path / "model.safetensors", "format=single_file")
     family = tiny_source(file, config=str(trained.model)).load()
     merged = load_tiny(tmp_path / "pipeline")
     for name, weight in merged.state_dict().items():
@@ -124,10 +92,10 @@ def test_kohyas_names_lead_to_the_same_pictures(trained: Trained, tmp_path: Path
     path = tmp_path / "kohya.safetensors"
     if run.read()["config"]["method"]["use_dora"]:
         with pytest.raises(UserError, match=r"format='kohya'.*DoRA.*format=pipeline"):
-            exported(run, path, "kohya")
+            exported(run, path, "format=kohya")
         return
-    file = exported(run, path, "kohya")
-    assert distance(pictures, drawn_by_the_library(with_adapters(model, file))) <= CLOSE
+    file = exported(run, path, "format=kohya")
+    assert distance(pictures, by_the_library(with_adapters(model, file))) <= CLOSE
     assert all(key.startswith(("lora_unet_", "lora_te_text_model_")) for key in load_file(file))
     with safe_open(file, framework="pt") as content:
         facts = content.metadata()
@@ -169,11 +137,11 @@ def test_an_untrained_adapter_changes_nothing_and_depends_on_the_seed_alone(
     first, again, other = weights(0), weights(0), weights(1)
     assert all(torch.equal(weight, again[name]) for name, weight in first.items())
     assert any(not torch.equal(weight, other[name]) for name, weight in first.items())
-    evaluation = ["samples=default", f"samples.prompts=['{PROMPT}']", f"samples.seeds={SEEDS}"]
+    evaluation = ["samples=default", "samples.prompts=['a {identifier} {noun}']", f"samples.seeds={list(SEEDS)}"]
     sampler = ["model.sampler.scheduler=model", "model.sampler.steps=3", "model.sampler.guidance=4"]
     run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", BOTH, "hparams.steps=1", *evaluation, *sampler))
     at_first = [Image.open(run.samples / f"step-000000/00-s{seed}.png") for seed in SEEDS]
-    assert distance(at_first, drawn_by_the_library(stock(tiny_sd))) <= CLOSE
+    assert distance(at_first, by_the_library(stock(tiny_sd), ["a sks dog"])) <= CLOSE
 
 
 class Stopped(Exception):
@@ -246,4 +214,4 @@ def test_a_strength_for_what_was_not_taught_is_refused_before_loading(
 def test_an_unknown_format_is_refused_with_those_there_are(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=1"))
     with pytest.raises(ConfigError, match="format='kohia'.*did you mean kohya"):
-        exported(run, tmp_path / "out", "kohia")
+        exported(run, tmp_path / "out", "format=kohia")

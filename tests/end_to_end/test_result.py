@@ -10,8 +10,9 @@ from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, distance, stock
 from lessons import after_every_step, result_weights
 from PIL import Image
+from results import CLOSE, SEEDS, by_the_library
 from small_runs import configure, losses
-from tiny import RESOLUTION, tiny_pipeline
+from tiny import tiny_pipeline
 
 from imprint.build import trained_family
 from imprint.config import compose
@@ -22,10 +23,7 @@ from imprint.runs import Run
 from imprint.train import train
 from imprint.training.module import Personalisation
 
-PROMPTS = ["a {identifier} {noun}", "a cat on the beach"]
-SEEDS = [0, 5]
-# One level more than where both draw in one batch: here the library draws one picture at a time.
-CLOSE = ROUNDING + 1
+FILLED = ["a sks dog", "a cat on the beach"]  # the prompts of `drawn`
 
 VARIANTS = {
     "denoiser": ("tiny_sd", []),
@@ -56,7 +54,7 @@ def drawn(run: Run, folder: Path) -> list[Image.Image]:
             f"run={run.folder}",
             f"outputs={folder}",
             "prompt=['a {identifier} {noun}','a cat on the beach']",
-            f"seeds={SEEDS}",
+            f"seeds={list(SEEDS)}",
             "scheduler=model",
             "steps=3",
             "guidance=4",
@@ -67,25 +65,9 @@ def drawn(run: Run, folder: Path) -> list[Image.Image]:
     generate(cfg)
     index = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))["pictures"]
     assert [(entry["prompt"], entry["seed"]) for entry in index] == [
-        (prompt.format(identifier="sks", noun="dog"), seed) for prompt in PROMPTS for seed in SEEDS
+        (prompt, seed) for prompt in FILLED for seed in SEEDS
     ]
     return [Image.open(folder / entry["file"]) for entry in index]
-
-
-def drawn_by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
-    pipeline.set_progress_bar_config(disable=True)
-    return [
-        pipeline(
-            prompt.format(identifier="sks", noun="dog"),
-            num_inference_steps=3,
-            guidance_scale=4.0,
-            height=RESOLUTION,
-            width=RESOLUTION,
-            generator=torch.Generator().manual_seed(seed),
-        ).images[0]
-        for prompt in PROMPTS
-        for seed in SEEDS
-    ]
 
 
 def from_file(file: Path, configs: Path) -> StableDiffusionPipeline:
@@ -97,17 +79,17 @@ def from_file(file: Path, configs: Path) -> StableDiffusionPipeline:
 def test_the_stock_pipeline_draws_what_generate_draws(trained: tuple[Run, Path], tmp_path: Path) -> None:
     run, model = trained
     pictures = drawn(run, tmp_path)
-    assert distance(pictures, drawn_by_the_library(stock(run.result))) <= CLOSE
+    assert distance(pictures, by_the_library(stock(run.result), FILLED)) <= CLOSE
     # Otherwise this would prove nothing: the untuned model draws something else.
-    assert distance(pictures, drawn_by_the_library(stock(model))) > 10 * CLOSE
+    assert distance(pictures, by_the_library(stock(model), FILLED)) > 10 * CLOSE
 
 
 def test_a_single_file_is_read_back_to_the_same_pictures(trained: tuple[Run, Path], tmp_path: Path) -> None:
     run, model = trained
     file = export(compose("export", [f"run={run.folder}", "dtype=float32", f"out={tmp_path}/out.safetensors"]))
     assert file == tmp_path / "out.safetensors"
-    expected = drawn_by_the_library(stock(run.result))
-    assert distance(drawn_by_the_library(from_file(file, model)), expected) <= ROUNDING
+    expected = by_the_library(stock(run.result), FILLED)
+    assert distance(by_the_library(from_file(file, model), FILLED), expected) <= ROUNDING
 
 
 def test_the_card_names_words_and_settings_and_no_place_of_this_machine(trained: tuple[Run, Path]) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, distance, stock
 from lessons import after_every_step
 from PIL import Image
+from results import CLOSE, by_the_library
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics, only_run, overrides
-from tiny import RESOLUTION, load_tiny
+from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare
@@ -35,6 +35,7 @@ SAMPLES = (
     "samples.prompts=['a photo of {identifier}','a photo of {noun}']",
     "samples.seeds=[7]",
 )
+SAMPLED = ("a photo of <dog>", "a photo of dog")
 PLAIN = ("scheduler=model", "steps=3", "guidance=4")  # what `by_the_library` does
 VARIANTS = {
     "plain": [],
@@ -193,16 +194,16 @@ class TestPictures:
     def test_the_stock_library_draws_the_result(self, run: Run, tiny_sd: Path, tmp_path: Path) -> None:
         pipeline = stock(tiny_sd)
         pipeline.load_textual_inversion(str(run.result))
-        assert distance(by_the_library(pipeline), generated(run, tmp_path, *PLAIN)) <= ROUNDING + 1
+        assert distance(by_the_library(pipeline, SAMPLED, [7]), generated(run, tmp_path, *PLAIN)) <= CLOSE
 
     def test_the_exports_draw_the_same(self, run: Run, tiny_sd: Path, tmp_path: Path) -> None:
         expected = generated(run, tmp_path / "pictures", *PLAIN)
         folder = export(compose("export", [f"run={run.folder}", "dtype=float32", "format=pipeline"]))
-        assert distance(by_the_library(stock(folder)), expected) <= ROUNDING + 1
+        assert distance(by_the_library(stock(folder), SAMPLED, [7]), expected) <= CLOSE
         file = export(compose("export", [f"run={run.folder}", "dtype=float32", "format=embedding"]))
         pipeline = stock(tiny_sd)
         pipeline.load_textual_inversion(str(file), token="<dog>")
-        assert distance(by_the_library(pipeline), expected) <= ROUNDING + 1
+        assert distance(by_the_library(pipeline, SAMPLED, [7]), expected) <= CLOSE
 
     def test_one_file_is_refused(self, run: Run) -> None:
         with pytest.raises(UserError, match="format='single_file'.*<dog>.*format=pipeline"):
@@ -226,21 +227,6 @@ def generated(run: Run, folder: Path, *settings: str) -> list[Image.Image]:
     prompt = "prompt=['a photo of {identifier}','a photo of {noun}']"
     generate(compose("generate", [f"run={run.folder}", f"outputs={folder}", prompt, "seeds=[7]", *settings]))
     return [Image.open(file) for file in sorted(folder.glob("*.png"))]
-
-
-def by_the_library(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
-    pipeline.set_progress_bar_config(disable=True)
-    return [
-        pipeline(
-            prompt,
-            num_inference_steps=3,
-            guidance_scale=4.0,
-            height=RESOLUTION,
-            width=RESOLUTION,
-            generator=torch.Generator().manual_seed(7),
-        ).images[0]
-        for prompt in ("a photo of <dog>", "a photo of dog")
-    ]
 
 
 @pytest.mark.parametrize(
