@@ -26,12 +26,7 @@ SELDOM = {
 def loaded_by(program: str) -> set[str]:
     shown = f"import sys\ntry:\n    {program}\nfinally:\n    print(*sys.modules, sep='\\n')"
     run = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=False)
-    return {name for line in run.stdout.splitlines() for name in _and_above(line)}
-
-
-def _and_above(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return set(run.stdout.splitlines())
 
 
 @pytest.mark.parametrize("arguments", [[], ["--version"], ["train", "--help"], ["train", "--cfg", "job"], ["nothing"]])

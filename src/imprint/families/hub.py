@@ -1,6 +1,7 @@
 """Getting what a model needs from the hub, or from its cache when the hub cannot be reached."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, snapshot_download
@@ -31,9 +32,9 @@ def fetch(
     was looked for.
     """
     try:
-        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
+        folder = _snapshot(repository, revision, patterns)
         chosen = choose(_names(repository, folder))
-        return Path(snapshot_download(repository, revision=folder.name, allow_patterns=[*patterns, *chosen]))
+        return _snapshot(repository, folder.name, [*patterns, *chosen])
     except GatedRepoError as error:
         reason = (
             f"its owner grants access one by one. Accept the terms at https://huggingface.co/{repository}, "
@@ -54,11 +55,21 @@ def fetch(
         raise _not_found(key, repository, revision, variant, reason) from error
 
 
+def _snapshot(repository: str, revision: str | None, patterns: Sequence[str]) -> Path:
+    wanted = partial(snapshot_download, repository, revision=revision, allow_patterns=list(patterns))
+    try:
+        return Path(wanted())
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
+        raise
+    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
+        return Path(wanted(local_files_only=True))
+
+
 def _names(repository: str, snapshot: Path) -> list[str]:
     """The files of the repository at the snapshot's commit."""
     try:
         return HfApi().list_repo_files(repository, revision=snapshot.name)
-    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
+    except Exception:  # as above
         return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
 
 
