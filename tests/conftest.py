@@ -22,6 +22,12 @@ from imprint.families.base import Family
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What a test draws without a generator of its own is the same whatever ran before it."""
+    torch.default_generator.manual_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Nothing of a test run stays in the user's cache, nothing of the user's cache changes a test."""

@@ -109,7 +109,7 @@ class TestSaving:
     def test_the_vocabulary_loses_nothing_to_a_lower_precision(self, tiny_sd: Path, tmp_path: Path) -> None:
         family = load_tiny(tiny_sd)
         family.learn_word(WORD, start(2), length=None)
-        family.text_encoder.embeddings.token_embedding.weight.data = family.vocabulary.data.bfloat16()
+        family.text_encoder.get_input_embeddings().weight.data = family.vocabulary.data.bfloat16()
         family.save_pipeline(tmp_path / "saved")
         before, after = (
             load_file(folder / "text_encoder/model.safetensors") for folder in (tiny_sd, tmp_path / "saved")
