@@ -37,6 +37,8 @@ WAYS = {
 GRIDS = {
     "LoRA": [["method=lora", f"method.rank={rank}", f"seed={rank}"] for rank in (2, 3, 4)],
     "dropout": [["method=lora", f"method.dropout={share}", "method.targets=convolutions"] for share in (0.1, 0.2)],
+    "text": [["method=lora", "method.roles=[denoiser,text]", f"method.text_rank={rank}"] for rank in (2, 3)],
+    "pivotal": [["method=pivotal", f"method.network.rank={rank}"] for rank in (2, 3)],
     "words": [["method=textual_inversion", f"method.vectors={count}"] for count in (1, 2)],
 }
 # torch's fused optimisers know which devices they are for; its plain ones compute the same.
