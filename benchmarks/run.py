@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent / "results"
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     given = parser.parse_args(arguments)
-    from imprint.quiet import quiet_libraries
+    from imprint.libraries.process import quiet_libraries
 
     quiet_libraries()
     import torch

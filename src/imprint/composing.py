@@ -1,12 +1,8 @@
 """What a point of a sweep is configured as. Most points differ in values alone, so most need no new composition."""
 
 import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Sequence
 
-from hydra._internal.config_loader_impl import get_overrides_dirname
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import HydraContext
@@ -14,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from imprint.config import without_hydra
+from imprint.libraries.hydra import current_configuration, override_dirname
 
 
 class Composer:
@@ -45,7 +42,7 @@ class Composer:
     def point(self, overrides: Sequence[str]) -> DictConfig:
         """What the verb is given for this point. Raises Hydra's errors."""
         cfg = self.whole(overrides, number=0)
-        with running(cfg):
+        with current_configuration(cfg):
             return without_hydra(cfg)
 
     def whole(self, overrides: Sequence[str], *, number: int) -> DictConfig:
@@ -68,9 +65,8 @@ class Composer:
                 OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
         except OmegaConfBaseException:
             return None
-        job = cfg.hydra.job
         cfg.hydra.overrides.task = [override.input_line for override in overrides]
-        job.override_dirname = get_overrides_dirname(list(overrides), **job.config.override_dirname)
+        cfg.hydra.job.override_dirname = override_dirname(overrides, cfg.hydra.job)
         return cfg
 
     def _with(self, choices: Sequence[Override]) -> DictConfig:
@@ -90,14 +86,3 @@ class Composer:
             job, hydra = self.config.hydra.job, list(self.config.hydra.overrides.hydra)
             self._groups[key] = bool(self._loader.get_group_options(key, None, job.config_name, hydra))
         return self._groups[key]
-
-
-@contextmanager
-def running(cfg: DictConfig) -> Iterator[None]:
-    """Lets `${hydra:...}` mean what it means in the job that Hydra runs with `cfg`."""
-    hydra = HydraConfig.instance()
-    before, hydra.cfg = hydra.cfg, cast(Any, cfg)
-    try:
-        yield
-    finally:
-        hydra.cfg = before

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -11,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from imprint.config import conf_folder
 from imprint.errors import ConfigError, Problem
+from imprint.libraries.hydra import parsed_command_line
 from imprint.suggestions import nearest
 
 
@@ -24,7 +24,7 @@ def explained(verb: str, arguments: Sequence[str], error: Exception) -> str:
 
 
 def _unknown_keys(verb: str, arguments: Sequence[str]) -> Iterator[Problem]:
-    parsed = get_args_parser().parse_args(list(arguments))
+    parsed = parsed_command_line(arguments)
     overrides = OverridesParser.create().parse_overrides(parsed.overrides)
     search_path = [f"hydra.searchpath=[file://{parsed.config_dir}]"] if parsed.config_dir else []
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):

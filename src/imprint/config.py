@@ -9,13 +9,12 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from imprint.errors import UserError
+from imprint.libraries.hydra import forget_plugin_choice
 
 
 def conf_folder() -> Path:
@@ -28,10 +27,8 @@ def conf_folder() -> Path:
 def own_choices_first() -> None:
     """`hydra/launcher=joblib` means ours: where a plugin has a choice of the same name, Hydra would hold ours to its
     keys."""
-    Plugins.instance()  # which reads the choices of all plugins, once
-    choices = ConfigStore.instance().repo.get("hydra", {})
     for file in (conf_folder() / "hydra").glob("*/*.yaml"):
-        choices.get(file.parent.name, {}).pop(file.name, None)
+        forget_plugin_choice(file.parent.name, file.name)
 
 
 def register_resolvers() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from imprint.libraries.torch import seed_cpu
+
 
 def seed_of(*name: int | str) -> int:
     """A 63-bit seed that depends on every part of `name` and on their order."""
@@ -23,9 +25,8 @@ def generator(*name: int | str) -> torch.Generator:
 
 
 def seed_layers(seed: int, device: torch.device) -> None:
-    """For what has no generator of its own, such as dropout. `torch.manual_seed` would do, too, but for devices that
-    are not there it notes who called, which takes a millisecond."""
-    torch.default_generator.manual_seed(seed)
+    """For what has no generator of its own, such as dropout."""
+    seed_cpu(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":

@@ -2,8 +2,6 @@
 
 import logging
 import shutil
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +21,7 @@ from imprint.build import Plan, Watcher, place_of
 from imprint.errors import RunBusy, UserError
 from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
+from imprint.libraries.lightning import interruptible, process_rank
 from imprint.provenance import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
@@ -32,7 +31,7 @@ from imprint.reporting.tracking.tracker import concluding
 from imprint.runs import Run
 from imprint.training.module import Personalisation
 from imprint.training.progress import ResultsOnTheWay
-from imprint.training.trainer import make_trainer, process_rank
+from imprint.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +45,10 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     """
     run = plan.run
     if process_rank() != 0:
-        with _interruption():
+        with interruptible():
             _fit(plan, redacted(cfg), assemble)
         return
-    with _alone(run), _failures_noted(run), _interruption():
+    with _alone(run), _failures_noted(run), interruptible():
         if run.status == "finished":  # by another process, just now
             return
         config = redacted(cfg)
@@ -157,17 +156,6 @@ def _alone(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _interruption() -> Iterator[None]:
-    """Lightning makes an exit of Ctrl-C, as if the run had failed, and turns further ones off."""
-    try:
-        yield
-    except SystemExit as error:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt from error
 
 
 @contextmanager

@@ -5,28 +5,23 @@ start the whole sweep again, and in a process that a launcher started, another p
 line of its own.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 from hydra.core.hydra_config import HydraConfig
+
+from imprint.libraries.lightning import command_line
 
 PROGRAM = "imprint.cli"
 
 
 @contextmanager
 def single_run_command_line() -> Iterator[None]:
-    """Lightning reads it as `python -m <the main module> <the arguments>`."""
-    main = sys.modules["__main__"]
-    before = sys.argv, main.__spec__
-    if HydraConfig.initialized():
-        sys.argv = [sys.argv[0], "train", *_folders(), *HydraConfig.get().overrides.task]
-        main.__spec__ = find_spec(PROGRAM)
-    try:
+    if not HydraConfig.initialized():
         yield
-    finally:
-        sys.argv, main.__spec__ = before
+        return
+    with command_line(PROGRAM, ["train", *_folders(), *HydraConfig.get().overrides.task]):
+        yield
 
 
 def _folders() -> list[str]:

@@ -11,10 +11,10 @@ from omegaconf import DictConfig
 from imprint.build import Plan, assemble, prepare, score_run, scored, scoring_noted
 from imprint.fitting import carry_out
 from imprint.launching import foretold, objective_of
+from imprint.libraries.lightning import process_rank
 from imprint.relaunch import single_run_command_line
 from imprint.reporting.tracking.scores import log_scores
 from imprint.runs import Run
-from imprint.training.trainer import process_rank
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ import imprint
 
 SOURCE = Path(imprint.__file__).parent
 FLOORS = [
+    ["libraries"],
     [
         "errors",
         "suggestions",
@@ -19,7 +20,6 @@ FLOORS = [
         "runs",
         "sweeps",
         "provenance",
-        "quiet",
         "startup",
         "templates",
         "transfer",

@@ -18,7 +18,7 @@ from imprint.benchmark.work import Outcome, is_elsewhere, train_and_score
 from imprint.config import register_resolvers
 from imprint.construct import Constructor
 from imprint.evaluation.profile import Profile
-from imprint.quiet import quiet_libraries
+from imprint.libraries.process import quiet_libraries
 
 log = logging.getLogger(__name__)
 

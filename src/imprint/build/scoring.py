@@ -21,8 +21,9 @@ from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.records import Photo
 from imprint.evaluation.sheet import Row, ScoreSheet
 from imprint.files import write_text
+from imprint.libraries.lightning import process_rank
 from imprint.runs import Run
-from imprint.training.trainer import process_device, process_rank
+from imprint.training.trainer import process_device
 
 log = logging.getLogger(__name__)
 

@@ -1,13 +1,14 @@
 """From a file's bytes to upright RGB pixels, whatever camera, editor or web site made the file."""
 
 import io
-import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
+
+from imprint.libraries.process import hide_metadata_of_pictures
 
 # A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
 PIXEL_LIMIT = 80_000_000
@@ -27,9 +28,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# When the root logger listens to debug messages, Pillow tells it every EXIF tag, among them where the
-# photo was taken.
-logging.getLogger("PIL").setLevel(logging.INFO)
+hide_metadata_of_pictures()
 
 
 class BadPicture(Exception):

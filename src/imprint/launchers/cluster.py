@@ -9,27 +9,29 @@ import shutil
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
-from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
-from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher, SlurmLauncher
 from omegaconf import OmegaConf
 from submitit import AutoExecutor, Job
 from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from imprint.errors import UserError
 from imprint.launchers.portable import lost, portable
+from imprint.libraries.submitit_launcher import (
+    SETTINGS_OF_ALL,
+    LocalLauncher,
+    SlurmLauncher,
+    arguments_of_job,
+    executor_kind,
+)
 
 log = logging.getLogger(__name__)
 
-COMMON = frozenset(OmegaConf.structured(BaseQueueConf))  # asked of all kinds of jobs; the rest is SLURM's own
 Overrides = Sequence[str]
 
 
 class _Jobs:
     """In place of the plugin's `launch`, which ends with the first job that is lost."""
 
-    _EXECUTOR: str
     config: Any
     hydra_context: Any
 
@@ -41,8 +43,8 @@ class _Jobs:
         jobs: dict[int, Job] = {}
         for numbers in self._alike(points):
             settings = self._settings(points[numbers[0]])
-            calls = [self._call(points[number], initial_job_idx + number) for number in numbers]
-            submitted = _executor(self._EXECUTOR, settings).map_array(self, *zip(*calls, strict=True))
+            calls = [arguments_of_job(points[number], initial_job_idx + number) for number in numbers]
+            submitted = _executor(executor_kind(self), settings).map_array(self, *zip(*calls, strict=True))
             jobs.update(zip(numbers, submitted, strict=True))
         log.info("%d jobs; what they say is in %s.", len(jobs), jobs[0].paths.folder)
         try:
@@ -64,9 +66,6 @@ class _Jobs:
         settings = OmegaConf.to_container(cfg.hydra.launcher, resolve=True)
         assert isinstance(settings, dict)
         return {str(name): value for name, value in settings.items() if name != "_target_"}
-
-    def _call(self, point: tuple[str, ...], number: int) -> tuple[Any, ...]:
-        return list(point), "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()
 
     def _leave(self, jobs: Sequence[Job]) -> None:
         """What becomes of them when their launcher is interrupted."""
@@ -102,7 +101,7 @@ def _executor(kind: str, settings: dict[str, Any]) -> AutoExecutor:
     if "max_num_timeout" in own:
         first[f"{kind}_max_num_timeout"] = own.pop("max_num_timeout")
     executor = AutoExecutor(cluster=kind, **first)
-    executor.update_parameters(**{name if name in COMMON else f"{kind}_{name}": own[name] for name in own})
+    executor.update_parameters(**{name if name in SETTINGS_OF_ALL else f"{kind}_{name}": own[name] for name in own})
     return executor
 
 

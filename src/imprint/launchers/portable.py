@@ -5,6 +5,7 @@ import pickle
 from hydra.core.utils import JobReturn, JobStatus
 
 from imprint.errors import UserError
+from imprint.libraries.hydra import outcome
 
 
 class PointLost(UserError):
@@ -14,7 +15,7 @@ class PointLost(UserError):
 def portable(done: JobReturn) -> JobReturn:
     """Some errors can be packed and not be unpacked, which would take the results of all points with them."""
     if done.status is JobStatus.FAILED:
-        error = done._return_value
+        error = outcome(done)
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:

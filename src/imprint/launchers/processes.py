@@ -11,17 +11,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
-from hydra_plugins.hydra_joblib_launcher._core import execute_job
-from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
 from imprint.errors import ConfigError, Problem
 from imprint.launchers.devices import take_devices
 from imprint.launchers.portable import lost, portable
+from imprint.libraries.joblib_launcher import JoblibLauncher, TerminatedWorkerError, arguments_of_job, run_job
 
 log = logging.getLogger(__name__)
 
@@ -67,16 +64,7 @@ class Processes(JoblibLauncher):
             pre_dispatch="n_jobs",
         )
         work = (
-            delayed(_execute)(
-                claims,
-                self.n_jobs,
-                idx=place,
-                overrides=overrides,
-                hydra_context=self.hydra_context,
-                config=self.config,
-                task_function=self.task_function,
-                singleton_state=Singleton.get_state(),
-            )
+            delayed(_execute)(claims, self.n_jobs, **arguments_of_job(self, place, overrides))
             for place, overrides in points.items()
         )
         with closing(parallel(work)) as outcomes:
@@ -87,4 +75,4 @@ def _execute(claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
     """In one of the processes."""
     each = OmegaConf.select(job["config"], "trainer.devices", default=1)
     take_devices(claims, places=places, each=each)
-    return job["idx"], portable(execute_job(**job))
+    return job["idx"], portable(run_job(**job))

@@ -5,11 +5,11 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 
 from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem
+from imprint.libraries.hydra import combinations
 
 POINTS = "hydra.sweeper.points"
 LONGEST_NAME = 40  # letters of the axes
@@ -36,8 +36,8 @@ def asked(composer: Composer, arguments: Sequence[str], listed: Sequence[Any]) -
     found = []
     for own in parsed:
         keys = axes | {override.get_key_element() for override in own}
-        [combinations] = BasicSweeper.split_arguments([*own, *given], None)
-        found += [Asked(tuple(point), tuple(text for text in point if _key(text) in keys)) for point in combinations]
+        for point in combinations([*own, *given]):
+            found.append(Asked(tuple(point), tuple(text for text in point if _key(text) in keys)))
     return found
 
 

@@ -17,6 +17,7 @@ from imprint.launching.prospects import Prospect, prospects
 from imprint.launching.showing import choose_show
 from imprint.launching.summing_up import failures
 from imprint.launching.telling import described
+from imprint.libraries.hydra import outcome
 from imprint.locations import locate
 from imprint.reporting.tracking.sweep import log_sweep
 from imprint.sweeps import Sweep
@@ -110,7 +111,7 @@ def own_settings(composer: Composer, arguments: Sequence[str], sweep: Sweep) -> 
 def heard(left: Sequence[Prospect], returns: Sequence[JobReturn]) -> Mapping[str, str]:
     """Why points failed, where the launcher brought it back."""
     return {
-        prospect.name: str(each._return_value) or type(each._return_value).__name__
+        prospect.name: str(outcome(each)) or type(outcome(each)).__name__
         for prospect, each in zip(left, returns, strict=False)
         if each.status == JobStatus.FAILED
     }

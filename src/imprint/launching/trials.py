@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from imprint.errors import UserError
 from imprint.launching.space import Space
+from imprint.libraries.optuna import enqueued_parameters
 
 FILE = "search.db"  # optuna-dashboard sqlite:///<folder>/search.db
 GOALS = "objectives"
@@ -77,7 +78,7 @@ class Trials:
         for trial in self._of(TrialState.RUNNING):
             self._study.tell(trial.number, state=TrialState.FAIL)
         known = [trial.params for trial in self._of(TrialState.COMPLETE)]
-        known += [trial.system_attrs.get("fixed_params", {}) for trial in self._of(TrialState.WAITING)]
+        known += [enqueued_parameters(trial) for trial in self._of(TrialState.WAITING)]
         for trial in self._of(TrialState.FAIL):
             if trial.params and trial.params not in known:
                 known.append(copy.copy(trial.params))

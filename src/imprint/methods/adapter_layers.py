@@ -49,8 +49,7 @@ def merge(part: nn.Module, strength: float) -> None:
         untuned = plain.weight.detach().clone()
         layer.merge()
         plain.weight.copy_(torch.lerp(untuned, plain.weight, strength))
-        above, _, own = name.rpartition(".")
-        setattr(part.get_submodule(above), own, plain)
+        part.set_submodule(name, plain)
 
 
 def merged_formats(family: Family, roles: Sequence[str]) -> Mapping[str, Format]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.families.base import Family, Format
+from imprint.libraries.peft import use_layers
 from imprint.methods.adapter_layers import NAME, add_metadata, part_name, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.usage import FROM_BASE
@@ -71,7 +72,7 @@ class LoRA(Adapters):
             use_rslora=self.use_rslora,
             target_modules=list(targets),
         )
-        config._register_custom_module({nn.Linear: LowRankLinear})
+        use_layers(config, {nn.Linear: LowRankLinear})
         return config
 
     def _essentials(self, family: Family, role: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from peft.tuners import lora
 from torch import Tensor, nn
 
+from imprint.libraries.peft import own_weights
 from imprint.methods.adapter_layers import NAME
 
 KRONECKER = ("lokr_w1", "lokr_w2")
@@ -51,8 +52,7 @@ def factors_in(layer: Any) -> Factors | None:
             return None
         own = {"lora_down.weight": layer.lora_A[NAME].weight, "lora_up.weight": layer.lora_B[NAME].weight}
     else:
-        names = getattr(layer, "adapter_layer_names", ())
-        own = {name: getattr(layer, name)[NAME] for name in names if NAME in getattr(layer, name)}
+        own = own_weights(layer, NAME)
         if not own or not set(own) <= LYCORIS:
             return None
     # peft lets alpha count for LoKr without a low-rank factor, too; elsewhere it has nothing to be divided by

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 from peft.tuners import lora
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from imprint.libraries.peft import is_single_plain_lora
 from imprint.methods.adapter_layers import NAME
 
 
@@ -15,7 +16,7 @@ class LowRankLinear(lora.Linear):
     nor with dropout, nor a variant such as DoRA."""
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if args or kwargs or not self._is_usual:
+        if args or kwargs or not is_single_plain_lora(self, NAME):
             unusual: Tensor = super().forward(x, *args, **kwargs)
             return unusual
         first_RI, second_OR = self.lora_A[NAME].weight, self.lora_B[NAME].weight
@@ -29,14 +30,3 @@ class LowRankLinear(lora.Linear):
             inner_BR = inner_BR * scale
         result_BO.addmm_(inner_BR, second_OR.t().to(result_BO.dtype))
         return result_BO.view(*x.shape[:-1], -1)
-
-    @property
-    def _is_usual(self) -> bool:
-        return (
-            not self.merged_adapters
-            and not self.lora_variant
-            and not self.disable_adapters
-            and len(self.lora_A) == 1
-            and self.active_adapters == [NAME]
-            and type(self.lora_dropout[NAME]) is nn.Identity
-        )

@@ -1,16 +1,15 @@
 """What of a configuration may be written down."""
 
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from itertools import pairwise
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from omegaconf.resolvers import oc
+
+from imprint.libraries.omegaconf import environment_reads, written_value
 
 HIDDEN = "***"
 
@@ -34,51 +33,24 @@ def redacted(cfg: DictConfig) -> dict[str, Any]:
     - User names, passwords and tokens in URLs are hidden.
     - What cannot be resolved stays as it was written.
     """
-    with _watched_environment() as watch, _without_cache(cfg):
-        reader = _Reader(watch)
+    reader = _Reader()
+    with environment_reads(cfg, reader.hear):
         plain = reader.read(cfg)
     cleaned = _without(plain, reader.secrets)
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-class _Watch:
-    asked = False
-
-
-@contextmanager
-def _watched_environment() -> Iterator[_Watch]:
-    """Tells whether `oc.env` was asked, so that a value is known by its origin and not by a guess."""
-    watch = _Watch()
-
-    def observed(key: str, default: Any = None) -> Any:
-        watch.asked = True
-        return os.environ.get(key, default)
-
-    OmegaConf.register_new_resolver("oc.env", observed, replace=True)
-    try:
-        yield watch
-    finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
-
-
-@contextmanager
-def _without_cache(cfg: DictConfig) -> Iterator[None]:
-    """A cached result of a resolver would not be seen to read the environment."""
-    cache = OmegaConf.get_cache(cfg)
-    OmegaConf.clear_cache(cfg)
-    try:
-        yield
-    finally:
-        OmegaConf.set_cache(cfg, cache)
-
-
 class _Reader:
     """Reads a configuration into plain values, and remembers the secrets that it hid."""
 
-    def __init__(self, watch: _Watch) -> None:
-        self._watch = watch
+    def __init__(self) -> None:
         self.secrets: set[str] = set()
+        self._from_environment = False  # the value that is being read: known by its origin and not by a guess
+
+    def hear(self) -> None:
+        """A variable of the environment is read."""
+        self._from_environment = True
 
     def read(self, node: Container) -> dict[str, Any] | list[Any]:
         if isinstance(node, DictConfig):
@@ -88,16 +60,16 @@ class _Reader:
     def _value(self, parent: Container, key: Any, name: str) -> Any:
         if OmegaConf.is_missing(parent, key):
             return "???"
-        raw = parent._get_node(key)._value()  # type: ignore[union-attr]
-        self._watch.asked = False
+        raw = written_value(parent, key)
+        self._from_environment = False
         try:
             value = parent[key]
         except OmegaConfBaseException:
-            self._watch.asked, value = True, raw
+            self._from_environment, value = True, raw
         secret = _names_secret(name) and value not in (None, "") and not isinstance(value, bool)
         if secret:
             self.secrets.update(_strings(value))
-        if self._watch.asked:
+        if self._from_environment:
             return HIDDEN if secret and not _PURE_ENV.fullmatch(str(raw)) else str(raw)
         if secret:
             return HIDDEN

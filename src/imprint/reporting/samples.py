@@ -13,6 +13,7 @@ from torch import nn
 
 from imprint.evaluation.samples import SampleProtocol
 from imprint.files import write_atomically, write_json
+from imprint.libraries.lightning import precision_of
 from imprint.reporting.sheet import contact_sheet
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
@@ -62,7 +63,7 @@ class SamplePictures(pl.Callback):
             return
         if trainer.is_global_zero and not self._is_drawn(module):
             quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.drawing(), trainer.precision_plugin.forward_context():
+            with quiet, module.drawing(), precision_of(trainer):
                 self._draw(module)
         trainer.strategy.barrier("samples")
 

@@ -13,6 +13,7 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.watch import Look, Watch
 from imprint.families.base import Family
 from imprint.files import folder_atomically
+from imprint.libraries.lightning import precision_of
 from imprint.reporting.local import LocalLogger, read_metrics
 from imprint.reporting.samples import undisturbed
 from imprint.runs import Run
@@ -79,7 +80,7 @@ class ScoreCurve(pl.Callback):
         if trainer.is_global_zero and self._step not in self._steps():
             began = time.monotonic()
             quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.drawing(), trainer.precision_plugin.forward_context():
+            with quiet, module.drawing(), precision_of(trainer):
                 found = self._look(module.family, self._step)
             scores = {self._column(name, look.fingerprint): look.mean for name, look in found.items()}
             for logger in (self._curve, *self._trackers):

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from imprint.libraries.torch import is_out_of_memory
 from imprint.stacking.crowds import crowd, echoes
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.requests import AGAIN, Call, Descent, Meeting, of_one_kind
-from imprint.stacking.room import Room, is_out_of_memory, tidy
+from imprint.stacking.room import Room, tidy
 from imprint.stacking.routines import Routine
 from imprint.stacking.stopping import Stop
 

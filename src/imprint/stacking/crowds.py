@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
+from imprint.libraries.torch import flatten
 from imprint.stacking.requests import Call
 
 POSITIONS = 2**16  # of latents, over all samples: 16 of 512 pixels, for a GPU to hold; not measured on one
@@ -39,7 +39,7 @@ def echoes(calls: Mapping[int, Call], is_untuned: Callable[[int], bool]) -> dict
 
 
 def _same(call: Call, other: Call) -> bool:
-    mine, theirs = (pytree.tree_leaves((each.arguments, dict(each.named))) for each in (call, other))
+    mine, theirs = (flatten((each.arguments, dict(each.named)))[0] for each in (call, other))
     return call.kind == other.kind and all(
         torch.equal(one, another) for one, another in zip(mine, theirs, strict=True) if isinstance(one, Tensor)
     )

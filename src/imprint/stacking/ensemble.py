@@ -12,7 +12,7 @@ from imprint.methods.adapter_layers import NAME
 from imprint.stacking.layers import stacked_layer
 from imprint.stacking.requests import Call, joined, split
 from imprint.stacking.seating import Seating
-from imprint.stacking.sharing import replace, sharing_copy
+from imprint.stacking.sharing import sharing_copy
 
 LEARNING = (LoraLayer, WordTable)  # the layers in which a point's copy of the network differs from the untuned one
 
@@ -49,7 +49,7 @@ class Ensemble:
                     layers.setdefault(name, {})[point] = module
                     self._learning.setdefault((point, role), []).append(module)
         for name, learned in layers.items():
-            replace(part, name, stacked_layer(part.get_submodule(name), learned, self._seating))
+            part.set_submodule(name, stacked_layer(part.get_submodule(name), learned, self._seating))
         part.train(any(module.training for module in parts.values()))
 
 

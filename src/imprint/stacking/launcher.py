@@ -10,9 +10,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from imprint.build import Plan, prepare
-from imprint.composing import Composer, running
+from imprint.composing import Composer
 from imprint.config import without_hydra
 from imprint.errors import ConfigError, Problem
+from imprint.libraries.hydra import current_configuration
 from imprint.stacking.group import Group
 from imprint.stacking.grouping import groups, told
 from imprint.stacking.in_turn import InTurn
@@ -82,7 +83,7 @@ class Stacked:
 
     def _job(self, overrides: Sequence[str], number: int) -> _Job:
         config = self.composer.whole(overrides, number=number)
-        with running(config):
+        with current_configuration(config):
             try:
                 cfg = without_hydra(self.composer.whole(overrides, number=number))
                 return _Job(config, cfg, None if cfg.get("dry_run") else prepare(cfg))

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 from imprint.families.base import Family
+from imprint.libraries.lightning import StaysOnDevice, precision_of
+from imprint.libraries.torch import flatten, unflatten
 from imprint.stacking.chance import Chance, drops
 from imprint.stacking.elsewhere import Ask, Elsewhere, drawing_elsewhere, in_place
 from imprint.stacking.requests import AGAIN, Autocast, Call, Descent
@@ -17,7 +18,7 @@ from imprint.training.module import Lesson, Personalisation
 from imprint.types import Batch, Losses
 
 
-class SideBySide(Personalisation):
+class SideBySide(StaysOnDevice, Personalisation):
     """`family` has what this point learns in it and is whole: drawing, saving and checkpoints are those of a run alone.
     Only the passes of a training step are asked for elsewhere, so that many points can be in one.
 
@@ -57,13 +58,9 @@ class SideBySide(Personalisation):
         assert gradients and all(gradient is not None for gradient in gradients)
         while self._ask(Descent(self._outputs, [g for g in gradients if g is not None], self.trained())) is AGAIN:
             # Of the same weights, batch and draws: the gradients so far are those of this pass, too.
-            with self.trainer.precision_plugin.forward_context():
+            with precision_of(self.trainer):
                 self.losses(self._batch)
         self._outputs, self._predictions = [], []
-
-    def cpu(self) -> "SideBySide":
-        """The trainer's farewell, which would take the network away from the others."""
-        return self
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
@@ -82,10 +79,10 @@ class SideBySide(Personalisation):
 
     def _cut_off(self, output: Any) -> Any:
         assert not self._outputs, "a step passes the denoiser once"
-        values, tree = pytree.tree_flatten(output)
+        values, tree = flatten(output)
         self._outputs = values
         self._predictions = [value.detach().requires_grad_() for value in values]
-        return pytree.tree_unflatten(self._predictions, tree)
+        return unflatten(self._predictions, tree)
 
 
 class _Again(Exception):

@@ -5,8 +5,8 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
+from imprint.libraries.torch import flatten, unflatten
 from imprint.stacking.chance import Chance
 
 
@@ -48,12 +48,12 @@ class Call(NamedTuple):
     @property
     def kind(self) -> tuple[Any, ...]:
         """Calls of one kind can be made as one."""
-        values, tree = pytree.tree_flatten((self.arguments, dict(self.named)))
+        values, tree = flatten((self.arguments, dict(self.named)))
         shapes = [(value.shape, value.dtype) if isinstance(value, Tensor) else value for value in values]
         return (self.role, self.autocast, self.learning, str(tree), str(shapes))
 
     def _tensors(self) -> list[Tensor]:
-        return [value for value in pytree.tree_leaves((self.arguments, dict(self.named))) if isinstance(value, Tensor)]
+        return [value for value in flatten((self.arguments, dict(self.named)))[0] if isinstance(value, Tensor)]
 
 
 class Descent(NamedTuple):
@@ -79,14 +79,14 @@ def of_one_kind(calls: Mapping[int, Call]) -> dict[int, Call]:
 
 def joined(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of all, of one kind, as those of one call: samples follow one another."""
-    values, trees = zip(*(pytree.tree_flatten((call.arguments, dict(call.named))) for call in calls), strict=True)
+    values, trees = zip(*(flatten((call.arguments, dict(call.named))) for call in calls), strict=True)
     together = [torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*values, strict=True)]
-    arguments, named = pytree.tree_unflatten(together, trees[0])
+    arguments, named = unflatten(together, trees[0])
     return arguments, named
 
 
 def split(output: Any, sizes: Sequence[int]) -> list[Any]:
     """The output of one call as those of several."""
-    values, tree = pytree.tree_flatten(output)
+    values, tree = flatten(output)
     parts = [value.split(list(sizes)) if isinstance(value, Tensor) else [value] * len(sizes) for value in values]
-    return [pytree.tree_unflatten(list(own), tree) for own in zip(*parts, strict=True)]
+    return [unflatten(list(own), tree) for own in zip(*parts, strict=True)]

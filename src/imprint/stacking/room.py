@@ -1,4 +1,4 @@
-"""How many points memory has room for, going by what passes of fewer took, and how one knows that it had not."""
+"""How many points memory has room for, going by what passes of fewer took."""
 
 import gc
 from itertools import pairwise
@@ -10,7 +10,6 @@ from imprint.reporting.summary import peak_memory
 
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 USABLE = 0.8  # of what is free: others want some, too
 
 
@@ -34,13 +33,6 @@ class Room:
         sizes = sorted(self._peaks)
         pairs = pairwise(sizes)
         return max(((self._peaks[more] - self._peaks[less]) / (more - less) for less, more in pairs), default=0.0)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    told = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in told for words in OUT_OF_MEMORY)
-    )
 
 
 def tidy() -> None:

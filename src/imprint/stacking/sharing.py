@@ -34,8 +34,3 @@ def share_weights(family: Family, base: Family) -> None:
         if known is not None and known is not weight and known.shape == weight.shape:
             above, _, own = name.rpartition(".")
             family.get_submodule(above).register_parameter(own, known)
-
-
-def replace(part: nn.Module, name: str, layer: nn.Module) -> None:
-    above, _, own = name.rpartition(".")
-    setattr(part.get_submodule(above), own, layer)

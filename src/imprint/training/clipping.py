@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
+from imprint.libraries.torch import divide_gradients_in_step
+
 TINY = 1e-6  # as in torch's own clipping
 
 
@@ -15,4 +17,4 @@ def clip_within_step(optimizer: AdamW, parameters: Sequence[nn.Parameter], most:
     next step, and leaves them divided. There must be no scaler, which uses the same place."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
-    optimizer.grad_scale = ((norm + TINY) / most).clamp(min=1.0)  # type: ignore[attr-defined]
+    divide_gradients_in_step(optimizer, ((norm + TINY) / most).clamp(min=1.0))

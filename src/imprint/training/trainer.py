@@ -10,7 +10,6 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.data.loader import micro_batch_size
 from imprint.errors import ConfigError, Problem, UserError
@@ -64,11 +63,6 @@ class TrainerSettings:
             micro_batch_size(batch_size=hparams.batch_size, world_size=self.world_size, accumulation=self.accumulation)
         except ConfigError as error:
             yield from error.problems
-
-
-def process_rank() -> int:
-    """This process's place among all of the run, before the trainer has set them up."""
-    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def available_device(accelerator: str) -> torch.device:

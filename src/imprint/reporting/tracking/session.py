@@ -1,20 +1,25 @@
 """One stay at Weights & Biases: a guest that may be late, rude or absent without anyone noticing."""
 
 import logging
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from imprint.libraries.wandb import (
+    QUIET,
+    data_in,
+    forget_failed_start,
+    private_settings,
+    summary_of,
+    wait_for_own_folder,
+)
 from imprint.reporting.tracking.settings import WandbSettings
 from imprint.reporting.tracking.stays import Stays
 
 if TYPE_CHECKING:
     import wandb
 
-DATA_FOLDER = "WANDB_DATA_DIR"
 Job = Literal["train", "evaluate", "sweep"]
 
 log = logging.getLogger(__name__)
@@ -64,7 +69,7 @@ class WandbSession:
         if self._over:
             return
         try:
-            with _data_in(self._folder / "wandb" / "data"):
+            with data_in(self._folder / "wandb" / "data"):
                 if self._open is None:
                     self._open = self._start()
                 act(self._open)
@@ -80,16 +85,15 @@ class WandbSession:
         self._over = True
         self._stranded.discard(id(self))
         if self._open is not None:
-            with _data_in(self._folder / "wandb" / "data"):
+            with data_in(self._folder / "wandb" / "data"):
                 with suppress(Exception):
                     self._note_end(self._open)
                 with suppress(Exception):
                     self._open.finish(exit_code=exit_code)
 
     def _note_end(self, run: "wandb.Run") -> None:
-        """Before it is finished: afterwards W&B tells nothing of it."""
         own = run.id if run.id != self._id else None
-        self._stays.close(own, {key: _plain(value) for key, value in dict(run.summary).items() if key[0] != "_"})
+        self._stays.close(own, summary_of(run))
 
     def _start(self) -> "wandb.Run":
         if self._settings.mode == "online" and not self._stranded:
@@ -102,28 +106,19 @@ class WandbSession:
                     _short(error),
                     self._folder,
                 )
-                self._forget_attempt()
+                forget_failed_start()
         if self._settings.mode == "online":
             self._stranded.add(id(self))
         run = self._init("offline")
         run.summary.update(dict(self._stays.summary))
         return run
 
-    @staticmethod
-    def _forget_attempt() -> None:
-        """The failed start still holds the run's id in W&B's background process."""
-        import wandb
-
-        wandb.teardown()
-
     def _init(self, mode: Literal["online", "offline"]) -> "wandb.Run":
         import wandb
 
-        # Silent also means that a missing login is an error and not a question at the terminal.
-        quiet: dict[str, Any] = {"silent": True, "quiet": True, "console": "off"}
-        wandb.setup(wandb.Settings(**quiet))
+        wandb.setup(wandb.Settings(**QUIET))
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._wait_for_own_folder()
+        wait_for_own_folder(self._folder)
         run = wandb.init(
             project=self._settings.project,
             entity=self._settings.entity,
@@ -137,43 +132,13 @@ class WandbSession:
             dir=str(self._folder),
             config=dict(self._config),
             mode=mode,
-            settings=wandb.Settings(
-                **quiet,
-                init_timeout=self._settings.start_timeout,
-                login_timeout=self._settings.start_timeout,
-                finish_timeout=self._settings.finish_timeout,
-                # The command line, the environment and the repository's address may hold secrets.
-                x_disable_meta=True,
-                x_save_requirements=False,
-                disable_git=True,
-                disable_code=True,
+            settings=private_settings(
+                start_timeout=self._settings.start_timeout, finish_timeout=self._settings.finish_timeout
             ),
         )
         run.define_metric("step")
         run.define_metric("*", step_metric="step")
         return run
-
-    def _wait_for_own_folder(self) -> None:
-        """W&B names a stay's folder by the second, and would write over one of the same second."""
-        while any(self._folder.glob(f"wandb/*run-{time.strftime('%Y%m%d_%H%M%S')}-*")):
-            time.sleep(0.05)
-
-
-@contextmanager
-def _data_in(folder: Path) -> Iterator[None]:
-    """Pictures that wait for their upload lie in the run's folder. W&B has no setting for it."""
-    before = os.environ.get(DATA_FOLDER)
-    os.environ.setdefault(DATA_FOLDER, str(folder))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[DATA_FOLDER]
-
-
-def _plain(value: Any) -> Any:
-    """W&B's own mappings as mappings."""
-    return {key: _plain(value[key]) for key in value.keys()} if hasattr(value, "keys") else value  # noqa: SIM118
 
 
 def _short(error: Exception) -> str:

@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
+from imprint.libraries.tensorboard import mark_restart
 from imprint.reporting.tracking.more import LoggerChoice
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
@@ -47,11 +48,8 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
     @rank_zero_only
     def rewind(self, step: int) -> None:
         """A mark in the file: its readers forget the steps that will be taken again."""
-        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-
         if step:
-            start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
-            self.experiment.file_writer.add_event(start, step + 1)
+            mark_restart(self.experiment, step + 1)
         else:
             self.experiment.add_text("config", f"<pre>{yaml.safe_dump(dict(self._config), sort_keys=False)}</pre>")
 

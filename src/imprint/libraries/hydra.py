@@ -1,0 +1,65 @@
+"""Hydra's internals that a sweeper and a launcher need. Seen with hydra-core 1.3.8."""
+
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn
+from omegaconf import DictConfig
+
+
+def override_dirname(overrides: Sequence[Override], job: DictConfig) -> str:
+    """`hydra.job.override_dirname` of a point with this `hydra.job`. Only Hydra's loader computes it, and only while it
+    composes everything anew."""
+    return str(get_overrides_dirname(list(overrides), **job.config.override_dirname))
+
+
+def combinations(overrides: Sequence[Override]) -> list[list[str]]:
+    """All points of a grid. Only Hydra's own sweeper knows how its syntax (lists, `range`, `glob`) multiplies out, and
+    it would launch the points as well."""
+    [batch] = BasicSweeper.split_arguments(list(overrides), None)
+    return cast(list[list[str]], batch)
+
+
+def parsed_command_line(arguments: Sequence[str]) -> Namespace:
+    """Hydra's own options (`config_dir`) and the `overrides`. Its parser has no public door."""
+    return cast(Namespace, get_args_parser().parse_args(list(arguments)))
+
+
+@contextmanager
+def current_configuration(cfg: DictConfig) -> Iterator[None]:
+    """Lets `${hydra:...}` mean what it means in the job that Hydra runs with `cfg`. `set_config` would do for the first
+    half: it copies a configuration of hundreds of keys, and cannot be undone."""
+    hydra = HydraConfig.instance()
+    before, hydra.cfg = hydra.cfg, cast(Any, cfg)
+    try:
+        yield
+    finally:
+        hydra.cfg = before
+
+
+def forget_plugin_choice(group: str, file: str) -> None:
+    """Removes what an installed plugin has registered as `hydra/<group>/<file>`: Hydra would validate a YAML of that
+    name against it. The store of configurations has no public way to take one out."""
+    Plugins.instance()  # which reads the choices of all plugins, once
+    ConfigStore.instance().repo.get("hydra", {}).get(group, {}).pop(file, None)
+
+
+def outcome(job: JobReturn) -> Any:
+    """What a job returned or, if it failed, its error. The public property raises the error, after printing all of the
+    job's overrides."""
+    return job._return_value
+
+
+def singleton_state() -> Any:
+    """What Hydra keeps in global variables, for a job in another process. Hydra's launchers pass it on in this way."""
+    return Singleton.get_state()

@@ -1,0 +1,41 @@
+"""peft's adapter layers from inside. Seen with peft 0.21.2.
+
+Besides what is here, code that computes with adapters reads `lora_A`, `lora_B`, `scaling`, `lora_dropout` and
+`use_dora` of a LoRA layer and the `hada_*` and `lokr_*` weights of LoHa and LoKr, each a mapping by the adapter's name.
+These are the names that peft's guide to custom layers and its saved files have.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from peft.tuners.lora import LoraLayer
+
+
+def use_layers(config: "LoraConfig", layers: Mapping[type[nn.Module], type[nn.Module]]) -> None:
+    """Where adapters are put on a layer of the first type, peft makes one of the second type around it. Documented, but
+    experimental."""
+    config._register_custom_module(dict(layers))
+
+
+def is_single_plain_lora(layer: "LoraLayer", name: str) -> bool:
+    """Whether a layer does no more than to add its one adapter's product: nothing merged, disabled or dropped, and no
+    variant such as DoRA. Each is an attribute of its own; a kind of peculiarity that a later peft adds must be asked
+    for here, too."""
+    return (
+        not layer.merged_adapters
+        and not layer.lora_variant
+        and not layer.disable_adapters
+        and len(layer.lora_A) == 1
+        and layer.active_adapters == [name]
+        and type(layer.lora_dropout[name]) is nn.Identity
+    )
+
+
+def own_weights(layer: Any, name: str) -> dict[str, Any]:
+    """An adapter's weights on a layer by peft's names for them, whatever its kind."""
+    names = getattr(layer, "adapter_layer_names", ())
+    return {each: getattr(layer, each)[name] for each in names if name in getattr(layer, each)}
