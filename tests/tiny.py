@@ -12,12 +12,11 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from imprint.families.sd import StableDiffusion
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusion, StableDiffusionSource
 from imprint.types import Sampler
 
 RESOLUTION = 32  # pixels on a side; latents are a quarter of it
@@ -48,7 +47,7 @@ def tiny_pipeline(
     for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         nn.Module.to(module, dtype)
     pipeline.save_pretrained(folder, variant=variant)
-    _use_vocabulary_files(folder / "tokenizer")
+    use_published_forms(folder)
     if pickled:
         for weights in folder.glob("*/*.safetensors"):
             torch.save(load_file(weights), weights.with_name(_PICKLED_NAMES[weights.name]))
@@ -170,8 +169,18 @@ def _scheduler(prediction: str, zero_snr: bool) -> PNDMScheduler | DDIMScheduler
     return PNDMScheduler(**noise, prediction_type=prediction, skip_prk_steps=True)
 
 
+def use_published_forms(pipeline: Path) -> None:
+    """Published checkpoints have what older versions of the libraries wrote."""
+    for tokenizer in pipeline.glob("tokenizer*"):
+        _use_vocabulary_files(tokenizer)
+    for file in pipeline.glob("text_encoder*/*.safetensors"):
+        stored = load_file(file)
+        if not any(name.startswith("text_model.") for name in stored):
+            save_file({f"text_model.{name}": weight for name, weight in stored.items()}, file, {"format": "pt"})
+
+
 def _use_vocabulary_files(folder: Path) -> None:
-    """Published checkpoints have these two files; newer libraries write one in their place."""
+    """Two files; newer versions write one in their place."""
     bpe = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
     (folder / "vocab.json").write_text(json.dumps(bpe["vocab"], ensure_ascii=False), encoding="utf-8")
     lines = ["#version: 0.2", *(" ".join(merge) for merge in bpe["merges"])]

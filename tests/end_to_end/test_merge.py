@@ -17,7 +17,7 @@ from tiny import RESOLUTION, load_tiny, tiny_file, tiny_pipeline
 
 from imprint.build import stacked_family, trained_family
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.lora_file import load_lora
 from imprint.runs import Run
@@ -272,7 +272,7 @@ class TestAnotherModel:
         alone = trained_family(run, scale={}, base=str(other_sd)).family
         stacked, _ = stacked_family([run, lora], weights=None, scale={}, base=str(other_sd))
         for family in (alone, stacked):
-            assert torch.equal(family.words[word], rows_ND)
+            assert torch.equal(family.words[word]["clip_l"], rows_ND)
         ours = drawn([run], tmp_path / "ours", f"base={other_sd}", f"prompt=['a {word} dog']")
         without = drawn([run], tmp_path / "without", f"base={other_sd}", "prompt=['a dog']")
         assert distance(ours, without) > CLOSE

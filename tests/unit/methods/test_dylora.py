@@ -22,7 +22,7 @@ from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.export import export
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.generate import generate
 from imprint.methods.adapter_layers import layers
 from imprint.methods.blocks import whole_weight

@@ -13,7 +13,7 @@ from torch import nn
 
 from imprint.build import prepare
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import layers, merge, weights
 from imprint.methods.lora import LoRA
 from imprint.types import Concept

@@ -16,8 +16,8 @@ from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.export import export
-from imprint.families.sd_source import StableDiffusionSource
-from imprint.methods.textual_inversion import FILE
+from imprint.families.sd.model import StableDiffusionSource
+from imprint.methods.word_files import FILE
 from imprint.runs import Run
 from imprint.train import train
 from imprint.types import Sampler, Window
