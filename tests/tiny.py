@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from imprint.families.sd.model import StableDiffusion, StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.types import Sampler
 
 RESOLUTION = 32  # pixels on a side; latents are a quarter of it
@@ -76,12 +76,7 @@ def tiny_file(path: Path, pipeline: Path) -> Path:
     return path
 
 
-def load_tiny(folder: Path) -> StableDiffusion:
-    """The model of a pipeline folder, as a run loads it."""
-    return tiny_source(folder).load()
-
-
-def tiny_tokenizer() -> CLIPTokenizer:
+def tiny_tokenizer(pad: str = "<|endoftext|>") -> CLIPTokenizer:
     """WORDS and RARE_WORDS are single tokens; everything else falls into letters."""
     letters = _byte_letters()
     merges: list[tuple[str, str]] = []
@@ -93,7 +88,10 @@ def tiny_tokenizer() -> CLIPTokenizer:
     tokens = [*letters, *(letter + "</w>" for letter in letters), *(left + right for left, right in merges)]
     vocabulary = dict.fromkeys([*tokens, "<|startoftext|>", "<|endoftext|>"])
     return CLIPTokenizer(
-        vocab={token: index for index, token in enumerate(vocabulary)}, merges=merges, model_max_length=TOKENS
+        vocab={token: index for index, token in enumerate(vocabulary)},
+        merges=merges,
+        model_max_length=TOKENS,
+        pad_token=pad,
     )
 
 

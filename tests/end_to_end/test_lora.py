@@ -8,13 +8,14 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from drawing import distance, stock
+from families import load_tiny
 from lessons import after_every_step, assembled
 from PIL import Image
 from results import CLOSE, SEEDS, by_the_library, drawn, exported
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
-from tiny import load_tiny, tiny_source
+from tiny import tiny_source
 
 from imprint.build import trained_family
 from imprint.errors import ConfigError, UserError

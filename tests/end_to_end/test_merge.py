@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from drawing import ROUNDING, distance, stock
+from families import load_tiny
 from PIL import Image
 from results import CLOSE, SEEDS, by_the_library, drawn, exported, merged, with_lora
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_runs import configure, draw_pictures
-from tiny import RESOLUTION, load_tiny, tiny_file, tiny_pipeline
+from tiny import RESOLUTION, tiny_file, tiny_pipeline
 
 from imprint.build import stacked_family, trained_family
 from imprint.errors import ConfigError, UserError

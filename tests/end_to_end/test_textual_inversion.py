@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import ROUNDING, distance, stock
+from families import load_tiny
 from lessons import after_every_step
 from PIL import Image
 from results import CLOSE, by_the_library
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics, only_run, overrides
-from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare

@@ -50,14 +50,14 @@ class Adapters(Method):
     dropout: Annotated[float, Ge(0), Lt(1)]
     lr: PositiveFloat
     text_lr: PositiveFloat
-    by_role: Mapping[str, PartSettings]
+    by_role: Mapping[str, PartSettings] | None
 
     origin: Mapping[str, str] = field(init=False, default_factory=dict)  # what a loaded result was made from
 
     def faults(self) -> Iterator[str]:
         yield from super().faults()
         yield from role_faults(self.roles)
-        yield from part_faults(self.by_role, self.roles)
+        yield from part_faults(self.by_role or {}, self.roles)
         if not self.kinds:
             yield "targets=[]: no layer would learn. Name at least one kind, for instance [attention]."
         if len(set(self.kinds)) < len(self.kinds):
@@ -91,7 +91,7 @@ class Adapters(Method):
 
     def size(self, role: str) -> Size:
         usual = Size(self.text_rank, self.text_alpha) if is_text(role) else Size(self.rank, self.alpha)
-        own = self.by_role.get(role, {})
+        own = self._of(role)
         rank = own.get("rank", usual.rank)
         return Size(rank, own.get("alpha", usual.alpha * rank / usual.rank))
 
@@ -112,8 +112,12 @@ class Adapters(Method):
         kinds = family.adapter_targets[role]
         return self._config(role, [name for kind in self.kinds for name in kinds.get(kind, ())])
 
+    def _of(self, role: str) -> PartSettings:
+        """What the part has of its own."""
+        return (self.by_role or {}).get(role, {})
+
     def _rate(self, role: str) -> float:
-        return self.by_role.get(role, {}).get("lr", self.text_lr if is_text(role) else self.lr)
+        return self._of(role).get("lr", self.text_lr if is_text(role) else self.lr)
 
     def _learning(self, family: Family, role: str) -> list[nn.Parameter]:
         """Puts adapters that are to learn into a part."""

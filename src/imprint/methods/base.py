@@ -25,7 +25,7 @@ class Method(ABC):
     templates   captions for pictures that have none of their own, with places for {identifier} and {noun}
     """
 
-    neutral: ClassVar[Mapping[str, Any]] = {"by_role": {}}  # what settings added later were before
+    neutral: ClassVar[Mapping[str, Any]] = {"by_role": None}  # what settings added later were before
     locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     templates: list[str]

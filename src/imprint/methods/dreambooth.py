@@ -22,12 +22,12 @@ class DreamBooth(Method):
     layers: Selection
     lr: PositiveFloat
     text_lr: PositiveFloat
-    by_role: Mapping[str, RateSettings]
+    by_role: Mapping[str, RateSettings] | None
 
     def faults(self) -> Iterator[str]:
         yield from super().faults()
         yield from role_faults(self.roles)
-        yield from part_faults(self.by_role, self.roles)
+        yield from part_faults(self.by_role or {}, self.roles)
         if self.layers == []:
             yield "layers=[]: nothing would learn. Give all, bias_norm, or a kind of layer such as attention."
 
@@ -53,7 +53,7 @@ class DreamBooth(Method):
         family.load_parts(folder, self.roles)
 
     def _rate(self, role: str) -> float:
-        return self.by_role.get(role, {}).get("lr", self.text_lr if is_text(role) else self.lr)
+        return (self.by_role or {}).get(role, {}).get("lr", self.text_lr if is_text(role) else self.lr)
 
     def _group(self, family: Family, role: str) -> ParamGroup:
         parameters = list(selected(family, role, self.layers).values())

@@ -82,7 +82,7 @@ class DyLoRA(LoRA):
         return trained if self.chosen is None else trained._replace(rank=min(trained.rank, self.chosen))
 
     def _rank_key(self, role: str) -> str:
-        if "rank" in self.by_role.get(role, {}):
+        if "rank" in self._of(role):
             return f"by_role.{role}.rank"
         return "text_rank" if is_text(role) else "rank"
 

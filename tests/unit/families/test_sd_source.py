@@ -9,8 +9,9 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from drawing import ROUNDING, distance, draw
+from families import load_tiny
 from safetensors.torch import load_file, save_file
-from tiny import RARE_WORDS, RESOLUTION, WORDS, load_tiny, tiny_file, tiny_pipeline, tiny_source
+from tiny import RARE_WORDS, RESOLUTION, WORDS, tiny_file, tiny_pipeline, tiny_source
 from transformers import CLIPTextModel
 
 from imprint.types import Sampler

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import ROUNDING, distance, draw, draw_stock, stock
+from families import load_tiny
 from safetensors.torch import load_file
-from tiny import load_tiny, tiny_pipeline, tiny_tokenizer
+from tiny import tiny_pipeline, tiny_tokenizer
 from torch import Tensor
 
 from imprint.errors import UserError

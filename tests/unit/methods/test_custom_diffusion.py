@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
+from families import load_tiny
 from safetensors.torch import load_file, save_file
 from small_runs import configure
-from tiny import load_tiny
 from torch import nn
 
 from imprint.build import prepare, trained_family

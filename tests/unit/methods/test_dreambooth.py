@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 import torch
+from families import load_tiny
 from small_runs import configure
-from tiny import load_tiny, tiny_source
+from tiny import tiny_source
 
 from imprint.build import prepare
 from imprint.errors import ConfigError
@@ -21,6 +22,7 @@ def dreambooth(**changes: Any) -> DreamBooth:
         "layers": "all",
         "lr": 1e-5,
         "text_lr": 1e-6,
+        "by_role": None,
         "templates": ["a {identifier} {noun}"],
     }
     return DreamBooth(**(settings | changes))

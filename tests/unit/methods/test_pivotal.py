@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 from drawing import ROUNDING, distance, draw
+from families import load_tiny
 from lessons import after_every_step, assembled
 from safetensors.torch import load_file
 from small_runs import configure
-from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare, trained_family

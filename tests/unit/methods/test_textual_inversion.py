@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 from drawing import AS_TRAINED, ROUNDING, distance, draw, stock
+from families import load_tiny
 from safetensors import safe_open
 from safetensors.torch import load_file
-from tiny import RESOLUTION, load_tiny, tiny_source
+from tiny import RESOLUTION, tiny_source
 
 from imprint.errors import UserError
 from imprint.families.sd.model import StableDiffusion

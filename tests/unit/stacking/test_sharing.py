@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import load_tiny
 from small_runs import configure, draw_pictures
-from tiny import load_tiny
 from torch import nn
 
 from imprint.build import prepare
