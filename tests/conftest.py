@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import load_tiny
 from small_runs import draw_masks, draw_pictures
-from tiny import load_tiny, tiny_pipeline
+from tiny import tiny_pipeline
+from tiny_sdxl import tiny_sdxl_pipeline
 
 from imprint.families.base import Family
 
@@ -47,6 +49,12 @@ def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_sd_v(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline folder that predicts v. Read only."""
     return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "v", prediction="v_prediction", second_generation=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline folder of Stable Diffusion XL. Read only."""
+    return tiny_sdxl_pipeline(tmp_path_factory.mktemp("tiny") / "sdxl")
 
 
 @pytest.fixture(scope="session")

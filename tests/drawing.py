@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DiffusionPipeline
 from PIL import Image
 from tiny import RESOLUTION
 
@@ -27,12 +27,14 @@ def draw(
     return family.generate(prompts, seeds, sampler=sampler, height=RESOLUTION, width=RESOLUTION)
 
 
-def draw_stock(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
+def draw_stock(
+    pipeline: DiffusionPipeline, negative_prompt: str | None = AS_TRAINED.negative_prompt
+) -> list[Image.Image]:
     """The pictures of `draw` by the library alone."""
     pipeline.set_progress_bar_config(disable=True)
     return pipeline(
         list(PROMPTS),
-        negative_prompt=[AS_TRAINED.negative_prompt] * len(PROMPTS),
+        negative_prompt=negative_prompt if negative_prompt is None else [negative_prompt] * len(PROMPTS),
         num_inference_steps=AS_TRAINED.steps,
         guidance_scale=AS_TRAINED.guidance,
         height=RESOLUTION,
@@ -41,8 +43,8 @@ def draw_stock(pipeline: StableDiffusionPipeline) -> list[Image.Image]:
     ).images
 
 
-def stock(folder: Path) -> StableDiffusionPipeline:
-    return StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+def stock(folder: Path) -> DiffusionPipeline:
+    return DiffusionPipeline.from_pretrained(folder, local_files_only=True)
 
 
 def distance(some: Sequence[Image.Image], others: Sequence[Image.Image]) -> int:

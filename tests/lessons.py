@@ -48,8 +48,8 @@ class Watch:
             self.batches.append(batch)
             return losses(module, batch)
 
-        def watched_timesteps(objective: NoisePrediction, seed: int, ids: list[str]) -> Tensor:
-            drawn = timesteps(objective, seed, ids)
+        def watched_timesteps(objective: NoisePrediction, seed: int, ids: list[str], process: Any) -> Tensor:
+            drawn = timesteps(objective, seed, ids, process)
             self.timesteps.update(zip(ids, drawn.tolist(), strict=True))
             return drawn
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from families import family_of
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw
 
@@ -19,7 +20,6 @@ METHODS = sorted(  # of conf/, of which each new one is found
     if "_target_" in yaml.safe_load(file.read_text(encoding="utf-8"))
 )
 SETTINGS = [
-    "model=sd",
     "model.resolution=32",
     "model.sampler.steps=2",
     "dataset=folder",
@@ -43,7 +43,16 @@ RATES = {
 def overrides(model: Path, pictures: Path, outputs: Path, *more: str) -> list[str]:
     """What `imprint train` is given for a run of a few steps."""
     rates = next((rates for method, rates in RATES.items() if method in more), RATE)
-    return [*SETTINGS, *rates, f"model.source={model}", f"dataset.path={pictures}", f"outputs={outputs}", *more]
+    choice = family_of(model).choice if model.is_dir() else "sd"
+    return [
+        f"model={choice}",
+        *SETTINGS,
+        *rates,
+        f"model.source={model}",
+        f"dataset.path={pictures}",
+        f"outputs={outputs}",
+        *more,
+    ]
 
 
 def configure(model: Path, pictures: Path, outputs: Path, *more: str) -> DictConfig:

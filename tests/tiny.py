@@ -12,12 +12,11 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from imprint.families.sd import StableDiffusion
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.types import Sampler
 
 TEXT_ENCODER = Path(__file__).parent / "tiny_text_encoder.safetensors"  # of seed 0
@@ -49,7 +48,7 @@ def tiny_pipeline(
     for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         nn.Module.to(module, dtype)
     pipeline.save_pretrained(folder, variant=variant)
-    _use_vocabulary_files(folder / "tokenizer")
+    use_published_forms(folder)
     if pickled:
         for weights in folder.glob("*/*.safetensors"):
             torch.save(load_file(weights), weights.with_name(_PICKLED_NAMES[weights.name]))
@@ -78,12 +77,7 @@ def tiny_file(path: Path, pipeline: Path) -> Path:
     return path
 
 
-def load_tiny(folder: Path) -> StableDiffusion:
-    """The model of a pipeline folder, as a run loads it."""
-    return tiny_source(folder).load()
-
-
-def tiny_tokenizer() -> CLIPTokenizer:
+def tiny_tokenizer(pad: str = "<|endoftext|>") -> CLIPTokenizer:
     """WORDS and RARE_WORDS are single tokens; everything else falls into letters."""
     letters = _byte_letters()
     merges: list[tuple[str, str]] = []
@@ -95,7 +89,10 @@ def tiny_tokenizer() -> CLIPTokenizer:
     tokens = [*letters, *(letter + "</w>" for letter in letters), *(left + right for left, right in merges)]
     vocabulary = dict.fromkeys([*tokens, "<|startoftext|>", "<|endoftext|>"])
     return CLIPTokenizer(
-        vocab={token: index for index, token in enumerate(vocabulary)}, merges=merges, model_max_length=TOKENS
+        vocab={token: index for index, token in enumerate(vocabulary)},
+        merges=merges,
+        model_max_length=TOKENS,
+        pad_token=pad,
     )
 
 
@@ -181,8 +178,18 @@ def _scheduler(prediction: str, zero_snr: bool) -> PNDMScheduler | DDIMScheduler
     return PNDMScheduler(**noise, prediction_type=prediction, skip_prk_steps=True)
 
 
+def use_published_forms(pipeline: Path) -> None:
+    """Published checkpoints have what older versions of the libraries wrote."""
+    for tokenizer in pipeline.glob("tokenizer*"):
+        _use_vocabulary_files(tokenizer)
+    for file in pipeline.glob("text_encoder*/*.safetensors"):
+        stored = load_file(file)
+        if not any(name.startswith("text_model.") for name in stored):
+            save_file({f"text_model.{name}": weight for name, weight in stored.items()}, file, {"format": "pt"})
+
+
 def _use_vocabulary_files(folder: Path) -> None:
-    """Published checkpoints have these two files; newer libraries write one in their place."""
+    """Two files; newer versions write one in their place."""
     bpe = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
     (folder / "vocab.json").write_text(json.dumps(bpe["vocab"], ensure_ascii=False), encoding="utf-8")
     lines = ["#version: 0.2", *(" ".join(merge) for merge in bpe["merges"])]

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import torch
 from omegaconf import DictConfig
-from pydantic import NonNegativeFloat
 
 from imprint.build.foreign import Missing, Pictures, score_pictures
 from imprint.build.judged import open_judged, photos_of
@@ -24,7 +23,7 @@ from imprint.locations import locate
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.score_table import score_table
 from imprint.reporting.tracking.scores import log_scores
-from imprint.requests import read_request
+from imprint.requests import Scale, read_request
 from imprint.runs import Run
 from imprint.training.trainer import process_device
 from imprint.types import Concept
@@ -32,12 +31,6 @@ from imprint.types import Concept
 log = logging.getLogger(__name__)
 
 OF_PICTURES = ("prompts", "references", "noun", "identifier", "outputs")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    unet: NonNegativeFloat
-    text: NonNegativeFloat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +74,7 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     if request.images is not None:
         return [_score_pictures(request, profile, class_photos)]
     runs = _runs(request.run)
-    scale = {"denoiser": request.scale.unet, "text": request.scale.text}
+    scale = request.scale.by_role()
     shared: dict[str, Any] = {
         "encoders": request.encoders,
         "class_photos": class_photos,

@@ -113,7 +113,7 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:
                 _save_end(plan, module, folder, trainer.global_step)
-                write_model_card(run, folder, usage=parts.method.usage(plan.concepts))
+                write_model_card(run, folder, usage=parts.method.usage(plan.concepts, plan.facts))
 
 
 def _let_go(optimizers: Sequence[Optimizer]) -> None:

@@ -18,19 +18,13 @@ from imprint.files import write_json
 from imprint.locations import locate
 from imprint.methods.merging import merge_exactly
 from imprint.reporting.samples import save_png
-from imprint.requests import read_request
+from imprint.requests import Scale, read_request
 from imprint.runs import Run
 from imprint.templates import placeholders, template_fault
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    unet: NonNegativeFloat
-    text: NonNegativeFloat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +63,7 @@ def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures and of `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
     runs = [Run.finished(locate(folder)) for folder in as_list(request.run)]
-    scale = {"denoiser": request.scale.unet, "text": request.scale.text}
+    scale = request.scale.by_role()
     family, concepts = stacked_family(runs, weights=request.weights, scale=scale, base=request.base, rank=request.rank)
     family = family.to(available_device(request.accelerator))
     merge_exactly(family.roles.values())

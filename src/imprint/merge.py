@@ -11,11 +11,11 @@ from pydantic import PositiveInt
 
 from imprint.build import distilled, stacked_family
 from imprint.errors import ConfigError, Problem
-from imprint.generate import Scale, as_list
+from imprint.generate import as_list
 from imprint.locations import locate
 from imprint.methods.lora_file import LORA_FORMATS, write_updates
 from imprint.reporting.model_card import origin
-from imprint.requests import read_request
+from imprint.requests import Scale, read_request
 from imprint.runs import Run
 from imprint.suggestions import nearest
 
@@ -47,7 +47,7 @@ def merge(cfg: DictConfig) -> Path:
     request = read_request(Request, cfg)
     _check(request)
     runs = [Run.finished(locate(folder)) for folder in as_list(request.run)]
-    scale = {"denoiser": request.scale.unet, "text": request.scale.text}
+    scale = request.scale.by_role()
     out, dtype = locate(request.out), getattr(torch, request.dtype)
     if request.format in WHOLE:
         family, _ = stacked_family(runs, weights=request.weights, scale=scale, base=request.base)

@@ -1,14 +1,37 @@
-"""A verb's configuration as an object with checked fields."""
+"""A verb's configuration as an object with checked fields, and what several verbs ask for alike."""
 
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from omegaconf import DictConfig
+from pydantic import NonNegativeFloat
 
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.errors import ConfigError
+from imprint.families.base import DENOISER
 
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How strong what was trained is, by role; `unet` is another name of the denoiser."""
+
+    denoiser: NonNegativeFloat
+    text: NonNegativeFloat
+    text_2: NonNegativeFloat | None
+    text_3: NonNegativeFloat | None
+    unet: NonNegativeFloat | None
+
+    def by_role(self) -> dict[str, float]:
+        """Of the roles that are asked for; `text` stands for all text encoders that are not."""
+        return {role_of(name): strength for name, strength in asdict(self).items() if strength is not None}
+
+
+def role_of(name: str) -> str:
+    """The role that a strength is asked for by."""
+    return DENOISER if name == "unet" else name
 
 
 def read_request(kind: type[R], cfg: DictConfig) -> R:

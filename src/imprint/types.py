@@ -55,11 +55,25 @@ class Moments(NamedTuple):
     std_BCHW: Tensor
 
 
-class Conditioning(NamedTuple):
-    """What the denoiser is told besides the noisy latent. `extras` are named tensors that only some families use."""
+# What the denoiser is told besides the noisy latent: named tensors, samples first. Of texts that are not all of one
+# length, `name_mask` is true where `name` is the text's own.
+Conditioning = Mapping[str, Tensor]
 
-    tokens_BLD: Tensor
-    extras: Mapping[str, Tensor]
+
+class Geometry(NamedTuple):
+    """How a picture came to be seen as it is, in pixels, each (height, width) or (top, left).
+
+    `original` is its own size, `crop` the corner of what is seen in the scaled picture, `target` the size that is seen.
+    """
+
+    original: tuple[int, int]
+    crop: tuple[int, int]
+    target: tuple[int, int]
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> "Geometry":
+        """Of a picture that is seen as it is, or drawn."""
+        return cls((height, width), (0, 0), (height, width))
 
 
 class Batch(NamedTuple):
@@ -68,6 +82,7 @@ class Batch(NamedTuple):
     `ids` name the samples in the run's stream: all randomness of a sample derives from (seed, id).
     `keys` name the views (a picture, framed): what latents are cached by.
     `pixels_BCHW` is in [-1, 1], and None when every view's moments are cached.
+    `geometry` says how each picture came to be seen as it is.
     `weights_BHW` says how much each pixel counts in its sample's loss; None where all count alike.
     """
 
@@ -76,6 +91,7 @@ class Batch(NamedTuple):
     priors: int
     ids: list[str]
     keys: list[str]
+    geometry: list[Geometry]
     weights_BHW: Tensor | None = None
 
     def prior_mask(self, device: torch.device) -> Tensor:

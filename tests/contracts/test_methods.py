@@ -7,12 +7,13 @@ import pytest
 import torch
 import yaml
 from drawing import ROUNDING, distance, draw
+from families import FAMILIES, load_tiny
 from lessons import after_every_step, assembled
 from results import CLOSE, by_the_library
 from small_runs import METHODS, configure, losses, metrics
-from tiny import load_tiny
 
 from imprint.build import trained_family
+from imprint.config import conf_folder
 from imprint.runs import Run
 from imprint.train import train
 from imprint.training.guards import FiniteLoss
@@ -27,6 +28,7 @@ RATES = {
     "pivotal": ["method.network.lr=3e-2", "method.words.lr=2e-1"],
 }
 STEPS = 4
+MODELS = {"sd": "tiny_sd", "sdxl": "tiny_sdxl"}  # by their choice in conf/model: the fixture of a tiny one
 SAMPLER = Sampler("model", 3, 4.0, "")
 
 
@@ -38,6 +40,7 @@ class Whole(NamedTuple):
     """An uninterrupted run, and the model as it was at the end of it."""
 
     method: str
+    model: Path
     run: Run
     module: Personalisation
 
@@ -48,45 +51,54 @@ def settings_of(method: str, *more: str) -> list[str]:
     return [f"method={method}", *usual, *rates, *more]
 
 
-@pytest.fixture(scope="module", params=METHODS)
-def whole(
-    request: pytest.FixtureRequest, tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Whole:
+@pytest.fixture(scope="module", params=[f"{family}-{method}" for family in MODELS for method in METHODS])
+def whole(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    family, _, method = request.param.partition("-")
+    model = request.getfixturevalue(MODELS[family])
     modules: list[Personalisation] = []
     with pytest.MonkeyPatch.context() as patch:
         after_every_step(patch, lambda trainer, module: modules.append(module))
-        cfg = configure(tiny_sd, pictures, tmp_path_factory.mktemp("whole"), *settings_of(request.param))
-        run = train(cfg)
-    return Whole(request.param, run, modules[-1])
+        run = train(configure(model, pictures, tmp_path_factory.mktemp("whole"), *settings_of(method)))
+    return Whole(method, model, run, modules[-1])
 
 
-def test_a_method_changes_what_is_drawn_and_its_saved_result_is_what_was_learned(whole: Whole, tiny_sd: Path) -> None:
+def test_every_family_is_here() -> None:
+    assert {family.choice for family in FAMILIES.values()} == MODELS.keys()
+    named = {
+        yaml.safe_load(file.read_text(encoding="utf-8")).get("_target_")
+        for file in (conf_folder() / "model").glob("*.yaml")
+    }
+    known = {type(family.source(".")) for family in FAMILIES.values()}
+    assert named - {None} == {f"{kind.__module__}.{kind.__qualname__}" for kind in known}
+
+
+def test_a_method_changes_what_is_drawn_and_its_saved_result_is_what_was_learned(whole: Whole) -> None:
     prompts = [concept.fill("a photo of a {identifier} {noun}") for concept in whole.module.concepts]
     loaded = draw(trained_family(whole.run, scale={}).family, SAMPLER, prompts * 2)
     assert distance(loaded, draw(whole.module.family, SAMPLER, prompts * 2)) <= ROUNDING
-    assert distance(loaded, draw(load_tiny(tiny_sd), SAMPLER, prompts * 2)) > 5 * ROUNDING
+    assert distance(loaded, draw(load_tiny(whole.model), SAMPLER, prompts * 2)) > 5 * ROUNDING
 
 
-def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whole: Whole, tiny_sd: Path) -> None:
+def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whole: Whole) -> None:
     card = (whole.run.result / "README.md").read_text(encoding="utf-8")
     lines = card.partition("```python\n")[2].partition("```")[0]
     making, _, drawing = lines.rpartition("\npipeline(")
     making = making.replace("path/to/this/folder", str(whole.run.result))
     names: dict[str, Any] = {}
-    exec(making.replace("the base model, or another of its kind", str(tiny_sd)), names)
+    exec(making.replace("the base model, or another of its kind", str(whole.model)), names)
     prompt = yaml.safe_load(drawing.partition(").images")[0])
     ours = draw(trained_family(whole.run, scale={}).family, SAMPLER, [prompt, prompt], [3, 4])
     assert distance(ours, by_the_library(names["pipeline"], [prompt], [3, 4])) <= CLOSE
 
 
 def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(
-    whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(self: FiniteLoss, trainer: Any, module: Any, loss: Any) -> None:
         if trainer.global_step == STEPS - 1:
             raise Stopped
 
-    cfg = configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method))
+    cfg = configure(whole.model, pictures, tmp_path, *settings_of(whole.method))
     with monkeypatch.context() as patch:
         patch.setattr(FiniteLoss, "on_before_backward", stop)
         with pytest.raises(Stopped):
@@ -101,18 +113,14 @@ def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(
 
 
 @pytest.mark.parametrize("how", ["trainer.accumulation=2", "trainer.gradient_checkpointing=true"])
-def test_how_a_step_is_computed_changes_no_loss(
-    how: str, whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path
-) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method, how)))
+def test_how_a_step_is_computed_changes_no_loss(how: str, whole: Whole, pictures: Path, tmp_path: Path) -> None:
+    run = train(configure(whole.model, pictures, tmp_path, *settings_of(whole.method, how)))
     assert run.folder.name == whole.run.folder.name
     assert losses(run) == pytest.approx(losses(whole.run), rel=2e-4)
 
 
-def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(
-    whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path
-) -> None:
-    cfg = configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method, "hparams.precision=bf16-mixed"))
+def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(whole: Whole, pictures: Path, tmp_path: Path) -> None:
+    cfg = configure(whole.model, pictures, tmp_path, *settings_of(whole.method, "hparams.precision=bf16-mixed"))
     module = assembled(cfg)
     learning = {id(parameter) for parameter in module.trained()}
     for name, parameter in module.family.named_parameters():
@@ -123,8 +131,8 @@ def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(
     assert losses(run) == pytest.approx(losses(whole.run), rel=0.05)
 
 
-def test_nothing_changes_but_what_learns(whole: Whole, tiny_sd: Path) -> None:
+def test_nothing_changes_but_what_learns(whole: Whole) -> None:
     learning = {id(parameter) for parameter in whole.module.trained()}
     now = {name.replace(".base_layer", ""): weight for name, weight in whole.module.family.named_parameters()}
-    for name, weight in load_tiny(tiny_sd).named_parameters():
+    for name, weight in load_tiny(whole.model).named_parameters():
         assert id(now[name]) in learning or torch.equal(now[name], weight), name

@@ -8,7 +8,7 @@ from small_runs import configure, only_run
 
 from imprint.build import prepare
 from imprint.errors import ConfigError, NonFiniteLoss, UserError
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.train import train
 from imprint.transfer import Answer

@@ -8,7 +8,7 @@ from lessons import Watch, assembled, batches, result_weights
 from PIL import Image
 from small_runs import configure, draw_pictures, losses, metrics
 
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run
 from imprint.train import train
 

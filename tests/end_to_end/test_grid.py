@@ -14,7 +14,7 @@ from small_runs import configure
 from imprint.build import Stack
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.grid import grid
 from imprint.runs import Run
 from imprint.train import train
@@ -60,7 +60,7 @@ def test_each_picture_is_what_generate_draws(run: Run, tmp_path: Path) -> None:
     for entry in index["pictures"]:
         scale = entry["scale"]
         assert (float(entry["x"]), float(entry["y"])) == (scale["text"], scale["denoiser"])
-        there = [f"scale.unet={scale['denoiser']}", f"scale.text={scale['text']}", f"seeds=[{entry['seed']}]"]
+        there = [f"scale.denoiser={scale['denoiser']}", f"scale.text={scale['text']}", f"seeds=[{entry['seed']}]"]
         expected = drawn([run], tmp_path / f"{entry['x']}-{entry['y']}-{entry['seed']}", "prompt='a sks dog'", *there)
         assert distance([Image.open(tmp_path / "grid" / entry["file"])], expected) <= ROUNDING
     assert len({entry["file"] for entry in index["pictures"]}) == 12

@@ -18,6 +18,7 @@ from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.generate import generate
 from imprint.train import train
+from imprint.training.conditioning import encode_captions
 
 NEW_WORDS = ["method=textual_inversion", "method.vectors=2", "method.lr=1e-2"]
 
@@ -137,8 +138,8 @@ class TestPriors:
         assert batch.captions == ["a sks dog", "a ktn cat", "a dog", "a cat"]
         teacher = module.lesson.teacher
         assert teacher is not None
-        told = teacher._told(batch.captions[2:])
-        torch.testing.assert_close(told.tokens_BLD, module.family.condition(["a dog", "a cat"]).tokens_BLD)
+        told = teacher._captions.condition(module.family, batch.captions[2:])
+        torch.testing.assert_close(told["tokens"], encode_captions(module.family, ["a dog", "a cat"])["tokens"])
         assert float(module.losses(batch).prior) == pytest.approx(0.0, abs=1e-9)
 
 
@@ -162,7 +163,7 @@ class TestNewWords:
     def test_both_learn_and_are_drawn_by_name(self, joint, tmp_path: Path) -> None:
         run = train(joint(*NEW_WORDS, words=False))
         start = {
-            name: vectors.detach().clone()
+            name: vectors["clip_l"].detach().clone()
             for name, vectors in assembled(joint(*NEW_WORDS, words=False)).family.words.items()
         }
         for number, (word, before) in enumerate(start.items(), start=1):

@@ -8,17 +8,18 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from drawing import distance, stock
+from families import load_tiny
 from lessons import after_every_step, assembled
 from PIL import Image
 from results import CLOSE, SEEDS, by_the_library, drawn, exported
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
-from tiny import load_tiny, tiny_source
+from tiny import tiny_source
 
 from imprint.build import trained_family
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.runs import Run
 from imprint.train import train
 from imprint.training.guards import FiniteLoss
@@ -71,9 +72,9 @@ def test_the_stock_pipeline_loads_the_result_to_the_same_pictures(trained: Train
 
 def test_strengths_lead_from_the_untuned_model_to_the_tuned(trained: Trained, tmp_path: Path) -> None:
     untuned = by_the_library(stock(trained.model))
-    off = drawn([trained.run], tmp_path / "off", "scale.unet=0", "scale.text=0")
+    off = drawn([trained.run], tmp_path / "off", "scale.denoiser=0", "scale.text=0")
     assert distance(off, untuned) <= CLOSE
-    between = drawn([trained.run], tmp_path / "between", "scale.unet=0.5", "scale.text=0")
+    between = drawn([trained.run], tmp_path / "between", "scale.denoiser=0.5", "scale.text=0")
     assert min(distance(between, untuned), distance(between, trained.pictures)) > CLOSE
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 from drawing import ROUNDING, distance, draw, stock
+from families import load_tiny
 from lessons import assembled
 from safetensors.torch import load_file
 from small_runs import configure, losses
-from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import trained_family

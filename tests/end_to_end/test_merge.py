@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 from drawing import ROUNDING, distance, stock
+from families import load_tiny
 from PIL import Image
 from results import CLOSE, SEEDS, by_the_library, drawn, exported, merged, with_lora
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_runs import configure, draw_pictures
-from tiny import RESOLUTION, load_tiny, tiny_file, tiny_pipeline
+from tiny import RESOLUTION, tiny_file, tiny_pipeline
 
 from imprint.build import stacked_family, trained_family
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.lora_file import load_lora
 from imprint.runs import Run
@@ -272,7 +273,7 @@ class TestAnotherModel:
         alone = trained_family(run, scale={}, base=str(other_sd)).family
         stacked, _ = stacked_family([run, lora], weights=None, scale={}, base=str(other_sd))
         for family in (alone, stacked):
-            assert torch.equal(family.words[word], rows_ND)
+            assert torch.equal(family.words[word]["clip_l"], rows_ND)
         ours = drawn([run], tmp_path / "ours", f"base={other_sd}", f"prompt=['a {word} dog']")
         without = drawn([run], tmp_path / "without", f"base={other_sd}", "prompt=['a dog']")
         assert distance(ours, without) > CLOSE

@@ -16,8 +16,9 @@ from small_runs import configure, draw_pictures, metrics, overrides
 from tiny import tiny_source
 
 from imprint.families.base import Family
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.train import train
+from imprint.training.conditioning import encode_captions
 from imprint.training.teacher import Teacher
 from imprint.types import Batch
 
@@ -155,9 +156,11 @@ class TestBasePrediction:
         assert torch.equal(corrected[~is_prior_B], target[~is_prior_B])
         untuned = tiny_source(source).load()
         with torch.no_grad():
-            told = untuned.condition(["a dog"] * 2)
+            told = encode_captions(untuned, ["a dog"] * 2)
             expected = untuned.denoise(noisy[is_prior_B], t_B[is_prior_B], told)
-            now = module.family.denoise(noisy[is_prior_B], t_B[is_prior_B], module.family.condition(["a dog"] * 2))
+            now = module.family.denoise(
+                noisy[is_prior_B], t_B[is_prior_B], encode_captions(module.family, ["a dog"] * 2)
+            )
         torch.testing.assert_close(corrected[is_prior_B], expected, rtol=1e-4, atol=1e-5)
         assert not torch.allclose(now, expected, atol=1e-2)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from small_runs import configure, metrics
 from torch import Tensor
 
-from imprint.methods.textual_inversion import FILE
+from imprint.methods.word_files import FILE
 from imprint.runs import Run
 from imprint.train import train
 from imprint.training.guards import FiniteLoss

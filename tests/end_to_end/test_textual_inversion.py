@@ -8,23 +8,24 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import ROUNDING, distance, stock
+from families import load_tiny
 from lessons import after_every_step
 from PIL import Image
 from results import CLOSE, by_the_library
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics, only_run, overrides
-from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.export import export
+from imprint.families.process import NoiseProcess
 from imprint.generate import generate
-from imprint.methods.textual_inversion import FILE
+from imprint.methods.word_files import FILE
 from imprint.runs import Run
-from imprint.schedule import NoiseSchedule
 from imprint.train import train
+from imprint.training.conditioning import encode_captions
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
 
@@ -59,7 +60,7 @@ def learned(run: Run) -> Tensor:
 
 
 def start(model: Path) -> Tensor:
-    return load_tiny(model).token_vectors("dog")
+    return load_tiny(model).vocabularies["clip_l"].token_vectors("dog")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -82,7 +83,7 @@ def test_nothing_changes_but_the_vectors_and_these_are_saved(
     saved = learned(run)
     assert saved.dtype == torch.float32
     with module.averaged():
-        [seen] = module.family.words.values()
+        [seen] = [vectors["clip_l"] for vectors in module.family.words.values()]
         assert torch.equal(saved, seen)
         assert torch.equal(seen, vectors_ND) == (variant != "held")
     assert not torch.allclose(saved, start(tiny_sd).expand_as(saved), atol=1e-2)
@@ -119,11 +120,11 @@ def test_a_vector_learns_what_another_word_does(
 ) -> None:
     untuned = load_tiny(tiny_sd)
 
-    def of_another_word(self: NoiseSchedule, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
-        told = untuned.condition(["a photo of red"] * len(t_B))
+    def of_another_word(self: NoiseProcess, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
+        told = encode_captions(untuned, ["a photo of red"] * len(t_B))
         return untuned.denoise(self.add_noise(latents_BCHW, noise_BCHW, t_B), t_B, told).detach()
 
-    monkeypatch.setattr(NoiseSchedule, "target", of_another_word)
+    monkeypatch.setattr(NoiseProcess, "target", of_another_word)
     settings = ["method.templates=['a photo of {identifier}']", "method.lr=3e-2", "hparams.steps=60"]
     found = losses(train(configure(tiny_sd, pictures, tmp_path, *SETTINGS, *settings, "hparams.batch_size=4")))
     assert sum(found[-5:]) < 0.1 * sum(found[:5])

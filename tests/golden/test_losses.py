@@ -42,6 +42,25 @@ CASES |= {
     f"epsilon-{method}": ("tiny_sd", ["hparams.batch_size=2", f"method={method}", *settings])
     for method, settings in METHODS.items()
 }
+# A second text encoder, and a denoiser that is told of sizes and crops.
+ALL_PARTS = "[denoiser,text,text_2]"
+XL = {
+    "dreambooth": [
+        f"method.roles={ALL_PARTS}",
+        "prior=generated",
+        "prior.count=5",
+        "dataset.crop=random",
+        "dataset.flip=true",
+    ],
+    "lora": [f"method.roles={ALL_PARTS}", "method.by_role={text_2:{rank:3,lr:1e-4}}", "dataset.caption_dropout=0.3"],
+    "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2", "prior=base_prediction"],
+    "pivotal": ["dataset.identifier=auto", f"method.network.roles={ALL_PARTS}", "method.inversion=[0,0.75]"],
+    "custom_diffusion": ["dataset.identifier=auto"],
+}
+CASES |= {
+    f"xl-{method}": ("tiny_sdxl", ["hparams.batch_size=2", f"method={method}", *settings])
+    for method, settings in XL.items()
+}
 CASES["min-snr-offset-accumulated"] = (
     "tiny_sd",
     [

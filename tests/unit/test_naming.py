@@ -14,7 +14,7 @@ from torch import Tensor
 from imprint.build import naming, prepare
 from imprint.errors import ConfigError
 from imprint.evaluation.encoders.base import Encoder
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 
 NOUNS = ["dog", "cat", "vase"]
 

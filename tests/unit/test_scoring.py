@@ -20,7 +20,7 @@ from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run
 from imprint.train import train
 
@@ -198,7 +198,7 @@ def test_another_strength_is_another_sheet_of_comparable_numbers(trained: Callab
     assert len(drawn.prompts) == 4
     assert half.sampling != whole.sampling
     assert half.metrics["dino"].fingerprint == whole.metrics["dino"].fingerprint
-    assert half.settings["scale.unet"] == 0.5
+    assert half.settings["scale.denoiser"] == 0.5
 
 
 def test_in_another_model_floors_are_of_that_one(

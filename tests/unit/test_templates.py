@@ -19,7 +19,7 @@ def test_other_places_are_named(bad: str) -> None:
 
 def test_a_method_refuses_them() -> None:
     with pytest.raises(ValueError, match="templates has 'a {idetifier}'"):
-        DreamBooth(roles=["denoiser"], layers="all", lr=1e-5, text_lr=1e-5, templates=["a {idetifier}"])
+        DreamBooth(roles=["denoiser"], layers="all", lr=1e-5, text_lr=1e-5, by_role=None, templates=["a {idetifier}"])
 
 
 def test_a_users_caption_may_hold_any_brace() -> None:

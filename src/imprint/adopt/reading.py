@@ -11,7 +11,6 @@ from torch import Tensor
 from imprint.data.dataset import AUTO
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.families.base import Facts, Outline
-from imprint.families.words import why_not_new
 from imprint.hashing import file_hash
 from imprint.methods.foreign import Adapters, Words, read_foreign
 from imprint.methods.low_rank import LowRank
@@ -23,14 +22,14 @@ class Found(NamedTuple):
     """What the files hold."""
 
     updates: LowRank
-    word: Mapping[str, Tensor]  # empty, or one word and its vectors
+    word: Mapping[str, Mapping[str, Tensor]]  # empty, or one word and its vectors by vocabulary
     trigger: str  # what the adapters' file says it was trained with; empty where it is silent
     notes: list[dict[str, object]]
 
 
 def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
     updates: list[LowRank] = []
-    words: list[Mapping[str, Tensor]] = []
+    words: list[Mapping[str, Mapping[str, Tensor]]] = []
     trigger = ""
     notes: list[dict[str, object]] = []
     problems: list[str] = []
@@ -48,8 +47,9 @@ def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
             log.info("%s: adapters, %d of %d keys matched.", file.name, content.matched, content.keys)
         elif isinstance(content, Words):
             words.append(content.vectors)
-            notes.append({**note, "kind": "word", "vectors": sum(map(len, content.vectors.values()))})
-            log.info("%s: a word of %d vectors.", file.name, sum(map(len, content.vectors.values())))
+            vectors = sum(len(next(iter(own.values()))) for own in content.vectors.values())
+            notes.append({**note, "kind": "word", "vectors": vectors})
+            log.info("%s: a word of %d vectors.", file.name, vectors)
     if len(updates) > 1 or len(words) > 1 or any(len(own) > 1 for own in words):
         remedy = "a run holds one LoRA and one word at most. Adopt each by itself, and join them with imprint merge."
         problems.append(str(Problem("files", [file.name for file in files], remedy)))
@@ -58,7 +58,9 @@ def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
     return Found(updates[0] if updates else {}, words[0] if words else {}, trigger, notes)
 
 
-def named(found: Found, identifier: str, noun: str, files: list[Path], facts: Facts) -> tuple[str, dict[str, Tensor]]:
+def named(
+    found: Found, identifier: str, noun: str, files: list[Path], facts: Facts
+) -> tuple[str, dict[str, Mapping[str, Tensor]]]:
     """The word that names the subject, and what was learned for it."""
     if not found.word:
         if identifier == AUTO:
@@ -67,12 +69,12 @@ def named(found: Found, identifier: str, noun: str, files: list[Path], facts: Fa
             remedy = "the file does not say which word it was trained with. Give its author's: dataset.identifier=sks."
             raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
         return identifier, {}
-    [(own, rows_ND)] = found.word.items()
+    [(own, vectors)] = found.word.items()
     name = identifier if identifier != AUTO else own or f"<{_word_file(files, found).stem.lower()}>"
-    if fault := why_not_new(facts.tokenizer, name, len(rows_ND)):
+    if fault := facts.why_not_new(name, len(next(iter(vectors.values())))):
         remedy = f"{fault} Give the learned word a new one in lower case: \"dataset.identifier='<toy>'\"."
         raise ConfigError([Problem("dataset.identifier", name, remedy)])
-    return name, {name: rows_ND}
+    return name, {name: vectors}
 
 
 def _trigger(file: Path) -> str:

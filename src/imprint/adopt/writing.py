@@ -16,10 +16,10 @@ from imprint.config import signature
 from imprint.construct import Constructor
 from imprint.families.base import Facts, Outline
 from imprint.files import folder_atomically, write_text
-from imprint.methods.adapter_layers import write_weights
 from imprint.methods.adopted import Adopted
 from imprint.methods.lora_file import FILE, write_lora
-from imprint.methods.textual_inversion import FILE as WORD_FILE
+from imprint.methods.word_files import FILE as WORD_FILE
+from imprint.methods.word_files import write_word
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
@@ -80,8 +80,10 @@ def written(
         if found.updates:
             write_lora(folder / FILE, torch.float32, family=outline, updates=found.updates, origin=facts_of_files)
         if found.word:
-            write_weights(folder / WORD_FILE, found.word, {**facts_of_files, "trigger_words": concept.identifier})
-        usage = Constructor().build(method, "method").usage([concept])
+            [(word, vectors)] = found.word.items()
+            about = {**facts_of_files, "trigger_words": concept.identifier}
+            write_word(folder / WORD_FILE, word, vectors, about)
+        usage = Constructor().build(method, "method").usage([concept], facts)
         write_text(folder / "README.md", _card(concept.identifier, concept.noun, usage, found))
     run.note({"status": "finished", "finished": _now(), "result_bytes": folder_bytes(run.result)})
     log.info("Adopted: %s", run.folder)
@@ -90,7 +92,12 @@ def written(
 
 def _sizes(found: Found) -> dict[str, int]:
     sizes = {role: sum(sum(map(torch.numel, own)) for own in layers.values()) for role, layers in found.updates.items()}
-    return {**sizes, **({"words": sum(map(torch.numel, found.word.values()))} if found.word else {})}
+    return {
+        **sizes,
+        **(
+            {"words": sum(x.numel() for vectors in found.word.values() for x in vectors.values())} if found.word else {}
+        ),
+    }
 
 
 def _card(identifier: str, noun: str, usage: str, found: Found) -> str:

@@ -14,6 +14,7 @@ from imprint.data.stream import TrainingStream
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
 from imprint.draws import seed_of
 from imprint.families.base import Family
+from imprint.families.pipeline import cast_frozen
 from imprint.training.feed import Feed
 from imprint.training.hparams import Precision
 from imprint.training.module import Lesson, Personalisation
@@ -63,11 +64,11 @@ def lesson_of(plan: Plan, family: Family, attached: Attached) -> Lesson:
     parts, precision = plan.parts, plan.parts.hparams.precision
     _hold_to(attached.groups, family)
     set_modes(family)
-    cast_frozen(family, precision)
+    family.cast_frozen(COMPUTE_TYPES[precision])
     if parts.trainer.channels_last:
         arrange_frozen(family.roles["denoiser"])
     if attached.teacher is not None:
-        cast_frozen(attached.teacher, precision)
+        cast_frozen(attached.teacher.denoiser, COMPUTE_TYPES[precision])
     if parts.trainer.gradient_checkpointing:
         family.enable_gradient_checkpointing()
     if parts.trainer.compile:
@@ -138,13 +139,6 @@ def set_modes(family: Family) -> None:
     """Parts that learn are in training mode, for their dropout and checkpointing; frozen ones are not."""
     for part in family.roles.values():
         part.train(any(parameter.requires_grad for parameter in part.parameters()))
-
-
-def cast_frozen(module: nn.Module, precision: Precision) -> None:
-    """Frozen weights need no more precision than the computation has."""
-    for parameter in module.parameters():
-        if not parameter.requires_grad:
-            parameter.data = parameter.data.to(COMPUTE_TYPES[precision])
 
 
 def arrange_frozen(denoiser: nn.Module) -> None:

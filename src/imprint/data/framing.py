@@ -12,6 +12,7 @@ from torch import Tensor
 from imprint import draws
 from imprint.data.pictures import Picture
 from imprint.errors import ConfigError, Problem
+from imprint.types import Geometry
 
 Crop = Literal["centre", "random", "buckets"]
 
@@ -45,6 +46,16 @@ class View(NamedTuple):
         """Equal exactly where the pixels are; the file's name is no part of it."""
         place = "" if self.offset == CENTRE else f"@{self.offset!r}"
         return f"{self.picture.content}/{self.frame.height}x{self.frame.width}{place}{'/flipped' * self.flipped}"
+
+    @property
+    def geometry(self) -> Geometry:
+        """As a model that is told of it sees it: of a mirrored picture, the corner in the mirror."""
+        width, height = self.picture.size
+        covering = _covering((width, height), self.frame)
+        top, left = _corner((covering.height, covering.width), self)
+        if self.flipped:
+            left = covering.width - self.frame.width - left
+        return Geometry(original=(height, width), crop=(top, left), target=(self.frame.height, self.frame.width))
 
 
 class Framing:
@@ -96,8 +107,7 @@ def cover(image: Image.Image, frame: Frame) -> Tensor:
     Grey pictures are masks, which must not ring at their edges.
     """
     scale = _scale(image.size, frame)
-    width = _covering_side(image.width * scale, frame.width)
-    height = _covering_side(image.height * scale, frame.height)
+    height, width = _covering(image.size, frame)
     left = max(0.0, (image.width - width / scale) / 2)
     top = max(0.0, (image.height - height / scale) / 2)
     box = (left, top, image.width - left, image.height - top)
@@ -114,10 +124,21 @@ def pixels(covering_HWC: Tensor, view: View) -> Tensor:
 def seen(covering_HWC: Tensor, view: View) -> Tensor:
     """The part that the view shows of what `cover` made of its picture, or of that picture's mask."""
     height, width = view.frame
-    top = round((covering_HWC.shape[0] - height) * view.offset)
-    left = round((covering_HWC.shape[1] - width) * view.offset)
+    top, left = _corner((covering_HWC.shape[0], covering_HWC.shape[1]), view)
     seen_HWC = covering_HWC[top : top + height, left : left + width]
     return seen_HWC.flip(1) if view.flipped else seen_HWC
+
+
+def _covering(size: tuple[int, int], frame: Frame) -> Frame:
+    """What `cover` makes of a picture of `size` (width, height)."""
+    scale = _scale(size, frame)
+    return Frame(_covering_side(size[1] * scale, frame.height), _covering_side(size[0] * scale, frame.width))
+
+
+def _corner(covering: tuple[int, int], view: View) -> tuple[int, int]:
+    """(top, left) of the frame in what covers it, (height, width)."""
+    height, width = covering
+    return round((height - view.frame.height) * view.offset), round((width - view.frame.width) * view.offset)
 
 
 def _covering_side(scaled: float, side: int) -> int:

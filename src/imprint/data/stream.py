@@ -13,7 +13,7 @@ from imprint.data.framing import View, cover, pixels
 from imprint.data.masks import pixel_weights
 from imprint.data.recent import RecentPixels
 from imprint.data.subject import Shown, SubjectSamples
-from imprint.types import Batch
+from imprint.types import Batch, Geometry
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ class Sample(NamedTuple):
     caption: str
     is_prior: bool
     key: str
+    geometry: Geometry
     pixels_CHW: Tensor | None
     weights_HW: Tensor | None
 
@@ -86,6 +87,7 @@ class TrainingStream(Dataset[list[Sample]]):
             caption=shown.caption,
             is_prior=shown.is_prior,
             key=shown.view.key,
+            geometry=shown.view.geometry,
             pixels_CHW=self.pixels_of(shown.view) if self.with_pixels else None,
             # The class is to stay as it is everywhere in a picture.
             weights_HW=None if shown.is_prior else pixel_weights(shown.view, self._recent),
@@ -108,6 +110,7 @@ def collate(positions: Sequence[Sequence[Sample]]) -> Batch:
         priors=sum(sample.is_prior for sample in samples),
         ids=[sample.id for sample in samples],
         keys=[sample.key for sample in samples],
+        geometry=[sample.geometry for sample in samples],
         weights_BHW=_stacked([sample.weights_HW for sample in samples]),
     )
 

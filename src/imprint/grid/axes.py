@@ -10,9 +10,9 @@ from imprint.reporting.record import differing, find_runs
 from imprint.runs import Run
 from imprint.suggestions import nearest
 
+SCALES = ("scale.denoiser", "scale.unet", "scale.text", "scale.text_2", "scale.text_3")
 DRAWN = {  # ways of drawing -> the type of their values
-    "scale.unet": float,
-    "scale.text": float,
+    **dict.fromkeys(SCALES, float),
     "weights": list,
     "guidance": float,
     "steps": int,

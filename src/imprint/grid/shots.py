@@ -9,12 +9,11 @@ from imprint.build import named_apart
 from imprint.config import signature
 from imprint.errors import UserError
 from imprint.generate import as_list
-from imprint.grid.axes import Axis, Cell
+from imprint.grid.axes import SCALES, Axis, Cell
 from imprint.grid.request import Request
+from imprint.requests import role_of
 from imprint.runs import Run
 from imprint.types import Concept, Sampler, prompts_of
-
-SCALES = ("scale.unet", "scale.text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +68,8 @@ def shots_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tup
             yield prompt, seed, None
             continue
         weights = of_cell.get("weights", request.weights)
-        scale = {"denoiser": request.scale.unet, "text": request.scale.text}
-        scale |= {"denoiser" if key == "scale.unet" else "text": v for key, v in of_cell.items() if key in SCALES}
+        scale = request.scale.by_role()
+        scale |= {role_of(key.partition(".")[2]): value for key, value in of_cell.items() if key in SCALES}
         height, width = request.size or cell.runs[0].read()["frame"]
         shot = Shot(
             runs=cell.runs,

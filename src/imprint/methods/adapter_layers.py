@@ -29,11 +29,6 @@ def weights(part: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in stored.items()}
 
 
-def part_name(family: Family, role: str) -> str:
-    """What the library calls the part: unet, text_encoder."""
-    return family.adapter_name(role, "").partition(".")[0]
-
-
 def layers(part: nn.Module) -> dict[str, "BaseTunerLayer"]:
     """The layers that adapters wrap, by name."""
     from peft.tuners.tuners_utils import BaseTunerLayer

@@ -13,11 +13,11 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Facts, Family, Format
+from imprint.families.base import Facts, Family, Format, by_role, is_text
 from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
-from imprint.methods.settings import missing_layers, role_faults, unknown_roles
+from imprint.methods.settings import PartSettings, missing_layers, part_faults, role_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Size(NamedTuple):
 class Adapters(Method):
     """Adapters on layers of the kinds `targets`, in every part that `roles` names, as far as it has such layers.
 
-    `rank`, `alpha` and `lr` are those of all parts but the text encoder, which has its own.
+    `rank`, `alpha` and `lr` are those of the denoiser, `text_rank`, `text_alpha` and `text_lr` those of all text
+    encoders. `by_role` gives a part others: with a rank alone, its adapters count as much as with the usual one.
     """
 
     roles: list[str]
@@ -49,12 +50,14 @@ class Adapters(Method):
     dropout: Annotated[float, Ge(0), Lt(1)]
     lr: PositiveFloat
     text_lr: PositiveFloat
+    by_role: Mapping[str, PartSettings] | None
 
     origin: Mapping[str, str] = field(init=False, default_factory=dict)  # what a loaded result was made from
 
     def faults(self) -> Iterator[str]:
         yield from super().faults()
         yield from role_faults(self.roles)
+        yield from part_faults(self.by_role or {}, self.roles)
         if not self.kinds:
             yield "targets=[]: no layer would learn. Name at least one kind, for instance [attention]."
         if len(set(self.kinds)) < len(self.kinds):
@@ -80,14 +83,17 @@ class Adapters(Method):
             for parameter in self._insert(family, role):
                 parameter.requires_grad_(False)
             self._fill(family, role, self._read(family, folder, role), folder)
-            if scale.get(role, 1.0) != 1.0:
-                merge(family.roles[role], scale[role])
+            if (strength := by_role(scale, role)) != 1.0:
+                merge(family.roles[role], strength)
 
     def formats(self, family: Family) -> Mapping[str, Format]:
         return merged_formats(family, self.roles)
 
     def size(self, role: str) -> Size:
-        return Size(self.text_rank, self.text_alpha) if role == "text" else Size(self.rank, self.alpha)
+        usual = Size(self.text_rank, self.text_alpha) if is_text(role) else Size(self.rank, self.alpha)
+        own = self._of(role)
+        rank = own.get("rank", usual.rank)
+        return Size(rank, own.get("alpha", usual.alpha * rank / usual.rank))
 
     def _kohya(self, family: Family, network: Mapping[str, str], tensors: LayerTensors) -> Format:
         origin = {**self.origin, **network}
@@ -106,8 +112,12 @@ class Adapters(Method):
         kinds = family.adapter_targets[role]
         return self._config(role, [name for kind in self.kinds for name in kinds.get(kind, ())])
 
+    def _of(self, role: str) -> PartSettings:
+        """What the part has of its own."""
+        return (self.by_role or {}).get(role, {})
+
     def _rate(self, role: str) -> float:
-        return self.text_lr if role == "text" else self.lr
+        return self._of(role).get("lr", self.text_lr if is_text(role) else self.lr)
 
     def _learning(self, family: Family, role: str) -> list[nn.Parameter]:
         """Puts adapters that are to learn into a part."""

@@ -4,16 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family, Format
-from imprint.methods.adapter_layers import add_metadata, merged_formats, read_metadata
+from imprint.methods.adapter_layers import add_metadata, merged_formats
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.lora_file import FILE, load_lora
-from imprint.methods.textual_inversion import FILE as WORD_FILE
-from imprint.methods.textual_inversion import embedding_formats
 from imprint.methods.usage import FROM_BASE
+from imprint.methods.word_files import embedding_formats, load_words, loading_lines
 from imprint.types import Concept, ParamGroup
 
 
@@ -32,12 +29,12 @@ class Adopted(Method):
     def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
         raise AssertionError("it has problems with every model")
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         lines = [FROM_BASE]
         if self.roles:
             lines.append("pipeline.load_lora_weights(folder)")
         if self.word:
-            lines.append(f'pipeline.load_textual_inversion(folder, weight_name="{WORD_FILE}")')
+            lines.append(loading_lines(concepts, facts))
         return "\n".join(lines)
 
     def save(self, family: Family, folder: Path) -> None:
@@ -54,9 +51,7 @@ class Adopted(Method):
         if self.roles:
             self.origin = load_lora(family, folder / FILE, scale=scale)
         if self.word:
-            for word, rows_ND in load_file(folder / WORD_FILE).items():
-                family.learn_word(word, rows_ND, length=None).requires_grad_(False)
-            self.origin = {**read_metadata(folder / WORD_FILE), **self.origin}
+            self.origin = {**load_words(family, folder), **self.origin}
 
     def formats(self, family: Family) -> Mapping[str, Format]:
         return {**merged_formats(family, self.roles), **embedding_formats(family, self.origin)}

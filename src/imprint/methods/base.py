@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch.nn import Parameter
 
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import Facts, Family, Format
+from imprint.families.base import TEXT, Facts, Family, Format, is_text
 from imprint.methods.identifier import choose_identifier
 from imprint.methods.settings import template_faults
 from imprint.methods.usage import drawing_lines
@@ -25,6 +25,7 @@ class Method(ABC):
     templates   captions for pictures that have none of their own, with places for {identifier} and {noun}
     """
 
+    neutral: ClassVar[Mapping[str, Any]] = {"by_role": None}  # what settings added later were before
     locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     templates: list[str]
@@ -67,12 +68,12 @@ class Method(ABC):
         """The captions of a picture that has none of its own."""
         return [concept.fill(template) for template in self.templates]
 
-    def usage(self, concepts: Sequence[Concept]) -> str:
+    def usage(self, concepts: Sequence[Concept], facts: Facts) -> str:
         """A few lines of Python that draw each concept with a saved result in `folder`, without imprint."""
-        return f"{self.loading(concepts)}\n{drawing_lines(self.templates[0], concepts)}"
+        return f"{self.loading(concepts, facts)}\n{drawing_lines(self.templates[0], concepts)}"
 
     @abstractmethod
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         """The lines among them that make `pipeline`."""
 
     @abstractmethod
@@ -117,11 +118,12 @@ class Method(ABC):
 def strengths_without_use(scale: Mapping[str, float], taught: Sequence[str]) -> Iterator[Problem]:
     """Strengths of parts to which a run taught nothing."""
     for role, strength in scale.items():
-        if role not in taught and strength != 1.0:
+        is_taught = role in taught or (role == TEXT and any(map(is_text, taught)))
+        if strength != 1.0 and not is_taught:
             remedy = f"this run taught nothing to that part, only to {list(taught)}. Leave it at 1."
             yield Problem(scale_key(role), strength, remedy)
 
 
 def scale_key(role: str) -> str:
     """What a user gives the strength of a part by."""
-    return "scale.unet" if role == "denoiser" else f"scale.{role}"
+    return f"scale.{role}"

@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Facts, Family, Format
+from imprint.families.base import DENOISER, Facts, Family, Format, by_role
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.selection import selected
 from imprint.methods.settings import missing_layers, under
-from imprint.methods.textual_inversion import TextualInversion, load_words
+from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.usage import FROM_BASE
+from imprint.methods.word_files import loading_lines
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 FILE = "pytorch_custom_diffusion_weights.safetensors"  # what the library calls it
@@ -39,22 +40,22 @@ class CustomDiffusion(Method):
 
     def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         yield from under("words", self.words.problems(facts, concepts))
-        yield from missing_layers("method", "custom_diffusion", ["keys_and_values"], ["denoiser"], facts)
+        yield from missing_layers("method", "custom_diffusion", ["keys_and_values"], [DENOISER], facts)
 
     def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
         weights = _weights(family)
         for name, weight in weights.items():
             weight.requires_grad_(True)
-            family.roles["denoiser"].get_submodule(name).register_forward_hook(_without_first_token)
-        denoiser = ParamGroup("denoiser", list(weights.values()), self.lr, ALWAYS)
+            family.roles[DENOISER].get_submodule(name).register_forward_hook(_without_first_token)
+        denoiser = ParamGroup(DENOISER, list(weights.values()), self.lr, ALWAYS)
         return [denoiser, *self.words.attach(family, concepts)]
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         return (
             f"{FROM_BASE}\n"
             "# Without _pipeline, diffusers 0.42 reads the file and changes nothing.\n"
             f'pipeline.unet.load_attn_procs(folder, weight_name="{FILE}", _pipeline=pipeline)\n'
-            f"{load_words(concepts)}"
+            f"{loading_lines(concepts, facts)}"
         )
 
     def save(self, family: Family, folder: Path) -> None:
@@ -64,7 +65,7 @@ class CustomDiffusion(Method):
             stored[f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight"] = weight.detach().cpu().contiguous()
         tuned = {name.partition(PROCESSOR)[0] for name in stored}
         # An empty tensor stands for an attention that stays as it is: the library wants to hear of every one.
-        names: Any = family.roles["denoiser"].attn_processors
+        names: Any = family.roles[DENOISER].attn_processors
         others = {name: torch.zeros(0) for name in names if name.removesuffix(PROCESSOR) not in tuned}
         write_weights(folder / FILE, {**stored, **others}, {})
         self.words.save(family, folder)
@@ -74,7 +75,7 @@ class CustomDiffusion(Method):
         self.words.sign(folder, origin)
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
-        return strengths_without_use(scale, ["denoiser"])
+        return strengths_without_use(scale, [DENOISER])
 
     @torch.no_grad()
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
@@ -84,7 +85,7 @@ class CustomDiffusion(Method):
             tuned = stored.get(f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight")
             if tuned is None or tuned.shape != weight.shape:
                 raise UserError(f"{folder}: these keys and values were learned for other layers than this model's.")
-            weight.lerp_(tuned.to(weight), scale.get("denoiser", 1.0))
+            weight.lerp_(tuned.to(weight), by_role(scale, DENOISER))
         self.words.load(family, folder, scale={})
 
     def formats(self, family: Family) -> Mapping[str, Format]:
@@ -93,7 +94,7 @@ class CustomDiffusion(Method):
 
 def _weights(family: Family) -> dict[str, nn.Parameter]:
     """Those of the keys and values, by layer."""
-    found = selected(family, "denoiser", "keys_and_values")
+    found = selected(family, DENOISER, "keys_and_values")
     return {name.removesuffix(".weight"): weight for name, weight in found.items()}
 
 

@@ -7,25 +7,27 @@ from pathlib import Path
 from pydantic import PositiveFloat
 
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family
+from imprint.families.base import Facts, Family, is_text
 from imprint.methods.base import Method
 from imprint.methods.selection import Selection, kinds_of, selected
-from imprint.methods.settings import missing_layers, role_faults, unknown_roles
+from imprint.methods.settings import RateSettings, missing_layers, part_faults, role_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
 @dataclass(kw_only=True)
 class DreamBooth(Method):
-    """Fine-tunes the denoiser, and the text encoder if `roles` names it. The result is a whole pipeline."""
+    """Fine-tunes the parts that `roles` names. The result is a whole pipeline."""
 
     roles: list[str]
     layers: Selection
     lr: PositiveFloat
     text_lr: PositiveFloat
+    by_role: Mapping[str, RateSettings] | None
 
     def faults(self) -> Iterator[str]:
         yield from super().faults()
         yield from role_faults(self.roles)
+        yield from part_faults(self.by_role or {}, self.roles)
         if self.layers == []:
             yield "layers=[]: nothing would learn. Give all, bias_norm, or a kind of layer such as attention."
 
@@ -41,7 +43,7 @@ class DreamBooth(Method):
     def replaces_weights(self) -> bool:
         return True
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         return "from diffusers import DiffusionPipeline\n\npipeline = DiffusionPipeline.from_pretrained(folder)"
 
     def save(self, family: Family, folder: Path) -> None:
@@ -50,8 +52,11 @@ class DreamBooth(Method):
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         family.load_parts(folder, self.roles)
 
+    def _rate(self, role: str) -> float:
+        return (self.by_role or {}).get(role, {}).get("lr", self.text_lr if is_text(role) else self.lr)
+
     def _group(self, family: Family, role: str) -> ParamGroup:
         parameters = list(selected(family, role, self.layers).values())
         for parameter in parameters:
             parameter.requires_grad_(True)
-        return ParamGroup(role, parameters, self.text_lr if role == "text" else self.lr, ALWAYS)
+        return ParamGroup(role, parameters, self._rate(role), ALWAYS)

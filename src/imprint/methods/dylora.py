@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from imprint.draws import uniform
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import Family
+from imprint.families.base import Family, is_text
 from imprint.methods.adapter_layers import NAME, layers
 from imprint.methods.adapters import Size
 from imprint.methods.blocks import Blocks, blocks_of, split_weight, whole_weight
@@ -39,8 +39,7 @@ class DyLoRA(LoRA):
         yield from super().faults()
         if self.use_dora:
             yield "use_dora=True: DoRA's magnitudes belong to one rank. Set it to false, or choose method=lora."
-        for name in dict.fromkeys("text_rank" if role == "text" else "rank" for role in self.roles):
-            rank = getattr(self, name)
+        for name, rank in dict.fromkeys((self._rank_key(role), self.size(role).rank) for role in self.roles):
             if rank % self.granularity:
                 above = (rank // self.granularity + 1) * self.granularity
                 yield f"{name}={rank}: must be a multiple of granularity={self.granularity}, such as {above}."
@@ -81,6 +80,11 @@ class DyLoRA(LoRA):
     def size(self, role: str) -> Size:
         trained = self._size_trained(role)
         return trained if self.chosen is None else trained._replace(rank=min(trained.rank, self.chosen))
+
+    def _rank_key(self, role: str) -> str:
+        if "rank" in self._of(role):
+            return f"by_role.{role}.rank"
+        return "text_rank" if is_text(role) else "rank"
 
     def _size_trained(self, role: str) -> Size:
         return super().size(role)

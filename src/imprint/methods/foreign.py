@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +13,14 @@ from torch import Tensor
 
 from imprint.errors import UserError
 from imprint.families.base import Outline
-from imprint.families.weights import read_header
+from imprint.families.checkpoint.weights import read_header
 from imprint.methods.foreign_names import Place, place_of, places, split, whose, why_unreadable
 from imprint.methods.lora_file import DESCRIPTION
 from imprint.methods.low_rank import Factors, LowRank, factors_of
+from imprint.methods.word_files import FRONT_ENDS_KEY
 
 SAFE, PICKLES = ".safetensors", (".pt", ".bin", ".pth", ".ckpt")
-FRONT_ENDS_KEY = "emb_params"
+OF_VOCABULARIES = {"clip_l", "clip_g", "t5"}  # what files call the vectors of models with several text encoders
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
@@ -30,13 +31,15 @@ class Adapters(NamedTuple):
 
 
 class Words(NamedTuple):
-    vectors: Mapping[str, Tensor]  # word -> (N, D); a word that the file does not name is called ""
+    """Word -> vocabulary -> (N, D). A word that the file does not name is called ""."""
+
+    vectors: Mapping[str, Mapping[str, Tensor]]
 
 
 def read_foreign(file: Path, outline: Outline, *, partial: bool) -> Adapters | Words:
     """Raises UserError, saying what the file is, unless all of it (with `partial`: any of it) fits the model."""
     content, about = _content(file)
-    words = _words(content)
+    words = _words(content, list(outline.widths))
     if words is not None:
         return _checked_words(file, words, outline)
     return _adapters(file, {key: x for key, x in content.items() if isinstance(x, Tensor)}, about, outline, partial)
@@ -61,35 +64,47 @@ def _content(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return {str(key): value for key, value in content.items()}, {}
 
 
-def _words(content: Mapping[str, Any]) -> dict[str, Tensor] | None:
-    """A1111's two formats, else diffusers': tensors named by words."""
+def _words(content: Mapping[str, Any], vocabularies: Sequence[str]) -> dict[str, dict[str, Tensor]] | None:
+    """By vocabularies, as models with several have them; else A1111's two formats, or diffusers': tensors named by
+    words."""
     inner = content.get("string_to_param")
     if isinstance(inner, Mapping):
-        return {"": next(iter(inner.values()))}
+        return {"": {vocabularies[0]: next(iter(inner.values()))}}
     if FRONT_ENDS_KEY in content:
-        return {"": content[FRONT_ENDS_KEY]}
+        return {"": {vocabularies[0]: content[FRONT_ENDS_KEY]}}
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     plain = tensors and all(value.ndim <= 2 and split(key) is None and "." not in key for key, value in tensors.items())
-    return tensors if plain and len(tensors) == len(content) else None
+    if not plain or len(tensors) < len(content):
+        return None
+    if tensors.keys() <= OF_VOCABULARIES:
+        return {"": tensors}
+    return {word: {vocabularies[0]: x} for word, x in tensors.items()}
 
 
-def _checked_words(file: Path, words: Mapping[str, Tensor], outline: Outline) -> Words:
-    if {"clip_l", "clip_g"} & words.keys():
-        raise UserError(
-            f"files={file}: this word was learned for Stable Diffusion XL, and the model is of another kind."
-        )
-    rows = {word: (x if x.ndim == 2 else x[None]).detach().float().contiguous() for word, x in words.items()}
-    for word, rows_ND in rows.items():
-        if rows_ND.shape[1] != outline.width:
-            kind = f"vectors of {rows_ND.shape[1]} numbers, this model's have {outline.width}"
-            raise UserError(f"files={file}: {word or 'its word'} has {kind}. It was learned for another kind of model.")
-    return Words(rows)
+def _checked_words(file: Path, words: Mapping[str, Mapping[str, Tensor]], outline: Outline) -> Words:
+    found: dict[str, dict[str, Tensor]] = {}
+    for word, vectors in words.items():
+        if vectors.keys() != outline.widths.keys():
+            there, here = ", ".join(sorted(vectors)), ", ".join(outline.widths)
+            raise UserError(
+                f"files={file}: {word or 'its word'} was learned for the vocabularies {there}, and those of this model "
+                f"are {here}. It was learned for another kind of model."
+            )
+        rows = {name: (x if x.ndim == 2 else x[None]).detach().float().contiguous() for name, x in vectors.items()}
+        for name, rows_ND in rows.items():
+            if rows_ND.shape[1] != outline.widths[name]:
+                kind = f"vectors of {rows_ND.shape[1]} numbers, this model's have {outline.widths[name]}"
+                raise UserError(
+                    f"files={file}: {word or 'its word'} has {kind}. It was learned for another kind of model."
+                )
+        found[word] = rows
+    return Words(found)
 
 
 def _adapters(
     file: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str], outline: Outline, partial: bool
 ) -> Adapters:
-    known = places(outline)
+    known = places(outline, file.parent.name)
     found: dict[Place, dict[str, Tensor]] = {}
     unknown: list[str] = []
     for key, tensor in tensors.items():
@@ -101,11 +116,11 @@ def _adapters(
             found.setdefault(place, {})[parts[1]] = tensor
     matched = len(tensors) - len(unknown)
     if unknown and not (partial and found):
-        raise UserError(_why_not(file, unknown, len(tensors)))
+        raise UserError(_why_not(file, unknown, len(tensors), outline.names.layout.title))
     strength = _strengths(file, about)
     updates: dict[str, dict[str, Factors]] = {}
     for place, own in found.items():
-        part = outline.adapter_name(place.role, "").partition(".")[0]
+        part = outline.names.part(place.role)
         updates.setdefault(place.role, {})[place.layer] = _factors(file, place, own, strength(part, place.layer))
     _check_shapes(file, updates, outline)
     return Adapters(updates, matched, len(tensors))
@@ -165,11 +180,11 @@ def _check_shapes(file: Path, updates: LowRank, outline: Outline) -> None:
         )
 
 
-def _why_not(file: Path, unknown: list[str], count: int) -> str:
+def _why_not(file: Path, unknown: list[str], count: int, own: str) -> str:
     told = f"files={file}: {count - len(unknown)} of its {count} keys belong to layers of this model"
     some = ", ".join(sorted(unknown)[:3])
     reasons = dict.fromkeys(filter(None, (why_unreadable(key) for key in unknown)))
-    others = dict.fromkeys(filter(None, (whose(key) for key in unknown)))
+    others = dict.fromkeys(filter(None, (whose(key, own) for key in unknown)))
     if others:
         return f"{told}. The others are those of {' and '.join(others)} ({some}). Give the model it was made for."
     if reasons:

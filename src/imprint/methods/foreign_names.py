@@ -7,7 +7,6 @@ from typing import NamedTuple
 from torch import nn
 
 from imprint.families.base import Outline
-from imprint.methods.kohya import kohya_key
 
 LYCORIS = (
     *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
@@ -31,7 +30,9 @@ UNREADABLE = {  # adapters that are no product of thin matrices, and what they a
     r"^bundle_emb\.": "embeddings bundled with adapters",
 }
 OF_OTHERS = {  # names that only other kinds of models have
-    r"^lora_te[123]_|text_encoder_[23]\.|^lora_unet_input_blocks_": "Stable Diffusion XL",
+    r"^lora_te_": "Stable Diffusion 1.x and 2.x",
+    r"^lora_te[12]_|text_encoder_2\.|^lora_unet_(input|output|middle)_block": "Stable Diffusion XL",
+    r"^lora_te3_|text_encoder_3\.": "Stable Diffusion 3",
     r"^lora_unet_(double|single)_blocks_|^transformer\.|^lora_transformer_": "Flux or Stable Diffusion 3",
     r"^diffusion_model\.": "a model in another program's layout",
 }
@@ -51,28 +52,22 @@ def split(key: str) -> tuple[str, str] | None:
     return None
 
 
-def places(outline: Outline) -> Mapping[str, Place]:
-    """Every layer that can have an adapter, by all its names in files."""
+def places(outline: Outline, folder: str) -> Mapping[str, Place]:
+    """Every layer that can have an adapter, by all its names in files. Names that do not say which of several text
+    encoders they mean are those of the one that `folder`, in which the file lies, is called after; else of none."""
     found: dict[str, Place] = {}
+    unclear: set[str] = set()
+    named = [role for role in outline.roles if outline.names.part(role) == folder]
     for role, part in outline.roles.items():
         for layer, module in part.named_modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
-                place = Place(role, layer)
-                name = outline.adapter_name(role, layer)
-                prefix, _, rest = name.partition(".")
-                bare = rest.removeprefix("text_model.")
-                for own in (
-                    name,
-                    f"{prefix}.{bare}",
-                    rest,
-                    bare,
-                    f"base_model.model.{rest}",
-                    f"base_model.model.{bare}",
-                ):
-                    found[own] = place
-                for key in (kohya_key(name), kohya_key(f"{prefix}.{bare}")):
-                    found[key] = found[key.replace("lora_", "lycoris_", 1)] = place
-    return found
+                for name in outline.names.all(role, layer):
+                    other = found.get(name)
+                    if other is None or role in named:
+                        found[name] = Place(role, layer)
+                    elif other.role not in (role, *named):
+                        unclear.add(name)
+    return {name: place for name, place in found.items() if name not in unclear}
 
 
 def place_of(name: str, known: Mapping[str, Place]) -> Place | None:
@@ -88,6 +83,6 @@ def why_unreadable(key: str) -> str | None:
     return next((what for pattern, what in UNREADABLE.items() if re.search(pattern, key)), None)
 
 
-def whose(key: str) -> str | None:
-    """The kind of model that a name belongs to, if it is another."""
-    return next((what for pattern, what in OF_OTHERS.items() if re.search(pattern, key)), None)
+def whose(key: str, own: str) -> str | None:
+    """The kind of model that a name belongs to, if it is another than `own`."""
+    return next((what for pattern, what in OF_OTHERS.items() if what != own and re.search(pattern, key)), None)

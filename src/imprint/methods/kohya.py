@@ -10,14 +10,13 @@ from torch import Tensor
 from imprint.families.base import Family
 from imprint.methods.adapter_layers import NAME, layers, write_weights
 
-PARTS = {"unet": "lora_unet", "text_encoder": "lora_te"}
 LayerTensors = Callable[[Any], Mapping[str, Tensor]]  # an adapter's weights by the names that follow its layer's
 
 
 class KohyaLayer(NamedTuple):
     """An adapter of one layer. Its alpha gives what was trained under its readers' rule: it counts alpha / rank."""
 
-    name: str  # the layer's, by the library's adapter files
+    name: str  # the layer's
     tensors: Mapping[str, Tensor]  # by the names that follow its own
     alpha: float
     rank: int
@@ -33,45 +32,38 @@ def write_kohya(
     tensors: LayerTensors,
 ) -> None:
     stored = [
-        KohyaLayer(family.adapter_name(role, name), tensors(layer), _alpha(layer), layer.r[NAME])
+        KohyaLayer(family.names.kohya(role, name), tensors(layer), _alpha(layer), layer.r[NAME])
         for role in roles
         for name, layer in layers(family.roles[role]).items()
     ]
-    write_kohya_layers(file, dtype, stored, architecture=family.architecture, origin=origin)
+    write_kohya_layers(file, dtype, stored, family=family, origin=origin)
 
 
 def write_kohya_layers(
-    file: Path, dtype: torch.dtype, layers: Iterable[KohyaLayer], *, architecture: str, origin: Mapping[str, str]
+    file: Path, dtype: torch.dtype, layers: Iterable[KohyaLayer], *, family: Family, origin: Mapping[str, str]
 ) -> None:
     layers = list(layers)
     stored: dict[str, Tensor] = {}
     for layer in layers:
-        key = kohya_key(layer.name)
         for own, tensor in layer.tensors.items():
-            stored[f"{key}.{own}"] = tensor.detach().to("cpu", dtype).contiguous()
-        stored[f"{key}.alpha"] = torch.tensor(layer.alpha)
-    write_weights(file, stored, _facts(layers[0], architecture, origin))
-
-
-def kohya_key(name: str) -> str:
-    """A layer's name in such a file."""
-    part, _, rest = name.partition(".")
-    return f"{PARTS[part]}_{rest.replace('.', '_')}"
+            stored[f"{layer.name}.{own}"] = tensor.detach().to("cpu", dtype).contiguous()
+        stored[f"{layer.name}.alpha"] = torch.tensor(layer.alpha)
+    write_weights(file, stored, _facts(layers[0], family, origin))
 
 
 def _alpha(layer: Any) -> float:
     return float(layer.scaling[NAME] * layer.r[NAME])
 
 
-def _facts(layer: KohyaLayer, architecture: str, origin: Mapping[str, str]) -> dict[str, str]:
+def _facts(layer: KohyaLayer, family: Family, origin: Mapping[str, str]) -> dict[str, str]:
     return {
         **origin,
         "ss_network_dim": str(layer.rank),
         "ss_network_alpha": f"{layer.alpha:g}",
-        "ss_v2": str(architecture == "stable-diffusion-v2"),
+        **family.adapter_facts,
         "ss_sd_model_name": origin["base_model"],
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": f"{architecture}/lora",
+        "modelspec.architecture": f"{family.architecture}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": origin["title"],
         "modelspec.trigger_phrase": origin["trigger_words"],

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import UserError
-from imprint.families.base import Family, Format
+from imprint.families.base import Facts, Family, Format
 from imprint.libraries.peft import use_layers
-from imprint.methods.adapter_layers import NAME, add_metadata, part_name, read_metadata, weights, write_weights
+from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.usage import FROM_BASE
 from imprint.types import Concept
@@ -34,7 +34,7 @@ class LoRA(Adapters):
     use_dora: bool
     use_rslora: bool
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         return f"{FROM_BASE}\npipeline.load_lora_weights(folder)"
 
     def save(self, family: Family, folder: Path) -> None:
@@ -42,8 +42,8 @@ class LoRA(Adapters):
         description: dict[str, Any] = {}
         for role in self.roles:
             own = self._weights(family, role)
-            tensors.update({family.adapter_name(role, name): tensor for name, tensor in own.items()})
-            part = part_name(family, role)
+            tensors.update({family.names.stock(role, name): tensor for name, tensor in own.items()})
+            part = family.names.part(role)
             description.update({f"{part}.{key}": value for key, value in self._essentials(family, role).items()})
         write_weights(folder / FILE, tensors, {DESCRIPTION: json.dumps(description, sort_keys=True)})
 
@@ -83,8 +83,8 @@ class LoRA(Adapters):
 
     def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
         stored = load_file(folder / FILE)
-        names = {family.adapter_name(role, name): name for name in weights(family.roles[role])}
-        part = part_name(family, role)
+        names = {family.names.stock(role, name): name for name in weights(family.roles[role])}
+        part = family.names.part(role)
         return {names.get(key, key): tensor for key, tensor in stored.items() if key.startswith(f"{part}.")}
 
 

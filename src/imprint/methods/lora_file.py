@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Family
+from imprint.families.base import Family, by_role
 from imprint.methods.adapter_layers import NAME, merge, read_metadata, write_weights
 from imprint.methods.kohya import KohyaLayer, write_kohya_layers
 from imprint.methods.low_rank import LowRank, as_adapter
@@ -41,9 +41,9 @@ def write_lora(file: Path, dtype: torch.dtype, *, family: Any, updates: LowRank,
     for role, own in updates.items():
         for layer, factors in own.items():
             down, up = as_adapter(factors, family.roles[role].get_submodule(layer).weight)
-            tensors[family.adapter_name(role, f"{layer}.lora_A.weight")] = down.to(dtype)
-            tensors[family.adapter_name(role, f"{layer}.lora_B.weight")] = up.to(dtype)
-        part = family.adapter_name(role, "").partition(".")[0]
+            tensors[family.names.stock(role, f"{layer}.lora_A.weight")] = down.to(dtype)
+            tensors[family.names.stock(role, f"{layer}.lora_B.weight")] = up.to(dtype)
+        part = family.names.part(role)
         description |= {f"{part}.{key}": value for key, value in _config({n: f.rank for n, f in own.items()}).items()}
     about = {DESCRIPTION: json.dumps(description, sort_keys=True)}
     write_weights(file, tensors, {**origin, **about})
@@ -58,10 +58,9 @@ def write_kohya_lora(
         alpha = _usual(factors.rank for factors in own.values())
         for layer, factors in own.items():
             down, up = as_adapter(factors, family.roles[role].get_submodule(layer).weight)
-            name = family.adapter_name(role, layer)
             tensors = {"lora_down.weight": down, "lora_up.weight": up * (factors.rank / alpha)}
-            stored.append(KohyaLayer(name, tensors, alpha=float(alpha), rank=factors.rank))
-    write_kohya_layers(file, dtype, stored, architecture=family.architecture, origin={**origin, **NETWORK})
+            stored.append(KohyaLayer(family.names.kohya(role, layer), tensors, alpha=float(alpha), rank=factors.rank))
+    write_kohya_layers(file, dtype, stored, family=family, origin={**origin, **NETWORK})
 
 
 def load_lora(family: Family, file: Path, *, scale: Mapping[str, float]) -> dict[str, str]:
@@ -84,7 +83,7 @@ def load_lora(family: Family, file: Path, *, scale: Mapping[str, float]) -> dict
         part.requires_grad_(False)
         tensors = {f"{name}.{kind}.weight": x for name, own in layers.items() for kind, x in own.items()}
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)
-        if scale.get(role, 1.0) != 1.0:
+        if by_role(scale, role) != 1.0:
             merge(part, scale[role])
     return {key: value for key, value in about.items() if key not in (DESCRIPTION, "format")}
 
@@ -94,7 +93,7 @@ def _layers(stored: Mapping[str, Tensor], family: Family, role: str) -> dict[str
     for name, module in family.roles[role].named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             for kind in ("lora_A", "lora_B"):
-                key = family.adapter_name(role, f"{name}.{kind}.weight")
+                key = family.names.stock(role, f"{name}.{kind}.weight")
                 if key in stored:
                     found.setdefault(name, {})[kind] = stored[key].float()
     return found

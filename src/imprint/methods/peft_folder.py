@@ -7,8 +7,8 @@ from typing import ClassVar
 from safetensors.torch import load_file
 from torch import Tensor
 
-from imprint.families.base import Family
-from imprint.methods.adapter_layers import add_metadata, part_name, read_metadata, weights, write_weights
+from imprint.families.base import Facts, Family
+from imprint.methods.adapter_layers import add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.usage import FROM_BASE
 from imprint.types import Concept
@@ -22,7 +22,7 @@ class PeftFolder(Adapters):
 
     kind: ClassVar[str]  # what people call such adapters
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         return (
             "from pathlib import Path\n\n"
             "from peft import PeftModel\n"
@@ -36,7 +36,7 @@ class PeftFolder(Adapters):
 
     def save(self, family: Family, folder: Path) -> None:
         for role in self.roles:
-            own = folder / part_name(family, role)
+            own = folder / family.names.part(role)
             self._described(family, role).save_pretrained(own)
             write_weights(own / FILE, {f"{PREFIX}{name}": x for name, x in weights(family.roles[role]).items()}, {})
 
@@ -46,8 +46,8 @@ class PeftFolder(Adapters):
 
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
         super().load(family, folder, scale=scale)
-        self.origin = read_metadata(folder / part_name(family, self.roles[0]) / FILE)
+        self.origin = read_metadata(folder / family.names.part(self.roles[0]) / FILE)
 
     def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
-        stored = load_file(folder / part_name(family, role) / FILE)
+        stored = load_file(folder / family.names.part(role) / FILE)
         return {name.removeprefix(PREFIX): tensor for name, tensor in stored.items()}

@@ -11,13 +11,13 @@ from pydantic import PositiveInt
 from torch.nn import Parameter
 
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family, Format
-from imprint.families.words import why_not_new
+from imprint.families.base import Facts, Family, Format, is_text
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import Method
 from imprint.methods.dreambooth import DreamBooth
 from imprint.methods.settings import under
-from imprint.methods.textual_inversion import TextualInversion, load_words
+from imprint.methods.textual_inversion import TextualInversion
+from imprint.methods.word_files import loading_lines
 from imprint.types import Concept, ParamGroup, Window
 
 Share = Annotated[float, Ge(0), Le(1)]
@@ -63,12 +63,12 @@ class Pivotal(Method):
         size = self.words.vectors
         names = ("".join(f"<s{first + index}>" for index in range(size)) for first in count(1, size))
         free = (word for word in names if word not in taken)
-        return next(word for word in free if why_not_new(facts.tokenizer, word, size) is None)
+        return next(word for word in free if facts.why_not_new(word, size) is None)
 
     def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         yield from under("words", self.words.problems(facts, concepts))
         yield from under("network", self.network.problems(facts, concepts))
-        if isinstance(self.network, DreamBooth) and "text" in self.network.roles:
+        if isinstance(self.network, DreamBooth) and any(map(is_text, self.network.roles)):
             remedy = "a text encoder that learns whole has no place for a word. Choose [denoiser], or adapters."
             yield Problem("network.roles", self.network.roles, remedy)
 
@@ -91,10 +91,10 @@ class Pivotal(Method):
     def replaces_weights(self) -> bool:
         return self.network.replaces_weights
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
         # a whole pipeline has the word in it
-        network = self.network.loading(concepts)
-        return network if isinstance(self.network, DreamBooth) else f"{network}\n{load_words(concepts)}"
+        network = self.network.loading(concepts, facts)
+        return network if isinstance(self.network, DreamBooth) else f"{network}\n{loading_lines(concepts, facts)}"
 
     def save(self, family: Family, folder: Path) -> None:
         self.network.save(family, folder)

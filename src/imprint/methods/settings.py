@@ -1,6 +1,9 @@
 """What several methods' settings must hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import ConfigDict, PositiveFloat, PositiveInt
+from typing_extensions import TypedDict
 
 from imprint.errors import Problem
 from imprint.families.base import Facts
@@ -42,3 +45,25 @@ def unknown_roles(roles: Sequence[str], facts: Facts) -> Iterator[Problem]:
     for role in roles:
         if role not in facts.roles:
             yield Problem("roles", roles, f"this model has no part {role!r}; it has {list(facts.roles)}.")
+
+
+class RateSettings(TypedDict, total=False):
+    """What a part has of its own; of what it does not name, it has the method's."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    lr: PositiveFloat
+
+
+class PartSettings(RateSettings, total=False):
+    """The same for adapters."""
+
+    rank: PositiveInt
+    alpha: PositiveFloat
+
+
+def part_faults(by_role: Mapping[str, RateSettings], roles: Sequence[str]) -> Iterator[str]:
+    for role in by_role:
+        if role not in roles:
+            remedy = f"{role} learns nothing, only {list(roles)} do. Name it in roles, or leave it out."
+            yield f"by_role={dict(by_role)}: {remedy}"

@@ -3,26 +3,22 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 
 import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
-from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.draws import normal
-from imprint.errors import Problem, UserError
+from imprint.errors import Problem
 from imprint.families.base import Facts, Family, Format
-from imprint.families.words import is_token, tokens_of, why_not_new
-from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
+from imprint.families.words import Vocabulary, tokens_of
 from imprint.methods.base import Method
 from imprint.methods.usage import FROM_BASE
+from imprint.methods.word_files import embedding_formats, load_words, loading_lines, sign_words, write_words
 from imprint.types import ALWAYS, Concept, ParamGroup
 
-FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder
-FRONT_ENDS_KEY = "emb_params"
 NOUN, RANDOM = "noun", "random"
 PLAIN = re.compile("[a-z0-9]+")
 EXAMPLE = "\"dataset.identifier='<toy>'\""  # quoted for a shell and for Hydra
@@ -30,7 +26,8 @@ EXAMPLE = "\"dataset.identifier='<toy>'\""  # quoted for a shell and for Hydra
 
 @dataclass(kw_only=True)
 class TextualInversion(Method):
-    """Teaches `vectors` vectors that the identifier, a new word, stands for. The result is one small file a word.
+    """Teaches `vectors` vectors that the identifier, a new word, stands for, in each of the model's vocabularies. The
+    result is one small file a word.
 
     start   where they begin: noun (the class noun), random (like the vocabulary's own, drawn from `seed`), or known
             words. The tokens of a noun or of words are dealt out to the vectors in turn, and a vector begins at the
@@ -63,7 +60,7 @@ class TextualInversion(Method):
         name = "-".join(PLAIN.findall(noun.lower())) or "subject"
         candidates = (f"<{name}>" if number == 1 else f"<{name}-{number}>" for number in count(1))
         free = (word for word in candidates if word not in taken)
-        return next(word for word in free if why_not_new(facts.tokenizer, word, self.vectors) is None)
+        return next(word for word in free if facts.why_not_new(word, self.vectors) is None)
 
     def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         for concept in concepts:
@@ -73,7 +70,7 @@ class TextualInversion(Method):
             words = ", ".join(concept.identifier for concept in concepts)
             yield f"The subjects' words {words} share {', '.join(twice)}. Give words that are not built alike, or auto."
         if self.start not in (NOUN, RANDOM):
-            unknown = [word for word in self.start.split() if not is_token(facts.tokenizer, word)]
+            unknown = [word for word in self.start.split() if not facts.has_token(word)]
             if unknown:
                 remedy = (
                     f"the model has no token for {', '.join(unknown)}. Give words that are a single token each, {NOUN} "
@@ -83,82 +80,47 @@ class TextualInversion(Method):
 
     def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
         learned = [
-            family.learn_word(concept.identifier, self._start(family, concept), length=self.norm)
+            vectors_ND
             for concept in concepts
+            for vectors_ND in family.learn_word(
+                concept.identifier, self._start(family, concept), length=self.norm
+            ).values()
         ]
         return [ParamGroup("words", learned, self.lr, ALWAYS)]
 
-    def loading(self, concepts: Sequence[Concept]) -> str:
-        return f"{FROM_BASE}\n{load_words(concepts)}"
+    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+        return f"{FROM_BASE}\n{loading_lines(concepts, facts)}"
 
     def save(self, family: Family, folder: Path) -> None:
-        for (word, rows_ND), name in zip(family.words.items(), _numbered(FILE, len(family.words)), strict=True):
-            write_weights(folder / name, {word: _stored(rows_ND)}, {})
+        write_words(family.words, folder)
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
-        for file in _files(folder):
-            add_metadata(file, {**origin, "trigger_words": " ".join(load_file(file))})
+        sign_words(folder, origin)
 
     def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        for file in _files(folder):
-            for word, rows_ND in load_file(file).items():
-                family.learn_word(word, rows_ND, length=None).requires_grad_(False)
-            self.origin = read_metadata(file)
+        self.origin = load_words(family, folder)
 
     def formats(self, family: Family) -> Mapping[str, Format]:
         return embedding_formats(family, self.origin)
 
     def _word_problems(self, facts: Facts, concept: Concept) -> Iterator[str]:
-        if fault := why_not_new(facts.tokenizer, concept.identifier, self.vectors):
+        if fault := facts.why_not_new(concept.identifier, self.vectors):
             remedy = f"{fault} Textual Inversion teaches a new word. Give auto or one in lower case: {EXAMPLE}."
             yield str(Problem(concept.key("identifier"), concept.identifier, remedy))
         if self.start == NOUN and not facts.tokenizer(concept.noun, add_special_tokens=False).input_ids:
             remedy = "the model's tokenizer finds no word in it. Say what the pictures show: dog."
             yield str(Problem(concept.key("class_noun"), concept.noun, remedy))
 
-    def _start(self, family: Family, concept: Concept) -> Tensor:
+    def _start(self, family: Family, concept: Concept) -> dict[str, Tensor]:
+        return {name: self._start_in(vocabulary, concept) for name, vocabulary in family.vocabularies.items()}
+
+    def _start_in(self, vocabulary: Vocabulary, concept: Concept) -> Tensor:
         if self.start == RANDOM:
-            known_VD = family.vocabulary.float()
+            known_VD = vocabulary.vectors.float()
             names = [(self.seed, "word", concept.identifier, index) for index in range(self.vectors)]
             drawn_ND = normal(names, known_VD.shape[1:]).to(known_VD.device)
             return known_VD.mean(dim=0) + drawn_ND * known_VD.std(dim=0)
-        tokens_ND = family.token_vectors(concept.noun if self.start == NOUN else self.start)
-        return dealt(tokens_ND, self.vectors)
-
-
-def embedding_formats(family: Family, origin: Mapping[str, str]) -> Mapping[str, Format]:
-    """One for each learned word."""
-    words = family.words
-    names = zip(words, _numbered("embedding", len(words)), _numbered("embedding.safetensors", len(words)), strict=True)
-    return {format: Format(name, partial(_write_embedding, family, word, origin)) for word, format, name in names}
-
-
-def _write_embedding(family: Family, word: str, origin: Mapping[str, str], file: Path, dtype: torch.dtype) -> None:
-    """As front ends share it: the file's name, not its content, is the word that they put it under."""
-    if file.suffix != ".safetensors":
-        raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
-    write_weights(file, {FRONT_ENDS_KEY: _stored(family.words[word].to(dtype))}, origin)
-
-
-def load_words(concepts: Sequence[Concept]) -> str:
-    """Lines with which the stock library loads what `save` wrote."""
-    if len(concepts) == 1:
-        return "pipeline.load_textual_inversion(folder)"
-    names = _numbered(FILE, len(concepts))
-    return "\n".join(f'pipeline.load_textual_inversion(folder, weight_name="{name}")' for name in names)
-
-
-def _numbered(name: str, count: int) -> list[str]:
-    """A name for each of `count` words; a single one needs no number. The library wants one word a file."""
-    stem, dot, suffix = name.partition(".")
-    return [name] if count == 1 else [f"{stem}-{number}{dot}{suffix}" for number in range(1, count + 1)]
-
-
-def _files(folder: Path) -> list[Path]:
-    """Those of all words, in the order in which they were learned."""
-    stem, dot, suffix = FILE.partition(".")
-    numbered = sorted(folder.glob(f"{stem}-*{dot}{suffix}"), key=lambda file: (len(file.name), file.name))
-    return numbered or [folder / FILE]
+        return dealt(vocabulary.token_vectors(concept.noun if self.start == NOUN else self.start), self.vectors)
 
 
 def dealt(tokens_ND: Tensor, hands: int) -> Tensor:
@@ -166,7 +128,3 @@ def dealt(tokens_ND: Tensor, hands: int) -> Tensor:
     rounds = -(-hands // len(tokens_ND))
     enough_ND = tokens_ND.repeat(rounds, 1)[: max(hands, len(tokens_ND))]
     return torch.stack([enough_ND[first::hands].mean(dim=0) for first in range(hands)])
-
-
-def _stored(rows_ND: Tensor) -> Tensor:
-    return rows_ND.detach().cpu().contiguous()

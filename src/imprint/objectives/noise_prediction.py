@@ -10,8 +10,8 @@ from torch.nn import functional
 from imprint import draws
 from imprint.errors import Problem
 from imprint.families.base import Facts
+from imprint.families.process import NoiseProcess
 from imprint.objectives.weighting import Weighting
-from imprint.schedule import NoiseSchedule
 from imprint.types import Losses
 
 
@@ -46,8 +46,8 @@ class NoisePrediction:
         for problem in self.weighting.problems(facts):
             yield problem._replace(key=f"weighting.{problem.key}")
 
-    def draw_timesteps(self, seed: int, ids: list[str]) -> Tensor:
-        return draws.integers(((seed, "timestep", name) for name in ids), *self.timesteps)
+    def draw_timesteps(self, seed: int, ids: list[str], process: NoiseProcess) -> Tensor:
+        return process.draw_times(((seed, "timestep", name) for name in ids), *self.timesteps)
 
     def draw_noise(self, seed: int, ids: list[str], latent_shape: Sequence[int]) -> Tensor:
         noise_BCHW = draws.normal(((seed, "noise", name) for name in ids), latent_shape)
@@ -61,7 +61,7 @@ class NoisePrediction:
         prediction_BCHW: Tensor,
         target_BCHW: Tensor,
         *,
-        schedule: NoiseSchedule,
+        process: NoiseProcess,
         t_B: Tensor,
         is_prior_B: Tensor,
         prior_weight: float,
@@ -75,7 +75,7 @@ class NoisePrediction:
         """
         error_BCHW = (prediction_BCHW.float() - target_BCHW.float()).square()
         error_B = error_BCHW.flatten(1).mean(dim=1) if weights_BHW is None else weighted_mean(error_BCHW, weights_BHW)
-        per_sample_B = error_B * self.weighting.weights(schedule, t_B)
+        per_sample_B = error_B * self.weighting.weights(process, t_B)
         instance = masked_mean(per_sample_B, ~is_prior_B)
         prior = masked_mean(per_sample_B, is_prior_B)
         told_prior = torch.where(is_prior_B.any(), prior, torch.nan)

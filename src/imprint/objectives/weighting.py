@@ -9,7 +9,7 @@ from torch import Tensor
 
 from imprint.errors import Problem
 from imprint.families.base import Facts
-from imprint.schedule import NoiseSchedule
+from imprint.families.process import NoiseProcess
 
 
 class Weighting(ABC):
@@ -18,21 +18,21 @@ class Weighting(ABC):
         return iter(())
 
     @abstractmethod
-    def weights(self, schedule: NoiseSchedule, t_B: Tensor) -> Tensor:
+    def weights(self, process: NoiseProcess, t_B: Tensor) -> Tensor:
         """One factor per sample."""
 
 
 class Uniform(Weighting):
     """Every noise level counts the same: the original objective."""
 
-    def weights(self, schedule: NoiseSchedule, t_B: Tensor) -> Tensor:
+    def weights(self, process: NoiseProcess, t_B: Tensor) -> Tensor:
         return torch.ones_like(t_B, dtype=torch.float32)
 
 
 class MinSNR(Weighting):
     """Min-SNR-gamma (arXiv 2303.09556): the loss on the clean picture counts min(SNR, gamma).
 
-    A squared error of epsilon is SNR times the squared error of x, one of v is SNR + 1 times; hence the divisors.
+    A squared error of epsilon is SNR times the squared error of x, one of v or flow more than that: hence the divisor.
     """
 
     def __init__(self, *, gamma: PositiveFloat) -> None:
@@ -47,7 +47,5 @@ class MinSNR(Weighting):
                 "says nothing of the picture. Use objective=mse, or a v-prediction model.",
             )
 
-    def weights(self, schedule: NoiseSchedule, t_B: Tensor) -> Tensor:
-        snr_B = schedule.snr(t_B)
-        divisor_B = snr_B if schedule.prediction == "epsilon" else snr_B + 1
-        return snr_B.clamp(max=self.gamma) / divisor_B
+    def weights(self, process: NoiseProcess, t_B: Tensor) -> Tensor:
+        return process.snr(t_B).clamp(max=self.gamma) / process.error_of_latents(t_B)

@@ -7,7 +7,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from imprint.families.base import Family
-from imprint.families.sd_words import WordTable
+from imprint.families.words import WordTable
 from imprint.methods.adapter_layers import NAME
 from imprint.stacking.layers import stacked_layer
 from imprint.stacking.requests import Call, joined, split

@@ -1,11 +1,17 @@
-"""Conditioning of a batch: from the text encoder, or kept by caption while the text encoder does not learn."""
+"""What captions tell the denoiser: encoded anew, or kept by caption while no text encoder learns."""
 
 from collections.abc import Sequence
 
 import torch
 
 from imprint.families.base import Family
+from imprint.families.conditioning import joined, rows
 from imprint.types import Conditioning
+
+
+def encode_captions(family: Family, captions: Sequence[str]) -> Conditioning:
+    """A dropped caption is what the model takes for none."""
+    return family.encode_text(captions, empty_is_unconditional=True)
 
 
 class CaptionCache:
@@ -19,20 +25,6 @@ class CaptionCache:
     def condition(self, family: Family, captions: Sequence[str]) -> Conditioning:
         new = [caption for caption in dict.fromkeys(captions) if caption not in self._kept]
         if new:
-            encoded = family.condition(new)
+            encoded = encode_captions(family, new)
             self._kept.update((caption, rows(encoded, index)) for index, caption in enumerate(new))
-        return concatenated([self._kept[caption] for caption in captions])
-
-
-def rows(conditioning: Conditioning, index: int) -> Conditioning:
-    return Conditioning(
-        conditioning.tokens_BLD[index : index + 1],
-        {name: value[index : index + 1] for name, value in conditioning.extras.items()},
-    )
-
-
-def concatenated(parts: Sequence[Conditioning]) -> Conditioning:
-    return Conditioning(
-        torch.cat([part.tokens_BLD for part in parts]),
-        {name: torch.cat([part.extras[name] for part in parts]) for name in parts[0].extras},
-    )
+        return joined([self._kept[caption] for caption in captions])

@@ -15,13 +15,13 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.draws import seed_layers, seed_of
-from imprint.families.base import Family
+from imprint.families.base import Family, is_text
 from imprint.methods.base import Method
 from imprint.methods.merging import merged
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.averaging import MovingAverage
 from imprint.training.clipping import clip_within_step
-from imprint.training.conditioning import CaptionCache
+from imprint.training.conditioning import CaptionCache, encode_captions
 from imprint.training.feed import Feed
 from imprint.training.hparams import HParams
 from imprint.training.latents import LatentCache, sample_latents
@@ -73,11 +73,16 @@ class Personalisation(pl.LightningModule):
         self.latents = LatentCache() if latents is None else latents
         self.loss_check = LossCheck()
         self._micro_batches: list[Losses] = []
-        text_learns = any(parameter.requires_grad for parameter in family.roles["text"].parameters())
+        text_learns = any(
+            parameter.requires_grad
+            for role, part in family.roles.items()
+            if is_text(role)
+            for parameter in part.parameters()
+        )
         captions = CaptionCache() if captions is None else captions
         if text_learns:
             log.info("Text embeddings are not kept: what makes them learns.")
-        self.condition = family.condition if text_learns else partial(captions.condition, family)
+        self.condition = partial(encode_captions if text_learns else captions.condition, family)
         self.average = MovingAverage(self.trained(), lesson.hparams.ema) if lesson.hparams.ema else None
 
     def trained(self) -> list[nn.Parameter]:
@@ -91,19 +96,20 @@ class Personalisation(pl.LightningModule):
 
     def losses(self, batch: Batch) -> Losses:
         """Depends on the weights, the batch and the seed; on nothing else."""
-        lesson, schedule = self.lesson, self.family.schedule
+        lesson, process = self.lesson, self.family.process
         seed_layers(seed_of(lesson.seed, "layers", *batch.ids), self.device)
         latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
         noise_BCHW = sent(lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
-        t_B = sent(lesson.objective.draw_timesteps(lesson.seed, batch.ids), self.device)
-        noisy_BCHW = schedule.add_noise(latents_BCHW, noise_BCHW, t_B)
-        target_BCHW = schedule.target(latents_BCHW, noise_BCHW, t_B)
+        t_B = sent(lesson.objective.draw_timesteps(lesson.seed, batch.ids, process), self.device)
+        noisy_BCHW = process.add_noise(latents_BCHW, noise_BCHW, t_B)
+        target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)
         if lesson.teacher is not None:
             target_BCHW = lesson.teacher.correct(self.family, target_BCHW, noisy_BCHW, t_B, batch)
+        told = {**self.condition(batch.captions), **self.family.encode_geometry(batch.geometry)}
         return lesson.objective.losses(
-            self.family.denoise(noisy_BCHW, t_B, self.condition(batch.captions)),
+            self.family.denoise(noisy_BCHW, t_B, told),
             target_BCHW,
-            schedule=schedule,
+            process=process,
             t_B=t_B,
             is_prior_B=batch.prior_mask(self.device),
             prior_weight=lesson.prior_weight,

@@ -8,7 +8,8 @@ import pytest
 import torch
 from tiny import RESOLUTION, TOKENS, tiny_pipeline, tiny_source
 
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
+from imprint.training.conditioning import encode_captions
 
 PICTURES_BCHW = torch.rand(2, 3, RESOLUTION, RESOLUTION, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -20,7 +21,7 @@ def family(tiny_sd: Path) -> StableDiffusion:
 
 def predict(family: StableDiffusion) -> torch.Tensor:
     noisy_BCHW = torch.ones(2, *family.latent_shape(RESOLUTION, RESOLUTION))
-    return family.denoise(noisy_BCHW, torch.tensor([10, 900]), family.condition(["a dog", "a cat"]))
+    return family.denoise(noisy_BCHW, torch.tensor([10, 900]), encode_captions(family, ["a dog", "a cat"]))
 
 
 def test_moments_are_the_scaled_gaussian_of_the_autoencoder(family: StableDiffusion) -> None:
@@ -43,7 +44,7 @@ def test_latents_of_oblong_pictures(family: StableDiffusion) -> None:
 
 
 def test_conditioning_is_padded_to_the_full_length(family: StableDiffusion) -> None:
-    assert family.condition(["a dog", "a photo of a red vase on the beach"]).tokens_BLD.shape == (
+    assert encode_captions(family, ["a dog", "a photo of a red vase on the beach"])["tokens"].shape == (
         2,
         TOKENS,
         16,
@@ -51,31 +52,33 @@ def test_conditioning_is_padded_to_the_full_length(family: StableDiffusion) -> N
 
 
 def test_conditioning_does_not_depend_on_the_batch(family: StableDiffusion) -> None:
-    both = family.condition(["a dog", "a cat"]).tokens_BLD
-    torch.testing.assert_close(both[1:], family.condition(["a cat"]).tokens_BLD)
+    both = encode_captions(family, ["a dog", "a cat"])["tokens"]
+    torch.testing.assert_close(both[1:], encode_captions(family, ["a cat"])["tokens"])
 
 
 def test_a_long_caption_is_cut_and_named_once(family: StableDiffusion, caplog: pytest.LogCaptureFixture) -> None:
     long = "dog " * TOKENS
     with caplog.at_level(logging.WARNING):
-        first = family.condition([long, "a cat"]).tokens_BLD
-        family.condition([long])
+        first = encode_captions(family, [long, "a cat"])["tokens"]
+        encode_captions(family, [long])
     assert [long in record.getMessage() for record in caplog.records] == [True]
-    torch.testing.assert_close(first[:1], family.condition([long + "cat"]).tokens_BLD)
+    torch.testing.assert_close(first[:1], encode_captions(family, [long + "cat"])["tokens"])
 
 
 def test_the_padding_mask_is_used_where_the_model_says_so(tiny_sd: Path) -> None:
     plain, masked = tiny_source(tiny_sd).load(), tiny_source(tiny_sd).load()
     masked.text_encoder.config.use_attention_mask = True
-    a, b = (family.condition(["a dog"]).tokens_BLD for family in (plain, masked))
+    a, b = (encode_captions(family, ["a dog"])["tokens"] for family in (plain, masked))
     assert not torch.allclose(a, b)
 
 
 def test_words_of_several_learned_vectors_stand_for_as_many_tokens(family: StableDiffusion) -> None:
-    family.tokenizer.add_tokens(["<toy>", "<toy>_1"])
-    family.text_encoder.resize_token_embeddings(len(family.tokenizer))
-    both = family.tokenizer("a <toy> <toy>_1", padding="max_length", return_tensors="pt").input_ids
-    torch.testing.assert_close(family.condition(["a <toy>"]).tokens_BLD, family.text_encoder(both)[0])
+    family.vocabularies["clip_l"].tokenizer.add_tokens(["<toy>", "<toy>_1"])
+    family.text_encoder.resize_token_embeddings(len(family.vocabularies["clip_l"].tokenizer))
+    both = (
+        family.vocabularies["clip_l"].tokenizer("a <toy> <toy>_1", padding="max_length", return_tensors="pt").input_ids
+    )
+    torch.testing.assert_close(encode_captions(family, ["a <toy>"])["tokens"], family.text_encoder(both)[0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -100,7 +103,7 @@ def test_a_frozen_denoiser_stays_as_it_was(family: StableDiffusion) -> None:
     before, frozen = predict(family), family.frozen_denoiser()
     with torch.no_grad():
         family.unet.conv_out.bias += 1
-    conditioning = family.condition(["a dog", "a cat"])
+    conditioning = encode_captions(family, ["a dog", "a cat"])
     noisy_BCHW = torch.ones(2, *family.latent_shape(RESOLUTION, RESOLUTION))
     timesteps = torch.tensor([10, 900])
     assert not any(parameter.requires_grad for parameter in frozen.parameters())
@@ -140,6 +143,6 @@ def test_a_stand_in_for_the_denoiser_is_used(family: StableDiffusion) -> None:
 
 
 def test_the_schedule_is_the_checkpoints(tmp_path: Path) -> None:
-    schedule = tiny_source(tiny_pipeline(tmp_path, prediction="v_prediction", zero_snr=True)).load().schedule
-    assert schedule.alphas_T[-1] == 0
-    assert schedule.prediction == "v_prediction"
+    process = tiny_source(tiny_pipeline(tmp_path, prediction="v_prediction", zero_snr=True)).load().process
+    assert process.alphas_T[-1] == 0
+    assert process.prediction == "v_prediction"

@@ -10,10 +10,10 @@ from drawing import AS_TRAINED, PROMPTS, ROUNDING, SEEDS, distance, draw, draw_s
 from tiny import RESOLUTION, tiny_pipeline, tiny_source
 
 from imprint.errors import UserError
-from imprint.families.noise import SAMPLERS
-from imprint.families.sd import StableDiffusion
+from imprint.families.schedulers import DIFFUSION_SAMPLERS
+from imprint.families.sd.model import StableDiffusion
 
-INSTALLED = [name for name in SAMPLERS if not hasattr(getattr(diffusers, name), "_backends")]
+INSTALLED = [name for name in DIFFUSION_SAMPLERS if not hasattr(getattr(diffusers, name), "_backends")]
 DRAWING_NOISE = {
     "DDPMScheduler",
     "EulerAncestralDiscreteScheduler",

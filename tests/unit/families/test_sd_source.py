@@ -9,8 +9,9 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from drawing import ROUNDING, distance, draw
+from families import load_tiny
 from safetensors.torch import load_file, save_file
-from tiny import RARE_WORDS, RESOLUTION, WORDS, load_tiny, tiny_file, tiny_pipeline, tiny_source
+from tiny import RARE_WORDS, RESOLUTION, WORDS, tiny_file, tiny_pipeline, tiny_source
 from transformers import CLIPTextModel
 
 from imprint.types import Sampler
@@ -64,7 +65,7 @@ def test_prediction_and_noise_come_from_the_checkpoint(tmp_path: Path) -> None:
 
 def test_prediction_can_be_overridden(tiny_sd: Path) -> None:
     source = tiny_source(tiny_sd, prediction="v_prediction")
-    assert source.facts().prediction == source.load().schedule.prediction == "v_prediction"
+    assert source.facts().prediction == source.load().process.prediction == "v_prediction"
     assert source.facts().fingerprint != tiny_source(tiny_sd).facts().fingerprint
 
 
@@ -114,7 +115,7 @@ def test_facts_are_those_of_the_files_as_they_are_now(tmp_path: Path) -> None:
 
 def test_a_word_that_is_learned_is_not_among_the_facts(tiny_sd: Path) -> None:
     facts = tiny_source(tiny_sd).facts()
-    load_tiny(tiny_sd).learn_word("<toy>", torch.zeros(1, 16), length=None)
+    load_tiny(tiny_sd).learn_word("<toy>", {"clip_l": torch.zeros(1, 16)}, length=None)
     assert "<toy>" not in facts.tokenizer.get_vocab()
     assert "<toy>" not in tiny_source(tiny_sd).facts().tokenizer.get_vocab()
 

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import ROUNDING, distance, draw, draw_stock, stock
+from families import load_tiny
 from safetensors.torch import load_file
-from tiny import load_tiny, tiny_pipeline, tiny_tokenizer
+from tiny import tiny_pipeline, tiny_tokenizer
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.families.words import tokens_of, why_not_new
+from imprint.training.conditioning import encode_captions
 
 WORD = "<toy>"
 
@@ -21,14 +23,18 @@ def start(vectors: int) -> Tensor:
     return torch.randn(vectors, 16, generator=torch.Generator().manual_seed(1))
 
 
+def learn(family: StableDiffusion, word: str, start_ND: Tensor, *, length: float | None) -> torch.nn.Parameter:
+    return family.learn_word(word, {"clip_l": start_ND}, length=length)["clip_l"]
+
+
 def told(family: StableDiffusion, captions: Sequence[str]) -> Tensor:
-    return family.condition(captions).tokens_BLD
+    return encode_captions(family, captions)["tokens"]
 
 
 @pytest.mark.parametrize("vectors", [1, 3])
 def test_a_caption_with_the_word_sees_its_vectors_and_the_others_stay(vectors: int, tiny_sd: Path) -> None:
     family, untuned = load_tiny(tiny_sd), load_tiny(tiny_sd)
-    family.learn_word(WORD, start(vectors), length=None)
+    learn(family, WORD, start(vectors), length=None)
     others = ["a photo of a dog", "a red vase"]
     assert torch.equal(told(family, others), told(untuned, others))
     # The library's own way to put vectors into a model.
@@ -41,10 +47,10 @@ def test_a_caption_with_the_word_sees_its_vectors_and_the_others_stay(vectors: i
 
 def test_several_words_do_not_get_mixed_up(tiny_sd: Path) -> None:
     family, other = load_tiny(tiny_sd), load_tiny(tiny_sd)
-    family.learn_word("<one>", start(2), length=None)
-    family.learn_word("<two>", -start(1), length=None)
-    other.learn_word("<two>", -start(1), length=None)
-    other.learn_word("<one>", start(2), length=None)
+    learn(family, "<one>", start(2), length=None)
+    learn(family, "<two>", -start(1), length=None)
+    learn(other, "<two>", -start(1), length=None)
+    learn(other, "<one>", start(2), length=None)
     captions = ["<one> and <two>", "a <two>", "a photo of <one>"]
     assert torch.equal(told(family, captions), told(other, captions))
     assert list(family.words) == ["<one>", "<two>"]
@@ -53,7 +59,7 @@ def test_several_words_do_not_get_mixed_up(tiny_sd: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_gradients_come_through_the_frozen_encoder_to_the_vectors_alone(dtype: torch.dtype, tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
-    vectors_ND = family.learn_word(WORD, start(2), length=None)
+    vectors_ND = learn(family, WORD, start(2), length=None)
     for parameter in family.parameters():
         if parameter is not vectors_ND:
             parameter.data = parameter.data.to(dtype)
@@ -68,7 +74,7 @@ def test_gradients_come_through_the_frozen_encoder_to_the_vectors_alone(dtype: t
 
 def test_a_caption_without_the_word_gives_a_gradient_of_zeros(tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
-    vectors_ND = family.learn_word(WORD, start(1), length=None)
+    vectors_ND = learn(family, WORD, start(1), length=None)
     told(family, ["a dog"]).sum().backward()
     assert vectors_ND.grad is not None
     assert not vectors_ND.grad.any()
@@ -76,40 +82,40 @@ def test_a_caption_without_the_word_gives_a_gradient_of_zeros(tiny_sd: Path) -> 
 
 def test_vectors_of_a_given_length_keep_it_wherever_they_go(tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
-    vectors_ND = family.learn_word(WORD, start(3), length=0.4)
+    vectors_ND = learn(family, WORD, start(3), length=0.4)
     other = load_tiny(tiny_sd)
-    other.learn_word(WORD, family.words[WORD].detach(), length=None)
+    learn(other, WORD, family.words[WORD]["clip_l"].detach(), length=None)
     assert torch.equal(told(family, [WORD]), told(other, [WORD]))
     with torch.no_grad():
         vectors_ND.mul_(7).add_(1)
-    torch.testing.assert_close(family.words[WORD].norm(dim=1), torch.full((3,), 0.4))
+    torch.testing.assert_close(family.words[WORD]["clip_l"].norm(dim=1), torch.full((3,), 0.4))
 
 
 def test_tokens_of_a_text_are_rows_of_the_vocabulary(tiny_sd: Path) -> None:
     family = load_tiny(tiny_sd)
-    ids = family.tokenizer("red dog", add_special_tokens=False).input_ids
-    before = family.token_vectors("red dog")
-    assert torch.equal(before, family.vocabulary[ids])
-    family.learn_word(WORD, start(1), length=None)
-    assert torch.equal(family.token_vectors("red dog"), before)
+    ids = family.vocabularies["clip_l"].tokenizer("red dog", add_special_tokens=False).input_ids
+    before = family.vocabularies["clip_l"].token_vectors("red dog")
+    assert torch.equal(before, family.vocabularies["clip_l"].vectors[ids])
+    learn(family, WORD, start(1), length=None)
+    assert torch.equal(family.vocabularies["clip_l"].token_vectors("red dog"), before)
 
 
 class TestSaving:
     @pytest.mark.parametrize("vectors", [1, 3])
     def test_a_saved_pipeline_knows_the_word(self, vectors: int, tiny_sd: Path, tmp_path: Path) -> None:
         family = load_tiny(tiny_sd)
-        family.learn_word(WORD, start(vectors), length=None)
+        learn(family, WORD, start(vectors), length=None)
         family.save_pipeline(tmp_path / "saved")
         saved = load_tiny(tmp_path / "saved")
         captions = [f"a photo of {WORD}", "a photo of a dog"]
         assert torch.equal(told(saved, captions), told(family, captions))
         assert distance(draw(family), draw_stock(stock(tmp_path / "saved"))) <= ROUNDING
-        assert why_not_new(saved.tokenizer, WORD, vectors) is not None
+        assert why_not_new(saved.vocabularies["clip_l"].tokenizer, WORD, vectors) is not None
 
     def test_the_vocabulary_loses_nothing_to_a_lower_precision(self, tiny_sd: Path, tmp_path: Path) -> None:
         family = load_tiny(tiny_sd)
-        family.learn_word(WORD, start(2), length=None)
-        family.text_encoder.get_input_embeddings().weight.data = family.vocabulary.data.bfloat16()
+        learn(family, WORD, start(2), length=None)
+        family.text_encoder.get_input_embeddings().weight.data = family.vocabularies["clip_l"].vectors.data.bfloat16()
         family.save_pipeline(tmp_path / "saved")
         before, after = (
             load_file(folder / "text_encoder/model.safetensors") for folder in (tiny_sd, tmp_path / "saved")
@@ -126,15 +132,15 @@ class TestSaving:
         pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer) + 8, mean_resizing=False)
         pipeline.save_pretrained(tmp_path / "spare")
         family = load_tiny(tmp_path / "spare")
-        family.learn_word(WORD, start(2), length=None)
+        learn(family, WORD, start(2), length=None)
         family.save_pipeline(tmp_path / "saved")
         saved = load_tiny(tmp_path / "saved")
         assert torch.equal(told(saved, [f"a {WORD}"]), told(family, [f"a {WORD}"]))
-        assert saved.vocabulary.shape == family.vocabulary.shape
+        assert saved.vocabularies["clip_l"].vectors.shape == family.vocabularies["clip_l"].vectors.shape
 
     def test_one_file_has_no_place_for_words(self, tiny_sd: Path, tmp_path: Path) -> None:
         family = load_tiny(tiny_sd)
-        family.learn_word(WORD, start(1), length=None)
+        learn(family, WORD, start(1), length=None)
         with pytest.raises(UserError, match="no place for new words.*format=pipeline"):
             family.formats["single_file"].write(tmp_path / "one.safetensors", torch.float32)
         assert not list(tmp_path.iterdir())

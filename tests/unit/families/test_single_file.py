@@ -16,8 +16,7 @@ from tiny import tiny_source
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from imprint.errors import UserError
-from imprint.families.sd_checkpoint import Parts
-from imprint.families.single_file import original_layout
+from imprint.families.sd.model import original_layout
 
 FULL_SIZE = {
     1: {"attention_head_dim": 8, "cross_attention_dim": 768},
@@ -29,20 +28,20 @@ TEXT = {
 }
 
 
-def full_size(generation: int) -> Parts:
+def full_size(generation: int) -> dict[str, torch.nn.Module]:
     """The networks of the real Stable Diffusion, without weights."""
     with torch.device("meta"):
-        return Parts(
-            UNet2DConditionModel(**FULL_SIZE[generation]),
-            AutoencoderKL(
+        return {
+            "unet": UNet2DConditionModel(**FULL_SIZE[generation]),
+            "vae": AutoencoderKL(
                 block_out_channels=(128, 256, 512, 512),
                 down_block_types=("DownEncoderBlock2D",) * 4,
                 up_block_types=("UpDecoderBlock2D",) * 4,
                 layers_per_block=2,
                 latent_channels=4,
             ),
-            CLIPTextModel(CLIPTextConfig(**TEXT[generation])),
-        )
+            "text_encoder": CLIPTextModel(CLIPTextConfig(**TEXT[generation])),
+        }
 
 
 @pytest.mark.parametrize("model", ["tiny_sd", "tiny_sd_v"])
@@ -69,9 +68,9 @@ def test_the_real_networks_have_every_weight_in_the_file(generation: int) -> Non
     parts = full_size(generation)
     tensors = original_layout(parts)
     assert infer_diffusers_model_type(tensors) == f"v{generation}"
-    unet = convert_ldm_unet_checkpoint(dict(tensors), dict(parts.unet.config))
-    vae = convert_ldm_vae_checkpoint(dict(tensors), dict(parts.vae.config))
-    for part, converted in ((parts.unet, unet), (parts.vae, vae)):
+    unet = convert_ldm_unet_checkpoint(dict(tensors), dict(parts["unet"].config))
+    vae = convert_ldm_vae_checkpoint(dict(tensors), dict(parts["vae"].config))
+    for part, converted in ((parts["unet"], unet), (parts["vae"], vae)):
         expected = {name: weight.numel() for name, weight in part.state_dict().items()}
         assert {name: weight.numel() for name, weight in converted.items()} == expected
 

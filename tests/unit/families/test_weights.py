@@ -2,7 +2,7 @@
 
 import pytest
 
-from imprint.families.weights import pickles_of, safetensors_of, variants_of
+from imprint.families.checkpoint.weights import pickles_of, safetensors_of, variants_of
 
 NAMES = [
     "model_index.json",

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 import torch
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
+from families import load_tiny
 from safetensors.torch import load_file, save_file
 from small_runs import configure
-from tiny import load_tiny
 from torch import nn
 
 from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.export import export
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.methods.custom_diffusion import FILE, CustomDiffusion
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.train import train
@@ -46,7 +46,7 @@ def test_keys_and_values_of_cross_attention_learn_and_a_word_that_starts_as_a_ra
     }
     assert expected
     assert {id(weight) for weight in denoiser.params} == expected
-    assert torch.equal(words.params[0], load_tiny(tiny_sd).token_vectors("ktn"))
+    assert torch.equal(words.params[0], load_tiny(tiny_sd).vocabularies["clip_l"].token_vectors("ktn"))
 
 
 def test_the_first_token_teaches_keys_and_values_nothing(tiny_sd: Path) -> None:

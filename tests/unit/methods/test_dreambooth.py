@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 import torch
+from families import load_tiny
 from small_runs import configure
-from tiny import load_tiny, tiny_source
+from tiny import tiny_source
 
 from imprint.build import prepare
 from imprint.errors import ConfigError
@@ -21,6 +22,7 @@ def dreambooth(**changes: Any) -> DreamBooth:
         "layers": "all",
         "lr": 1e-5,
         "text_lr": 1e-6,
+        "by_role": None,
         "templates": ["a {identifier} {noun}"],
     }
     return DreamBooth(**(settings | changes))
@@ -61,7 +63,7 @@ def test_what_is_saved_is_what_is_loaded(tiny_sd: Path, tmp_path: Path) -> None:
 
 def test_it_has_no_strength_to_choose() -> None:
     [problem] = dreambooth().scale_problems({"denoiser": 0.5, "text": 1.0})
-    assert str(problem).startswith("scale.unet=0.5: ")
+    assert str(problem).startswith("scale.denoiser=0.5: ")
 
 
 def test_a_part_that_the_model_lacks_is_named_with_those_it_has(tiny_sd: Path) -> None:
@@ -71,8 +73,8 @@ def test_a_part_that_the_model_lacks_is_named_with_those_it_has(tiny_sd: Path) -
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
-def test_its_usage_is_python_whatever_the_words_are(quote: str) -> None:
-    usage = dreambooth().usage([Concept("sks", f"dog{quote}s toy")])
+def test_its_usage_is_python_whatever_the_words_are(quote: str, tiny_sd: Path) -> None:
+    usage = dreambooth().usage([Concept("sks", f"dog{quote}s toy")], tiny_source(tiny_sd).facts())
     compile(usage, "usage", "exec")
     assert "DiffusionPipeline" in usage
 

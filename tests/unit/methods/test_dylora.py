@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
+from families import load_tiny
 from lessons import after_every_step, assembled, batches, gradients
 from PIL import Image
 from safetensors.torch import load_file
 from small_runs import configure, losses, only_run, overrides
-from tiny import load_tiny
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,7 +22,7 @@ from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.export import export
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.generate import generate
 from imprint.methods.adapter_layers import layers
 from imprint.methods.blocks import whole_weight
@@ -54,6 +54,7 @@ def dylora(**settings: Any) -> DyLoRA:
         "only_last": False,
         "lr": 1e-3,
         "text_lr": 1e-3,
+        "by_role": None,
         "templates": ["a {identifier}"],
     }
     return DyLoRA(**{**usual, **settings})

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import torch
 from drawing import disturb
+from families import load_tiny
 from lessons import assembled, batches, gradients
 from small_runs import configure
-from tiny import load_tiny
 from torch import nn
 
 from imprint.build import prepare
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import layers, merge, weights
 from imprint.methods.lora import LoRA
 from imprint.types import Concept
@@ -35,6 +35,7 @@ def lora(**settings: Any) -> LoRA:
         "use_rslora": False,
         "lr": 1e-4,
         "text_lr": 1e-5,
+        "by_role": None,
         "templates": ["a {identifier}"],
     }
     return LoRA(**{**usual, **settings})

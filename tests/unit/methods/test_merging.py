@@ -9,10 +9,10 @@ from lessons import assembled
 from small_runs import configure
 from torch import Tensor
 
-from imprint.build.assemble import cast_frozen
 from imprint.families.base import Family
 from imprint.methods.adapter_layers import layers
 from imprint.methods.merging import merge_exactly, merged
+from imprint.training.conditioning import encode_captions
 from imprint.training.module import Personalisation
 
 CLOSE = 8e-6
@@ -40,7 +40,7 @@ def module(request: pytest.FixtureRequest, tiny_sd: Path, pictures: Path, tmp_pa
 def prediction(family: Family) -> Tensor:
     family.eval()
     noisy_BCHW = torch.randn(2, *family.latent_shape(32, 32), generator=torch.Generator().manual_seed(0))
-    return family.denoise(noisy_BCHW, torch.tensor([10, 800]), family.condition(["a sks dog", "a cat"]))
+    return family.denoise(noisy_BCHW, torch.tensor([10, 800]), encode_captions(family, ["a sks dog", "a cat"]))
 
 
 def test_the_prediction_stays_and_so_does_every_weight(module: Personalisation) -> None:
@@ -73,6 +73,6 @@ def test_merged_for_good_they_are_plain_layers(module: Personalisation) -> None:
 
 
 def test_weights_of_less_precision_would_lose_some_of_it_and_stay(module: Personalisation) -> None:
-    cast_frozen(module.family, "bf16-mixed")
+    module.family.cast_frozen(torch.bfloat16)
     with merged(module.family.roles.values()):
         assert not any(layer.merged for part in module.family.roles.values() for layer in layers(part).values())

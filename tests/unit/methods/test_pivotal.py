@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 import torch
 from drawing import ROUNDING, distance, draw
+from families import load_tiny
 from lessons import after_every_step, assembled
 from safetensors.torch import load_file
 from small_runs import configure
-from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.export import export
-from imprint.families.sd_source import StableDiffusionSource
-from imprint.methods.textual_inversion import FILE
+from imprint.families.sd.model import StableDiffusionSource
+from imprint.methods.word_files import FILE
 from imprint.runs import Run
 from imprint.train import train
 from imprint.types import Sampler, Window

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 import torch
 from drawing import AS_TRAINED, ROUNDING, distance, draw, stock
+from families import load_tiny
 from safetensors import safe_open
 from safetensors.torch import load_file
-from tiny import RESOLUTION, load_tiny, tiny_source
+from tiny import RESOLUTION, tiny_source
 
 from imprint.errors import UserError
-from imprint.families.sd import StableDiffusion
-from imprint.methods.textual_inversion import FILE, TextualInversion, dealt
+from imprint.families.sd.model import StableDiffusion
+from imprint.methods.textual_inversion import TextualInversion, dealt
+from imprint.methods.word_files import FILE
 from imprint.types import Concept
 
 CONCEPT = Concept("<toy>", "dog")
@@ -53,16 +55,16 @@ class TestStart:
         assert dealt(tokens_ND, 5).tolist() == [[1.0], [2.0], [4.0], [1.0], [2.0]]
 
     def test_the_class_noun(self, tiny_sd: Path) -> None:
-        expected = load_tiny(tiny_sd).token_vectors("dog")
+        expected = load_tiny(tiny_sd).vocabularies["clip_l"].token_vectors("dog")
         assert torch.equal(attached(load_tiny(tiny_sd)), expected)
         assert torch.equal(attached(load_tiny(tiny_sd), vectors=2), expected.repeat(2, 1))
 
     def test_a_class_noun_of_several_tokens(self, tiny_sd: Path) -> None:
-        expected = load_tiny(tiny_sd).token_vectors("red dog").mean(dim=0, keepdim=True)
+        expected = load_tiny(tiny_sd).vocabularies["clip_l"].token_vectors("red dog").mean(dim=0, keepdim=True)
         assert torch.equal(attached(load_tiny(tiny_sd), Concept("<toy>", "red dog")), expected)
 
     def test_words_of_the_vocabulary(self, tiny_sd: Path) -> None:
-        expected = load_tiny(tiny_sd).token_vectors("small red cat")
+        expected = load_tiny(tiny_sd).vocabularies["clip_l"].token_vectors("small red cat")
         assert torch.equal(attached(load_tiny(tiny_sd), start="small red cat", vectors=3), expected)
 
     def test_random_vectors_are_like_the_vocabularys_and_depend_on_the_seed_alone(self, tiny_sd: Path) -> None:
@@ -71,7 +73,7 @@ class TestStart:
         assert torch.equal(attached(load_tiny(tiny_sd), start="random", vectors=64, seed=1), first)
         assert torch.equal(attached(load_tiny(tiny_sd), start="random", vectors=2, seed=1), first[:2])
         assert not torch.equal(attached(load_tiny(tiny_sd), start="random", vectors=64, seed=2), first)
-        known_VD = load_tiny(tiny_sd).vocabulary
+        known_VD = load_tiny(tiny_sd).vocabularies["clip_l"].vectors
         assert float(first.std()) == pytest.approx(float(known_VD.std()), rel=0.1)
         assert len(first.unique(dim=0)) == 64
 
@@ -125,7 +127,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match=re.escape(expected)):
             method(**settings)
 
-    @pytest.mark.parametrize(("role", "key"), [("denoiser", "unet"), ("text", "text")])
+    @pytest.mark.parametrize(("role", "key"), [("denoiser", "denoiser"), ("text", "text")])
     def test_a_strength(self, role: str, key: str) -> None:
         [problem] = method().scale_problems({"denoiser": 1.0, "text": 1.0, role: 0.5})
         assert str(problem).startswith(f"scale.{key}=0.5: ")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from imprint.families.process import Diffusion, Prediction
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.weighting import MinSNR, Uniform, Weighting
-from imprint.schedule import NoiseSchedule, Prediction
 
 
 def make(weighting: Weighting | None = None, **changes: object) -> NoisePrediction:
@@ -13,8 +13,8 @@ def make(weighting: Weighting | None = None, **changes: object) -> NoisePredicti
     return NoisePrediction(**{**settings, **changes})
 
 
-def schedule(prediction: Prediction = "epsilon", length: int = 1000) -> NoiseSchedule:
-    return NoiseSchedule(torch.linspace(0.999, 0.005, length), prediction)
+def schedule(prediction: Prediction = "epsilon", length: int = 1000) -> Diffusion:
+    return Diffusion(torch.linspace(0.999, 0.005, length), prediction)
 
 
 def losses(objective: NoisePrediction, is_prior: list[bool], prior_weight: float, t: list[int] | None = None):
@@ -24,7 +24,7 @@ def losses(objective: NoisePrediction, is_prior: list[bool], prior_weight: float
     result = objective.losses(
         prediction,
         target,
-        schedule=schedule(),
+        process=schedule(),
         t_B=t_B,
         is_prior_B=torch.tensor(is_prior),
         prior_weight=prior_weight,
@@ -62,7 +62,7 @@ class TestPixelWeights:
         return make(weighting).losses(
             error_BCHW.sqrt(),
             torch.zeros_like(error_BCHW),
-            schedule=schedule(),
+            process=schedule(),
             t_B=torch.tensor([10, 900, 300][:count]),
             is_prior_B=torch.zeros(count, dtype=torch.bool),
             prior_weight=0.0,
@@ -124,9 +124,9 @@ def test_min_snr_has_the_right_form_for_each_prediction() -> None:
 def test_timesteps_keep_to_their_range_and_are_drawn_by_name() -> None:
     objective = make(timesteps=(200, 203))
     ids = [f"instance/{position}" for position in range(60)]
-    drawn = objective.draw_timesteps(0, ids)
+    drawn = objective.draw_timesteps(0, ids, schedule())
     assert set(drawn.tolist()) == {200, 201, 202}
-    assert torch.equal(drawn[7:9], objective.draw_timesteps(0, ids[7:9]))
+    assert torch.equal(drawn[7:9], objective.draw_timesteps(0, ids[7:9], schedule()))
 
 
 def test_an_offset_shifts_whole_channels() -> None:

@@ -22,7 +22,7 @@ from imprint.build import Plan, prepare
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.gallery import Gallery
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.crowds import crowd

@@ -62,6 +62,12 @@ GRIDS = {
         ["method=lora", "dataset.crop=random", "dataset.flip=true", "dataset.caption_dropout=0.5"],
     ],
 }
+XL_GRID = "two text encoders"
+GRIDS[XL_GRID] = [
+    ["method=lora", "method.roles=[denoiser,text,text_2]", "method.by_role={text_2:{rank:3}}"],
+    ["method=pivotal", "dataset.identifier=auto", "method.network.roles=[denoiser,text_2]", "seed=2"],
+    ["method=lora", "method.roles=[text_2]", "method.rank=1", "dataset.crop=random", "dataset.flip=true"],
+]
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 
@@ -70,14 +76,15 @@ TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 def test_they_are_the_same(
     grid: str,
     dtype: torch.dtype,
-    tiny_sd: Path,
+    request: pytest.FixtureRequest,
     masked_pictures: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    model = request.getfixturevalue("tiny_sdxl" if grid == XL_GRID else "tiny_sd")
     if dtype == torch.float64:  # losses and predictions are in float32 otherwise
         monkeypatch.setattr(Tensor, "float", Tensor.double)
-    cfgs = [configure(tiny_sd, masked_pictures, tmp_path, "hparams.batch_size=2", *point) for point in GRIDS[grid]]
+    cfgs = [configure(model, masked_pictures, tmp_path, "hparams.batch_size=2", *point) for point in GRIDS[grid]]
     alone = [_gradients(assembled(cfg), dtype) for cfg in cfgs]
     found: list[list[Tensor]] = []
     ended = _side_by_side(cfgs, lambda module: found.append(_gradients(module, dtype)))

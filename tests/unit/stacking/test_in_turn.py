@@ -12,8 +12,7 @@ from small_runs import configure, losses
 
 from imprint.build import prepare
 from imprint.errors import NonFiniteLoss
-from imprint.families.sd import StableDiffusion
-from imprint.families.sd_source import StableDiffusionSource
+from imprint.families.sd.model import StableDiffusion, StableDiffusionSource
 from imprint.runs import Run
 from imprint.stacking.in_turn import InTurn
 from imprint.train import train

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import load_tiny
 from small_runs import configure, draw_pictures
-from tiny import load_tiny
 from torch import nn
 
 from imprint.build import prepare
 from imprint.build.assemble import attach, set_modes
-from imprint.families.sd import StableDiffusion
+from imprint.families.sd.model import StableDiffusion
 from imprint.stacking.sharing import share_weights, sharing_copy
+from imprint.training.conditioning import encode_captions
 
 
 @pytest.fixture
@@ -35,14 +36,14 @@ def test_what_one_learns_is_in_no_other(method: str, base: StableDiffusion, tiny
     pictures = draw_pictures(tmp_path / "pictures")
     plan = prepare(configure(tiny_sd, pictures, tmp_path, f"method={method}", "dataset.identifier=auto"))
     one, other = sharing_copy(base), sharing_copy(base)
-    before, known = names(base), len(base.tokenizer)
+    before, known = names(base), len(base.vocabularies["clip_l"].tokenizer)
     attach(plan, one)
     share_weights(one, base)
     assert names(one) > before or one.words
     for untouched in (other, base):
         assert names(untouched) == before
         assert not untouched.words
-        assert len(untouched.tokenizer) == known
+        assert len(untouched.vocabularies["clip_l"].tokenizer) == known
         assert not any(weight.requires_grad for weight in untouched.parameters())
     frozen = {id(weight) for weight in one.parameters() if not weight.requires_grad}
     assert frozen == {id(weight) for weight in base.parameters()}, "a frozen weight is there twice"
@@ -70,5 +71,5 @@ def test_a_copy_computes_the_same(base: StableDiffusion) -> None:
     noisy_BCHW, t_B = torch.randn(2, *base.latent_shape(32, 32)), torch.tensor([3, 500])
     captions = ["a dog", "a red vase"]
     with torch.no_grad():
-        mine, theirs = (family.denoise(noisy_BCHW, t_B, family.condition(captions)) for family in (copied, base))
+        mine, theirs = (family.denoise(noisy_BCHW, t_B, encode_captions(family, captions)) for family in (copied, base))
     assert torch.equal(mine, theirs)

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 
 from imprint.families.base import Family
-from imprint.training.conditioning import CaptionCache
+from imprint.training.conditioning import CaptionCache, encode_captions
 from imprint.training.latents import LatentCache, sample_latents
-from imprint.types import Batch
+from imprint.types import Batch, Geometry
 
 
 def batch(pixels: torch.Tensor | None, positions: list[int]) -> Batch:
@@ -17,6 +17,7 @@ def batch(pixels: torch.Tensor | None, positions: list[int]) -> Batch:
         priors=0,
         ids=[f"instance/{position}" for position in positions],
         keys=[f"view-{position % 2}" for position in positions],
+        geometry=[Geometry.whole(32, 32)] * len(positions),
     )
 
 
@@ -47,7 +48,7 @@ def test_kept_captions_are_encoded_once_and_equal(tiny_family: Family) -> None:
     captions = ["a dog", "a sks dog", "a dog"]
     kept = CaptionCache()
     first = kept.condition(tiny_family, captions)
-    assert torch.allclose(first.tokens_BLD, tiny_family.condition(captions).tokens_BLD, atol=1e-6)
+    assert torch.allclose(first["tokens"], encode_captions(tiny_family, captions)["tokens"], atol=1e-6)
     calls = []
     handle = tiny_family.roles["text"].register_forward_hook(lambda *_: calls.append(1))
     kept.condition(tiny_family, ["a sks dog"])

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 
 from imprint.errors import ModelNotFound, Problem, UserError
-from imprint.families.hub import fetch
-from imprint.families.quiet import quiet
-from imprint.families.weights import pickles_of, read_header, safetensors_of
+from imprint.families.checkpoint.hub import fetch
+from imprint.families.checkpoint.quiet import quiet
+from imprint.families.checkpoint.weights import pickles_of, read_header, safetensors_of
 from imprint.hashing import fingerprint
 from imprint.locations import local_path
 

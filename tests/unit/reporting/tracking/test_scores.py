@@ -105,7 +105,7 @@ def test_of_several_subjects_the_number_is_their_mean(tmp_path: Path) -> None:
 
 def test_another_strength_or_base_has_names_of_its_own(tmp_path: Path) -> None:
     plain = sheet()
-    half = replace(plain, settings={**plain.settings, "scale.unet": 0.5})
+    half = replace(plain, settings={**plain.settings, "scale.denoiser": 0.5})
     run, files = scored(tmp_path, plain, half)
     log_scores(run, files[:1])
     log_scores(run, files[1:])

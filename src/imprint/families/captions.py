@@ -1,4 +1,4 @@
-"""Captions as Stable Diffusion's text encoder is given them."""
+"""Captions as a text encoder is given them."""
 
 import logging
 from collections.abc import Sequence
@@ -6,18 +6,19 @@ from collections.abc import Sequence
 import torch
 from diffusers.loaders import TextualInversionLoaderMixin
 from torch import Tensor
-from transformers import CLIPTokenizer
+
+from imprint.families.words import Vocabulary
 
 log = logging.getLogger(__name__)
 
 
 class Captions:
-    """Each is made tokens once for as long as the tokenizer learns no words. One that has more than `length` tokens is
-    cut, as everywhere with this model, and named in a warning."""
+    """Each is made tokens once for as long as the tokenizer learns no words. One that has more tokens than the text
+    encoder takes is cut, as everywhere with such models, and named in a warning."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, length: int) -> None:
-        self._tokenizer = tokenizer
-        self._length = length
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._tokenizer = vocabulary.tokenizer
+        self._length = min(self._tokenizer.model_max_length, vocabulary.encoder.config.max_position_embeddings)
         self._known: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # by caption and size of the vocabulary
 
     def tokens(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -1,13 +1,15 @@
-"""A Stable Diffusion checkpoint as a folder in diffusers' layout."""
+"""A checkpoint as a folder in diffusers' layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from imprint.families.sd_checkpoint import CLASSES, Checkpoint, Parts
-from imprint.families.weights import (
+from imprint.families.checkpoint.base import Checkpoint
+from imprint.families.checkpoint.layout import Layout, Part
+from imprint.families.checkpoint.weights import (
     PICKLE_RISK,
     pickles_of,
     read_header,
@@ -19,8 +21,8 @@ from imprint.families.weights import (
 class PipelineFolder(Checkpoint):
     """`variant` names the set of weights that is meant, as in `diffusion_pytorch_model.fp16.safetensors`."""
 
-    def __init__(self, source: str, folder: Path, *, variant: str | None, allow_pickle: bool) -> None:
-        super().__init__(source, folder)
+    def __init__(self, layout: Layout, source: str, folder: Path, *, variant: str | None, allow_pickle: bool) -> None:
+        super().__init__(layout, source, folder)
         self.variant = variant
         self.allow_pickle = allow_pickle
 
@@ -33,17 +35,18 @@ class PipelineFolder(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {name: self.configs / name for names in self._weights().values() for name in names}
 
-    def read_parts(self) -> Parts:
-        return Parts(**{part: self._read(part, names) for part, names in self._weights().items()})
+    def read_parts(self) -> dict[str, nn.Module]:
+        names = self._weights()
+        return {part.name: self._read(part, names[part.name]) for part in self.layout.parts}
 
     def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""
         chosen = {
-            part: safetensors_of(names, part, self.variant)
-            or (pickles_of(names, part, self.variant) if self.allow_pickle else [])
-            for part in CLASSES
+            part.name: safetensors_of(names, part.name, self.variant)
+            or (pickles_of(names, part.name, self.variant) if self.allow_pickle else [])
+            for part in self.layout.parts
         }
-        if problems := list(self._why_missing(names, [part for part in CLASSES if not chosen[part]])):
+        if problems := list(self._why_missing(names, [part for part, files in chosen.items() if not files])):
             raise self.refusal(*problems)
         return chosen
 
@@ -64,10 +67,12 @@ class PipelineFolder(Checkpoint):
     def _weights(self) -> dict[str, list[str]]:
         return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")])
 
-    def _read(self, part: str, names: Sequence[str]) -> Any:
+    def _read(self, part: Part, names: Sequence[str]) -> nn.Module:
+        module: nn.Module
+        report: dict[str, Any]
         try:
-            module, report = CLASSES[part].from_pretrained(
-                self.configs / part,
+            module, report = part.type.from_pretrained(
+                self.configs / part.name,
                 variant=self.variant,
                 use_safetensors=names[0].endswith(".safetensors"),
                 local_files_only=True,
@@ -75,8 +80,8 @@ class PipelineFolder(Checkpoint):
                 output_loading_info=True,
             )
         except Exception as error:  # the libraries let through whatever their readers raise
-            raise self.refusal(f"{part} cannot be loaded ({error}). Get the files again.") from error
+            raise self.refusal(f"{part.name} cannot be loaded ({error}). Get the files again.") from error
         if missing := sorted(report["missing_keys"]):
             some = ", ".join(missing[:3])
-            raise self.refusal(f"{len(missing)} weights of {part} are missing ({some} ...). Get the files again.")
+            raise self.refusal(f"{len(missing)} weights of {part.name} are missing ({some} ...). Get the files again.")
         return module

@@ -1,51 +1,49 @@
-"""Where a Stable Diffusion model comes from: a hub id, a folder, or a single file."""
+"""Where a model comes from: a hub id, a folder, or a single file."""
 
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
-from diffusers import UNet2DConditionModel
 from pydantic import PositiveInt
-from transformers import CLIPTextConfig, CLIPTextModel
+from torch import nn
+from transformers import PreTrainedModel
 
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.families.base import Facts, ModelSource, Outline
-from imprint.families.hub import fetch
-from imprint.families.noise import noise_facts
-from imprint.families.quiet import quiet
-from imprint.families.sd import StableDiffusion, adapter_name
-from imprint.families.sd_checkpoint import (
-    PART_CONFIGS,
-    PIPELINE_CONFIG,
-    SCHEDULER_CONFIG,
-    Checkpoint,
-    pixel_multiple,
-)
-from imprint.families.sd_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
-from imprint.families.sd_folder import PipelineFolder
+from imprint.families.checkpoint.base import Checkpoint
+from imprint.families.checkpoint.folder import PipelineFolder
+from imprint.families.checkpoint.hub import fetch
+from imprint.families.checkpoint.layer_names import LayerNames
+from imprint.families.checkpoint.layout import AUTOENCODER, Layout, Part, pixel_multiple
+from imprint.families.checkpoint.quiet import quiet
+from imprint.families.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
+from imprint.families.pipeline import PipelineModel
+from imprint.families.process import Prediction
+from imprint.families.schedulers import noise_facts, stored_prediction
 from imprint.hashing import fingerprint
 from imprint.locations import local_path
-from imprint.schedule import Prediction
 from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
 
-CONFIG_PATTERNS = (PIPELINE_CONFIG, *PART_CONFIGS, SCHEDULER_CONFIG, "tokenizer/*")
 SHARD_INDICES = "*.index*.json"
+Self = TypeVar("Self", bound="PipelineSource")
 
 
-class StableDiffusionSource(ModelSource):
+class PipelineSource(ModelSource):
     """`source` is a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt`
     file.
 
     `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
     hub id of the model that the file descends from. `prediction` overrides what the checkpoint's scheduler
-    says; a single file cannot tell, so it has that of its `config`. `revision` pins a hub id.
+    says; a single file that does not tell has that of its `config`. `revision` pins a hub id.
     """
+
+    model: ClassVar[type[PipelineModel]]
 
     # All but the resolution is in the fingerprint, or has no part in training.
     locators = frozenset(
@@ -62,7 +60,7 @@ class StableDiffusionSource(ModelSource):
         revision: str | None,
         variant: str | None,
         config: str | None,
-        prediction: Literal["auto", "epsilon", "v_prediction"],
+        prediction: Literal["auto", "epsilon", "v_prediction", "flow"],
         resolution: PositiveInt,
         allow_pickle: bool,
         sampler: Sampler,
@@ -81,39 +79,42 @@ class StableDiffusionSource(ModelSource):
         self.encoders = encoders
 
     def facts(self) -> Facts:
-        checkpoint, prediction = self._checkpoint, self._prediction
-        noise = noise_facts(checkpoint.config(SCHEDULER_CONFIG), self.sampler.scheduler, prediction)
-        multiple = pixel_multiple(checkpoint.config("vae/config.json"))
+        checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
+        noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
+        multiple = pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
             )
-        content = fingerprint(checkpoint.files())
+        content = [fingerprint(checkpoint.files()), prediction]
+        content += [f"{name}={checkpoint.setting(name)}" for name in layout.settings]
         return Facts(
-            fingerprint=hashlib.sha256(f"{content} {prediction}".encode()).hexdigest(),
-            roles=("denoiser", "text"),
+            fingerprint=hashlib.sha256(" ".join(content).encode()).hexdigest(),
+            roles=layout.roles,
             prediction=prediction,
             has_zero_terminal_snr=noise.has_zero_terminal_snr,
             timesteps=noise.timesteps,
             resolution=self.resolution,
             pixel_multiple=multiple,
-            tokenizer=checkpoint.common_tokenizer(),
-            adapter_kinds={role: tuple(kinds) for role, kinds in StableDiffusion.adapter_targets.items()},
+            tokenizers=checkpoint.tokenizers(shared=True),
+            word_parts={name: (layout.part(own.role).name, own.tokenizer) for name, own in layout.vocabularies.items()},
+            adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
         )
 
     def outline(self) -> Outline:
-        unet, text = (self._checkpoint.config(f"{part}/config.json") for part in ("unet", "text_encoder"))
-        with quiet(), torch.device("meta"):
-            roles = {
-                "denoiser": UNet2DConditionModel.from_config(unet),
-                "text": CLIPTextModel(CLIPTextConfig.from_dict(text)),
-            }
-        return Outline(roles, adapter_name, StableDiffusion.adapter_targets, text["hidden_size"])
+        layout = self.layout
+        roles = {role: self._without_weights(layout.part(role)) for role in layout.roles}
+        widths = {
+            name: roles[own.role].get_input_embeddings().embedding_dim  # type: ignore[operator]
+            for name, own in layout.vocabularies.items()
+        }
+        names = LayerNames(layout=layout, denoiser_config=roles[layout.denoiser.role].config)  # type: ignore[arg-type]
+        return Outline(roles, names, self.model.adapter_targets, widths)
 
-    def elsewhere(self, source: str) -> "StableDiffusionSource":
+    def elsewhere(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
         path = local_path(self.source)
-        return StableDiffusionSource(
+        return type(self)(
             source=source,
             revision=None,
             variant=None,
@@ -125,8 +126,8 @@ class StableDiffusionSource(ModelSource):
             encoders=self.encoders,
         )
 
-    def load(self) -> StableDiffusion:
-        return StableDiffusion(
+    def load(self) -> PipelineModel:
+        return self.model(
             checkpoint=self._checkpoint,
             parts=self._checkpoint.load(),
             prediction=self._prediction,
@@ -134,13 +135,28 @@ class StableDiffusionSource(ModelSource):
         )
 
     @property
+    def layout(self) -> Layout:
+        return self.model.layout
+
+    @property
     def _prediction(self) -> Prediction:
         if self.prediction != "auto":
             return self.prediction
-        stored = self._checkpoint.config(SCHEDULER_CONFIG).get("prediction_type", "epsilon")
-        if stored not in ("epsilon", "v_prediction"):
-            raise self._checkpoint.refusal(f"it predicts {stored!r}. Known are epsilon and v_prediction.")
-        return "epsilon" if stored == "epsilon" else "v_prediction"
+        config = self._checkpoint.scheduler
+        stored = stored_prediction(config)
+        if stored is None:
+            known = "epsilon, v_prediction and flow_prediction"
+            raise self._checkpoint.refusal(f"it predicts {config.get('prediction_type')!r}. Known are {known}.")
+        return stored
+
+    def _without_weights(self, part: Part) -> nn.Module:
+        config = self._checkpoint.config(part.config)
+        with quiet(), torch.device("meta"):
+            if issubclass(part.type, PreTrainedModel):
+                network: nn.Module = part.type(part.type.config_class.from_dict(config))
+            else:
+                network = part.type.from_config(config)
+        return network
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:
@@ -162,14 +178,14 @@ class StableDiffusionSource(ModelSource):
         )
 
     def _folder(self, path: Path) -> PipelineFolder:
-        return PipelineFolder(self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
+        return PipelineFolder(self.layout, self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
 
     def _from_hub(self) -> PipelineFolder:
         def weights(names: Sequence[str]) -> list[str]:
             chosen = self._folder(Path(self.source)).choose(names)
             return [name for files in chosen.values() for name in files]
 
-        patterns = (*CONFIG_PATTERNS, SHARD_INDICES)
+        patterns = (*self.layout.config_patterns, SHARD_INDICES)
         return self._folder(
             fetch(
                 self.source,
@@ -182,19 +198,19 @@ class StableDiffusionSource(ModelSource):
         )
 
     def _single_file(self, path: Path) -> SingleFile:
-        tensors = read_tensors(path, self.source, allow_pickle=self.allow_pickle)
-        config = self.config or usual_configs(tensors)
+        tensors = read_tensors(self.layout, path, self.source, allow_pickle=self.allow_pickle)
+        config = self.config or usual_configs(self.layout, tensors)
         configs = local_path(config)
         if configs is None:
             configs = fetch(
                 config,
                 None,
-                patterns=CONFIG_PATTERNS,
+                patterns=self.layout.config_patterns,
                 choose=lambda names: [],
                 key="model.config",
                 variant=None,
             )
-        return SingleFile(self.source, path, configs, tensors)
+        return SingleFile(self.layout, self.source, path, configs, tensors)
 
     def _warn_of_unused(self, *, single_file: bool) -> None:
         if self.revision is not None:

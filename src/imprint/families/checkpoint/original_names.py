@@ -1,10 +1,12 @@
-"""What diffusers' weights are called in the original Stable Diffusion layout.
+"""What diffusers' weights are called in the original layout of Stable Diffusion and Stable Diffusion XL.
 
 The original counts the denoiser's blocks in one row, where each resnet or resampling is an entry; diffusers
 groups them by resolution.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _DENOISER_RESNET = (
     ("norm1", "in_layers.0"),
@@ -17,6 +19,8 @@ _DENOISER_RESNET = (
 _DENOISER_ENDS = (
     ("time_embedding.linear_1", "time_embed.0"),
     ("time_embedding.linear_2", "time_embed.2"),
+    ("add_embedding.linear_1", "label_emb.0.0"),
+    ("add_embedding.linear_2", "label_emb.0.2"),
     ("conv_in", "input_blocks.0.0"),
     ("conv_norm_out", "out.0"),
     ("conv_out", "out.2"),
@@ -41,8 +45,11 @@ _OPENCLIP = (
 )
 
 
-def denoiser_name(name: str, layers: int, attention_up: tuple[bool, ...]) -> str:
-    """`layers`: resnets in each down block. `attention_up`: which up blocks have attention."""
+def denoiser_name(name: str, config: Mapping[str, Any]) -> str:
+    """Of a weight, or of a layer with a dot behind it. `config` is the network's."""
+    layers: int = config["layers_per_block"]
+    assert isinstance(layers, int), "the original layout has the same number of layers everywhere"
+    attention_up = ["Attn" in block for block in config["up_block_types"]]
     for ours, theirs in _DENOISER_ENDS:
         if name.startswith(f"{ours}."):
             return name.replace(ours, theirs, 1)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from imprint.schedule import NoiseSchedule, Prediction, alphas_from_betas
+from imprint.families.process import Diffusion, Prediction, alphas_from_betas
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
-def make(prediction: Prediction, **changes: object) -> NoiseSchedule:
-    return NoiseSchedule(alphas_from_betas(DDIMScheduler(**SD, **changes).betas), prediction)
+def make(prediction: Prediction, **changes: object) -> Diffusion:
+    return Diffusion(alphas_from_betas(DDIMScheduler(**SD, **changes).betas), prediction)
 
 
 @pytest.fixture

@@ -1,0 +1,138 @@
+"""Noise: how much of it at which time, and what the network is asked to predict.
+
+Every process mixes a clean latent x with noise e, and every prediction p is a mix of the same two:
+
+    z = a x + b e        a and b follow from the time
+    p = c e + d x        epsilon: c = 1, d = 0;   v: c = a, d = -b;   flow: c = 1, d = -1
+
+With D = a c - b d, a prediction implies x = (c z - b p) / D and e = (a p - d z) / D, so its error is D / b times that of
+x. The signal-to-noise ratio is (a / b)^2. All processes share this algebra: a subclass says what a and b are, and the
+checkpoint which process and which prediction it was made for.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from imprint import draws
+
+Prediction = Literal["epsilon", "v_prediction", "flow"]
+
+
+class NoiseProcess(nn.Module, ABC):
+    """The forward process of a checkpoint. A module, so that a table moves to the device with the model."""
+
+    prediction: Prediction
+    length: int  # timesteps, in which settings count times
+
+    @property
+    @abstractmethod
+    def has_zero_terminal_snr(self) -> bool:
+        """Whether nothing of the latent is left at the last time."""
+
+    @abstractmethod
+    def mix(self, t_B: Tensor) -> tuple[Tensor, Tensor]:
+        """(a, b) of each sample, B x 1 x 1 x 1."""
+
+    @abstractmethod
+    def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
+        """One time per name, between the timesteps `first` and `stop`."""
+
+    @abstractmethod
+    def time_of(self, timestep: Tensor) -> Tensor:
+        """What a scheduler's timestep is here."""
+
+    def add_noise(self, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
+        a, b = self.mix(t_B)
+        return a * latents_BCHW + b * noise_BCHW
+
+    def target(self, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
+        """What the network should say."""
+        if self.prediction == "epsilon":
+            return noise_BCHW
+        c, d = self._predicted(*self.mix(t_B))
+        return c * noise_BCHW + d * latents_BCHW
+
+    def recover(self, prediction_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor) -> tuple[Tensor, Tensor]:
+        """The (latents, noise) that a prediction implies. Epsilon says nothing of the latents where SNR is zero."""
+        a, b = self.mix(t_B)
+        c, d = self._predicted(a, b)
+        determinant = a * c - b * d
+        latents_BCHW = (c * noisy_BCHW - b * prediction_BCHW) / determinant
+        return latents_BCHW, (a * prediction_BCHW - d * noisy_BCHW) / determinant
+
+    def snr(self, t_B: Tensor) -> Tensor:
+        a, b = self.mix(t_B)
+        return (a / b).square().flatten()
+
+    def error_of_latents(self, t_B: Tensor) -> Tensor:
+        """By which factor a squared error of the prediction is larger than the one of the latents that it implies."""
+        a, b = self.mix(t_B)
+        c, d = self._predicted(a, b)
+        return ((a * c - b * d) / b).square().flatten()
+
+    def _predicted(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """(c, d)."""
+        if self.prediction == "v_prediction":
+            return a, -b
+        one = torch.ones_like(a)
+        return one, (torch.zeros_like(a) if self.prediction == "epsilon" else -one)
+
+
+class Diffusion(NoiseProcess):
+    """A table of alpha_bar by whole timesteps: a^2 = alpha_bar, b^2 = 1 - alpha_bar (DDPM, arXiv 2006.11239)."""
+
+    alphas_T: Tensor
+
+    def __init__(self, alphas_T: Tensor, prediction: Prediction) -> None:
+        super().__init__()
+        self.register_buffer("alphas_T", alphas_T.float(), persistent=False)
+        self.prediction = prediction
+        self.length = len(alphas_T)
+
+    @property
+    def has_zero_terminal_snr(self) -> bool:
+        return bool(self.alphas_T[-1] == 0)
+
+    def mix(self, t_B: Tensor) -> tuple[Tensor, Tensor]:
+        alphas_B111 = self.alphas_T[t_B].view(-1, 1, 1, 1)
+        return alphas_B111.sqrt(), (1 - alphas_B111).sqrt()
+
+    def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
+        return draws.integers(names, first, stop)
+
+    def time_of(self, timestep: Tensor) -> Tensor:
+        return timestep
+
+
+class Flow(NoiseProcess):
+    """A straight line from the latent to the noise: a = 1 - s, b = s, where the time s is the noise's share in (0, 1]
+    (rectified flow, arXiv 2209.03003)."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.prediction = "flow"
+        self.length = length
+
+    @property
+    def has_zero_terminal_snr(self) -> bool:
+        return True
+
+    def mix(self, t_B: Tensor) -> tuple[Tensor, Tensor]:
+        s_B111 = t_B.float().view(-1, 1, 1, 1)
+        return 1 - s_B111, s_B111
+
+    def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
+        """Of all times alike. Never 0, at which there is no noise to predict."""
+        shares = torch.tensor([draws.uniform(*name) for name in names])
+        return (stop - shares * (stop - first)) / self.length
+
+    def time_of(self, timestep: Tensor) -> Tensor:
+        return timestep / self.length
+
+
+def alphas_from_betas(betas_T: Tensor) -> Tensor:
+    return torch.cumprod(1 - betas_T.double(), dim=0)

@@ -1,0 +1,124 @@
+"""Files of learned words, as the stock library and other programs read them.
+
+Of a model with one vocabulary, the word is the name of its vectors in the file; with several, the names are those of
+the vocabularies ({clip_l, clip_g}, by the convention of kohya's scripts), and the word itself is noted beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from imprint.errors import Problem, UserError
+from imprint.families.base import Facts, Family, Format
+from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
+from imprint.types import Concept
+
+FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder
+FRONT_ENDS_KEY = "emb_params"  # what front ends call the vectors of a model with one vocabulary
+WORD = "word"  # in the metadata
+
+
+class Word(NamedTuple):
+    """A learned word, and its vectors (N, D) by vocabulary; `about` is the file's metadata."""
+
+    word: str
+    vectors: Mapping[str, Tensor]
+    about: Mapping[str, str]
+
+
+def write_words(words: Mapping[str, Mapping[str, Tensor]], folder: Path) -> None:
+    """A file a word."""
+    for (word, vectors), name in zip(words.items(), numbered(FILE, len(words)), strict=True):
+        write_word(folder / name, word, vectors, {})
+
+
+def write_word(file: Path, word: str, vectors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    stored = {name: rows_ND.detach().cpu().contiguous() for name, rows_ND in vectors.items()}
+    if len(stored) == 1:
+        write_weights(file, {word: next(iter(stored.values()))}, about)
+    else:
+        write_weights(file, stored, {**about, WORD: word})
+
+
+def read_words(folder: Path, vocabularies: Sequence[str]) -> list[Word]:
+    """Those of all files in the folder, in the order in which they were learned."""
+    return [_read(file, vocabularies) for file in _files(folder)]
+
+
+def sign_words(folder: Path, origin: Mapping[str, str]) -> None:
+    for file in _files(folder):
+        word = read_metadata(file).get(WORD) or " ".join(load_file(file))
+        add_metadata(file, {**origin, "trigger_words": word})
+
+
+def load_words(family: Family, folder: Path) -> Mapping[str, str]:
+    """Puts all saved words into a model; returned is what the last of them was made from."""
+    about: Mapping[str, str] = {}
+    for word in read_words(folder, list(family.vocabularies)):
+        for vectors_ND in family.learn_word(word.word, word.vectors, length=None).values():
+            vectors_ND.requires_grad_(False)
+        about = word.about
+    return about
+
+
+def loading_lines(concepts: Sequence[Concept], facts: Facts) -> str:
+    """Lines of Python with which the stock library loads what `write_words` wrote."""
+    names = numbered(FILE, len(concepts))
+    if len(facts.word_parts) > 1:
+        lines = ["from safetensors.torch import load_file\n"]
+        for concept, name in zip(concepts, names, strict=True):
+            lines.append(f'vectors = load_file(f"{{folder}}/{name}")')
+            lines += [
+                f'pipeline.load_textual_inversion(vectors["{vocabulary}"], token={concept.identifier!r}, '
+                f"text_encoder=pipeline.{encoder}, tokenizer=pipeline.{tokenizer})"
+                for vocabulary, (encoder, tokenizer) in facts.word_parts.items()
+            ]
+        return "\n".join(lines)
+    if len(concepts) == 1:
+        return "pipeline.load_textual_inversion(folder)"
+    return "\n".join(f'pipeline.load_textual_inversion(folder, weight_name="{name}")' for name in names)
+
+
+def embedding_formats(family: Family, origin: Mapping[str, str]) -> Mapping[str, Format]:
+    """One for each learned word."""
+    words = family.words
+    names = zip(words, numbered("embedding", len(words)), numbered("embedding.safetensors", len(words)), strict=True)
+    return {format: Format(name, partial(_write_embedding, family, word, origin)) for word, format, name in names}
+
+
+def _write_embedding(family: Family, word: str, origin: Mapping[str, str], file: Path, dtype: torch.dtype) -> None:
+    """As front ends share it: the file's name, not its content, is the word that they put it under."""
+    if file.suffix != ".safetensors":
+        raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
+    stored = {name: rows_ND.detach().to("cpu", dtype).contiguous() for name, rows_ND in family.words[word].items()}
+    if len(stored) == 1:
+        stored = {FRONT_ENDS_KEY: next(iter(stored.values()))}
+    write_weights(file, stored, origin)
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """A name for each of `count` words; a single one needs no number. The library wants one word a file."""
+    stem, dot, suffix = name.partition(".")
+    return [name] if count == 1 else [f"{stem}-{number}{dot}{suffix}" for number in range(1, count + 1)]
+
+
+def _files(folder: Path) -> list[Path]:
+    stem, dot, suffix = FILE.partition(".")
+    several = sorted(folder.glob(f"{stem}-*{dot}{suffix}"), key=lambda file: (len(file.name), file.name))
+    return several or [folder / FILE]
+
+
+def _read(file: Path, vocabularies: Sequence[str]) -> Word:
+    stored, about = load_file(file), read_metadata(file)
+    if len(vocabularies) == 1 and len(stored) == 1 and WORD not in about:
+        [(word, rows_ND)] = stored.items()
+        return Word(word, {vocabularies[0]: rows_ND}, about)
+    if WORD not in about or stored.keys() != set(vocabularies):
+        there, here = ", ".join(sorted(stored)), ", ".join(vocabularies)
+        raise UserError(f"{file}: it holds vectors for {there}; this model's vocabularies are {here}.")
+    return Word(about[WORD], stored, about)

@@ -1,0 +1,115 @@
+"""Tiny Stable Diffusion XL models with random weights, in the published form and topology: two text encoders of unlike
+widths, of which the second pads with "!", finds a text's end by the largest id, and has a projection."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from tiny import RESOLUTION, TOKENS, tiny_tokenizer, use_published_forms
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from imprint.families.sdxl.model import StableDiffusionXLSource
+from imprint.types import Sampler
+
+WIDTHS = {"clip_l": 16, "clip_g": 24}
+SUMMARY = 12  # numbers of the second text encoder's projection
+TIME = 8  # numbers of each of the six of a picture's geometry
+
+
+def tiny_sdxl_pipeline(
+    folder: Path,
+    *,
+    prediction: Literal["epsilon", "v_prediction"] = "epsilon",
+    zeros_for_empty: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Writes a pipeline folder and returns it."""
+    tokenizers = tiny_tokenizer(), tiny_tokenizer(pad="!")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipeline = StableDiffusionXLPipeline(
+            vae=_autoencoder(),
+            text_encoder=CLIPTextModel(_text(tokenizers[0], width=WIDTHS["clip_l"], act="quick_gelu", layers=2)),
+            text_encoder_2=CLIPTextModelWithProjection(
+                _text(tokenizers[1], width=WIDTHS["clip_g"], act="gelu", layers=3, eos_token_id=2)
+            ),
+            tokenizer=tokenizers[0],
+            tokenizer_2=tokenizers[1],
+            unet=_denoiser(),
+            scheduler=EulerDiscreteScheduler(
+                beta_start=0.00085,
+                beta_end=0.012,
+                beta_schedule="scaled_linear",
+                steps_offset=1,
+                timestep_spacing="leading",
+                prediction_type=prediction,
+            ),
+            force_zeros_for_empty_prompt=zeros_for_empty,
+        )
+    pipeline.save_pretrained(folder)
+    use_published_forms(folder)
+    return folder
+
+
+def tiny_sdxl_source(path: Path | str, **settings: Any) -> StableDiffusionXLSource:
+    """A tiny model as a `model` configuration names it."""
+    usual = {
+        "revision": None,
+        "variant": None,
+        "config": None,
+        "prediction": "auto",
+        "resolution": RESOLUTION,
+        "allow_pickle": False,
+        "sampler": Sampler("model", 4, 5.0, ""),
+        "encoders": {},
+    }
+    return StableDiffusionXLSource(source=str(path), **{**usual, **settings})
+
+
+def _autoencoder() -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=RESOLUTION,
+        scaling_factor=0.13025,
+        force_upcast=True,
+    )
+
+
+def _denoiser() -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=RESOLUTION // 4,
+        block_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        attention_head_dim=[2, 4],
+        transformer_layers_per_block=[1, 2],
+        use_linear_projection=True,
+        cross_attention_dim=sum(WIDTHS.values()),
+        addition_embed_type="text_time",
+        addition_time_embed_dim=TIME,
+        projection_class_embeddings_input_dim=6 * TIME + SUMMARY,
+        norm_num_groups=4,
+    )
+
+
+def _text(tokenizer: CLIPTokenizer, *, width: int, act: str, layers: int, **more: Any) -> CLIPTextConfig:
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS,
+        hidden_act=act,
+        projection_dim=SUMMARY,
+        pad_token_id=tokenizer.pad_token_id,
+        **{**ends, **more},
+    )
