@@ -26,7 +26,7 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("stop", [2, 3])
+@pytest.mark.parametrize("stop", [2, pytest.param(3, marks=pytest.mark.numeric)])
 def test_the_losses_after_a_stop_are_those_of_an_uninterrupted_run(
     variant: str, stop: int, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,26 +9,19 @@ from imprint.types import Conditioning
 
 
 class CaptionCache:
-    """Each caption is encoded once, whoever asks. Only right for families that encode alike, and while nothing that
-    captions pass through learns."""
+    """Each caption is encoded once, whoever asks, and by itself, so that its last digits depend neither on others in
+    the batch that it is first seen in nor on where a run went on. Only right for families that encode alike, and while
+    nothing that captions pass through learns."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Conditioning] = {}
 
     @torch.no_grad()
     def condition(self, family: Family, captions: Sequence[str]) -> Conditioning:
-        new = [caption for caption in dict.fromkeys(captions) if caption not in self._kept]
-        if new:
-            encoded = family.condition(new)
-            self._kept.update((caption, rows(encoded, index)) for index, caption in enumerate(new))
+        for caption in captions:
+            if caption not in self._kept:
+                self._kept[caption] = family.condition([caption])
         return concatenated([self._kept[caption] for caption in captions])
-
-
-def rows(conditioning: Conditioning, index: int) -> Conditioning:
-    return Conditioning(
-        conditioning.tokens_BLD[index : index + 1],
-        {name: value[index : index + 1] for name, value in conditioning.extras.items()},
-    )
 
 
 def concatenated(parts: Sequence[Conditioning]) -> Conditioning:
