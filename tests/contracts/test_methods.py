@@ -9,6 +9,7 @@ import yaml
 from drawing import ROUNDING, distance, draw
 from lessons import after_every_step, assembled
 from results import CLOSE, by_the_library
+from rounding import near
 from small_runs import METHODS, configure, losses, metrics
 from tiny import load_tiny
 
@@ -106,7 +107,7 @@ def test_how_a_step_is_computed_changes_no_loss(
 ) -> None:
     run = train(configure(tiny_sd, pictures, tmp_path, *settings_of(whole.method, how)))
     assert run.folder.name == whole.run.folder.name
-    assert losses(run) == pytest.approx(losses(whole.run), rel=2e-4)
+    assert losses(run) == near(losses(whole.run))
 
 
 def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(
