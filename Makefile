@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test test-slow lint types format bench report world miniature miniature-report clean
+.PHONY: help setup demo test test-slow test-numerics lint types format bench report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup  ## run every test but the slow ones
 
 test-slow: setup  ## run the slow tests: whole programs, several processes
 	$(PYTEST) -m slow
+
+test-numerics: setup  ## run the tests that compare numbers, as on several processors
+	$(BIN)/python tests/processors.py
 
 lint: setup  ## check style
 	$(BIN)/ruff check .

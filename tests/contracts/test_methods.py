@@ -10,6 +10,7 @@ from drawing import ROUNDING, distance, draw
 from families import FAMILIES, load_tiny
 from lessons import after_every_step, assembled
 from results import CLOSE, by_the_library
+from rounding import near
 from small_runs import METHODS, configure, losses, metrics
 
 from imprint.build import trained_family
@@ -116,7 +117,7 @@ def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(
 def test_how_a_step_is_computed_changes_no_loss(how: str, whole: Whole, pictures: Path, tmp_path: Path) -> None:
     run = train(configure(whole.model, pictures, tmp_path, *settings_of(whole.method, how)))
     assert run.folder.name == whole.run.folder.name
-    assert losses(run) == pytest.approx(losses(whole.run), rel=2e-4)
+    assert losses(run) == near(losses(whole.run))
 
 
 def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(whole: Whole, pictures: Path, tmp_path: Path) -> None:

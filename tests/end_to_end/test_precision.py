@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from lessons import Watch, assembled, batches, gradients, result_weights
+from rounding import near, near_tensors
 from small_runs import configure, losses, metrics
 from tiny import tiny_pipeline
 from torch import nn
@@ -108,7 +109,7 @@ def test_compiling_keeps_names_and_losses(
     run = train(configure(tiny_sd, pictures, tmp_path / "plain"))
     other = train(configure(tiny_sd, pictures, tmp_path / "compiled", "trainer.compile=true"))
     assert other.folder.name == run.folder.name
-    assert losses(other) == pytest.approx(losses(run), rel=1e-5)
+    assert losses(other) == near(losses(run))
     assert result_weights(other).keys() == result_weights(run).keys()
 
 
@@ -120,7 +121,7 @@ def test_a_graph_of_the_compiler_trains_the_same(
     monkeypatch.setattr(nn.Module, "compile", lambda self: real(self, backend="aot_eager"))
     run = train(configure(tiny_sd, pictures, tmp_path / "plain", *PRIOR))
     other = train(configure(tiny_sd, pictures, tmp_path / "compiled", "trainer.compile=true", *PRIOR))
-    assert losses(other) == pytest.approx(losses(run), rel=1e-4)
+    assert losses(other) == near(losses(run))
 
 
 class TestAccumulation:
@@ -138,7 +139,7 @@ class TestAccumulation:
         assert len(metrics(parts)) == 4  # steps are updates, not passes
         for name in ("loss", "loss/instance", "loss/prior"):
             expected = [row[name] for row in metrics(whole)]
-            assert [row[name] for row in metrics(parts)] == pytest.approx(expected, rel=1e-4)
+            assert [row[name] for row in metrics(parts)] == near(expected)
 
     def test_gradients_add_up_to_those_of_the_whole_batch(self, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
         whole = assembled(configure(tiny_sd, pictures, tmp_path, *self.SETTINGS))
@@ -146,6 +147,5 @@ class TestAccumulation:
         parts = assembled(configure(tiny_sd, pictures, tmp_path, *self.SETTINGS, "trainer.accumulation=4"))
         feed = batches(parts)
         passes = [gradients(parts, next(feed)) for _ in range(4)]
-        for index, gradient in enumerate(expected):
-            mean = torch.stack([found[index] for found in passes]).mean(dim=0)
-            torch.testing.assert_close(mean, gradient, rtol=1e-3, atol=1e-6)
+        means = [torch.stack(found).mean(dim=0) for found in zip(*passes, strict=True)]
+        assert near_tensors(means, expected)

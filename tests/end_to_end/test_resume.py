@@ -19,13 +19,14 @@ VARIANTS = {
     "uncached": ["dataset.crop=random", "dataset.flip=true"],
     "teacher": ["prior=base_prediction", "method.roles=[denoiser,text]"],
 }
+NUMERIC = {"teacher": pytest.mark.numeric}  # as on several processors: that with the most in it
 
 
 class Stopped(Exception):
     """Stands for a crash."""
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [pytest.param(name, marks=NUMERIC.get(name, ())) for name in VARIANTS])
 @pytest.mark.parametrize("stop", [2, 3])
 def test_the_losses_after_a_stop_are_those_of_an_uninterrupted_run(
     variant: str, stop: int, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from launched import runs, started, train
+from rounding import near
 from slurm_cluster import cluster, why_not
 from small_runs import losses, metrics, overrides
 
@@ -63,7 +64,7 @@ def test_a_run_on_two_nodes_does_what_one_process_does(
     train("-m", *overrides(tiny_sd, pictures, tmp_path / "two", *settings), *LAUNCHER, *both, environment=slurm)
     [one], [two] = runs(tmp_path / "one"), runs(tmp_path / "two")
     assert one.folder.name == two.folder.name
-    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert losses(two) == near(losses(one))
     assert len(list((tmp_path / "two" / "sweeps").glob("*/launcher/*_1_log.err"))) == 1, "the second node's"
 
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from rounding import near
 from small_runs import METHODS as ALL_METHODS
 from small_runs import configure, metrics
 
@@ -15,8 +16,6 @@ from imprint.train import train
 
 FOLDER = Path(__file__).parent
 COLUMNS = ("loss", "loss/instance", "loss/prior")
-TOLERANCE = 1e-4  # of another machine's rounding
-NOTHING = 1e-9  # the untuned model agrees with itself
 
 PRIORS = {
     "no-prior": [],
@@ -91,6 +90,7 @@ CASES["masked-caption-dropout"] = (
 )
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("case", CASES)
 def test_losses_are_the_golden_ones(
     case: str, regenerate: bool, request: pytest.FixtureRequest, tmp_path: Path
@@ -107,7 +107,7 @@ def test_losses_are_the_golden_ones(
     assert found.keys() == golden.keys()
     for name, values in golden.items():
         assert len(values) == 8
-        assert found[name] == pytest.approx(values, rel=TOLERANCE, abs=NOTHING), name
+        assert found[name] == near(values), name
 
 
 def test_every_method_has_a_sequence() -> None:

@@ -24,7 +24,6 @@ FLOORS = [
         "templates",
         "transfer",
     ],
-    ["schedule"],
     ["families"],
     ["methods", "objectives", "data", "evaluation"],
     ["training"],

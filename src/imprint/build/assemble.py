@@ -38,8 +38,19 @@ class Attached(NamedTuple):
 
 def assemble(plan: Plan) -> Personalisation:
     """Loads the model, draws what the prior needs, and attaches the method. Nothing trains but what it returned."""
-    family = plan.parts.model.load().to(plan.parts.trainer.own_device)
+    family, device = plan.parts.model.load(), plan.parts.trainer.own_device
+    if device.type == "cpu":
+        align(family)
+    family.to(device)
     return Personalisation(family, lesson_of(plan, family, attach(plan, family)))
+
+
+def align(module: nn.Module) -> None:
+    """Moves weights out of the mapped file that they were read from, where they begin at any byte, to where PyTorch
+    puts its own, at multiples of 64. How MKL rounds depends on where numbers begin: without this, a copy of the model
+    (as of points that train in turn), or the same weights in a file with a longer header, have other last digits."""
+    for weight in (*module.parameters(), *module.buffers()):
+        weight.data = weight.data.clone()
 
 
 def attach(plan: Plan, family: Family) -> Attached:

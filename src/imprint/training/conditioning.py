@@ -15,16 +15,16 @@ def encode_captions(family: Family, captions: Sequence[str]) -> Conditioning:
 
 
 class CaptionCache:
-    """Each caption is encoded once, whoever asks. Only right for families that encode alike, and while nothing that
-    captions pass through learns."""
+    """Each caption is encoded once, whoever asks, and by itself, so that its last digits depend neither on others in
+    the batch that it is first seen in nor on where a run went on. Only right for families that encode alike, and while
+    nothing that captions pass through learns."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Conditioning] = {}
 
     @torch.no_grad()
     def condition(self, family: Family, captions: Sequence[str]) -> Conditioning:
-        new = [caption for caption in dict.fromkeys(captions) if caption not in self._kept]
-        if new:
-            encoded = encode_captions(family, new)
-            self._kept.update((caption, rows(encoded, index)) for index, caption in enumerate(new))
+        for caption in captions:
+            if caption not in self._kept:
+                self._kept[caption] = rows(encode_captions(family, [caption]), 0)
         return joined([self._kept[caption] for caption in captions])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from golden.test_losses import CASES, COLUMNS, FOLDER, TOLERANCE
+from golden.test_losses import CASES, COLUMNS, FOLDER
 from omegaconf import DictConfig
+from rounding import near, near_weights
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
 
@@ -24,6 +25,7 @@ from imprint.stacking.room import Room
 from imprint.train import train
 from imprint.transfer import Answer
 
+RATE = 1e-3  # of all that `configure` makes, at most
 GOLDEN = ["epsilon-lora", "epsilon-textual_inversion", "epsilon-pivotal"]
 
 
@@ -55,15 +57,14 @@ def together(cfgs: Sequence[DictConfig]) -> tuple[list[Run], list[BaseException 
 def assert_alike(run: Run, other: Run) -> None:
     assert run.folder.name == other.folder.name
     assert run.status == other.status == "finished"
-    assert losses(run) == pytest.approx(losses(other), rel=1e-5)
+    assert losses(run) == near(losses(other))
     assert [row.keys() for row in metrics(run)] == [row.keys() for row in metrics(other)]
     files = sorted(file.relative_to(run.result) for file in run.result.rglob("*.*"))
     assert files == sorted(file.relative_to(other.result) for file in other.result.rglob("*.*"))
     for file in run.result.glob("*.safetensors"):
         mine, theirs = load_file(file), load_file(other.result / file.name)
         assert list(mine) == list(theirs)
-        for name, weight in mine.items():
-            assert torch.allclose(weight, theirs[name], rtol=1e-3, atol=2e-5), name
+        assert near_weights(mine, theirs, rate=RATE, steps=len(losses(run)))
 
 
 def test_their_losses_are_the_golden_ones(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
@@ -76,9 +77,10 @@ def test_their_losses_are_the_golden_ones(tiny_sd: Path, pictures: Path, tmp_pat
         found = {name: [row.get(name, 0.0) for row in rows] for name in COLUMNS if any(name in row for row in rows)}
         assert found.keys() == golden.keys()
         for name, values in golden.items():
-            assert found[name] == pytest.approx(values, rel=TOLERANCE), (case, name)
+            assert found[name] == near(values), (case, name)
 
 
+@pytest.mark.numeric
 def test_their_folders_are_those_of_runs_alone(cfgs: list[DictConfig], alone: list[Run]) -> None:
     runs, ended = together(cfgs)
     assert ended == [None] * 3

@@ -1,4 +1,5 @@
-"""Runs one after another on what is loaded once have the losses and files that they have alone."""
+"""Runs one after another on what is loaded once have the losses and files that they have alone, to the last digit: all
+of them begin on weights that lie alike (`assemble.align`)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ def trained(in_turn: InTurn, cfg: DictConfig) -> tuple[Run, BaseException | None
     return plan.run, in_turn.train(plan, cfg)
 
 
+@pytest.mark.numeric
 def test_each_is_what_it_is_alone(point: Configured, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     in_turn = InTurn()
     for overrides in POINTS:

@@ -7,6 +7,8 @@ from torch.optim import AdamW
 
 from imprint.training.clipping import clip_within_step
 
+WORST = 3 * 5 * 7 * torch.finfo(torch.float32).eps  # a norm of so many numbers, whatever the order of its sum
+
 
 @pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
 def test_weights_and_gradients_are_those_of_clipping_before(size: float) -> None:
@@ -25,5 +27,5 @@ def test_weights_and_gradients_are_those_of_clipping_before(size: float) -> None
         for one, another in zip(mine, theirs, strict=True):
             assert one.grad is not None
             assert another.grad is not None
-            torch.testing.assert_close(one, another, rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(one.grad, another.grad, rtol=1e-5, atol=1e-7)
+            torch.testing.assert_close(one, another, rtol=WORST, atol=0.1 * WORST)
+            torch.testing.assert_close(one.grad, another.grad, rtol=WORST, atol=0)

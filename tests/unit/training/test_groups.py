@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lessons import after_every_step, assembled, result_weights
+from rounding import SINGLE
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
 from torch import Tensor
@@ -121,7 +122,8 @@ class TestWindows:
             _train_only(monkeypatch, {"conv_in": ALWAYS, **others})
             run = train(configure(tiny_sd, pictures, tmp_path / str(len(others)), *settings))
             found.append(result_weights(run)["unet.conv_in.weight"])
-        assert torch.allclose(found[0], found[1], atol=1e-7)
+        way = 10 * 1e-3 * 3  # rate x clip x steps
+        assert (found[0] - found[1]).norm() <= SINGLE * way
         assert not torch.allclose(found[0], source_weights(tiny_sd)["unet.conv_in.weight"], atol=1e-4)
 
 

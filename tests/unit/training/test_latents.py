@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from rounding import near_tensors
 
 from imprint.families.base import Family
 from imprint.training.conditioning import CaptionCache, encode_captions
@@ -28,7 +29,7 @@ def test_cached_latents_are_the_uncached_ones_and_new_at_every_position(tiny_fam
     positions = [0, 1, 2, 3]
     uncached = sample_latents(tiny_family, batch(pictures[[0, 1, 0, 1]], positions), LatentCache(), seed=0, device=cpu)
     cached = sample_latents(tiny_family, batch(None, positions), cache, seed=0, device=cpu)
-    assert torch.allclose(cached, uncached, atol=1e-5)
+    assert near_tensors([cached], [uncached])
     assert not torch.allclose(cached[0], cached[2])  # the same picture, another draw
 
 
@@ -48,12 +49,20 @@ def test_kept_captions_are_encoded_once_and_equal(tiny_family: Family) -> None:
     captions = ["a dog", "a sks dog", "a dog"]
     kept = CaptionCache()
     first = kept.condition(tiny_family, captions)
-    assert torch.allclose(first["tokens"], encode_captions(tiny_family, captions)["tokens"], atol=1e-6)
+    assert near_tensors([first["tokens"]], [encode_captions(tiny_family, captions)["tokens"]])
     calls = []
     handle = tiny_family.roles["text"].register_forward_hook(lambda *_: calls.append(1))
     kept.condition(tiny_family, ["a sks dog"])
     handle.remove()
     assert not calls
+
+
+def test_what_a_caption_becomes_depends_on_no_other(tiny_family: Family) -> None:
+    captions = ["a dog", "a sks dog on the beach", "a red vase"]
+    kept = CaptionCache()
+    kept.condition(tiny_family, captions[1:])
+    together = CaptionCache().condition(tiny_family, captions).tokens_BLD
+    assert torch.equal(kept.condition(tiny_family, captions).tokens_BLD, together)
 
 
 def test_tiny_is_there(tiny_sd: Path) -> None:
