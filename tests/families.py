@@ -13,7 +13,7 @@ from imprint.families.source import PipelineSource
 
 
 class TinyFamily(NamedTuple):
-    """`choice` is what `model=` names it by, `pipeline` writes a tiny model, `source` is its configuration, constructed."""
+    """`choice` is what `model=` names it by, `pipeline` writes a tiny model, `source` constructs its configuration."""
 
     choice: str
     pipeline: Callable[[Path], Path]

@@ -61,7 +61,7 @@ def test_what_a_caption_becomes_depends_on_no_other(tiny_family: Family) -> None
     captions = ["a dog", "a sks dog on the beach", "a red vase"]
     kept = CaptionCache()
     kept.condition(tiny_family, captions[1:])
-    together = CaptionCache().condition(tiny_family, captions).tokens_BLD
+    together = CaptionCache().condition(tiny_family, captions)["tokens"]
     assert torch.equal(kept.condition(tiny_family, captions).tokens_BLD, together)
 
 
