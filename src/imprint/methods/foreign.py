@@ -20,6 +20,10 @@ from imprint.methods.low_rank import Factors, LowRank, factors_of
 from imprint.methods.word_files import FRONT_ENDS_KEY
 
 SAFE, PICKLES = ".safetensors", (".pt", ".bin", ".pth", ".ckpt")
+WORDS_OF = {
+    frozenset({"clip_l", "clip_g"}): "Stable Diffusion XL",
+    frozenset({"clip_l"}): "Stable Diffusion 1.x or 2.x",
+}
 OF_VOCABULARIES = {"clip_l", "clip_g", "t5"}  # what files call the vectors of models with several text encoders
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
@@ -88,7 +92,7 @@ def _checked_words(file: Path, words: Mapping[str, Mapping[str, Tensor]], outlin
             there, here = ", ".join(sorted(vectors)), ", ".join(outline.widths)
             raise UserError(
                 f"files={file}: {word or 'its word'} was learned for the vocabularies {there}, and those of this model "
-                f"are {here}. It was learned for another kind of model."
+                f"are {here}. It was learned for {WORDS_OF.get(frozenset(vectors), 'another kind of model')}."
             )
         rows = {name: (x if x.ndim == 2 else x[None]).detach().float().contiguous() for name, x in vectors.items()}
         for name, rows_ND in rows.items():

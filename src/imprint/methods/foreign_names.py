@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from imprint.families.base import Outline
+from imprint.families.base import Outline, is_text
 
 LYCORIS = (
     *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
@@ -31,7 +31,7 @@ UNREADABLE = {  # adapters that are no product of thin matrices, and what they a
 }
 OF_OTHERS = {  # names that only other kinds of models have
     r"^lora_te_": "Stable Diffusion 1.x and 2.x",
-    r"^lora_te[12]_|text_encoder_2\.|^lora_unet_(input|output|middle)_block": "Stable Diffusion XL",
+    r"^lora_te2_|text_encoder_2\.|^lora_unet_(input|output|middle)_block": "Stable Diffusion XL",
     r"^lora_te3_|text_encoder_3\.": "Stable Diffusion 3",
     r"^lora_unet_(double|single)_blocks_|^transformer\.|^lora_transformer_": "Flux or Stable Diffusion 3",
     r"^diffusion_model\.": "a model in another program's layout",
@@ -55,19 +55,16 @@ def split(key: str) -> tuple[str, str] | None:
 def places(outline: Outline, folder: str) -> Mapping[str, Place]:
     """Every layer that can have an adapter, by all its names in files. Names that do not say which of several text
     encoders they mean are those of the one that `folder`, in which the file lies, is called after; else of none."""
-    found: dict[str, Place] = {}
-    unclear: set[str] = set()
-    named = [role for role in outline.roles if outline.names.part(role) == folder]
-    for role, part in outline.roles.items():
-        for layer, module in part.named_modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                for name in outline.names.all(role, layer):
-                    other = found.get(name)
-                    if other is None or role in named:
-                        found[name] = Place(role, layer)
-                    elif other.role not in (role, *named):
-                        unclear.add(name)
-    return {name: place for name, place in found.items() if name not in unclear}
+    single = sum(map(is_text, outline.roles)) == 1
+    return {
+        name: Place(role, layer)
+        for role, part in outline.roles.items()
+        for layer, module in part.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d)
+        for name in outline.names.all(
+            role, layer, alone=single or not is_text(role) or outline.names.part(role) == folder
+        )
+    }
 
 
 def place_of(name: str, known: Mapping[str, Place]) -> Place | None:

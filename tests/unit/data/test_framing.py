@@ -6,6 +6,7 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.data.framing import CENTRE, Frame, Framing, View, cover, pixels
+from imprint.data.framing import seen as part_of
 from imprint.data.pictures import Picture
 from imprint.errors import UserError
 
@@ -155,3 +156,22 @@ def test_pictures_that_must_be_enlarged_are_known() -> None:
     sizes = {"small": (63, 200), "exact": (64, 64), "large": (65, 200)}
     pictures = [picture_of(size)._replace(key=key) for key, size in sizes.items()]
     assert framing_of("centre").too_small(pictures) == ["small"]
+
+
+@pytest.mark.parametrize("crop", ["centre", "random", "buckets"])
+@pytest.mark.parametrize("size", [(90, 40), (33, 64), (20, 24), (64, 64)])
+def test_geometry_says_where_the_first_pixel_is_from(crop: str, size: tuple[int, int]) -> None:
+    """Held against pixels that say where they are."""
+    framing, picture = framing_of(crop, flip=True, resolution=32), picture_of(size)
+    for sample in ("a", "b", "c", "d"):
+        view = framing.view(picture, framing.frame_of(size), seed=1, sample=sample)
+        covering = cover(Image.new("RGB", size), view.frame)
+        height, width = covering.shape[:2]
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        if view.flipped:  # the corner is that of the mirrored picture
+            columns = columns.flip(1)
+        places = part_of(torch.stack([rows, columns], dim=-1), view)
+        geometry = view.geometry
+        assert geometry.original == (size[1], size[0])
+        assert geometry.target == tuple(view.frame) == tuple(places.shape[:2])
+        assert geometry.crop == tuple(places[0, 0].tolist())

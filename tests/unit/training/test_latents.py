@@ -62,7 +62,7 @@ def test_what_a_caption_becomes_depends_on_no_other(tiny_family: Family) -> None
     kept = CaptionCache()
     kept.condition(tiny_family, captions[1:])
     together = CaptionCache().condition(tiny_family, captions)["tokens"]
-    assert torch.equal(kept.condition(tiny_family, captions).tokens_BLD, together)
+    assert torch.equal(kept.condition(tiny_family, captions)["tokens"], together)
 
 
 def test_tiny_is_there(tiny_sd: Path) -> None:

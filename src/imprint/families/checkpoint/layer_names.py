@@ -43,23 +43,22 @@ class LayerNames:
             return self._flat(role, self._original(layer))
         return self._flat(role, self.stock(role, layer).partition(".")[2])
 
-    def all(self, role: str, layer: str) -> Iterator[str]:
-        """Every name by which some program's file may mean a layer."""
+    def all(self, role: str, layer: str, *, alone: bool) -> Iterator[str]:
+        """Every name by which some program's file may mean a layer; `alone`: also without the name of its part."""
         stock = self.stock(role, layer)
         rest = stock.partition(".")[2]
         for own in dict.fromkeys((rest, rest.removeprefix("text_model."))):
             yield f"{self.part(role)}.{own}"
-            yield own
-            yield f"base_model.model.{own}"
             yield from self._flattened(role, own)
+            if alone:
+                yield own
+                yield f"base_model.model.{own}"
         if role == DENOISER:
             yield from self._flattened(role, self._original(layer))
 
     def _flattened(self, role: str, name: str) -> Iterator[str]:
-        prefixes = {self.layout.kohya[role]}
-        if prefixes & {"lora_te", "lora_te1"}:
-            prefixes = {"lora_te", "lora_te1"}  # one and the same text encoder, however many there are
-        for prefix in sorted(prefixes):
+        own = self.layout.kohya[role]
+        for prefix in (own, "lora_te1") if own == "lora_te" else (own,):  # some count a single text encoder, too
             for program in (prefix, prefix.replace("lora_", "lycoris_", 1)):
                 yield f"{program}_{name.replace('.', '_')}"
 
