@@ -8,6 +8,7 @@ from imprint.reporting.fidelity import plots
 from imprint.reporting.heading import Heading, counts, unscored
 from imprint.reporting.headlines import headlines
 from imprint.reporting.hyperparameters import studies
+from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import run_table
@@ -15,7 +16,6 @@ from imprint.reporting.scoreboard.looks import looks
 from imprint.reporting.scoreboard.style import COLOURS
 from imprint.reporting.scoreboard.table import Table
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.reporting.setting_columns import setting_columns
 from imprint.reporting.side_by_side import galleries, labels
 from imprint.reporting.thumbnails import MOST_PICTURES, page_environment
 

@@ -13,8 +13,8 @@ from imprint.reporting.progress import choose_progress
 from imprint.reporting.samples import SamplePictures
 from imprint.reporting.steps import StepRecorder
 from imprint.reporting.summary import RunSummary
-from imprint.reporting.tracking.more import LoggerChoice
 from imprint.reporting.tracking.settings import WandbSettings
+from imprint.reporting.tracking.tracker import LoggerChoice
 from imprint.reporting.tracking.wandb import wandb_tracker
 from imprint.runs import Run
 

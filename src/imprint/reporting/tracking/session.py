@@ -1,5 +1,6 @@
-"""One stay at Weights & Biases: a guest that may be late, rude or absent without anyone noticing."""
+"""W&B: the run that a process writes to, and what its stays there know of each other."""
 
+import json
 import logging
 import os
 import time
@@ -8,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from imprint.files import write_json
 from imprint.reporting.tracking.settings import WandbSettings
-from imprint.reporting.tracking.stays import Stays
 
 if TYPE_CHECKING:
     import wandb
@@ -178,3 +179,24 @@ def _plain(value: Any) -> Any:
 
 def _short(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class Stays:
+    """`file` tells how the last stay ended: its summary and, where it is not the one that was asked for, the W&B run's
+    id, which the agent of a W&B sweep chooses."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        before = self._read()
+        self.id: str | None = before.get("id")
+        self.summary: Mapping[str, Any] = before.get("summary", {})
+
+    def close(self, id: str | None, summary: Mapping[str, Any]) -> None:
+        write_json(self._file, {"id": id, "summary": {**self.summary, **summary}})
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # the first stay, or a note that cannot be read
+            return {}
+        return content

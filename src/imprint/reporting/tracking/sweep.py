@@ -1,18 +1,25 @@
 """A sweep at Weights & Biases: one run that sums up the group of its points."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from PIL import Image
 
 from imprint.reporting.fidelity import plots
+from imprint.reporting.matrix import Matrix, MatrixPicture, sheet
 from imprint.reporting.points import axes, records_of
-from imprint.reporting.record import RunRecord
+from imprint.reporting.record import RunRecord, differing
 from imprint.reporting.run_scores import RunScores, scores_of
+from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.costs import Cost
+from imprint.reporting.sheet import spread
+from imprint.reporting.side_by_side import Gallery, Row, galleries, labels
 from imprint.reporting.tracking.session import WandbSession
 from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
-from imprint.reporting.tracking.sweep_pictures import sweep_pictures
-from imprint.reporting.tracking.sweep_table import mean_of, point_table
 from imprint.sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -105,3 +112,95 @@ def _page(title: str, svg: str) -> str:
     """The plot by itself, on light and dark pages."""
     style = "body{margin:1em;font-family:sans-serif;color:#23242a;background:#fbfaf7}svg{width:100%;height:auto}"
     return f"<!doctype html><meta charset='utf-8'><title>{title}</title><style>{style}</style>{svg}"
+
+
+COLUMNS = 12  # of one picture; more points have more pictures, each with the untuned model's column
+ROWS = 8  # prompts and seeds; of more, evenly spread ones
+MOST = 2000  # pictures in all
+
+
+def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+    """Captions and pictures, of the points that have drawn any."""
+    for gallery in galleries(records, axes, most=MOST):
+        rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
+        untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
+        points = [index for index, column in enumerate(gallery.columns) if column.run]
+        room = COLUMNS - len(untuned)
+        for first in range(0, len(points), room):
+            shown = points[first : first + room]
+            part = f", points {first + 1} to {first + len(shown)} of {len(points)}" if len(points) > room else ""
+            yield f"{gallery.title}{part}", sheet(_matrix(gallery, rows, [*untuned, *shown]))
+
+
+def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> Matrix:
+    """Every row has the same columns."""
+    headings = {_told(row, gallery): row for row in rows}
+    pictures = [
+        MatrixPicture(picture.label, heading, row.seed, picture.file, row.prompt)
+        for heading, row in headings.items()
+        for picture in (row.pictures[index] for index in shown)
+    ]
+    return Matrix(
+        prompt=gallery.title,
+        x_heading="points",
+        x_labels=tuple(rows[0].pictures[index].label for index in shown),
+        y_heading=f"prompt, {gallery.counted}",
+        y_labels=tuple(headings),
+        seeds=(),
+        pictures=pictures,
+    )
+
+
+def _told(row: Row, gallery: Gallery) -> str:
+    return f"{row.prompt}, {gallery.counted} {row.seed}"
+
+
+class PointTable(NamedTuple):
+    """Each column holds numbers alone, or words alone; None where it is not known."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[str]) -> PointTable:
+    """The axes come first, then what else differs."""
+    keys = [*axes, *(key for key in differing(records) if key not in axes)]
+    names = labels(records, axes)
+    scored = [name for c in scores.columns for name in (c.heading, f"{c.title}, low", f"{c.title}, high")]
+    settings = [_axis([record.settings.get(key) for record in records]) for key in keys]
+    rows = [
+        [
+            *(names[record.name], record.name, record.status),
+            *(values[place] for values in settings),
+            *(number for column in scores.columns for number in _with_interval(record, scores, column)),
+            *(record.steps, _finite(record.loss)),
+            *(_finite(value) for value in record.cost),
+        ]
+        for place, record in enumerate(records)
+    ]
+    return PointTable(["point", "run", "status", *keys, *scored, "steps", "loss", *Cost._fields], rows)
+
+
+def mean_of(record: RunRecord, scores: RunScores, column: Column) -> float | None:
+    """Over the run's subjects."""
+    own = [sheet for sheet in scores.sheets[record.folder] if column.of(sheet)]
+    means = [sheet.rows["tuned"][column.name].mean for sheet in own if column.name in sheet.rows.get("tuned", {})]
+    return _finite(fmean(means)) if means else None
+
+
+def _with_interval(record: RunRecord, scores: RunScores, column: Column) -> tuple[float | None, ...]:
+    interval = scores.interval(record, column)
+    around = (interval.low, interval.high) if interval else (None, None)
+    return mean_of(record, scores, column), *around
+
+
+def _axis(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
+    """A setting that is a number wherever it is set can be drawn as an axis."""
+    try:
+        return [None if value in (None, "None") else float(str(value)) for value in values]
+    except ValueError:
+        return list(values)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -16,9 +16,8 @@ from imprint.construct import Constructor
 from imprint.errors import UserError
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking import tensorboard
-from imprint.reporting.tracking.csv import Csv
-from imprint.reporting.tracking.more import LoggerChoice
-from imprint.reporting.tracking.tensorboard import TensorBoard
+from imprint.reporting.tracking.loggers import Csv, TensorBoard
+from imprint.reporting.tracking.tracker import LoggerChoice
 from imprint.runs import Run
 
 CONFIG: Mapping[str, Any] = {"seed": 3, "method": {"lr": 1e-4}}
