@@ -18,7 +18,7 @@ from imprint.locations import locate
 from imprint.reporting import labels
 from imprint.reporting.record import RunRecord, differing, find_runs
 from imprint.reporting.scoreboard import Board, Cost, assemble, cost_of
-from imprint.reporting.scoreboard.numbers import as_json
+from imprint.reporting.scoreboard.files import as_json
 from imprint.reporting.scoreboard.table import Cell, Line, Table
 from imprint.reporting.scoreboard.tables import comparisons, means
 from imprint.reporting.scoreboard.terminal import rendered

@@ -13,11 +13,9 @@ from omegaconf import DictConfig
 from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
-from imprint.reporting.heading import WORDS, Heading, links
-from imprint.reporting.headlines import headlines
+from imprint.reporting.heading import WORDS, Heading, headlines, links
 from imprint.reporting.page import render
-from imprint.reporting.points import records_of
-from imprint.reporting.record import RunRecord, find_runs
+from imprint.reporting.record import RunRecord, find_runs, records_of
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
 from imprint.reporting.sweep_page import write_sweep_report

@@ -3,16 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from imprint.reporting.curves import Look, drawn, panels
-from imprint.reporting.fidelity import plots
-from imprint.reporting.heading import Heading, counts, unscored
-from imprint.reporting.headlines import headlines
+from imprint.reporting.figures import Look, drawn, panels, plots
+from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import run_table
-from imprint.reporting.scoreboard.looks import looks
+from imprint.reporting.scoreboard.figures import looks
 from imprint.reporting.scoreboard.style import COLOURS
 from imprint.reporting.scoreboard.table import Table
 from imprint.reporting.scoreboard.tables import comparisons, means

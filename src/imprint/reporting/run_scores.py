@@ -9,7 +9,7 @@ from typing import NamedTuple
 from imprint.errors import UserError
 from imprint.evaluation.sheet import MetricFacts, ScoreSheet
 from imprint.evaluation.statistics.intervals import Interval
-from imprint.reporting.kept import Kept
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.record import RunRecord
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.columns import Column, columns, differences
@@ -19,7 +19,7 @@ from imprint.reporting.scoreboard.scores import forest, summarised
 DRAWS = 1000  # of the bootstrap; a page that is written again and again must not take long
 SEED = 0
 MOST_COMPARED = 8  # contestants; of more, the pairs would not be read
-KEPT = Kept(most=1000)
+CACHE = FileCache(most=1000)
 SHORT_FINGERPRINT = 6  # as in the names of score curves
 
 
@@ -122,7 +122,7 @@ def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
     found: dict[tuple[str, str], ScoreSheet] = {}
     for file in sorted(written, key=lambda file: (_age(file), file.name)):
         try:
-            sheet = KEPT.of(file, ScoreSheet.read)
+            sheet = CACHE.of(file, ScoreSheet.read)
         except (ValueError, TypeError, KeyError, AttributeError, OSError):
             notes.append(
                 f"{record.name}: scores/{file.name} is no sheet of scores and is left out. Delete it, and evaluate the "

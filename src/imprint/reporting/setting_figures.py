@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from imprint.evaluation.statistics.intervals import Interval
-from imprint.reporting.inline import inline
-from imprint.reporting.scoreboard.lines import bounds
-from imprint.reporting.scoreboard.style import COLOURS, INK, quiet, styled
+from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, styled
+from imprint.reporting.scoreboard.tables import bounds
 from imprint.reporting.sheet import spread
 from imprint.reporting.units import score
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from imprint.files import write_text
 from imprint.reporting.heading import Heading
 from imprint.reporting.page import render
-from imprint.reporting.points import axes, records_of
-from imprint.reporting.record import RunRecord
+from imprint.reporting.record import RunRecord, axes, records_of
 from imprint.sweeps import Sweep
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageOps
 
-from imprint.reporting.kept import Kept
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.sheet import spread
 from imprint.reporting.units import score
 
@@ -17,7 +17,7 @@ MOST_PICTURES = 2000  # on a page
 SIDES = (384, 256, 160, 96)  # pixels on the longer side
 LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact: it is kept as it is
 LOOKED_AT = 6  # pictures, to know how large all will be
-KEPT = Kept(most=2 * MOST_PICTURES)
+CACHE = FileCache(most=2 * MOST_PICTURES)
 
 
 def page_environment(files: Sequence[Path]) -> Environment:
@@ -55,7 +55,7 @@ class Thumbnails:
     def of(self, file: Path) -> str | None:
         """None when the file is gone or no picture."""
         try:
-            return KEPT.of(file, self._made, (self._side, self._keeps_small))
+            return CACHE.of(file, self._made, (self._side, self._keeps_small))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
 

@@ -7,11 +7,11 @@ from statistics import fmean
 
 from imprint.evaluation.sheet import PictureCount, ScoreSheet
 from imprint.evaluation.statistics.intervals import ENOUGH
-from imprint.reporting.scoreboard.beside import Beside, beside
 from imprint.reporting.scoreboard.columns import Column, columns, differences
 from imprint.reporting.scoreboard.comparisons import Comparison, NotCompared, compared, powerless
 from imprint.reporting.scoreboard.costs import Cost
 from imprint.reporting.scoreboard.grouping import Entry, entries
+from imprint.reporting.scoreboard.published import Beside, beside
 from imprint.reporting.scoreboard.scores import Forest, Score, categories, forest, summarised
 
 ALL = "all"

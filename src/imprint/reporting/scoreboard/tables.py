@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from imprint.evaluation.statistics.intervals import LEVELS
-from imprint.reporting.scoreboard.accounts import costs, pictures, published
+from imprint.evaluation.statistics.intervals import LEVELS, Interval
 from imprint.reporting.scoreboard.board import ALL, Board
-from imprint.reporting.scoreboard.breakdowns import by_category, by_subject, seeds
 from imprint.reporting.scoreboard.columns import Column
-from imprint.reporting.scoreboard.lines import bounds, entry_line
+from imprint.reporting.scoreboard.grouping import Entry
+from imprint.reporting.scoreboard.published import Beside
 from imprint.reporting.scoreboard.scores import Score
 from imprint.reporting.scoreboard.table import EMPTY, Cell, Line, Table
-from imprint.reporting.units import MINUS, plus, probability, score
+from imprint.reporting.units import MINUS, duration, memory, plus, probability, quantity, score, size
 
 PARTIAL = "\N{DAGGER}"
 
@@ -117,3 +116,142 @@ def _span(numbers: set[int]) -> str:
 
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def by_category(board: Board, column: Column) -> Iterator[Table]:
+    found = dict.fromkeys(each.category for each in board.scores if each.column == column.key and each.category)
+    if not found:
+        return
+    shown = _scored(board, column)
+    lines = [
+        entry_line(entry, before, [_short(board.score(entry.label, column.key, category=each)) for each in found])
+        for before, entry in zip([None, *shown], shown, strict=False)
+    ]
+    yield Table(
+        key=f"categories-{column.key}",
+        title=f"{column.heading} by category of prompts",
+        corner="",
+        headings=[str(category).replace("_", " ") for category in found],
+        lines=lines,
+    )
+
+
+def by_subject(board: Board, column: Column) -> Table:
+    shown = _scored(board, column)
+    lines = []
+    kind = ""
+    for subject, own in sorted(board.subjects.items(), key=lambda item: (item[1], item[0])):
+        found = [board.score(entry.label, column.key, subject=subject) for entry in shown]
+        if any(found):
+            lines.append(Line(subject, [_short(each) for each in found], apart=kind not in ("", own)))
+            kind = own
+    return Table(
+        key=f"subjects-{column.key}",
+        title=f"{column.heading} by subject",
+        corner="subject",
+        headings=[entry.label for entry in shown],
+        lines=lines,
+    )
+
+
+def seeds(board: Board) -> Table:
+    lines = []
+    for entry in board.contestants:
+        found = [board.score(entry.label, column.key) for column in board.columns]
+        cells = [EMPTY if not each or each.seed_spread is None else Cell(score(each.seed_spread)) for each in found]
+        lines.append(Line(entry.label, [*cells, Cell(str(entry.seeds))]))
+    return Table(
+        key="seeds",
+        title="Spread over training seeds",
+        corner="",
+        headings=[*(column.title for column in board.columns), "seeds"],
+        lines=lines,
+        notes=["Standard deviation over the seeds of a subject; the root mean square over subjects."],
+    )
+
+
+def _scored(board: Board, column: Column) -> list[Entry]:
+    return [entry for entry in board.entries if board.score(entry.label, column.key)]
+
+
+def _short(found: Score | None) -> Cell:
+    return EMPTY if found is None else Cell(score(found.mean))
+
+
+def pictures(board: Board) -> Table:
+    shown = [entry for entry in board.entries if board.pictures[entry.label].asked]
+    return Table(
+        key="pictures",
+        title="Pictures",
+        corner="",
+        headings=["asked", "drawn", "failed", "blank"],
+        lines=[
+            entry_line(entry, before, [Cell(f"{count:,}") for count in vars(board.pictures[entry.label]).values()])
+            for before, entry in zip([None, *shown], shown, strict=False)
+        ],
+        notes=["Failed and blank pictures have no part in the means."],
+    )
+
+
+def costs(board: Board) -> Table:
+    lines = [
+        Line(
+            label,
+            [
+                Cell(duration(cost.seconds)),
+                Cell(memory(cost.peak_memory_bytes)),
+                Cell(quantity(cost.trained_parameters)),
+                Cell(size(cost.result_bytes)),
+            ],
+        )
+        for label, cost in board.costs.items()
+    ]
+    headings = ["training time", "peak memory", "trained parameters", "size of the result"]
+    notes = ["Means over runs."]
+    return Table(key="costs", title="Cost of a run", corner="", headings=headings, lines=lines, notes=notes)
+
+
+def published(board: Board) -> Table:
+    over = [column for column in board.columns if any(column.key in each.metrics for each in board.published)]
+    lines = []
+    for before, each in zip([None, *board.published], board.published, strict=False):
+        cells = [_figure(each, column) for column in over]
+        verdict = "comparable, as far as the source tells" if not each.against else "not comparable"
+        first = before is None or before.claim.source != each.claim.source
+        label = each.claim.source if first else ""
+        lines.append(
+            Line(label, [Cell(each.claim.label), *cells, Cell(verdict)], first and before is not None, aside=True)
+        )
+    reasons = {
+        f"{each.claim.source} is not comparable: {'; '.join(each.against)}.": None
+        for each in board.published
+        if each.against
+    }
+    unknown = {
+        f"{each.claim.source} leaves open {'; '.join(each.claim.unknown)}.": None
+        for each in board.published
+        if each.claim.unknown
+    }
+    return Table(
+        key="published",
+        title="Published figures",
+        corner="source",
+        headings=["what", *(column.heading for column in over), "beside ours"],
+        lines=lines,
+        texts=1,
+        notes=[*reasons, *unknown],
+    )
+
+
+def _figure(beside: Beside, column: Column) -> Cell:
+    metric = beside.metrics.get(column.key)
+    return EMPTY if metric is None else Cell(score(beside.claim.scores[metric]))
+
+
+def entry_line(entry: Entry, before: Entry | None, cells: Sequence[Cell]) -> Line:
+    apart = before is not None and before.role != entry.role
+    return Line(entry.label, cells, apart, aside=entry.role != "contestant")
+
+
+def bounds(interval: Interval | None) -> str:
+    return "" if interval is None else f"[{score(interval.low)}, {score(interval.high)}]"

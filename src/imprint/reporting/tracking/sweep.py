@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image
 
-from imprint.reporting.fidelity import plots
+from imprint.reporting.figures import plots
 from imprint.reporting.matrix import Matrix, MatrixPicture, sheet
-from imprint.reporting.points import axes, records_of
-from imprint.reporting.record import RunRecord, differing
+from imprint.reporting.record import RunRecord, axes, differing, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.columns import Column
 from imprint.reporting.scoreboard.costs import Cost

@@ -9,7 +9,7 @@ from imprint.reporting.record import RunRecord, differing
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.columns import Column
 from imprint.reporting.scoreboard.costs import Cost
-from imprint.reporting.scoreboard.pareto_figure import PROMPT_FIDELITY, SUBJECT_FIDELITY
+from imprint.reporting.scoreboard.figures import PROMPT_FIDELITY, SUBJECT_FIDELITY
 from imprint.reporting.tracking.scores import score_key
 from imprint.reporting.tracking.settings import WandbSettings, settings_of
 from imprint.runs import Run

@@ -9,7 +9,7 @@ from unit.reporting.scoreboard.sheets import sheet
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import Board, Cost, assemble
-from imprint.reporting.scoreboard.numbers import as_csv, as_json
+from imprint.reporting.scoreboard.files import as_csv, as_json
 
 SUBJECTS = ("backpack", "can", "clock", "dog", "teapot", "vase", "cat")
 

@@ -10,9 +10,9 @@ from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
 from imprint.reporting.scoreboard import Cost, ScoreboardFiles, write
+from imprint.reporting.scoreboard.figures import sweeps
 from imprint.reporting.scoreboard.latex import escaped, latex
 from imprint.reporting.scoreboard.markdown import markdown
-from imprint.reporting.scoreboard.pareto_figure import sweeps
 from imprint.reporting.scoreboard.table import Cell, Line, Table
 
 SUBJECTS = {"dog": "live", "cat": "live", "can": "object"}

@@ -1,6 +1,6 @@
-"""Values over steps: a panel for the loss, and one for each metric that was scored on the way."""
+"""Figures inside a page: values over steps, and subject fidelity against prompt fidelity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from imprint.evaluation.sheet import MetricFacts
-from imprint.reporting.inline import inline
-from imprint.reporting.scoreboard.columns import ARROWS
-from imprint.reporting.scoreboard.style import quiet, styled
+from imprint.reporting.scoreboard import Board
+from imprint.reporting.scoreboard.columns import ARROWS, Column
+from imprint.reporting.scoreboard.figures import pareto_figure, tradeoffs
+from imprint.reporting.scoreboard.scores import Score
+from imprint.reporting.scoreboard.style import inline, quiet, styled
+from imprint.reporting.scoreboard.tables import bounds
+from imprint.reporting.units import score
 
 POINTS = 400  # more would only make the page heavier
 FEW = 40  # so few points are marked
@@ -103,3 +107,46 @@ def _running_mean(values: "np.ndarray", window: int) -> "np.ndarray":
     starts = np.maximum(0, ends - window)
     means: np.ndarray = (sums[ends] - sums[starts]) / (ends - starts)
     return means
+
+
+MOST_NAMED = 8  # contestants; the names of more would cover one another, and are told by the pointer alone
+
+
+class Plot(NamedTuple):
+    title: str
+    svg: str
+
+
+def plots(board: Board) -> Iterator[Plot]:
+    """Each pair of metrics that were measured on the same pictures, where two points or more can be compared."""
+    for across, up in tradeoffs(board):
+        shown = [entry.label for entry in board.entries if all(board.score(entry.label, c.key) for c in (across, up))]
+        if len(shown) < 2:
+            continue
+        title = f"{up.title} against {across.title}, {up.profile}"
+        with styled():
+            figure = pareto_figure(board, across, up)
+            if len(board.contestants) > MOST_NAMED:
+                _unname(figure, {entry.label for entry in board.contestants})
+            told = {
+                point: "\n".join([label, *(_told(board.score(label, c.key), c) for c in (up, across))])
+                for point, label in zip(_points(figure), shown, strict=True)
+            }
+            yield Plot(title, inline(figure, label=title, told=told))
+
+
+def _points(figure: Figure) -> list[Artist]:
+    """The marks of the entries, in their order."""
+    (axes,) = figure.axes
+    return [line for line in axes.lines if line.get_linestyle() == "None"]
+
+
+def _unname(figure: Figure, labels: set[str]) -> None:
+    (axes,) = figure.axes
+    for text in [text for text in axes.texts if text.get_text() in labels]:
+        text.remove()
+
+
+def _told(found: Score | None, column: Column) -> str:
+    assert found is not None
+    return f"{column.title} {score(found.mean)} {bounds(found.interval)}".strip()

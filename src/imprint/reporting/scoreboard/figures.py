@@ -1,10 +1,13 @@
-"""Subject fidelity against prompt fidelity: what one costs of the other."""
+"""A board's figures: means, each subject, and subject fidelity against prompt fidelity."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from imprint.evaluation.statistics.pareto import Better, front
@@ -12,9 +15,47 @@ from imprint.reporting.labels import differing
 from imprint.reporting.scoreboard.board import Board
 from imprint.reporting.scoreboard.columns import Column
 from imprint.reporting.scoreboard.grouping import Entry
-from imprint.reporting.scoreboard.looks import looks
 from imprint.reporting.scoreboard.scores import Score
-from imprint.reporting.scoreboard.style import INK, quiet
+from imprint.reporting.scoreboard.style import COLOURS, INK, colour, mark, quiet
+
+REFERENCE_MARKS = {"untuned": "o", "prompt_only": "s", "real": "D", "copies": "^"}
+
+
+class Look(NamedTuple):
+    colour: str
+    mark: str
+    filled: bool
+
+    def marker(self, size: float) -> dict[str, Any]:
+        """Arguments of a plot of one point."""
+        return {
+            "marker": self.mark,
+            "markersize": size,
+            "color": self.colour,
+            "markerfacecolor": self.colour if self.filled else "none",
+            "markeredgecolor": self.colour,
+            "markeredgewidth": 1.2,
+            "alpha": 1.0 if self.filled else 0.65,
+        }
+
+
+def looks(board: Board) -> Mapping[str, Look]:
+    """A contestant has a colour of its own; where there are more than colours, its method has one.
+
+    Of many contestants of one method, each has its own pair of a colour and a mark.
+    """
+    methods = list(dict.fromkeys(entry.method for entry in board.contestants))
+    many = len(board.contestants) > len(COLOURS) and len(methods) > 1
+    found: dict[str, Look] = {}
+    for place, entry in enumerate(board.contestants):
+        same = [other.label for other in board.contestants if other.method == entry.method]
+        number = methods.index(entry.method) if many else place
+        found[entry.label] = Look(colour(number), mark(same.index(entry.label) if many else place), True)
+    for entry in board.entries:
+        if entry.role != "contestant":
+            found[entry.label] = Look(INK, REFERENCE_MARKS[entry.row], False)
+    return found
+
 
 SUBJECT_FIDELITY = ("dino", "clip_i")
 PROMPT_FIDELITY = ("clip_t",)
@@ -133,3 +174,81 @@ def _is_number(value: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+PANELS = 4  # side by side, at most
+
+
+def means_figure(board: Board) -> Figure:
+    down = math.ceil(len(board.columns) / PANELS)
+    across = math.ceil(len(board.columns) / down)
+    height = down * (0.95 + 0.3 * len(board.entries))
+    figure = Figure(figsize=(1.8 + 2.4 * across, height), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
+    for axes, column in zip(panels, board.columns, strict=False):
+        _panel(axes, board, column)
+    for axes in panels[len(board.columns) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _panel(axes: Axes, board: Board, column: Column) -> None:
+    look = looks(board)
+    for place, entry in enumerate(board.entries):
+        found = board.score(entry.label, column.key)
+        if found is None:
+            continue
+        style = look[entry.label]
+        if found.interval:
+            ends = [found.interval.low, found.interval.high]
+            axes.plot(ends, [place, place], color=style.colour, linewidth=1.6, alpha=0.75 if style.filled else 0.45)
+        axes.plot(found.mean, place, linestyle="", **style.marker(6))
+    last = sum(entry.role == "contestant" for entry in board.entries) - 0.5
+    if len(board.contestants) < len(board.entries):
+        axes.axhline(last, color=INK, alpha=0.25, linewidth=0.7, linestyle=(0, (4, 3)))
+    axes.set_ylim(len(board.entries) - 0.5, -0.5)
+    axes.set_yticks(range(len(board.entries)), [entry.label for entry in board.entries])
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_title(column.heading)
+    quiet(axes, grid="x")
+
+
+def subjects_figure(board: Board, column: Column) -> Figure:
+    scores = {
+        subject: {
+            entry.label: found.mean
+            for entry in board.entries
+            if (found := board.score(entry.label, column.key, subject=subject))
+        }
+        for subject in board.subjects
+    }
+    contestants = {entry.label for entry in board.contestants}
+
+    def order(subject: str) -> tuple[str, float]:
+        own = [value for label, value in scores[subject].items() if label in contestants]
+        return board.subjects[subject], -sum(own) / max(1, len(own))
+
+    shown = sorted((subject for subject, own in scores.items() if contestants & set(own)), key=order)
+    figure = Figure(figsize=(7.4, 1.5 + 0.23 * len(shown)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, subject in enumerate(shown):
+        own = scores[subject]
+        among = [value for label, value in own.items() if label in contestants]
+        axes.plot([min(among), max(among)], [place, place], color=INK, alpha=0.25, linewidth=1, zorder=1)
+        if place and board.subjects[subject] != board.subjects[shown[place - 1]]:
+            axes.axhline(place - 0.5, color=INK, alpha=0.35, linewidth=0.7, linestyle=(0, (4, 3)))
+    for entry in board.entries:
+        places = [
+            (scores[subject][entry.label], place)
+            for place, subject in enumerate(shown)
+            if entry.label in scores[subject]
+        ]
+        if places:
+            marker = looks(board)[entry.label].marker(6 if entry.role == "contestant" else 4)
+            axes.plot(*zip(*places, strict=True), linestyle="", label=entry.label, zorder=3, **marker)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(shown)), shown)
+    axes.set_xlabel(column.heading)
+    quiet(axes, grid="x")
+    figure.legend(loc="outside upper center", ncols=4, fontsize=9, handletextpad=0.3, columnspacing=1.4)
+    return figure
