@@ -22,6 +22,7 @@ from imprint.reporting.sweep_page import write_sweep_report
 from imprint.reporting.tracking.workspace import save_workspace
 from imprint.requests import read_request
 from imprint.sweeps import Sweep
+from imprint.tables.table import clean
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def main(cfg: DictConfig) -> None:
     for line in summary(records):
         log.info("  %s", line)
     for line in headlines(records, scores_of(records), labels(records), objectives=objectives):
-        log.info("%s", line)
+        log.info("%s", clean(line))
     log.info("Report: %s", page)
     if request.workspace:
         log.info("Weights & Biases: %s", save_workspace(records))
@@ -78,9 +79,10 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
     names = labels(records)
     width = max((len(name) for name in names.values()), default=0)
     for record in records:
-        seconds = "" if record.cost.seconds is None else f"  {record.cost.seconds:.0f} s"
+        seconds = record.cost.get("seconds")
         status = WORDS.get(record.status, record.status)
-        yield f"{names[record.name]:{width}}  {status}  {record.steps or 0} steps{seconds}"
+        took = "" if seconds is None else f"  {seconds:.0f} s"
+        yield clean(f"{names[record.name]:{width}}  {status}  {record.steps or 0} steps{took}")
 
 
 def _has_screen() -> bool:

@@ -21,6 +21,7 @@ FLOORS = [
         "provenance",
         "quiet",
         "startup",
+        "tables",
         "templates",
         "transfer",
     ],

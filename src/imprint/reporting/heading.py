@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.units import duration, score, size
 from imprint.sweeps import FOLDER, Sweep
 
@@ -98,18 +98,17 @@ def headlines(
 
 
 def _best(
-    records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], columns: Sequence[Column]
+    records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], columns: Sequence[ScoreColumn]
 ) -> Iterator[str]:
     for column in columns:
-        means = {record.name: mean for record in records if (mean := scores.mean(record, column)) is not None}
-        if len(means) < 2:
-            continue
-        best = (max if column.facts.better == "higher" else min)(means, key=lambda name: means[name])
-        beside = ", ".join(_beside(scores, column))
-        yield f"Best {column.title}: {names[best]}, {score(means[best])}{f' ({beside})' if beside else ''}."
+        best = scores.best(records, column)
+        if best and sum(scores.mean(record, column) is not None for record in records) > 1:
+            references = ", ".join(_references(scores, column))
+            beside = f" ({references})" if references else ""
+            yield f"Best {column.title}: {names[best[0].name]}, {score(best[1])}{beside}."
 
 
-def _beside(scores: RunScores, column: Column) -> Iterator[str]:
+def _references(scores: RunScores, column: ScoreColumn) -> Iterator[str]:
     sheets = [sheet for own in scores.sheets.values() for sheet in own if column.of(sheet)]
     for row, words in ROWS.items():
         found = [sheet.rows[row][column.name].mean for sheet in sheets if column.name in sheet.rows.get(row, {})]
@@ -118,12 +117,12 @@ def _beside(scores: RunScores, column: Column) -> Iterator[str]:
 
 
 def _price(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
-    took = {record.name: record.cost for record in records if record.cost.seconds is not None}
+    took = {record.name: seconds for record in records if (seconds := record.cost.get("seconds")) is not None}
     if len(took) < 2:
         return
-    quickest, slowest = (choose(took, key=lambda name: took[name].seconds or 0.0) for choose in (min, max))
-    weight = took[quickest].result_bytes
+    quickest, slowest = (choose(took, key=lambda name: took[name]) for choose in (min, max))
+    weight = next(record.cost.get("result_bytes") for record in records if record.name == quickest)
     yield (
-        f"Quickest: {names[quickest]}, {duration(took[quickest].seconds)}{f' and {size(weight)}' if weight else ''}; "
-        f"slowest: {names[slowest]}, {duration(took[slowest].seconds)}."
+        f"Quickest: {names[quickest]}, {duration(took[quickest])}{f' and {size(weight)}' if weight else ''}; "
+        f"slowest: {names[slowest]}, {duration(took[slowest])}."
     )

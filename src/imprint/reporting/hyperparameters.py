@@ -10,7 +10,7 @@ import numpy as np
 from imprint.reporting.labels import headings, short
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.setting_figures import Measured, Scale, heat_map, parallel_coordinates, response
 from imprint.reporting.units import score
 
@@ -66,7 +66,7 @@ def studies(
 
 
 def _study(
-    records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores, keys: Sequence[str], column: Column
+    records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores, keys: Sequence[str], column: ScoreColumn
 ) -> Study | None:
     means = {record.folder: mean for record in records if (mean := scores.mean(record, column)) is not None}
     known = [record for record in records if math.isfinite(means.get(record.folder, math.nan))]

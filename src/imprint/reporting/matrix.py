@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from imprint.reporting.sheet import FAINT, INK, PAPER
-from imprint.reporting.thumbnails import page_environment
+from imprint.reporting.thumbnails import picture_page
 
 SMALLEST, LARGEST = 128, 512  # pixels on the longer side of a picture
 MARGIN, GAP, SEED_GAP = 24, 12, 4
@@ -75,8 +75,8 @@ def sheet(matrix: Matrix) -> Image.Image:
 
 
 def grid_page(title: str, matrices: Sequence[Matrix]) -> str:
-    environment = page_environment([each.file for matrix in matrices for each in matrix.pictures if each.file])
-    return environment.get_template("grid.html.j2").render(title=title, matrices=matrices)
+    files = [each.file for matrix in matrices for each in matrix.pictures if each.file]
+    return picture_page("grid.html.j2", files, title=title, matrices=matrices)
 
 
 def _fitted(file: Path, side: int) -> Image.Image:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from imprint.files import write_text
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
@@ -40,7 +42,9 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("imprint.reporting"),
         undefined=StrictUndefined,

@@ -66,7 +66,7 @@ def read_run(run: Run) -> RunRecord:
         settings=dict(_flat(config)) if config else {},
         steps=steps[-1] if steps else training.get("steps"),
         loss=_readable(lambda: final_loss(run.metrics), None),
-        cost=_readable(lambda: cost_of(run), Cost(None, None, None, None)),
+        cost=_readable(lambda: cost_of(run), {}),
         curve=_curve(metrics, "loss"),
         score_curves={name: _curve(scores, name) for name in scores if name != "step"},
         samples=_readable(lambda: read_samples(run), []),

@@ -14,9 +14,8 @@ from matplotlib.patches import Rectangle
 
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, styled
-from imprint.reporting.scoreboard.tables import bounds
 from imprint.reporting.sheet import spread
-from imprint.reporting.units import score
+from imprint.reporting.units import bounds, score
 
 # As bright in the middle as at its ends, so that all of it is seen on paper and in the dark.
 SHADES = LinearSegmentedColormap.from_list("imprint", [COLOURS[0], "#a5a29a", COLOURS[1]])
@@ -80,13 +79,13 @@ def response(scale: Scale, measured: Measured) -> str:
         figure = Figure(figsize=(5.6, 3.2), layout="constrained")
         axes = figure.add_subplot()
         across = scale.numbers or [float(scale.levels.index(text)) for text in scale.told]
-        told: dict[Artist, str] = {}
+        labels: dict[Artist, str] = {}
         every = zip(across, measured.values, measured.intervals, scale.told, strict=True)
         for x, value, interval, text in every:
             if interval:
                 axes.vlines(x, interval.low, interval.high, color=COLOURS[0], alpha=0.4)
             (mark,) = axes.plot(x, value, "o", color=COLOURS[0], markersize=6)
-            told[mark] = f"{scale.heading} {text}\n{measured.title} {score(value)} {bounds(interval)}".strip()
+            labels[mark] = f"{scale.heading} {text}\n{measured.title} {score(value)} {bounds(interval)}".strip()
         if scale.is_logarithmic:
             axes.set_xscale("log")
             axes.minorticks_off()
@@ -97,7 +96,7 @@ def response(scale: Scale, measured: Measured) -> str:
         axes.set_xlabel(scale.heading)
         axes.set_title(measured.title, loc="left")
         quiet(axes, grid="both")
-        return inline(figure, label=f"{measured.title} along {scale.heading}", told=told)
+        return inline(figure, label=f"{measured.title} along {scale.heading}", labels=labels)
 
 
 def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
@@ -110,7 +109,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
         turned = max(map(len, columns)) * len(columns) > 60
         figure = Figure(figsize=(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))), layout="constrained")
         axes = figure.add_subplot()
-        told: dict[Artist, str] = {}
+        labels: dict[Artist, str] = {}
         for (column, row), places in members.items():
             mean = fmean(measured.values[place] for place in places)
             corner = (columns.index(column) - 0.48, rows.index(row) - 0.46)
@@ -118,7 +117,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
             box = axes.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=shade, linewidth=0))
             axes.text(corner[0] + 0.48, corner[1] + 0.46, score(mean), ha="center", va="center", color=ON_SHADES)
             over = f"\nmean over {len(places)} runs" if len(places) > 1 else ""
-            told[box] = f"{across.heading} {column}, {down.heading} {row}\n{measured.title} {score(mean)}{over}"
+            labels[box] = f"{across.heading} {column}, {down.heading} {row}\n{measured.title} {score(mean)}{over}"
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xticks(range(len(columns)), columns, rotation=30 if turned else 0, ha="right" if turned else "center")
@@ -128,7 +127,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
         axes.set_title(measured.title, loc="left")
         quiet(axes, grid="both")
         axes.grid(visible=False)
-        return inline(figure, label=f"{measured.title} by {across.heading} and {down.heading}", told=told)
+        return inline(figure, label=f"{measured.title} by {across.heading} and {down.heading}", labels=labels)
 
 
 def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
@@ -141,13 +140,13 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
     with styled():
         figure = Figure(figsize=(6.6, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        told: dict[Artist, str] = {}
+        labels: dict[Artist, str] = {}
         for run in better:  # the best is on top
             axes.plot(heights[:, run], color=shades[run], linewidth=1.6, alpha=0.85, zorder=2)
             (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # easy to point at
             settings = ", ".join(f"{scale.heading} {scale.told[run]}" for scale in scales)
             number = f"{measured.title} {score(measured.values[run])} {bounds(measured.intervals[run])}".strip()
-            told[wide] = f"{measured.names[run]}\n{settings}\n{number}"
+            labels[wide] = f"{measured.names[run]}\n{settings}\n{number}"
         for place, scale in enumerate(scales):
             _axis(axes, place, dict(zip(scale.told, scale.places, strict=True)))
         values = dict(zip(map(score, measured.values), heights[-1], strict=True))
@@ -157,7 +156,9 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
         axes.margins(x=0.1, y=0.04)
         quiet(axes, grid="x")
         axes.grid(visible=False)
-        return inline(figure, label=f"{measured.title} by {', '.join(scale.heading for scale in scales)}", told=told)
+        return inline(
+            figure, label=f"{measured.title} by {', '.join(scale.heading for scale in scales)}", labels=labels
+        )
 
 
 def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:

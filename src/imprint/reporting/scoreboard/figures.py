@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from matplotlib.transforms import Bbox
 from imprint.evaluation.statistics.pareto import Better, front
 from imprint.reporting.labels import differing
 from imprint.reporting.scoreboard.board import Board
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Score
 from imprint.reporting.scoreboard.style import COLOURS, INK, colour, mark, quiet
@@ -21,7 +21,7 @@ from imprint.reporting.scoreboard.style import COLOURS, INK, colour, mark, quiet
 REFERENCE_MARKS = {"untuned": "o", "prompt_only": "s", "real": "D", "copies": "^"}
 
 
-class Look(NamedTuple):
+class EntryStyle(NamedTuple):
     colour: str
     mark: str
     filled: bool
@@ -39,49 +39,39 @@ class Look(NamedTuple):
         }
 
 
-def looks(board: Board) -> Mapping[str, Look]:
+def entry_styles(board: Board) -> Mapping[str, EntryStyle]:
     """A contestant has a colour of its own; where there are more than colours, its method has one.
 
     Of many contestants of one method, each has its own pair of a colour and a mark.
     """
     methods = list(dict.fromkeys(entry.method for entry in board.contestants))
     many = len(board.contestants) > len(COLOURS) and len(methods) > 1
-    found: dict[str, Look] = {}
+    found: dict[str, EntryStyle] = {}
     for place, entry in enumerate(board.contestants):
         same = [other.label for other in board.contestants if other.method == entry.method]
         number = methods.index(entry.method) if many else place
-        found[entry.label] = Look(colour(number), mark(same.index(entry.label) if many else place), True)
+        found[entry.label] = EntryStyle(colour(number), mark(same.index(entry.label) if many else place), True)
     for entry in board.entries:
         if entry.role != "contestant":
-            found[entry.label] = Look(INK, REFERENCE_MARKS[entry.row], False)
+            found[entry.label] = EntryStyle(INK, REFERENCE_MARKS[entry.row], False)
     return found
 
 
-SUBJECT_FIDELITY = ("dino", "clip_i")
-PROMPT_FIDELITY = ("clip_t",)
 PLACES = ((6, 5, "left", "bottom"), (-6, 5, "right", "bottom"), (6, -5, "left", "top"), (-6, -5, "right", "top"))
 
 
-def tradeoffs(board: Board) -> Iterator[tuple[Column, Column]]:
-    """Pairs (prompt fidelity, subject fidelity) that were measured on the same pictures."""
-    for across, up in product(board.columns, repeat=2):
-        named = across.name in PROMPT_FIDELITY and up.name in SUBJECT_FIDELITY
-        if named and (across.profile, across.sampling) == (up.profile, up.sampling):
-            yield across, up
-
-
-def pareto_figure(board: Board, across: Column, up: Column) -> Figure:
+def pareto_figure(board: Board, across: ScoreColumn, up: ScoreColumn) -> Figure:
     figure = Figure(figsize=(6.6, 5), layout="constrained")
     axes = figure.add_subplot()
     points = {entry.label: point for entry in board.entries if (point := _point(board, entry, across, up))}
     for path in sweeps(board.contestants):
         _path(axes, [points[entry.label] for entry in path if entry.label in points])
     for label, (x, y) in points.items():
-        look = looks(board)[label]
+        style = entry_styles(board)[label]
         for own, line in ((x, axes.hlines), (y, axes.vlines)):
             if own.interval:
-                line((y if own is x else x).mean, own.interval.low, own.interval.high, color=look.colour, alpha=0.35)
-        axes.plot(x.mean, y.mean, linestyle="", zorder=3, **look.marker(8))
+                line((y if own is x else x).mean, own.interval.low, own.interval.high, color=style.colour, alpha=0.35)
+        axes.plot(x.mean, y.mean, linestyle="", zorder=3, **style.marker(8))
     _front(axes, board, points, (across, up))
     _levels(axes, board, up, points)
     axes.margins(0.12)
@@ -105,7 +95,7 @@ def sweeps(contestants: Sequence[Entry]) -> Iterator[list[Entry]]:
             yield [same[index] for index in order]
 
 
-def _point(board: Board, entry: Entry, across: Column, up: Column) -> tuple[Score, Score] | None:
+def _point(board: Board, entry: Entry, across: ScoreColumn, up: ScoreColumn) -> tuple[Score, Score] | None:
     x, y = board.score(entry.label, across.key), board.score(entry.label, up.key)
     return (x, y) if x and y else None
 
@@ -116,7 +106,9 @@ def _path(axes: Axes, points: Sequence[tuple[Score, Score]]) -> None:
         axes.annotate("", xy=(next_x.mean, next_y.mean), xytext=(x.mean, y.mean), arrowprops=arrow)
 
 
-def _front(axes: Axes, board: Board, points: dict[str, tuple[Score, Score]], columns: tuple[Column, Column]) -> None:
+def _front(
+    axes: Axes, board: Board, points: dict[str, tuple[Score, Score]], columns: tuple[ScoreColumn, ScoreColumn]
+) -> None:
     contest = [points[entry.label] for entry in board.contestants if entry.label in points]
     places = [(x.mean, y.mean) for x, y in contest]
     across, up = (_direction(column) for column in columns)
@@ -125,7 +117,7 @@ def _front(axes: Axes, board: Board, points: dict[str, tuple[Score, Score]], col
         axes.plot(*zip(*line, strict=True), color=INK, alpha=0.3, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
 
 
-def _levels(axes: Axes, board: Board, up: Column, points: dict[str, tuple[Score, Score]]) -> None:
+def _levels(axes: Axes, board: Board, up: ScoreColumn, points: dict[str, tuple[Score, Score]]) -> None:
     """Entries without prompts, such as real photos, are a height."""
     for entry in board.entries:
         found = board.score(entry.label, up.key)
@@ -164,7 +156,7 @@ def _labelled(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
             axes.annotate(label, place, PLACES[0][:2], textcoords="offset points", fontsize=9, zorder=4)
 
 
-def _direction(column: Column) -> Better | None:
+def _direction(column: ScoreColumn) -> Better | None:
     return None if column.facts.better == "neither" else column.facts.better
 
 
@@ -192,13 +184,13 @@ def means_figure(board: Board) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, board: Board, column: Column) -> None:
-    look = looks(board)
+def _panel(axes: Axes, board: Board, column: ScoreColumn) -> None:
+    styles = entry_styles(board)
     for place, entry in enumerate(board.entries):
         found = board.score(entry.label, column.key)
         if found is None:
             continue
-        style = look[entry.label]
+        style = styles[entry.label]
         if found.interval:
             ends = [found.interval.low, found.interval.high]
             axes.plot(ends, [place, place], color=style.colour, linewidth=1.6, alpha=0.75 if style.filled else 0.45)
@@ -213,7 +205,7 @@ def _panel(axes: Axes, board: Board, column: Column) -> None:
     quiet(axes, grid="x")
 
 
-def subjects_figure(board: Board, column: Column) -> Figure:
+def subjects_figure(board: Board, column: ScoreColumn) -> Figure:
     scores = {
         subject: {
             entry.label: found.mean
@@ -244,7 +236,7 @@ def subjects_figure(board: Board, column: Column) -> Figure:
             if entry.label in scores[subject]
         ]
         if places:
-            marker = looks(board)[entry.label].marker(6 if entry.role == "contestant" else 4)
+            marker = entry_styles(board)[entry.label].marker(6 if entry.role == "contestant" else 4)
             axes.plot(*zip(*places, strict=True), linestyle="", label=entry.label, zorder=3, **marker)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_yticks(range(len(shown)), shown)

@@ -1,26 +1,26 @@
 """A board's files, for people and for machines."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.files import write_json, write_text
 from imprint.reporting.scoreboard.board import Board, assemble
+from imprint.reporting.scoreboard.columns import tradeoffs
 from imprint.reporting.scoreboard.comparisons import Comparison
 from imprint.reporting.scoreboard.costs import Cost
-from imprint.reporting.scoreboard.figures import means_figure, pareto_figure, subjects_figure, tradeoffs
-from imprint.reporting.scoreboard.latex import latex
-from imprint.reporting.scoreboard.markdown import markdown, plain
 from imprint.reporting.scoreboard.scores import Score
-from imprint.reporting.scoreboard.style import save, styled
-from imprint.reporting.scoreboard.table import Table
 from imprint.reporting.scoreboard.tables import tables
+from imprint.tables.csv import as_csv
+from imprint.tables.latex import latex
+from imprint.tables.markdown import markdown, plain
+from imprint.tables.table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,8 @@ def write(
 
     Raises UserError, before anything is written, for scores that cannot stand on one board.
     """
+    from imprint.reporting.scoreboard.style import save, styled
+
     board = assemble(sheets, title=title, costs=costs or {}, notes=notes, draws=bootstrap, seed=seed)
     shown = list(tables(board))
     figures: list[Path] = []
@@ -64,14 +66,16 @@ def write(
     )
     write_text(files.markdown, _page(board, shown, [file for file in figures if file.suffix == ".svg"]))
     write_text(files.latex, "\n".join(map(latex, shown)))
-    write_text(files.csv, as_csv(board))
+    write_text(files.csv, as_csv(numbers(board)))
     write_json(files.json, as_json(board))
     return files
 
 
-def _figures(board: Board) -> Iterator[tuple[str, Figure]]:
+def _figures(board: Board) -> Iterator[tuple[str, "Figure"]]:
+    from imprint.reporting.scoreboard.figures import means_figure, pareto_figure, subjects_figure
+
     yield "scores", means_figure(board)
-    for across, up in tradeoffs(board):
+    for across, up in tradeoffs(board.columns):
         yield f"{up.key}-against-{across.key}", pareto_figure(board, across, up)
     if len(board.subjects) > 1 and board.contestants:
         for column in board.columns:
@@ -80,13 +84,13 @@ def _figures(board: Board) -> Iterator[tuple[str, Figure]]:
 
 def _page(board: Board, shown: Sequence[Table], figures: Sequence[Path]) -> str:
     notes = [f"- {plain(note)}" for note in board.notes]
-    pictures = [f"![{plain(file.stem)}](figures/{file.name})" for file in figures]
+    pictures = [f"![{plain(file.stem)}](figures/{quote(file.name)})" for file in figures]
     return "\n".join(
         [f"# {plain(board.title)}", "", *notes, "", *map(markdown, shown), "## Figures", "", *pictures, ""]
     )
 
 
-class Number(NamedTuple):
+class _Number(NamedTuple):
     """What the columns of the CSV are; empty where they do not apply."""
 
     entry: str
@@ -111,7 +115,7 @@ def as_json(board: Board) -> dict[str, Any]:
                 "runs": list(dict.fromkeys(sheet.run for sheet in entry.sheets)),
                 "seeds": sorted({sheet.seed for sheet in entry.sheets}),
                 "pictures": asdict(board.pictures[entry.label]),
-                "cost": board.costs[entry.label]._asdict() if entry.label in board.costs else None,
+                "cost": board.costs.get(entry.label),
             }
             for entry in board.entries
         ],
@@ -121,31 +125,28 @@ def as_json(board: Board) -> dict[str, Any]:
         "comparisons": [asdict(each) for each in board.comparisons],
         "not_compared": [asdict(each) for each in board.not_compared],
         "published": [
-            {**each.claim._asdict(), "columns": dict(each.metrics), "not_comparable": list(each.against)}
+            {**each.claim._asdict(), "columns": dict(each.metrics), "not_comparable": list(each.reasons)}
             for each in board.published
         ],
         "notes": list(board.notes),
     }
 
 
-def as_csv(board: Board) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Number._fields)
-    writer.writerows(numbers(board))
-    return text.getvalue()
+def numbers(board: Board) -> Table:
+    """Every number on a row of its own."""
+    return Table.of_values(_Number._fields, _numbers(board))
 
 
-def numbers(board: Board) -> Iterator[Number]:
+def _numbers(board: Board) -> Iterator[_Number]:
     columns = {column.key: column for column in board.columns}
     roles = {entry.label: entry.role for entry in board.entries}
 
-    def number(each: Score | Comparison, entry: str, statistic: str, value: float, **place: str) -> Number:
+    def number(each: Score | Comparison, entry: str, statistic: str, value: float, **place: str) -> _Number:
         column = columns[each.column]
         measured = (column.name, column.profile, column.facts.fingerprint)
         where = ("against", "kind", "subject", "category")
         against, kind, subject, category = (place.get(name, "") for name in where)
-        return Number(entry, roles[entry], against, *measured, kind, subject, category, statistic, value)
+        return _Number(entry, roles[entry], against, *measured, kind, subject, category, statistic, value)
 
     for score in board.scores:
         place = {"kind": score.kind, "subject": score.subject or "", "category": score.category or ""}

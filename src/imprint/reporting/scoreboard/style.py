@@ -86,16 +86,16 @@ def _adapting(svg: str) -> str:
     return f'{head} class="imprint-figure">{ADAPTING}{rest}'
 
 
-def inline(figure: Figure, *, label: str, told: Mapping[Artist, str]) -> str:
-    """`label` is what the figure shows, `told` what is said of parts of it when they are pointed at."""
+def inline(figure: Figure, *, label: str, labels: Mapping[Artist, str]) -> str:
+    """`label` is what the figure shows, `labels` what is said of parts of it when they are pointed at."""
     figure.patch.set_alpha(0)
-    for number, artist in enumerate(told):
+    for number, artist in enumerate(labels):
         artist.set_gid(f"told-{number}")
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    for number, text in enumerate(told.values()):
+    for number, text in enumerate(labels.values()):
         svg = svg.replace(f'<g id="told-{number}">', f'<g class="told"><title>{escape(text)}</title>')
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # the names of groups would be repeated in the next figure
     head, _, rest = svg.partition(">")

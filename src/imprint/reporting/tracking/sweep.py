@@ -4,25 +4,29 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
-from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from imprint.reporting.figures import plots
-from imprint.reporting.matrix import Matrix, MatrixPicture, sheet
 from imprint.reporting.record import RunRecord, axes, differing, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
-from imprint.reporting.scoreboard.columns import Column
-from imprint.reporting.scoreboard.costs import Cost
+from imprint.reporting.scoreboard.costs import COSTS
 from imprint.reporting.sheet import spread
 from imprint.reporting.side_by_side import Gallery, Row, galleries, labels
 from imprint.reporting.tracking.session import WandbSession
 from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
 from imprint.sweeps import Sweep
+from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     import wandb
+
+    from imprint.reporting.matrix import Matrix
+
+COLUMNS = 12  # of one picture; more points have more pictures, each with the untuned model's column
+ROWS = 8  # prompts and seeds; of more, evenly spread ones
+MOST = 2000  # pictures in all
 
 
 def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
@@ -69,8 +73,10 @@ def sweep_id(sweep: Sweep) -> str:
 def _row(records: Sequence[RunRecord], scores: RunScores, keys: Sequence[str]) -> dict[str, Any]:
     import wandb
 
+    from imprint.reporting.figures import plots
+
     table = point_table(records, scores, keys)
-    told: dict[str, Any] = {"points": wandb.Table(columns=table.columns, data=table.rows)}
+    told: dict[str, Any] = {"points": wandb.Table(columns=table.headings, data=table.values)}
     if pictures := [wandb.Image(picture, caption=caption) for caption, picture in sweep_pictures(records, keys)]:
         told["xy"] = pictures
     for number, plot in enumerate(plots(scores.board) if scores.board else (), start=1):
@@ -97,29 +103,21 @@ def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Ite
         yield f"points/{state}", states.count(state)
     yield "notes", list(scores.notes)
     for column in scores.columns:
-        if column.name not in sweep.objectives or column.facts.better == "neither":
-            continue
-        every = {record.name: mean_of(record, scores, column) for record in records}
-        means = {name: mean for name, mean in every.items() if mean is not None}
-        if means:
-            best = (max if column.facts.better == "higher" else min)(means, key=lambda name: means[name])
-            yield f"best/{column.title}", means[best]
-            yield f"best/{column.title}, run", best
+        if column.name in sweep.objectives and (best := scores.best(records, column)):
+            yield f"best/{column.title}", best[1]
+            yield f"best/{column.title}, run", best[0].name
 
 
 def _page(title: str, svg: str) -> str:
     """The plot by itself, on light and dark pages."""
     style = "body{margin:1em;font-family:sans-serif;color:#23242a;background:#fbfaf7}svg{width:100%;height:auto}"
-    return f"<!doctype html><meta charset='utf-8'><title>{title}</title><style>{style}</style>{svg}"
-
-
-COLUMNS = 12  # of one picture; more points have more pictures, each with the untuned model's column
-ROWS = 8  # prompts and seeds; of more, evenly spread ones
-MOST = 2000  # pictures in all
+    return f"<!doctype html><meta charset='utf-8'><title>{escape(title)}</title><style>{style}</style>{svg}"
 
 
 def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
     """Captions and pictures, of the points that have drawn any."""
+    from imprint.reporting.matrix import sheet
+
     for gallery in galleries(records, axes, most=MOST):
         rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
         untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
@@ -131,8 +129,10 @@ def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterato
             yield f"{gallery.title}{part}", sheet(_matrix(gallery, rows, [*untuned, *shown]))
 
 
-def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> Matrix:
+def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Matrix":
     """Every row has the same columns."""
+    from imprint.reporting.matrix import Matrix, MatrixPicture
+
     headings = {_told(row, gallery): row for row in rows}
     pictures = [
         MatrixPicture(picture.label, heading, row.seed, picture.file, row.prompt)
@@ -154,43 +154,26 @@ def _told(row: Row, gallery: Gallery) -> str:
     return f"{row.prompt}, {gallery.counted} {row.seed}"
 
 
-class PointTable(NamedTuple):
-    """Each column holds numbers alone, or words alone; None where it is not known."""
-
-    columns: list[str]
-    rows: list[list[Any]]
-
-
-def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[str]) -> PointTable:
-    """The axes come first, then what else differs."""
+def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[str]) -> Table:
+    """Each column holds numbers alone, or words alone; None where it is not known. The axes come first, then what else
+    differs."""
     keys = [*axes, *(key for key in differing(records) if key not in axes)]
     names = labels(records, axes)
-    scored = [name for c in scores.columns for name in (c.heading, f"{c.title}, low", f"{c.title}, high")]
-    settings = [_axis([record.settings.get(key) for record in records]) for key in keys]
-    rows = [
-        [
-            *(names[record.name], record.name, record.status),
-            *(values[place] for values in settings),
-            *(number for column in scores.columns for number in _with_interval(record, scores, column)),
-            *(record.steps, _finite(record.loss)),
-            *(_finite(value) for value in record.cost),
-        ]
-        for place, record in enumerate(records)
-    ]
-    return PointTable(["point", "run", "status", *keys, *scored, "steps", "loss", *Cost._fields], rows)
-
-
-def mean_of(record: RunRecord, scores: RunScores, column: Column) -> float | None:
-    """Over the run's subjects."""
-    own = [sheet for sheet in scores.sheets[record.folder] if column.of(sheet)]
-    means = [sheet.rows["tuned"][column.name].mean for sheet in own if column.name in sheet.rows.get("tuned", {})]
-    return _finite(fmean(means)) if means else None
-
-
-def _with_interval(record: RunRecord, scores: RunScores, column: Column) -> tuple[float | None, ...]:
-    interval = scores.interval(record, column)
-    around = (interval.low, interval.high) if interval else (None, None)
-    return mean_of(record, scores, column), *around
+    columns: dict[str, Sequence[str | float | None]] = {
+        "point": [names[record.name] for record in records],
+        "run": [record.name for record in records],
+        "status": [record.status for record in records],
+        **{key: _axis([record.settings.get(key) for record in records]) for key in keys},
+    }
+    for column in scores.columns:
+        intervals = [scores.interval(record, column) for record in records]
+        columns[column.heading] = [_finite(scores.mean(record, column)) for record in records]
+        columns[f"{column.title}, low"] = [each.low if each else None for each in intervals]
+        columns[f"{column.title}, high"] = [each.high if each else None for each in intervals]
+    columns["steps"] = [record.steps for record in records]
+    columns["loss"] = [_finite(record.loss) for record in records]
+    columns |= {kind.key: [record.cost.get(kind.key) for record in records] for kind in COSTS}
+    return Table.of_values(list(columns), zip(*columns.values(), strict=True))
 
 
 def _axis(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
