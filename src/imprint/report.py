@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
-from imprint.reporting.heading import WORDS, Heading, headlines, links
+from imprint.reporting.heading import Heading, headlines, links
 from imprint.reporting.page import render
 from imprint.reporting.record import RunRecord, find_runs, records_of
 from imprint.reporting.run_scores import scores_of
@@ -80,9 +80,10 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
     width = max((len(name) for name in names.values()), default=0)
     for record in records:
         seconds = record.cost.get("seconds")
-        status = WORDS.get(record.status, record.status)
         took = "" if seconds is None else f"  {seconds:.0f} s"
-        yield clean(f"{names[record.name]:{width}}  {status}  {record.steps or 0} steps{took}")
+        yield clean(
+            f"{names[record.name]:{width}}  {record.status_word(is_live=True)}  {record.steps or 0} steps{took}"
+        )
 
 
 def _has_screen() -> bool:

@@ -19,6 +19,7 @@ from imprint.reporting.units import bounds, score
 POINTS = 400  # more would only make the page heavier
 FEW = 40  # so few points are marked
 MOST_RAW = 6  # curves; of more, the noise would cover all
+MOST_NAMED = 8  # contestants; the names of more would cover one another, and are told by the pointer alone
 
 Curve = Sequence[tuple[int, float]]
 
@@ -108,9 +109,6 @@ def _running_mean(values: "np.ndarray", window: int) -> "np.ndarray":
     return means
 
 
-MOST_NAMED = 8  # contestants; the names of more would cover one another, and are told by the pointer alone
-
-
 class Plot(NamedTuple):
     title: str
     svg: str
@@ -128,7 +126,7 @@ def plots(board: Board) -> Iterator[Plot]:
             if len(board.contestants) > MOST_NAMED:
                 _unname(figure, {entry.label for entry in board.contestants})
             labels = {
-                point: "\n".join([label, *(_told(board.score(label, c.key), c) for c in (up, across))])
+                point: "\n".join([label, *(_label(board.score(label, c.key), c) for c in (up, across))])
                 for point, label in zip(_points(figure), shown, strict=True)
             }
             yield Plot(title, inline(figure, label=title, labels=labels))
@@ -146,6 +144,6 @@ def _unname(figure: Figure, labels: set[str]) -> None:
         text.remove()
 
 
-def _told(found: Score | None, column: ScoreColumn) -> str:
+def _label(found: Score | None, column: ScoreColumn) -> str:
     assert found is not None
     return f"{column.title} {score(found.mean)} {bounds(found.interval)}".strip()

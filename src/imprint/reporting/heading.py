@@ -13,13 +13,9 @@ from imprint.reporting.units import duration, score, size
 from imprint.sweeps import FOLDER, Sweep
 
 REFRESH = 15  # seconds after which a page that is still being written is loaded again
-WORDS = {
-    "finished": "finished",
-    "running": "running",
-    "failed": "failed",
-    "absent": "waiting",
-    "unreadable": "unreadable",
-}
+STATUSES = ("finished", "running", "failed", "absent", "unreadable")  # in the order in which they are counted
+USUAL = ("dino", "clip_t")  # likeness to the subject, fidelity to the prompt
+ROWS = {"untuned": "the untuned model", "real": "real photos"}  # that numbers are read against
 
 
 class Link(NamedTuple):
@@ -57,9 +53,9 @@ def links(folders: Sequence[Path], out: Path) -> list[Link]:
 
 def counts(records: Sequence[RunRecord], *, is_live: bool) -> list[tuple[str, str, int]]:
     """Of each status that occurs: its name, the word for it, and how many runs have it."""
-    words = WORDS if is_live else {**WORDS, "running": "not finished"}
-    every = [(status, word, sum(record.status == status for record in records)) for status, word in words.items()]
-    return [each for each in every if each[2]]
+    words = {record.status: record.status_word(is_live=is_live) for record in records}
+    found = [record.status for record in records]
+    return [(status, words[status], found.count(status)) for status in STATUSES if status in words]
 
 
 def unscored(records: Sequence[RunRecord]) -> list[str]:
@@ -78,10 +74,6 @@ def as_typed(path: Path) -> str:
     here = Path.cwd().resolve()
     path = path.resolve()
     return str(path.relative_to(here)) if path.is_relative_to(here) else "/".join(["…", *path.parts[-2:]])
-
-
-USUAL = ("dino", "clip_t")  # likeness to the subject, fidelity to the prompt
-ROWS = {"untuned": "the untuned model", "real": "real photos"}  # that numbers are read against
 
 
 def headlines(

@@ -91,24 +91,24 @@ def _study(
 
 
 def _scale(key: str, heading: str, records: Sequence[RunRecord]) -> Scale:
-    told = [record.settings.get(key, "") for record in records]
+    texts = [record.settings.get(key, "") for record in records]
     try:
-        numbers = [float(text) for text in told]
+        numbers = [float(text) for text in texts]
     except ValueError:
         numbers = []
     is_number = bool(numbers) and all(map(math.isfinite, numbers))
-    return Scale(key, heading, [short(text) or "none" for text in told], numbers if is_number else None)
+    return Scale(key, heading, [short(text) or "none" for text in texts], numbers if is_number else None)
 
 
 def _effect(scale: Scale, values: Sequence[float]) -> Effect:
-    groups = list(scale.told) if scale.numbers is None else [str(group) for group in grouped(scale.numbers)]
+    groups = list(scale.texts) if scale.numbers is None else [str(group) for group in grouped(scale.numbers)]
     is_cut = len(set(groups)) < len(scale.levels)
     by_value = []
     for group in dict.fromkeys(sorted(groups, key=int) if scale.numbers is not None else groups):
         members = [place for place, own in enumerate(groups) if own == group]
-        levels = [level for level in scale.levels if level in {scale.told[place] for place in members}]
-        told = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
-        by_value.append((told, fmean(values[place] for place in members), len(members)))
+        levels = [level for level in scale.levels if level in {scale.texts[place] for place in members}]
+        label = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
+        by_value.append((label, fmean(values[place] for place in members), len(members)))
     return Effect(scale.key, scale.heading, by_value, eta_squared(groups, values), is_cut)
 
 

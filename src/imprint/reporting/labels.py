@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # These say where and how a run was made, not what it is.
-UNTOLD = ("report", "trainer", "hydra", "outputs", "name", "sweep", "dry_run")
+NO_SETTINGS = ("report", "trainer", "hydra", "outputs", "name", "sweep", "dry_run")
 LABEL_KEYS = 3
 SHORT = 24  # characters that a value may have beside others
+MOST = 5  # columns, where nobody said which settings are looked at
+OF_LOOKING = ("evaluation", "watch", "samples")  # settings that say how runs are looked at
 
 Settings = Mapping[str, Any]
 
@@ -15,7 +17,7 @@ def differing(settings: Sequence[Settings]) -> list[str]:
     """The settings that tell runs apart, in the order in which they are configured. Runs without any are left out."""
     known = [each for each in settings if each]
     keys = dict.fromkeys(key for each in known for key in each)
-    candidates = (key for key in keys if key.partition(".")[0] not in UNTOLD)
+    candidates = (key for key in keys if key.partition(".")[0] not in NO_SETTINGS)
     return [key for key in candidates if len({str(each.get(key)) for each in known}) > 1]
 
 
@@ -37,7 +39,7 @@ def headings(keys: Sequence[str]) -> dict[str, str]:
     return {key: word if list(last.values()).count(word) == 1 else key for key, word in last.items()}
 
 
-def told(settings: Settings, keys: Sequence[str]) -> str:
+def label_text(settings: Settings, keys: Sequence[str]) -> str:
     """`rank 4, lr 0.0001`."""
     words = headings(keys)
     return ", ".join(f"{words[key]} {short(settings[key])}" for key in keys if key in settings)
@@ -61,10 +63,6 @@ def is_short(settings: Sequence[Settings], key: str) -> bool:
 
 def _kinds(settings: Sequence[Settings], keys: Sequence[str]) -> int:
     return len({tuple(str(each.get(key)) for key in keys) for each in settings})
-
-
-MOST = 5  # columns, where nobody said which settings are looked at
-OF_LOOKING = ("evaluation", "watch", "samples")  # settings that say how runs are looked at
 
 
 def setting_columns(settings: Sequence[Mapping[str, str]], axes: Sequence[str] = ()) -> list[str]:

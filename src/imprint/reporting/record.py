@@ -21,6 +21,11 @@ Curve = list[tuple[int, float]]  # steps and values
 
 CACHE = FileCache(most=1000)
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+COMMAND_WORDS = {
+    "true": "True",
+    "false": "False",
+    "null": "None",
+}  # as a configuration tells them
 
 
 class RunRecord(NamedTuple):
@@ -39,6 +44,10 @@ class RunRecord(NamedTuple):
     error: str
     scoring_error: str
     overrides: tuple[str, ...] = ()  # of a sweep's point: what was set for it
+
+    def status_word(self, *, is_live: bool) -> str:
+        """A run that was killed still says that it is running: only where it is looked on live, it is."""
+        return {"absent": "waiting", "running": "running" if is_live else "not finished"}.get(self.status, self.status)
 
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
@@ -126,9 +135,6 @@ def _references(config: Mapping[str, Any]) -> list[Path]:
         return []
 
 
-WORDS = {"true": "True", "false": "False", "null": "None"}  # of a command, and as a configuration's values are told
-
-
 def axes(points: Sequence[Point]) -> list[str]:
     """The keys that are set differently, in the order in which they are set."""
     given = [_given(point.overrides) for point in points]
@@ -167,7 +173,7 @@ def _value(text: str) -> str:
             return str(number(text))
         except ValueError:
             continue
-    return WORDS.get(text, text)
+    return COMMAND_WORDS.get(text, text)
 
 
 def _common(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -149,11 +149,14 @@ def _age(file: Path) -> int:
 
 def _strength(sheet: ScoreSheet) -> Iterator[str]:
     """Says so where it was not the plain result that was scored."""
-    strengths = {
-        key: value
+    if changed := departures(sheet):
+        yield f"{sheet.run} was scored under {sheet.profile} with {', '.join(changed)}."
+
+
+def departures(sheet: ScoreSheet) -> list[str]:
+    """The strength and the base that were scored, where they are others than the run's."""
+    return [
+        f"{key}={value}"
         for key, value in sheet.settings.items()
         if key == "base" or (key.startswith("scale.") and value != 1)
-    }
-    if strengths:
-        told = ", ".join(f"{key}={value}" for key, value in strengths.items())
-        yield f"{sheet.run} was scored under {sheet.profile} with {told}."
+    ]

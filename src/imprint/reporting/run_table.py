@@ -12,7 +12,6 @@ from imprint.reporting.units import score
 from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
 
 STEPS = "hparams.steps"
-STATUS = {"absent": "waiting", "running": "not finished"}
 FEW = 8  # values; a column of so few can be filtered by them
 BLANK = Cell("")
 TRAINING_COLUMNS = [
@@ -89,7 +88,7 @@ def _label(record: RunRecord, number: int, is_sweep: bool) -> Cell:
 
 
 def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
-    word = "running" if is_live and record.status == "running" else STATUS.get(record.status, record.status)
+    word = record.status_word(is_live=is_live)
     if record.scoring_error:
         return Cell("scoring failed", state="failed", link="failures")
     if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:

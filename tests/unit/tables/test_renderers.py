@@ -146,5 +146,5 @@ def test_every_renderer_marks_the_best_and_says_what_is_not_known() -> None:
     assert re.search(r"a +0\.51† \[0\.40, 0\.60\]\n.*b +no number", as_text(found))
     page = html(found)
     assert re.search(r'<strong title="the best">0\.51†</strong> <span class="range">\[0\.40, 0\.60\]</span>', page)
-    assert re.search(r"<tfoot>\s*<tr>\s*<th class="aside">c</th>\s*<td class=\"number\">–</td>", page)
+    assert re.search(r'<tfoot>\s*<tr>\s*<th class="aside">c</th>\s*<td class="number">–</td>', page)
     assert as_csv(found).splitlines()[1] == "a,0.51234"

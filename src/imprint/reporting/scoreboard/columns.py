@@ -77,9 +77,9 @@ def differences(columns: Sequence[ScoreColumn]) -> Iterator[str]:
             continue
         facts = [_described(column) for column in alike]
         keys = [key for key in dict.fromkeys(key for each in facts for key in each) if _vary(facts, key)]
-        told = "; ".join(f"{key}: {' | '.join(str(each.get(key, '-')) for each in facts)}" for key in keys)
+        what = "; ".join(f"{key}: {' | '.join(str(each.get(key, '-')) for each in facts)}" for key in keys)
         titles = " and ".join(column.title for column in alike)
-        yield f"{titles} are measured differently, and their numbers cannot be compared. {told or 'Pictures differ'}."
+        yield f"{titles} are measured differently, and their numbers cannot be compared. {what or 'Pictures differ'}."
 
 
 def _key(name: str, before: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ from imprint.reporting.scoreboard.scores import Score
 from imprint.reporting.scoreboard.style import COLOURS, INK, colour, mark, quiet
 
 REFERENCE_MARKS = {"untuned": "o", "prompt_only": "s", "real": "D", "copies": "^"}
+PLACES = ((6, 5, "left", "bottom"), (-6, 5, "right", "bottom"), (6, -5, "left", "top"), (-6, -5, "right", "top"))
+PANELS = 4  # side by side, at most
 
 
 class EntryStyle(NamedTuple):
@@ -55,9 +57,6 @@ def entry_styles(board: Board) -> Mapping[str, EntryStyle]:
         if entry.role != "contestant":
             found[entry.label] = EntryStyle(INK, REFERENCE_MARKS[entry.row], False)
     return found
-
-
-PLACES = ((6, 5, "left", "bottom"), (-6, 5, "right", "bottom"), (6, -5, "left", "top"), (-6, -5, "right", "top"))
 
 
 def pareto_figure(board: Board, across: ScoreColumn, up: ScoreColumn) -> Figure:
@@ -166,9 +165,6 @@ def _is_number(value: object) -> bool:
     except ValueError:
         return False
     return True
-
-
-PANELS = 4  # side by side, at most
 
 
 def means_figure(board: Board) -> Figure:

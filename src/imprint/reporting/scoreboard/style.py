@@ -90,13 +90,13 @@ def inline(figure: Figure, *, label: str, labels: Mapping[Artist, str]) -> str:
     """`label` is what the figure shows, `labels` what is said of parts of it when they are pointed at."""
     figure.patch.set_alpha(0)
     for number, artist in enumerate(labels):
-        artist.set_gid(f"told-{number}")
+        artist.set_gid(f"label-{number}")
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     for number, text in enumerate(labels.values()):
-        svg = svg.replace(f'<g id="told-{number}">', f'<g class="told"><title>{escape(text)}</title>')
+        svg = svg.replace(f'<g id="label-{number}">', f'<g class="labelled"><title>{escape(text)}</title>')
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # the names of groups would be repeated in the next figure
     head, _, rest = svg.partition(">")
     head = re.sub(r' (?:width|height)="[^"]*"', "", head)

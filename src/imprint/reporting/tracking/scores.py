@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from imprint.evaluation.gallery import INDEX
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.reporting.run_scores import SHORT_FINGERPRINT
+from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
 from imprint.reporting.sheet import spread
 from imprint.reporting.tracking.session import WandbSession
 from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import wandb
 
 MOST = 24  # pictures of a subject: enough to see what was judged; the others lie in the run's folder
-TOLD = "scores_tracked"  # in the manifest: by sheet, a hash of what was told
+TRACKED = "scores_tracked"  # in the manifest: by sheet, a hash of what was logged
 
 
 class LoggedPicture(NamedTuple):
@@ -45,10 +45,10 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     if using is None or using.mode == "off":
         return
     manifest = run.read()
-    told_before = manifest.get(TOLD, {})
+    tracked = manifest.get(TRACKED, {})
     sheets = {file: ScoreSheet.read(file) for file in files}
     contents = {file: _content(sheet, using) for file, sheet in sheets.items()}
-    news = {file: sheet for file, sheet in sheets.items() if told_before.get(file.stem) != contents[file]}
+    news = {file: sheet for file, sheet in sheets.items() if tracked.get(file.stem) != contents[file]}
     if not news:
         return
     config = manifest["config"]
@@ -73,12 +73,7 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
 def score_name(sheet: ScoreSheet, metric: str) -> str:
     """Scores at another strength or in another base than the run's have names of their own."""
     name = score_key(sheet.profile, metric, sheet.metrics[metric].fingerprint)
-    departures = [
-        f"{key}={value}"
-        for key, value in sheet.settings.items()
-        if key == "base" or (key.startswith("scale.") and value != 1)
-    ]
-    return ", ".join([name, *departures])
+    return ", ".join([name, *departures(sheet)])
 
 
 def score_key(profile: str, metric: str, fingerprint: str) -> str:
@@ -95,11 +90,11 @@ def _row(run: Run, found: Mapping[Path, ScoreSheet], step: int) -> dict[str, Any
     for sheet in sheets:
         for metric, scored in sheet.rows["tuned"].items():
             values.setdefault(score_name(sheet, metric), []).append(scored.mean)
-    told: dict[str, Any] = {"step": step, **{name: fmean(means) for name, means in values.items()}}
-    told[f"{profile}/breakdown"] = _breakdown(sheets)
+    row: dict[str, Any] = {"step": step, **{name: fmean(means) for name, means in values.items()}}
+    row[f"{profile}/breakdown"] = _breakdown(sheets)
     if pictures:
-        told[f"{profile}/pictures"] = _pictures(pictures)
-    return told
+        row[f"{profile}/pictures"] = _pictures(pictures)
+    return row
 
 
 def _breakdown(sheets: Sequence[ScoreSheet]) -> "wandb.Table":
@@ -128,9 +123,9 @@ def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
     return table
 
 
-def _note(run: Run, told: Mapping[str, str]) -> None:
+def _note(run: Run, contents: Mapping[str, str]) -> None:
     with FileLock(run.folder / "scores" / ".lock"):
-        run.note({TOLD: {**run.read().get(TOLD, {}), **told}})
+        run.note({TRACKED: {**run.read().get(TRACKED, {}), **contents}})
 
 
 def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:

@@ -76,12 +76,12 @@ def _row(records: Sequence[RunRecord], scores: RunScores, keys: Sequence[str]) -
     from imprint.reporting.figures import plots
 
     table = point_table(records, scores, keys)
-    told: dict[str, Any] = {"points": wandb.Table(columns=table.headings, data=table.values)}
+    row: dict[str, Any] = {"points": wandb.Table(columns=table.headings, data=table.values)}
     if pictures := [wandb.Image(picture, caption=caption) for caption, picture in sweep_pictures(records, keys)]:
-        told["xy"] = pictures
+        row["xy"] = pictures
     for number, plot in enumerate(plots(scores.board) if scores.board else (), start=1):
-        told["pareto" if number == 1 else f"pareto-{number}"] = wandb.Html(_page(plot.title, plot.svg), inject=False)
-    return told
+        row["pareto" if number == 1 else f"pareto-{number}"] = wandb.Html(_page(plot.title, plot.svg), inject=False)
+    return row
 
 
 def _log_files(run: "wandb.Run", sweep: Sweep) -> None:
@@ -133,7 +133,7 @@ def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Mat
     """Every row has the same columns."""
     from imprint.reporting.matrix import Matrix, MatrixPicture
 
-    headings = {_told(row, gallery): row for row in rows}
+    headings = {_label(row, gallery): row for row in rows}
     pictures = [
         MatrixPicture(picture.label, heading, row.seed, picture.file, row.prompt)
         for heading, row in headings.items()
@@ -150,7 +150,7 @@ def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Mat
     )
 
 
-def _told(row: Row, gallery: Gallery) -> str:
+def _label(row: Row, gallery: Gallery) -> str:
     return f"{row.prompt}, {gallery.counted} {row.seed}"
 
 

@@ -45,8 +45,8 @@ def save_workspace(records: Sequence[RunRecord]) -> str:
 
 def place_of(records: Sequence[RunRecord]) -> Place:
     """Raises UserError where the runs were told at no place, or at several."""
-    told: list[WandbSettings] = [found for record in records if (found := settings_of(Run(record.folder)))]
-    places = list(dict.fromkeys((each.entity, each.project) for each in told))
+    settings: list[WandbSettings] = [found for record in records if (found := settings_of(Run(record.folder)))]
+    places = list(dict.fromkeys((each.entity, each.project) for each in settings))
     if not places:
         raise UserError(
             "workspace=true: none of these runs was told to Weights & Biases. Train with report=online, or with "
@@ -55,7 +55,7 @@ def place_of(records: Sequence[RunRecord]) -> Place:
     if len(places) > 1:
         named = ", ".join(f"{entity or 'your account'}/{project}" for entity, project in places)
         raise UserError(f"workspace=true: these runs are in several projects ({named}). Give a folder of one's runs.")
-    groups = {each.group for each in told}
+    groups = {each.group for each in settings}
     return Place(*places[0], groups.pop() if len(groups) == 1 else None)
 
 
