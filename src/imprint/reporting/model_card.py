@@ -10,6 +10,7 @@ import yaml
 from imprint.files import write_text
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run
+from imprint.tables.markdown import code_block, code_cell, plain
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -51,6 +52,7 @@ def _template() -> "Template":
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"plain": plain, "code_cell": code_cell, "code_block": code_block}
     return environment.get_template("model_card.md.jinja")
 
 

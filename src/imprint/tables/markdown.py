@@ -31,10 +31,15 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}" if text.strip() else ""
 
 
-def code_block(text: str) -> str:
+def code_cell(text: str) -> str:
+    """In a table, where a bar would end the cell."""
+    return code(text).replace("|", "\\|")
+
+
+def code_block(text: str, language: str = "") -> str:
     text = clean(text, keep="\n")
     fence = _fence(text, 3)
-    return f"{fence}\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _row(table: Table, row: Row) -> str:
@@ -43,7 +48,7 @@ def _row(table: Table, row: Row) -> str:
 
 
 def _cell(column: Column, cell: Cell, text: str, beside: str) -> str:
-    written = code(text).replace("|", "\\|") if column.kind == "code" else plain(text)
+    written = code_cell(text) if column.kind == "code" else plain(text)
     return f"{f'**{written}**' if cell.is_best else written} {plain(beside)}".rstrip()
 
 

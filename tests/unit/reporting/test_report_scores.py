@@ -60,7 +60,7 @@ def test_a_run_s_row_has_what_it_scored_and_took(tmp_path: Path) -> None:
     found = cells(table(tmp_path), own.run)
     assert found["quick", "DINO ↑"] == f"{own.rows['tuned']['dino'].mean:.3f}"
     assert found["training", "steps"] == "20"
-    assert found["training", "trained"] == "797,184"
+    assert found["training", "trained parameters"] == "797,184"
     assert found["training", "size"] == "3.2 MB"
 
 

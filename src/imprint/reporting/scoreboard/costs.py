@@ -30,8 +30,8 @@ COSTS = (
     ),
     CostKind(
         "trained_parameters",
-        "trained",
-        "parameters trained",
+        "trained parameters",
+        "how many numbers training may change",
         quantity,
         lambda manifest: sum(manifest.get("trained_parameters", {}).values()) or None,
     ),
