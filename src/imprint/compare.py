@@ -10,21 +10,19 @@ from typing import Any
 from omegaconf import DictConfig
 from pydantic import NonNegativeInt, PositiveInt
 from rich.console import Console
-from rich.text import Text
 
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.locations import locate
 from imprint.reporting import labels
 from imprint.reporting.record import RunRecord, differing, find_runs
-from imprint.reporting.scoreboard import Board, Cost, assemble, cost_of
-from imprint.reporting.scoreboard.numbers import as_json
-from imprint.reporting.scoreboard.table import Cell, Line, Table
+from imprint.reporting.run_table import TRAINING_COLUMNS, training_cells
+from imprint.reporting.scoreboard import Board, assemble
+from imprint.reporting.scoreboard.files import as_json
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.reporting.scoreboard.terminal import rendered
-from imprint.reporting.units import UNKNOWN, duration, memory, quantity, size
 from imprint.requests import read_request
-from imprint.runs import Run
+from imprint.tables.table import Cell, Column, Row, Table
+from imprint.tables.terminal import plain, rendered
 
 UNFOLDED_WIDTH = 180  # where the output is no terminal
 
@@ -45,7 +43,6 @@ class Contrast:
     """All that is said of the runs. Without any scores there is no board."""
 
     records: Sequence[RunRecord]
-    costs: dict[str, Cost]  # by run
     differing: Sequence[str]
     board: Board | None
     notes: Sequence[str]
@@ -71,11 +68,10 @@ def contrast(request: Request) -> Contrast:
     if len(records) < 2:
         raise UserError(f"runs: there is one run, {records[0].folder}, and nothing to compare it with. Give another.")
     sheets = {record.name: list(_sheets(record, request.profile)) for record in records}
-    costs = {record.name: cost_of(Run(record.folder)) for record in records}
+    costs = {record.name: record.cost for record in records}
     scored = [sheet for own in sheets.values() for sheet in own]
     return Contrast(
         records=records,
-        costs=costs,
         differing=differing(records),
         board=assemble(scored, title="", costs=costs, draws=request.bootstrap, seed=request.seed) if scored else None,
         notes=list(_notes(records, sheets, request.profile)),
@@ -91,7 +87,7 @@ def tell(found: Contrast, console: Console) -> None:
         if board.comparisons or board.not_compared:
             console.print(rendered(comparisons(board)))
     for note in [*(found.board.notes if found.board else ()), *found.notes]:
-        console.print(Text(f"- {note}"))
+        console.print(plain(f"- {note}"))
 
 
 def for_machines(found: Contrast) -> dict[str, Any]:
@@ -103,7 +99,7 @@ def for_machines(found: Contrast) -> dict[str, Any]:
                 "status": record.status,
                 "steps": record.steps,
                 "loss": record.loss if record.loss is not None and math.isfinite(record.loss) else None,
-                **found.costs[record.name]._asdict(),
+                **record.cost,
                 "differing": {key: record.settings.get(key) for key in found.differing},
             }
             for record in found.records
@@ -137,21 +133,12 @@ def _notes(records: Sequence[RunRecord], sheets: dict[str, list[ScoreSheet]], pr
 
 
 def _runs(found: Contrast) -> Table:
-    lines = []
-    for record in found.records:
-        cost = found.costs[record.name]
-        cells = [
-            record.status,
-            UNKNOWN if record.steps is None else str(record.steps),
-            UNKNOWN if record.loss is None else f"{record.loss:.4f}",
-            duration(cost.seconds),
-            memory(cost.peak_memory_bytes),
-            quantity(cost.trained_parameters),
-            size(cost.result_bytes),
-        ]
-        lines.append(Line(record.name, [Cell(text) for text in cells]))
-    headings = ["status", "steps", "final loss", "time", "peak memory", "trained parameters", "size"]
-    return Table(key="runs", title="Runs", corner="run", headings=headings, lines=lines, texts=1)
+    return Table(
+        key="runs",
+        title="Runs",
+        columns=[Column("run", kind="text"), Column("status", kind="text"), *TRAINING_COLUMNS],
+        rows=[Row([Cell(record.name), Cell(record.status), *training_cells(record)]) for record in found.records],
+    )
 
 
 def _settings(found: Contrast) -> Table:
@@ -170,9 +157,10 @@ def _settings(found: Contrast) -> Table:
     return Table(
         key="settings",
         title="Settings that differ",
-        corner="key",
-        headings=list(settings) if keys else [],
-        lines=[Line(key, [Cell(str(own.get(key, UNKNOWN))) for own in settings.values()]) for key in keys],
-        texts=len(settings),
+        columns=[Column(heading, kind="text") for heading in ("key", *(settings if keys else ()))],
+        rows=[
+            Row([Cell(key), *(Cell(str(own[key]) if key in own else None) for own in settings.values())])
+            for key in keys
+        ],
         notes=notes,
     )

@@ -19,12 +19,13 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.records import Photo
 from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.spreadsheet import means
 from imprint.locations import locate
 from imprint.reporting.reporter import Reporter
-from imprint.reporting.score_table import score_table
 from imprint.reporting.tracking.scores import log_scores
 from imprint.requests import Scale, read_request
 from imprint.runs import Run
+from imprint.tables.terminal import as_text
 from imprint.training.trainer import process_device
 from imprint.types import Concept
 
@@ -58,7 +59,7 @@ class Request:
 def main(cfg: DictConfig) -> None:
     for file in evaluate(cfg):
         sheet = ScoreSheet.read(file)
-        print(score_table(sheet))
+        print(as_text(means(sheet)))
         log.info("Scores: %s\n", file)
 
 

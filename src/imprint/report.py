@@ -13,17 +13,16 @@ from omegaconf import DictConfig
 from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
-from imprint.reporting.heading import WORDS, Heading, links
-from imprint.reporting.headlines import headlines
+from imprint.reporting.heading import Heading, headlines, links
 from imprint.reporting.page import render
-from imprint.reporting.points import records_of
-from imprint.reporting.record import RunRecord, find_runs
+from imprint.reporting.record import RunRecord, find_runs, records_of
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
 from imprint.reporting.sweep_page import write_sweep_report
 from imprint.reporting.tracking.workspace import save_workspace
 from imprint.requests import read_request
 from imprint.sweeps import Sweep
+from imprint.tables.table import clean
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def main(cfg: DictConfig) -> None:
     for line in summary(records):
         log.info("  %s", line)
     for line in headlines(records, scores_of(records), labels(records), objectives=objectives):
-        log.info("%s", line)
+        log.info("%s", clean(line))
     log.info("Report: %s", page)
     if request.workspace:
         log.info("Weights & Biases: %s", save_workspace(records))
@@ -80,9 +79,11 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
     names = labels(records)
     width = max((len(name) for name in names.values()), default=0)
     for record in records:
-        seconds = "" if record.cost.seconds is None else f"  {record.cost.seconds:.0f} s"
-        status = WORDS.get(record.status, record.status)
-        yield f"{names[record.name]:{width}}  {status}  {record.steps or 0} steps{seconds}"
+        seconds = record.cost.get("seconds")
+        took = "" if seconds is None else f"  {seconds:.0f} s"
+        yield clean(
+            f"{names[record.name]:{width}}  {record.status_word(is_live=True)}  {record.steps or 0} steps{took}"
+        )
 
 
 def _has_screen() -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from imprint.build import Plan, prepare
 from imprint.build.assemble import attach, lesson_of
-from imprint.reporting.steps import StepRecorder
+from imprint.reporting.reporter import StepRecorder
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.group import Group
 from imprint.stacking.room import Room

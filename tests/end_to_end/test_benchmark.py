@@ -23,7 +23,7 @@ from imprint.benchmark.crew import _answer_of, _Child
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.reporting.scoreboard import ScoreboardFiles, writing
+from imprint.reporting.scoreboard import ScoreboardFiles, files
 from imprint.runs import Run
 from imprint.train import train
 
@@ -63,7 +63,7 @@ def configure(tiny_sd: Path, subjects: Path, encoders: list[str], tmp_path: Path
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "BOOTSTRAP", 20)
-    monkeypatch.setattr(writing, "_figures", lambda board: iter(()))
+    monkeypatch.setattr(files, "_figures", lambda board: iter(()))
     monkeypatch.setattr(crew, "PATIENCE", 0.05)
 
 

@@ -21,6 +21,7 @@ FLOORS = [
         "sweeps",
         "provenance",
         "startup",
+        "tables",
         "templates",
         "transfer",
     ],

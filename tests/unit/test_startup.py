@@ -19,6 +19,8 @@ HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "mat
 SELDOM = {
     *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
     *("imprint.stacking", "imprint.launchers", "imprint.benchmark", "imprint.generate", "imprint.report"),
+    *("imprint.reporting.page", "imprint.reporting.thumbnails", "imprint.tables.html"),
+    *("imprint.reporting.scoreboard.figures", "imprint.reporting.scoreboard.style"),  # what draws with matplotlib
     *("diffusers.pipelines.stable_diffusion.safety_checker", "transformers.models.vit", "transformers.models.dinov2"),
 }
 

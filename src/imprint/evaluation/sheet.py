@@ -13,7 +13,9 @@ from typing import Any, Literal
 from imprint.evaluation.records import Value
 from imprint.files import write_json
 
+Better = Literal["higher", "lower", "neither"]
 Row = Literal["tuned", "untuned", "prompt_only", "real", "copies"]
+ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}", "neither": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +23,20 @@ class MetricFacts:
     """What a number means. Numbers are comparable exactly if their fingerprints are equal."""
 
     title: str
-    better: Literal["higher", "lower", "neither"]
+    better: Better
     fingerprint: (
         str  # of the metric's settings, the encoders' weights and transforms, the pictures asked, the averaging
     )
     settings: Mapping[str, Any]
     encoders: Mapping[str, Mapping[str, str]]  # role -> name, fingerprint
+
+    @property
+    def heading(self) -> str:
+        return headed(self.title, self.better)
+
+    @property
+    def encoder_names(self) -> str:
+        return ", ".join(encoder["name"] for encoder in self.encoders.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +93,11 @@ class ScoreSheet:
             row: {name: _scored(scored) for name, scored in metrics.items()} for row, metrics in content["rows"].items()
         }
         return cls(**content)
+
+
+def headed(title: str, better: Better) -> str:
+    """With an arrow towards the better numbers."""
+    return f"{title} {ARROWS[better]}".strip()
 
 
 def _scored(content: Mapping[str, Any]) -> Scored:

@@ -10,6 +10,8 @@ from imprint.launching.prospects import Prospect
 from imprint.launching.standing import ENDED, Standing, first_line
 from imprint.reporting.units import duration, score
 from imprint.sweeps import Sweep
+from imprint.tables.markdown import code, code_block, markdown, plain
+from imprint.tables.table import Cell, Column, Row, Table
 
 Seen = Mapping[str, Standing]
 
@@ -18,13 +20,13 @@ def sum_up(sweep: Sweep, prospects: Sequence[Prospect], seen: Seen) -> None:
     """Writes summary.md."""
     counts = Counter(seen[prospect.name].state for prospect in prospects)
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
-    lines = [f"# {sweep.name}", ""]
+    lines = [f"# {plain(sweep.name)}", ""]
     if sweep.question:
-        lines += [sweep.question, ""]
-    lines += ["```", *sweep.commands, "```", "", f"{len(prospects)} points: {states}.", ""]
+        lines += [plain(sweep.question), ""]
+    lines += [code_block("\n".join(sweep.commands)), "", f"{len(prospects)} points: {states}.", ""]
     if best := best_of(prospects, seen):
-        lines += [f"Best by {best}", ""]
-    lines += [*_table(prospects, seen), *_reasons(prospects, seen)]
+        lines += [f"Best by {plain(str(best))}", ""]
+    lines += [markdown(_table(prospects, seen)), *_reasons(prospects, seen)]
     write_text(sweep.summary, "\n".join(lines) + "\n")
 
 
@@ -45,20 +47,34 @@ def _failure(prospect: Prospect, seen: Seen, reasons: Mapping[str, str]) -> str:
     return f"{prospect.told}: {first_line(reason)}{more}"
 
 
-def _table(prospects: Sequence[Prospect], seen: Seen) -> Iterator[str]:
+def _table(prospects: Sequence[Prospect], seen: Seen) -> Table:
     metrics = list(dict.fromkeys(name for prospect in prospects for name in seen[prospect.name].means))
-    yield "| " + " | ".join(["point", "state", "training", *metrics, "run"]) + " |"
-    yield "|" + "---|" * (len(metrics) + 4)
-    for prospect in prospects:
-        standing = seen[prospect.name]
-        numbers = [score(standing.means[name]) if name in standing.means else "" for name in metrics]
-        told = prospect.told.replace("|", "\\|")
-        cells = [f"`{told}`", standing.state, duration(standing.seconds), *numbers, prospect.name]
-        yield "| " + " | ".join(cells) + " |"
+    return Table(
+        columns=[
+            Column("point", kind="code"),
+            Column("state", kind="text"),
+            Column("training", duration),
+            *(Column(name, score) for name in metrics),
+            Column("run", kind="text"),
+        ],
+        rows=[
+            Row(
+                [
+                    Cell(prospect.told),
+                    Cell(state),
+                    Cell(seconds),
+                    *map(Cell, map(means.get, metrics)),
+                    Cell(prospect.name),
+                ]
+            )
+            for prospect in prospects
+            for state, _, means, seconds, _ in [seen[prospect.name]]
+        ],
+    )
 
 
 def _reasons(prospects: Sequence[Prospect], seen: Seen) -> Iterator[str]:
     for prospect in prospects:
         standing = seen[prospect.name]
         if standing.state in ENDED and standing.reason:
-            yield from ["", f"`{prospect.told}` failed:", "", "```", standing.reason.strip(), "```"]
+            yield from ["", f"{code(prospect.told)} failed:", "", code_block(standing.reason.strip())]

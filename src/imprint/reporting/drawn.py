@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imprint.evaluation.gallery import INDEX
-from imprint.reporting.kept import Kept
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.record import RunRecord
 from imprint.reporting.sheet import spread
 from imprint.runs import Run
 
 MOST_PROMPTS = 12
-KEPT = Kept(most=1000)
+CACHE = FileCache(most=1000)
 
 
 class Drawn(NamedTuple):
@@ -31,7 +31,7 @@ def judged_pictures(record: RunRecord) -> list[Drawn]:
     newest: dict[str, list[tuple[str, Path]]] = {}
     for index in sorted((record.folder / "pictures").glob(f"subject-*/{INDEX}"), key=_age):
         try:
-            subject, pictures = KEPT.of(index, _read)
+            subject, pictures = CACHE.of(index, _read)
         except (OSError, ValueError, TypeError, LookupError):
             continue
         newest[subject] = pictures

@@ -1,21 +1,21 @@
-"""What stands above a page's runs: what was asked, by which commands, and how far it is."""
+"""What stands above a page's runs: what was asked, how far it is, and what it came to."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 from imprint.reporting.record import RunRecord
+from imprint.reporting.run_scores import RunScores
+from imprint.reporting.scoreboard.columns import ScoreColumn
+from imprint.reporting.units import duration, score, size
 from imprint.sweeps import FOLDER, Sweep
 
 REFRESH = 15  # seconds after which a page that is still being written is loaded again
-WORDS = {
-    "finished": "finished",
-    "running": "running",
-    "failed": "failed",
-    "absent": "waiting",
-    "unreadable": "unreadable",
-}
+STATUSES = ("finished", "running", "failed", "absent", "unreadable")  # in the order in which they are counted
+USUAL = ("dino", "clip_t")  # likeness to the subject, fidelity to the prompt
+ROWS = {"untuned": "the untuned model", "real": "real photos"}  # that numbers are read against
 
 
 class Link(NamedTuple):
@@ -53,9 +53,9 @@ def links(folders: Sequence[Path], out: Path) -> list[Link]:
 
 def counts(records: Sequence[RunRecord], *, is_live: bool) -> list[tuple[str, str, int]]:
     """Of each status that occurs: its name, the word for it, and how many runs have it."""
-    words = WORDS if is_live else {**WORDS, "running": "not finished"}
-    every = [(status, word, sum(record.status == status for record in records)) for status, word in words.items()]
-    return [each for each in every if each[2]]
+    words = {record.status: record.status_word(is_live=is_live) for record in records}
+    found = [record.status for record in records]
+    return [(status, words[status], found.count(status)) for status in STATUSES if status in words]
 
 
 def unscored(records: Sequence[RunRecord]) -> list[str]:
@@ -74,3 +74,47 @@ def as_typed(path: Path) -> str:
     here = Path.cwd().resolve()
     path = path.resolve()
     return str(path.relative_to(here)) if path.is_relative_to(here) else "/".join(["…", *path.parts[-2:]])
+
+
+def headlines(
+    records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], *, objectives: Sequence[str] = ()
+) -> list[str]:
+    """Nothing of what was not measured; nothing at all of a single run, or of several subjects: the best would be the
+    easiest one."""
+    if len(records) < 2 or len(scores.subjects) != 1:
+        return []
+    wanted = [*objectives, *USUAL]
+    columns = {column.name: column for column in reversed(scores.columns) if column.facts.better != "neither"}
+    chosen = [columns[name] for name in dict.fromkeys(wanted) if name in columns][:2]
+    return [*_best(records, scores, names, chosen), *_price(records, names)]
+
+
+def _best(
+    records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], columns: Sequence[ScoreColumn]
+) -> Iterator[str]:
+    for column in columns:
+        best = scores.best(records, column)
+        if best and sum(scores.mean(record, column) is not None for record in records) > 1:
+            references = ", ".join(_references(scores, column))
+            beside = f" ({references})" if references else ""
+            yield f"Best {column.title}: {names[best[0].name]}, {score(best[1])}{beside}."
+
+
+def _references(scores: RunScores, column: ScoreColumn) -> Iterator[str]:
+    sheets = [sheet for own in scores.sheets.values() for sheet in own if column.of(sheet)]
+    for row, words in ROWS.items():
+        found = [sheet.rows[row][column.name].mean for sheet in sheets if column.name in sheet.rows.get(row, {})]
+        if found:
+            yield f"{words} {score(fmean(found))}"
+
+
+def _price(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
+    took = {record.name: seconds for record in records if (seconds := record.cost.get("seconds")) is not None}
+    if len(took) < 2:
+        return
+    quickest, slowest = (choose(took, key=lambda name: took[name]) for choose in (min, max))
+    weight = next(record.cost.get("result_bytes") for record in records if record.name == quickest)
+    yield (
+        f"Quickest: {names[quickest]}, {duration(took[quickest])}{f' and {size(weight)}' if weight else ''}; "
+        f"slowest: {names[slowest]}, {duration(took[slowest])}."
+    )

@@ -1,22 +1,31 @@
 """What settings did to a metric: how much each explains, and figures of it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from imprint.reporting.importance import Share, eta_squared, grouped
+import numpy as np
+
 from imprint.reporting.labels import headings, short
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.setting_figures import Measured, Scale, heat_map, parallel_coordinates, response
 from imprint.reporting.units import score
 
 FEWEST = 4  # runs with a number; of fewer, nothing can be said
 MOST_LEVELS = 10  # values of a setting that is drawn as rows or columns
 MOST_AXES = 7
+PARTS = 3  # that a number is cut into, where nearly each run has a value of its own
 SEED = "seed"  # is chance: it has no axis
+
+
+class Share(NamedTuple):
+    """Of the variance over the runs."""
+
+    explained: float  # by the means of the groups: eta squared, between 0 and 1
+    by_chance: float  # what it would be on average if the setting had no effect: (groups - 1) / (runs - 1)
 
 
 class Effect(NamedTuple):
@@ -57,7 +66,7 @@ def studies(
 
 
 def _study(
-    records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores, keys: Sequence[str], column: Column
+    records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores, keys: Sequence[str], column: ScoreColumn
 ) -> Study | None:
     means = {record.folder: mean for record in records if (mean := scores.mean(record, column)) is not None}
     known = [record for record in records if math.isfinite(means.get(record.folder, math.nan))]
@@ -82,24 +91,24 @@ def _study(
 
 
 def _scale(key: str, heading: str, records: Sequence[RunRecord]) -> Scale:
-    told = [record.settings.get(key, "") for record in records]
+    texts = [record.settings.get(key, "") for record in records]
     try:
-        numbers = [float(text) for text in told]
+        numbers = [float(text) for text in texts]
     except ValueError:
         numbers = []
     is_number = bool(numbers) and all(map(math.isfinite, numbers))
-    return Scale(key, heading, [short(text) or "none" for text in told], numbers if is_number else None)
+    return Scale(key, heading, [short(text) or "none" for text in texts], numbers if is_number else None)
 
 
 def _effect(scale: Scale, values: Sequence[float]) -> Effect:
-    groups = list(scale.told) if scale.numbers is None else [str(group) for group in grouped(scale.numbers)]
+    groups = list(scale.texts) if scale.numbers is None else [str(group) for group in grouped(scale.numbers)]
     is_cut = len(set(groups)) < len(scale.levels)
     by_value = []
     for group in dict.fromkeys(sorted(groups, key=int) if scale.numbers is not None else groups):
         members = [place for place, own in enumerate(groups) if own == group]
-        levels = [level for level in scale.levels if level in {scale.told[place] for place in members}]
-        told = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
-        by_value.append((told, fmean(values[place] for place in members), len(members)))
+        levels = [level for level in scale.levels if level in {scale.texts[place] for place in members}]
+        label = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
+        by_value.append((label, fmean(values[place] for place in members), len(members)))
     return Effect(scale.key, scale.heading, by_value, eta_squared(groups, values), is_cut)
 
 
@@ -127,3 +136,30 @@ def _best(measured: Measured) -> str:
     low, high = min(measured.values), max(measured.values)
     better = {"higher": " Orange is better.", "lower": " Orange is better.", "neither": ""}[measured.better]
     return f"From {score(low)} to {score(high)}.{better}"
+
+
+def eta_squared(groups: Sequence[Hashable], values: Sequence[float]) -> Share | None:
+    """The sum of squares between the groups' means over the whole one; `groups` says which each value belongs to.
+
+    None where it means nothing: one group, no group of two, or values that do not vary.
+    """
+    assert len(groups) == len(values)
+    kinds = list(dict.fromkeys(groups))
+    if not 1 < len(kinds) < len(values):
+        return None
+    numbers = np.array(values, dtype=float)
+    whole = float(((numbers - numbers.mean()) ** 2).sum())
+    if whole <= 1e-12 * max(1.0, float((numbers**2).sum())):
+        return None
+    members = [numbers[[group == kind for group in groups]] for kind in kinds]
+    between = sum(len(own) * float(own.mean() - numbers.mean()) ** 2 for own in members)
+    return Share(min(between / whole, 1.0), (len(kinds) - 1) / (len(values) - 1))
+
+
+def grouped(values: Sequence[float]) -> list[int]:
+    """The group of each number: equal ones together; or by size in a few parts, where most numbers occur once."""
+    kinds = sorted(set(values))
+    if len(kinds) <= len(values) / 2 or len(values) < 2 * PARTS:
+        return [kinds.index(value) for value in values]
+    edges = np.quantile(values, np.linspace(0, 1, PARTS + 1)[1:-1])
+    return [int(part) for part in np.searchsorted(edges, values, side="left")]

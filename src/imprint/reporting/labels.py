@@ -1,12 +1,14 @@
-"""What to call a run among others: by the few settings that tell it from them."""
+"""What to call a run among others, and which settings a table of runs has columns for."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 # These say where and how a run was made, not what it is.
-UNTOLD = ("report", "trainer", "hydra", "outputs", "name", "sweep", "dry_run")
+NO_SETTINGS = ("report", "trainer", "hydra", "outputs", "name", "sweep", "dry_run")
 LABEL_KEYS = 3
 SHORT = 24  # characters that a value may have beside others
+MOST = 5  # columns, where nobody said which settings are looked at
+OF_LOOKING = ("evaluation", "watch", "samples")  # settings that say how runs are looked at
 
 Settings = Mapping[str, Any]
 
@@ -15,7 +17,7 @@ def differing(settings: Sequence[Settings]) -> list[str]:
     """The settings that tell runs apart, in the order in which they are configured. Runs without any are left out."""
     known = [each for each in settings if each]
     keys = dict.fromkeys(key for each in known for key in each)
-    candidates = (key for key in keys if key.partition(".")[0] not in UNTOLD)
+    candidates = (key for key in keys if key.partition(".")[0] not in NO_SETTINGS)
     return [key for key in candidates if len({str(each.get(key)) for each in known}) > 1]
 
 
@@ -37,7 +39,7 @@ def headings(keys: Sequence[str]) -> dict[str, str]:
     return {key: word if list(last.values()).count(word) == 1 else key for key, word in last.items()}
 
 
-def told(settings: Settings, keys: Sequence[str]) -> str:
+def label_text(settings: Settings, keys: Sequence[str]) -> str:
     """`rank 4, lr 0.0001`."""
     words = headings(keys)
     return ", ".join(f"{words[key]} {short(settings[key])}" for key in keys if key in settings)
@@ -61,3 +63,25 @@ def is_short(settings: Sequence[Settings], key: str) -> bool:
 
 def _kinds(settings: Sequence[Settings], keys: Sequence[str]) -> int:
     return len({tuple(str(each.get(key)) for key in keys) for each in settings})
+
+
+def setting_columns(settings: Sequence[Mapping[str, str]], axes: Sequence[str] = ()) -> list[str]:
+    """The axes of a sweep; else what tells runs apart. Then other short ones that all runs have and that say something
+    new."""
+    known = [each for each in settings if each]
+    keys = [key for key in axes if key in differing(settings)] or telling(settings)
+    for key in differing(settings):
+        everywhere = all(key in each for each in known) and key.partition(".")[0] not in OF_LOOKING
+        said = any(_follows(known, key, other) for other in keys)
+        if len(keys) < MOST and everywhere and is_short(known, key) and not said:
+            keys.append(key)
+    return keys
+
+
+def _follows(settings: Sequence[Mapping[str, str]], key: str, other: str) -> bool:
+    """Whether a setting is known from another one of the same part: the class from the subject."""
+    pairs = {(each.get(other), each.get(key)) for each in settings}
+    changes_together = len(pairs) == len({each.get(other) for each in settings})
+    back = len(pairs) == len({each.get(key) for each in settings})
+    same_part = "." in key and key.partition(".")[0] == other.partition(".")[0]
+    return changes_together and (back or same_part)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from imprint.reporting.sheet import FAINT, INK, PAPER
-from imprint.reporting.thumbnails import page_environment
+from imprint.reporting.sheet import FAINT, INK, PAPER, fitted
+from imprint.reporting.thumbnails import picture_page
 
 SMALLEST, LARGEST = 128, 512  # pixels on the longer side of a picture
 MARGIN, GAP, SEED_GAP = 24, 12, 4
@@ -70,24 +70,13 @@ def sheet(matrix: Matrix) -> Image.Image:
             for number, picture in enumerate(matrix.cell(x_label, matrix.y_labels[row])):
                 place = (left + (cell + GAP) * column + (side + SEED_GAP) * number, y)
                 there = picture.file if picture.file is not None and picture.file.is_file() else None
-                page.paste(_fitted(there, side) if there else _empty(side, "no run", text), place)
+                page.paste(fitted(there, side) if there else _empty(side, "no run", text), place)
     return page
 
 
 def grid_page(title: str, matrices: Sequence[Matrix]) -> str:
-    environment = page_environment([each.file for matrix in matrices for each in matrix.pictures if each.file])
-    return environment.get_template("grid.html.j2").render(title=title, matrices=matrices)
-
-
-def _fitted(file: Path, side: int) -> Image.Image:
-    """Small pictures grow, too."""
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    scale = side / max(image.size)
-    fitted: Image.Image = image.resize(
-        (round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS
-    )
-    return fitted
+    files = [each.file for matrix in matrices for each in matrix.pictures if each.file]
+    return picture_page("grid.html.j2", files, title=title, matrices=matrices)
 
 
 def _empty(side: int, text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> Image.Image:
@@ -107,5 +96,5 @@ def _side(matrix: Matrix) -> int:
 
 def _title(matrix: Matrix) -> str:
     seeds = ", ".join(map(str, matrix.seeds))
-    told = f"seed{'s' if len(matrix.seeds) > 1 else ''} {seeds}" if seeds else ""
-    return " · ".join(part for part in (matrix.prompt, told) if part)
+    seed_text = f"seed{'s' if len(matrix.seeds) > 1 else ''} {seeds}" if seeds else ""
+    return " · ".join(part for part in (matrix.prompt, seed_text) if part)

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from imprint.files import write_text
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run
+from imprint.tables.markdown import code_block, code_cell, plain
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
@@ -40,13 +43,16 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("imprint.reporting"),
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"plain": plain, "code_cell": code_cell, "code_block": code_block}
     return environment.get_template("model_card.md.jinja")
 
 

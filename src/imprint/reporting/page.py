@@ -3,21 +3,19 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from imprint.reporting.curves import Look, drawn, panels
-from imprint.reporting.fidelity import plots
-from imprint.reporting.heading import Heading, counts, unscored
-from imprint.reporting.headlines import headlines
+from imprint.reporting.figures import CurveStyle, drawn, panels, plots
+from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
+from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores, scores_of
-from imprint.reporting.run_table import run_table
-from imprint.reporting.scoreboard.looks import looks
+from imprint.reporting.run_table import choices, other_settings, run_table
+from imprint.reporting.scoreboard.figures import entry_styles
 from imprint.reporting.scoreboard.style import COLOURS
-from imprint.reporting.scoreboard.table import Table
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.reporting.setting_columns import setting_columns
 from imprint.reporting.side_by_side import galleries, labels
-from imprint.reporting.thumbnails import MOST_PICTURES, page_environment
+from imprint.reporting.thumbnails import MOST_PICTURES, picture_page
+from imprint.tables.table import Table
 
 DASHES = ("solid", "dashed", "dotted")  # tell apart what shares a colour
 SORTABLE = 2  # runs; fewer have no order
@@ -28,21 +26,26 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     scores = scores_of(records)
     pictures = galleries(records, heading.axes, most=MOST_PICTURES)
     names = labels(records, heading.axes)
-    seen = _looks(records, names, scores)
+    styles = _curve_styles(records, names, scores)
     keys = setting_columns([record.settings for record in records], heading.axes)
     losses = {str(record.folder): record.curve for record in records}
     on_the_way = {str(record.folder): record.score_curves for record in records}
     now = datetime.now().astimezone()
-    environment = page_environment([file for gallery in pictures for file in gallery.files])
-    return environment.get_template("report.html.j2").render(
+    lines = {folder: (style.colour, style.dash) for folder, style in styles.items()}
+    table = run_table(records, scores, keys, lines=lines, is_sweep=heading.is_sweep, is_live=heading.is_live)
+    return picture_page(
+        "report.html.j2",
+        [file for gallery in pictures for file in gallery.files],
         heading=heading,
         written=now,
         headlines=headlines(records, scores, names, objectives=heading.objectives),
         counts=counts(records, is_live=heading.is_live),
         records=records,
         labels=names,
-        looks=seen,
-        table=run_table(records, scores, keys, is_sweep=heading.is_sweep, is_live=heading.is_live),
+        styles=styles,
+        table=table,
+        choices=list(choices(table)),
+        other_settings=other_settings(records, keys),
         is_sortable=len(records) >= SORTABLE,
         is_filtered=len(records) >= FILTERED,
         unscored=unscored(records),
@@ -53,7 +56,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
             records, names, scores, [key for key in keys if key in heading.axes] or keys, heading.objectives
         ),
         galleries=pictures,
-        curves=[drawn(panel, seen) for panel in panels(losses, on_the_way, scores.facts)],
+        curves=[drawn(panel, styles) for panel in panels(losses, on_the_way, scores.facts)],
     )
 
 
@@ -66,19 +69,19 @@ def _methods(scores: RunScores) -> list[Table]:
     return [*tables, comparisons(board)] if board.comparisons or (tables and board.not_compared) else tables
 
 
-def _looks(records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores) -> dict[str, Look]:
+def _curve_styles(records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores) -> dict[str, CurveStyle]:
     """Of each run, by folder: the colour that it has in the figures of scores, and a dash where others have it too."""
     colours: dict[str, str] = {}
     if board := scores.board:
-        seen = looks(board)
-        of_run = {sheet.run: seen[entry.label].colour for entry in board.contestants for sheet in entry.sheets}
+        found = entry_styles(board)
+        of_run = {sheet.run: found[entry.label].colour for entry in board.contestants for sheet in entry.sheets}
         colours = {str(record.folder): of_run[record.name] for record in records if record.name in of_run}
     free = [colour for colour in COLOURS if colour not in colours.values()] or list(COLOURS)
     unscored = [str(record.folder) for record in records if str(record.folder) not in colours]
     colours |= {folder: free[place % len(free)] for place, folder in enumerate(unscored)}
-    found: dict[str, Look] = {}
+    styles: dict[str, CurveStyle] = {}
     for record in records:
         colour = colours[str(record.folder)]
-        before = sum(look.colour == colour for look in found.values())
-        found[str(record.folder)] = Look(names[record.name], colour, DASHES[before % len(DASHES)])
-    return found
+        before = sum(style.colour == colour for style in styles.values())
+        styles[str(record.folder)] = CurveStyle(names[record.name], colour, DASHES[before % len(DASHES)])
+    return styles

@@ -105,29 +105,29 @@ class PlainProgress(StepProgress):
         super().__init__()
         self._name = name
         self._first = self._last = self._total = 0
-        self._began = self._told = 0.0
+        self._began = self._logged = 0.0
         self._running = False
 
     def begin(self, step: int, total: int) -> None:
         self._first = self._last = step
         self._total = total
-        self._began = self._told = time.monotonic()
+        self._began = self._logged = time.monotonic()
         self._running = True
         log.info("%s: step %d of %d", self._name, step, total)
 
     def reach(self, step: int) -> None:
         self._last = step
-        if time.monotonic() - self._told >= PLAIN_SECONDS:
-            self._tell()
+        if time.monotonic() - self._logged >= PLAIN_SECONDS:
+            self._log()
 
     def end(self) -> None:
         if self._running:
-            self._tell()
+            self._log()
         self._running = False
 
-    def _tell(self) -> None:
-        self._told = time.monotonic()
-        elapsed = self._told - self._began
+    def _log(self) -> None:
+        self._logged = time.monotonic()
+        elapsed = self._logged - self._began
         speed = (self._last - self._first) / elapsed if elapsed > 0 else 0.0
         parts = [f"step {self._last}/{self._total}"]
         if self.loss:

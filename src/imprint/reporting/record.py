@@ -1,6 +1,6 @@
-"""What a report knows of a run: only what lies in its folder."""
+"""What a report knows of runs and of a sweep's points: only what lies in their folders."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -9,17 +9,23 @@ import yaml
 from imprint.errors import UserError
 from imprint.locations import locate
 from imprint.reporting import labels
-from imprint.reporting.kept import Kept
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.local import final_loss, read_metrics
 from imprint.reporting.samples import SampleEntry, read_samples
 from imprint.reporting.scoreboard.costs import Cost, cost_of
 from imprint.runs import Run
+from imprint.sweeps import Point
 
 T = TypeVar("T")
 Curve = list[tuple[int, float]]  # steps and values
 
-KEPT = Kept(most=1000)
+CACHE = FileCache(most=1000)
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+COMMAND_WORDS = {
+    "true": "True",
+    "false": "False",
+    "null": "None",
+}  # as a configuration tells them
 
 
 class RunRecord(NamedTuple):
@@ -39,6 +45,10 @@ class RunRecord(NamedTuple):
     scoring_error: str
     overrides: tuple[str, ...] = ()  # of a sweep's point: what was set for it
 
+    def status_word(self, *, is_live: bool) -> str:
+        """A run that was killed still says that it is running: only where it is looked on live, it is."""
+        return {"absent": "waiting", "running": "running" if is_live else "not finished"}.get(self.status, self.status)
+
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
     """Every run in and below the folders, by name. Raises UserError when there is none."""
@@ -53,7 +63,7 @@ def read_run(run: Run) -> RunRecord:
     """Takes a half-finished run as it is: what is not there, or cannot be read, is None or empty."""
     manifest: dict[str, Any] = _readable(run.read, {"status": "unreadable"})
     training = manifest.get("training", {})
-    config: dict[str, Any] = _readable(lambda: KEPT.of(run.config, _config), {})
+    config: dict[str, Any] = _readable(lambda: CACHE.of(run.config, _config), {})
     metrics: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.metrics), {})
     steps = [int(step) for step in metrics.get("step", []) if step is not None]
     scores: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.score_curve), {})
@@ -65,7 +75,7 @@ def read_run(run: Run) -> RunRecord:
         settings=dict(_flat(config)) if config else {},
         steps=steps[-1] if steps else training.get("steps"),
         loss=_readable(lambda: final_loss(run.metrics), None),
-        cost=_readable(lambda: cost_of(run), Cost(None, None, None, None)),
+        cost=_readable(lambda: cost_of(run), {}),
         curve=_curve(metrics, "loss"),
         score_curves={name: _curve(scores, name) for name in scores if name != "step"},
         samples=_readable(lambda: read_samples(run), []),
@@ -123,3 +133,58 @@ def _references(config: Mapping[str, Any]) -> list[Path]:
         return sorted(file for file in locate(path).iterdir() if file.suffix.lower() in PICTURES)
     except (OSError, ImportError, ValueError):
         return []
+
+
+def axes(points: Sequence[Point]) -> list[str]:
+    """The keys that are set differently, in the order in which they are set."""
+    given = [_given(point.overrides) for point in points]
+    keys = dict.fromkeys(key for own in given for key in own)
+    return [key for key in keys if len({own.get(key) for own in given}) > 1]
+
+
+def records_of(points: Sequence[Point]) -> list[RunRecord]:
+    """One for each point, in their order. What is chosen on an axis is told by the word that was given for it.
+
+    Settings of a run that has not begun are those that all others have in common, and its own on the axes.
+    """
+    records = [read_run(point.run)._replace(overrides=point.overrides) for point in points]
+    begun = [record.settings for record in records if record.settings]
+    common = _common(begun)
+    keys = axes(points)
+    parts = {key for key in keys if any(_is_part(key, settings) for settings in begun)}
+    return [
+        record._replace(settings={**record.settings, **_only(parts, _given(record.overrides))})
+        if record.settings
+        else record._replace(settings={**common, **_only(keys, _given(record.overrides))})
+        for record in records
+    ]
+
+
+def _given(overrides: Sequence[str]) -> dict[str, str]:
+    pairs = (override.lstrip("+~").partition("=") for override in overrides)
+    return {key: _value(text) for key, _, text in pairs}
+
+
+def _value(text: str) -> str:
+    """As the configuration tells it: 1e-4 is 0.0001."""
+    text = text.strip().strip("'\"")
+    for number in (int, float):
+        try:
+            return str(number(text))
+        except ValueError:
+            continue
+    return COMMAND_WORDS.get(text, text)
+
+
+def _common(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    first = settings[0] if settings else {}
+    return {key: value for key, value in first.items() if all(own.get(key) == value for own in settings)}
+
+
+def _is_part(key: str, settings: Mapping[str, str]) -> bool:
+    """Whether a word is chosen for it (`method=lora`), which stands for a class and its settings, or for several."""
+    return key not in settings or any(other.startswith(f"{key}.") for other in settings)
+
+
+def _only(keys: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in given.items() if key in keys}

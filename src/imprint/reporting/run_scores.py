@@ -9,17 +9,17 @@ from typing import NamedTuple
 from imprint.errors import UserError
 from imprint.evaluation.sheet import MetricFacts, ScoreSheet
 from imprint.evaluation.statistics.intervals import Interval
-from imprint.reporting.kept import Kept
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.record import RunRecord
 from imprint.reporting.scoreboard import Board, assemble
-from imprint.reporting.scoreboard.columns import Column, columns, differences
+from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
 from imprint.reporting.scoreboard.grouping import Entry, entries
 from imprint.reporting.scoreboard.scores import forest, summarised
 
 DRAWS = 1000  # of the bootstrap; a page that is written again and again must not take long
 SEED = 0
 MOST_COMPARED = 8  # contestants; of more, the pairs would not be read
-KEPT = Kept(most=1000)
+CACHE = FileCache(most=1000)
 SHORT_FINGERPRINT = 6  # as in the names of score curves
 
 
@@ -27,7 +27,7 @@ class RunScores(NamedTuple):
     """Of a run, the newest sheet of each profile and subject."""
 
     sheets: Mapping[Path, Sequence[ScoreSheet]]  # by the run's folder
-    columns: Sequence[Column]
+    columns: Sequence[ScoreColumn]
     board: Board | None  # None: there are no scores, or they cannot stand on one
     notes: Sequence[str]
     intervals: Mapping[tuple[Path, str], Interval | None]  # by run and column
@@ -46,20 +46,27 @@ class RunScores(NamedTuple):
             for name, facts in sheet.metrics.items()
         }
 
-    def mean(self, record: RunRecord, column: Column) -> float | None:
+    def mean(self, record: RunRecord, column: ScoreColumn) -> float | None:
         """Over the run's subjects."""
         found = [sheet.rows["tuned"][column.name].mean for sheet in self.judged(record, column)]
         return fmean(found) if found else None
 
-    def judged(self, record: RunRecord, column: Column) -> list[ScoreSheet]:
+    def best(self, records: Sequence[RunRecord], column: ScoreColumn) -> tuple[RunRecord, float] | None:
+        means = {record.folder: mean for record in records if (mean := self.mean(record, column)) is not None}
+        best = column.best([mean for mean in means.values() if math.isfinite(mean)])
+        return next(
+            ((record, best) for record in records if best is not None and means.get(record.folder) == best), None
+        )
+
+    def judged(self, record: RunRecord, column: ScoreColumn) -> list[ScoreSheet]:
         """The run's sheets that have a number in the column."""
         return [sheet for sheet in self.sheets[record.folder] if _has(sheet, column)]
 
-    def interval(self, record: RunRecord, column: Column) -> Interval | None:
+    def interval(self, record: RunRecord, column: ScoreColumn) -> Interval | None:
         """Of a run's mean, over its prompts and pictures; over its subjects, where it has several."""
         return self.intervals.get((record.folder, column.key))
 
-    def profiles(self, column: Column) -> str:
+    def profiles(self, column: ScoreColumn) -> str:
         """Those that a column's numbers come from: more than one where they measure alike."""
         found = (sheet.profile for own in self.sheets.values() for sheet in own if column.of(sheet))
         return ", ".join(dict.fromkeys(found))
@@ -100,11 +107,11 @@ def _board(sheets: Sequence[ScoreSheet], records: Sequence[RunRecord], notes: Se
     )
 
 
-def _has(sheet: ScoreSheet, column: Column) -> bool:
+def _has(sheet: ScoreSheet, column: ScoreColumn) -> bool:
     return column.of(sheet) and column.name in sheet.rows.get("tuned", {})
 
 
-def _interval(sheets: Sequence[ScoreSheet], column: Column) -> Interval | None:
+def _interval(sheets: Sequence[ScoreSheet], column: ScoreColumn) -> Interval | None:
     own = [sheet for sheet in sheets if _has(sheet, column)]
     values = [value.value for sheet in own for value in sheet.rows["tuned"][column.name].values]
     if not values or not all(map(math.isfinite, values)):
@@ -122,7 +129,7 @@ def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
     found: dict[tuple[str, str], ScoreSheet] = {}
     for file in sorted(written, key=lambda file: (_age(file), file.name)):
         try:
-            sheet = KEPT.of(file, ScoreSheet.read)
+            sheet = CACHE.of(file, ScoreSheet.read)
         except (ValueError, TypeError, KeyError, AttributeError, OSError):
             notes.append(
                 f"{record.name}: scores/{file.name} is no sheet of scores and is left out. Delete it, and evaluate the "
@@ -142,11 +149,14 @@ def _age(file: Path) -> int:
 
 def _strength(sheet: ScoreSheet) -> Iterator[str]:
     """Says so where it was not the plain result that was scored."""
-    strengths = {
-        key: value
+    if changed := departures(sheet):
+        yield f"{sheet.run} was scored under {sheet.profile} with {', '.join(changed)}."
+
+
+def departures(sheet: ScoreSheet) -> list[str]:
+    """The strength and the base that were scored, where they are others than the run's."""
+    return [
+        f"{key}={value}"
         for key, value in sheet.settings.items()
         if key == "base" or (key.startswith("scale.") and value != 1)
-    }
-    if strengths:
-        told = ", ".join(f"{key}={value}" for key, value in strengths.items())
-        yield f"{sheet.run} was scored under {sheet.profile} with {told}."
+    ]

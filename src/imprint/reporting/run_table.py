@@ -1,74 +1,24 @@
 """The table of runs: settings that tell them apart, scores, and what they cost; floors and ceilings below."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
-from imprint.reporting.labels import differing, headings
+from imprint.evaluation.sheet import headed
+from imprint.reporting.labels import differing, headings, short
 from imprint.reporting.record import RunRecord
-from imprint.reporting.run_cells import STEPS, Cell, cost_cells, number_cell, score_cell, setting_cell, status_cell
 from imprint.reporting.run_scores import RunScores
-from imprint.reporting.scoreboard.columns import ARROWS, Column
-from imprint.reporting.units import UNKNOWN, score
+from imprint.reporting.scoreboard.columns import ScoreColumn
+from imprint.reporting.scoreboard.costs import COST_COLUMNS, GROUP, cost_cells
+from imprint.reporting.units import score
+from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
 
-COST = "training"
+STEPS = "hparams.steps"
 FEW = 8  # values; a column of so few can be filtered by them
-
-
-class Heading(NamedTuple):
-    text: str
-    about: str
-    group: str
-    is_number: bool
-    best_first: bool  # sorting begins with the largest
-
-
-class Line(NamedTuple):
-    name: str
-    folder: str  # its run's; empty: no run
-    cells: Sequence[Cell]
-    overrides: Sequence[str] = ()
-
-
-COSTS = (
-    Heading("steps", "optimiser steps", COST, True, False),
-    Heading("loss", "mean of the last steps; it says little about quality", COST, True, False),
-    Heading("trained", "parameters trained", COST, True, False),
-    Heading("size", "of the result's files", COST, True, False),
-    Heading("time", "of training", COST, True, False),
-    Heading("memory", "the most that was held while training", COST, True, False),
-)
-
-
-class RunTable(NamedTuple):
-    headings: Sequence[Heading]
-    runs: Sequence[Line]
-    references: Sequence[Line]  # floors and ceilings
-    other_settings: Sequence[tuple[str, Sequence[str]]]  # that differ and have no column: key, value of each run
-
-    @property
-    def has_scores(self) -> bool:
-        return any(heading.group not in ("", COST) for heading in self.headings)
-
-    @property
-    def choices(self) -> list[tuple[int, str, Sequence[str]]]:
-        """Columns of words that have a few values: place, heading, values."""
-        found: list[tuple[int, str, Sequence[str]]] = []
-        for place, heading in enumerate(self.headings):
-            values = list(dict.fromkeys(str(line.cells[place].value) for line in self.runs))
-            if heading.group == "" and 1 < len(values) <= FEW:
-                found.append((place, heading.text, values))
-        return found
-
-    @property
-    def groups(self) -> list[tuple[str, int]]:
-        """Each group's name and how many columns it has, in their order."""
-        found: list[tuple[str, int]] = []
-        for heading in self.headings:
-            if found and found[-1][0] == heading.group:
-                found[-1] = (heading.group, found[-1][1] + 1)
-            else:
-                found.append((heading.group, 1))
-        return found
+BLANK = Cell("")
+TRAINING_COLUMNS = [
+    Column("steps", "{:,}".format, about="optimiser steps", group=GROUP),
+    Column("loss", "{:.4f}".format, about="mean of the last steps; it says little about quality", group=GROUP),
+    *COST_COLUMNS,
+]
 
 
 def run_table(
@@ -76,43 +26,79 @@ def run_table(
     scores: RunScores,
     keys: Sequence[str],
     *,
+    lines: Mapping[str, tuple[str, str]] | None = None,
     is_sweep: bool = False,
     is_live: bool = False,
-) -> RunTable:
-    """`keys` are the settings that have columns. A sweep's points always have a status."""
-    settings = [record.settings for record in records]
-    others = [key for key in differing(settings) if key not in keys]
+) -> Table:
+    """`keys` are the settings that have columns, `lines` how each run's curves are drawn, by folder. A sweep's points
+    always have a status."""
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
-    statuses = [status_cell(record, scores, is_live) for record in records]
+    statuses = [_status(record, scores, is_live) for record in records]
     has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
     measured = [_column(records, scores, column) for column in scored]
-    costs = [heading for heading in COSTS if heading.text != "steps" or not _steps_are_said(records, keys)]
-    before = [
-        *(Heading(text, key, "", False, False) for key, text in headings(keys).items()),
-        *([Heading("status", "", "", False, False)] if has_status else []),
-    ]
-    lines = [
-        Line(
-            record.name,
-            str(record.folder),
+    first_cost = int(_steps_are_said(records, keys))
+    costs = TRAINING_COLUMNS[first_cost:]
+    settings = [Column(text, short, "text", about=key) for key, text in headings(keys).items()]
+    status = [Column("status", kind="text")] if has_status else []
+    rows = [
+        Row(
             [
-                *(setting_cell(record, key) for key in keys),
-                *([status] if has_status else []),
-                *(cells[place] for cells in measured),
-                *list(cost_cells(record))[-len(costs) :],
+                _label(record, number, is_sweep),
+                *(Cell(record.settings.get(key)) for key in keys),
+                *statuses[number - 1 : number if has_status else 0],
+                *(cells[number - 1] for cells in measured),
+                *training_cells(record)[first_cost:],
             ],
-            record.overrides,
+            name=record.name,
+            line=(lines or {}).get(str(record.folder)),
         )
-        for place, (record, status) in enumerate(zip(records, statuses, strict=True))
+        for number, record in enumerate(records, start=1)
     ]
-    blank = [Cell("")]
     references = [
-        Line(name, "", [*blank * len(before), *cells, *blank * len(costs)])
+        Row([Cell(name), *[BLANK] * len(settings + status), *cells, *[BLANK] * len(costs)], is_reference=True)
         for name, cells in _references(scores, scored)
     ]
+    label = Column("point" if is_sweep else "run", kind="text")
     middle = [_heading(column, scored, scores) for column in scored]
-    told = [(key, [own.get(key, UNKNOWN) for own in settings]) for key in others]
-    return RunTable([*before, *middle, *costs], lines, references, told)
+    return Table(columns=[label, *settings, *status, *middle, *costs], rows=[*rows, *references])
+
+
+def training_cells(record: RunRecord) -> list[Cell]:
+    """Of TRAINING_COLUMNS."""
+    return [Cell(record.steps), Cell(record.loss), *cost_cells(record.cost)]
+
+
+def other_settings(records: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Those that differ and have no column: key, value of each run."""
+    settings = [record.settings for record in records]
+    return [(key, [own.get(key, UNKNOWN) for own in settings]) for key in differing(settings) if key not in keys]
+
+
+def choices(table: Table) -> Iterator[tuple[int, str, Sequence[str]]]:
+    """Columns of words that have a few values: place, heading, values."""
+    for place, column in enumerate(table.columns[1:], start=1):
+        values = list(dict.fromkeys(str(row.cells[place].value or "") for row in table.rows if not row.is_reference))
+        if column.kind == "text" and 1 < len(values) <= FEW:
+            yield place, column.heading, values
+
+
+def _label(record: RunRecord, number: int, is_sweep: bool) -> Cell:
+    about = "\n".join([record.name, *record.overrides]) if record.overrides else ""
+    return Cell(number, detail=record.name.rpartition("-")[2], about=about) if is_sweep else Cell(record.name)
+
+
+def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
+    word = record.status_word(is_live=is_live)
+    if record.scoring_error:
+        return Cell("scoring failed", state="failed", link="failures")
+    if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:
+        return Cell("not scored", about="finished; imprint evaluate scores it", state="running")
+    total = record.settings.get(STEPS, "")
+    link = "failures" if record.status == "failed" else ""
+    if record.status == "running" and record.steps and total.isdigit():
+        share = f"{record.steps / int(total):.0%}"
+        return Cell(word, detail=share, about=f"{record.steps} of {total} steps", state=record.status)
+    return Cell(word, state=record.status, link=link)
 
 
 def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
@@ -121,33 +107,40 @@ def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
     return STEPS in keys and all(str(record.steps) == record.settings.get(STEPS) for record in finished)
 
 
-def _column(records: Sequence[RunRecord], scores: RunScores, column: Column) -> list[Cell]:
+def _column(records: Sequence[RunRecord], scores: RunScores, column: ScoreColumn) -> list[Cell]:
     """Of each run. The best one is marked, where all are of the same subject."""
-    cells = [score_cell(scores, record, column) for record in records]
-    known = [cell.value for cell in cells if isinstance(cell.value, float)]
-    if len(scores.subjects) > 1 or len(known) < 2 or column.facts.better == "neither":
-        return cells
-    best = max(known) if column.facts.better == "higher" else min(known)
-    return [cell._replace(kind="best") if cell.value == best else cell for cell in cells]
+    cells = [_score(scores, record, column) for record in records]
+    known = [cell.value for cell in cells if cell.is_known and isinstance(cell.value, float)]
+    best = column.best(known) if len(scores.subjects) == 1 and len(known) > 1 else None
+    return [cell._replace(is_best=best is not None and cell.value == best) for cell in cells]
 
 
-def _order(column: Column, scores: RunScores) -> int:
+def _score(scores: RunScores, record: RunRecord, column: ScoreColumn) -> Cell:
+    """The mean over the run's subjects."""
+    mean, subjects = scores.mean(record, column), len(scores.judged(record, column))
+    interval = scores.interval(record, column)
+    over = f"mean over {subjects} subjects" if subjects > 1 else ""
+    drawn = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""
+    about = "; ".join(text for text in (over, drawn) if text)
+    return Cell(mean, (interval.low, interval.high) if interval else None, about=about)
+
+
+def _order(column: ScoreColumn, scores: RunScores) -> int:
     """Columns of a profile stand together, profiles in the order in which they first appear."""
     return [scores.profiles(each) for each in scores.columns].index(scores.profiles(column))
 
 
-def _heading(column: Column, beside: Sequence[Column], scores: RunScores) -> Heading:
+def _heading(column: ScoreColumn, others: Sequence[ScoreColumn], scores: RunScores) -> Column:
     facts = column.facts
     group = scores.profiles(column)
-    alike = [other for other in beside if other.facts.title == facts.title and scores.profiles(other) == group]
+    alike = [other for other in others if other.facts.title == facts.title and scores.profiles(other) == group]
     title = facts.title if len(alike) == 1 else f"{facts.title} ({facts.fingerprint[:6]})"
-    judges = ", ".join(encoder["name"] for encoder in facts.encoders.values())
     better = "" if facts.better == "neither" else f", {facts.better} is better"
-    about = f"{judges or 'no encoder'}{better}; fingerprint {facts.fingerprint}"
-    return Heading(f"{title} {ARROWS[facts.better]}".strip(), about, group, True, facts.better == "higher")
+    about = f"{facts.encoder_names or 'no encoder'}{better}; fingerprint {facts.fingerprint}"
+    return Column(headed(title, facts.better), score, about=about, group=group, best_first=facts.better == "higher")
 
 
-def _references(scores: RunScores, columns: Sequence[Column]) -> Iterator[tuple[str, Sequence[Cell]]]:
+def _references(scores: RunScores, columns: Sequence[ScoreColumn]) -> Iterator[tuple[str, Sequence[Cell]]]:
     board = scores.board
     for entry in board.entries if board else ():
         if board is None or entry.role == "contestant":
@@ -155,4 +148,4 @@ def _references(scores: RunScores, columns: Sequence[Column]) -> Iterator[tuple[
         found = [board.score(entry.label, column.key) for column in columns]
         subjects = len({sheet.subject for sheet in entry.sheets})
         name = entry.label if subjects == 1 else f"{entry.label} ({subjects} subjects)"
-        yield name, [Cell(UNKNOWN) if each is None else number_cell(each.mean, score(each.mean)) for each in found]
+        yield name, [Cell(each.mean if each else None) for each in found]

@@ -104,8 +104,8 @@ class ScoreCurve(pl.Callback):
                     self._save(module, folder, self._step)
             if over:
                 facts["stopped_at"] = self._step
-                told = "No better %s since step %d: training ends at step %d."
-                log.info(told, self._watch.by, steps[best], self._step)
+                message = "No better %s since step %d: training ends at step %d."
+                log.info(message, self._watch.by, steps[best], self._step)
         self._run.note({"watch": facts})
         return over
 

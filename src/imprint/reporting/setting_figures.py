@@ -13,11 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from imprint.evaluation.statistics.intervals import Interval
-from imprint.reporting.inline import inline
-from imprint.reporting.scoreboard.lines import bounds
-from imprint.reporting.scoreboard.style import COLOURS, INK, quiet, styled
+from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, styled
 from imprint.reporting.sheet import spread
-from imprint.reporting.units import score
+from imprint.reporting.units import bounds, score
 
 # As bright in the middle as at its ends, so that all of it is seen on paper and in the dark.
 SHADES = LinearSegmentedColormap.from_list("imprint", [COLOURS[0], "#a5a29a", COLOURS[1]])
@@ -33,22 +31,22 @@ class Scale(NamedTuple):
 
     key: str
     heading: str
-    told: Sequence[str]
+    texts: Sequence[str]
     numbers: Sequence[float] | None  # the same, where all are numbers
 
     @property
     def levels(self) -> list[str]:
         """Numbers by size, words as they first appear."""
         if self.numbers is None:
-            return list(dict.fromkeys(self.told))
-        size = dict(zip(self.told, self.numbers, strict=True))
+            return list(dict.fromkeys(self.texts))
+        size = dict(zip(self.texts, self.numbers, strict=True))
         return sorted(size, key=lambda text: size[text])
 
     @property
     def places(self) -> list[float]:
         """Of each run, along an axis from 0 to 1."""
         if self.numbers is None:
-            return [self.levels.index(text) / (len(self.levels) - 1) for text in self.told]
+            return [self.levels.index(text) / (len(self.levels) - 1) for text in self.texts]
         if self.is_logarithmic:
             return _between_0_and_1([math.log(number) for number in self.numbers])
         return _between_0_and_1(self.numbers)
@@ -80,38 +78,38 @@ def response(scale: Scale, measured: Measured) -> str:
     with styled():
         figure = Figure(figsize=(5.6, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        across = scale.numbers or [float(scale.levels.index(text)) for text in scale.told]
-        told: dict[Artist, str] = {}
-        every = zip(across, measured.values, measured.intervals, scale.told, strict=True)
+        across = scale.numbers or [float(scale.levels.index(text)) for text in scale.texts]
+        labels: dict[Artist, str] = {}
+        every = zip(across, measured.values, measured.intervals, scale.texts, strict=True)
         for x, value, interval, text in every:
             if interval:
                 axes.vlines(x, interval.low, interval.high, color=COLOURS[0], alpha=0.4)
             (mark,) = axes.plot(x, value, "o", color=COLOURS[0], markersize=6)
-            told[mark] = f"{scale.heading} {text}\n{measured.title} {score(value)} {bounds(interval)}".strip()
+            labels[mark] = f"{scale.heading} {text}\n{measured.title} {score(value)} {bounds(interval)}".strip()
         if scale.is_logarithmic:
             axes.set_xscale("log")
             axes.minorticks_off()
-        places = dict(zip(scale.told, across, strict=True))
+        places = dict(zip(scale.texts, across, strict=True))
         shown = [scale.levels[place] for place in spread(range(len(scale.levels)), LABELS)]
         axes.set_xticks([places[text] for text in shown], shown)
         axes.margins(x=0.1)
         axes.set_xlabel(scale.heading)
         axes.set_title(measured.title, loc="left")
         quiet(axes, grid="both")
-        return inline(figure, label=f"{measured.title} along {scale.heading}", told=told)
+        return inline(figure, label=f"{measured.title} along {scale.heading}", labels=labels)
 
 
 def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
     """The metric by two settings: means, where several runs share them."""
     columns, rows = across.levels, down.levels
     members: dict[tuple[str, str], list[int]] = {}
-    for place, cell in enumerate(zip(across.told, down.told, strict=True)):
+    for place, cell in enumerate(zip(across.texts, down.texts, strict=True)):
         members.setdefault(cell, []).append(place)
     with styled():
         turned = max(map(len, columns)) * len(columns) > 60
         figure = Figure(figsize=(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))), layout="constrained")
         axes = figure.add_subplot()
-        told: dict[Artist, str] = {}
+        labels: dict[Artist, str] = {}
         for (column, row), places in members.items():
             mean = fmean(measured.values[place] for place in places)
             corner = (columns.index(column) - 0.48, rows.index(row) - 0.46)
@@ -119,7 +117,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
             box = axes.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=shade, linewidth=0))
             axes.text(corner[0] + 0.48, corner[1] + 0.46, score(mean), ha="center", va="center", color=ON_SHADES)
             over = f"\nmean over {len(places)} runs" if len(places) > 1 else ""
-            told[box] = f"{across.heading} {column}, {down.heading} {row}\n{measured.title} {score(mean)}{over}"
+            labels[box] = f"{across.heading} {column}, {down.heading} {row}\n{measured.title} {score(mean)}{over}"
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xticks(range(len(columns)), columns, rotation=30 if turned else 0, ha="right" if turned else "center")
@@ -129,7 +127,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
         axes.set_title(measured.title, loc="left")
         quiet(axes, grid="both")
         axes.grid(visible=False)
-        return inline(figure, label=f"{measured.title} by {across.heading} and {down.heading}", told=told)
+        return inline(figure, label=f"{measured.title} by {across.heading} and {down.heading}", labels=labels)
 
 
 def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
@@ -142,15 +140,15 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
     with styled():
         figure = Figure(figsize=(6.6, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        told: dict[Artist, str] = {}
+        labels: dict[Artist, str] = {}
         for run in better:  # the best is on top
             axes.plot(heights[:, run], color=shades[run], linewidth=1.6, alpha=0.85, zorder=2)
             (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # easy to point at
-            settings = ", ".join(f"{scale.heading} {scale.told[run]}" for scale in scales)
+            settings = ", ".join(f"{scale.heading} {scale.texts[run]}" for scale in scales)
             number = f"{measured.title} {score(measured.values[run])} {bounds(measured.intervals[run])}".strip()
-            told[wide] = f"{measured.names[run]}\n{settings}\n{number}"
+            labels[wide] = f"{measured.names[run]}\n{settings}\n{number}"
         for place, scale in enumerate(scales):
-            _axis(axes, place, dict(zip(scale.told, scale.places, strict=True)))
+            _axis(axes, place, dict(zip(scale.texts, scale.places, strict=True)))
         values = dict(zip(map(score, measured.values), heights[-1], strict=True))
         _axis(axes, len(scales), values)
         axes.set_xticks(range(len(scales) + 1), [*(scale.heading for scale in scales), measured.title])
@@ -158,7 +156,9 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
         axes.margins(x=0.1, y=0.04)
         quiet(axes, grid="x")
         axes.grid(visible=False)
-        return inline(figure, label=f"{measured.title} by {', '.join(scale.heading for scale in scales)}", told=told)
+        return inline(
+            figure, label=f"{measured.title} by {', '.join(scale.heading for scale in scales)}", labels=labels
+        )
 
 
 def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:
@@ -178,8 +178,8 @@ def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:
 def _fanned(scale: Scale) -> list[float]:
     """Its places; runs with the same value stand a little apart, so that each can be seen."""
     found = []
-    for run, text in enumerate(scale.told):
-        alike = [place for place, other in enumerate(scale.told) if other == text]
+    for run, text in enumerate(scale.texts):
+        alike = [place for place, other in enumerate(scale.texts) if other == text]
         offset = alike.index(run) / (len(alike) - 1) - 0.5 if len(alike) > 1 else 0.0
         found.append(scale.places[run] + FANNED * offset)
     return found

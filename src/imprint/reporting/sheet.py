@@ -46,7 +46,7 @@ def contact_sheet(entries: Sequence[Entry], folder: Path) -> Image.Image:
         for column, step in enumerate(steps):
             file = files.get((prompt, seed, step))
             if file is not None and file.is_file():
-                sheet.paste(_fitted(file), (LABEL + MARGIN + stride * column, top))
+                sheet.paste(fitted(file, CELL), (LABEL + MARGIN + stride * column, top))
     return sheet
 
 
@@ -57,11 +57,11 @@ def spread(values: Sequence[int], count: int) -> list[int]:
     return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
 
 
-def _fitted(file: Path) -> Image.Image:
+def fitted(file: Path, side: int) -> Image.Image:
     """Small pictures grow too, so that a sheet of 64-pixel pictures can be seen."""
     with Image.open(file) as opened:
         image = opened.convert("RGB")
-    scale = CELL / max(image.size)
+    scale = side / max(image.size)
     size = (round(image.width * scale), round(image.height * scale))
-    fitted: Image.Image = image.resize(size, Image.Resampling.LANCZOS)
-    return fitted
+    resized: Image.Image = image.resize(size, Image.Resampling.LANCZOS)
+    return resized

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imprint.reporting.drawn import Drawn, judged_pictures, samples
-from imprint.reporting.labels import differing, telling, told
+from imprint.reporting.labels import differing, label_text, telling
 from imprint.reporting.record import RunRecord
 from imprint.reporting.sheet import spread
 
@@ -67,7 +67,7 @@ def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, 
     settings = [record.settings for record in records]
     own = [key for key in axes if key in differing(settings)]
     for keys in (own, telling(settings)):
-        texts = {record.name: told(record.settings, keys) for record in records}
+        texts = {record.name: label_text(record.settings, keys) for record in records}
         if len(set(texts.values())) == len(records) and all(texts.values()):
             return texts
     return {record.name: record.name for record in records}

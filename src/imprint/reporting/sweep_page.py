@@ -4,9 +4,7 @@ from pathlib import Path
 
 from imprint.files import write_text
 from imprint.reporting.heading import Heading
-from imprint.reporting.page import render
-from imprint.reporting.points import axes, records_of
-from imprint.reporting.record import RunRecord
+from imprint.reporting.record import RunRecord, axes, records_of
 from imprint.sweeps import Sweep
 
 
@@ -16,6 +14,8 @@ def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | No
     May be called again and again while runs are trained: it only reads, takes what is half written as it is, and makes
     thumbnails once. A `live` page loads itself again; by default it does so until every point has ended.
     """
+    from imprint.reporting.page import render  # the page and its figures: nothing for a single run
+
     points = sweep.points
     records = records_of(points)
     heading = Heading(

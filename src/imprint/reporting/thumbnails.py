@@ -1,37 +1,31 @@
-"""Pictures inside a page, and what draws pages."""
+"""Pages with pictures inside them."""
 
 import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageOps
 
-from imprint.reporting.kept import Kept
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.sheet import spread
 from imprint.reporting.units import score
+from imprint.tables.html import page_environment
 
 PICTURE_BUDGET = 5_000_000  # bytes that all thumbnails together may take, about
 MOST_PICTURES = 2000  # on a page
 SIDES = (384, 256, 160, 96)  # pixels on the longer side
 LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact: it is kept as it is
 LOOKED_AT = 6  # pictures, to know how large all will be
-KEPT = Kept(most=2 * MOST_PICTURES)
+CACHE = FileCache(most=2 * MOST_PICTURES)
 
 
-def page_environment(files: Sequence[Path]) -> Environment:
-    """For templates of pages with these pictures: `thumbnail(file)` is a picture inside the page."""
-    environment = Environment(
-        loader=PackageLoader("imprint.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(thumbnail=fitting(files).of)
-    environment.filters.update(score=score)
-    return environment
+def picture_page(template: str, files: Sequence[Path], **given: Any) -> str:
+    """A template of a page with these pictures: in it, `thumbnail(file)` is a picture inside the page."""
+    environment = page_environment("imprint.reporting")
+    environment.filters["score"] = score
+    return environment.get_template(template).render(thumbnail=fitting(files).of, **given)
 
 
 def fitting(files: Sequence[Path]) -> "Thumbnails":
@@ -55,7 +49,7 @@ class Thumbnails:
     def of(self, file: Path) -> str | None:
         """None when the file is gone or no picture."""
         try:
-            return KEPT.of(file, self._made, (self._side, self._keeps_small))
+            return CACHE.of(file, self._made, (self._side, self._keeps_small))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return None
 

@@ -1,6 +1,8 @@
 """Numbers as people read them."""
 
-UNKNOWN = "\N{EN DASH}"
+from imprint.evaluation.statistics.intervals import Interval
+from imprint.tables.table import UNKNOWN
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -54,3 +56,7 @@ def plus(value: float, decimals: int = 3) -> str:
     """A difference: with its sign."""
     text = f"{value:+.{decimals}f}" if abs(value) >= 0.01 or value == 0 or decimals < 3 else f"{value:+.2g}"
     return signed(text)
+
+
+def bounds(interval: Interval | None) -> str:
+    return "" if interval is None else f"[{score(interval.low)}, {score(interval.high)}]"

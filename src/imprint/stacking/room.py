@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from imprint.reporting.summary import peak_memory
+from imprint.reporting.reporter import peak_memory
 
 MEMORY = Path("/proc/meminfo")
 CONTAINER = Path("/sys/fs/cgroup")

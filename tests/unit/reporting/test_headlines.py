@@ -6,9 +6,8 @@ from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
 
-from imprint.reporting.headlines import headlines
-from imprint.reporting.points import records_of
-from imprint.reporting.record import find_runs
+from imprint.reporting.heading import headlines
+from imprint.reporting.record import find_runs, records_of
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
 

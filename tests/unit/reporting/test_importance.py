@@ -1,6 +1,6 @@
 import pytest
 
-from imprint.reporting.importance import Share, eta_squared, grouped
+from imprint.reporting.hyperparameters import Share, eta_squared, grouped
 
 # A table of two settings, worked out by hand: 2 x 3 runs, mean 6.
 #          a: 1  a: 2  a: 3   mean

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from unit.reporting.runs_on_disk import make_run
 
-from imprint.reporting.points import axes, records_of
+from imprint.reporting.record import axes, records_of
 from imprint.runs import Run
 from imprint.sweeps import Point
 

@@ -8,7 +8,7 @@ from unit.reporting.fakes import FakeModule, fit
 
 from imprint.reporting import progress as progress_module
 from imprint.reporting.progress import PlainProgress, RichProgress, StepProgress, choose_progress
-from imprint.reporting.steps import StepRecorder
+from imprint.reporting.reporter import StepRecorder
 
 
 def test_the_bar_shows_the_step_the_loss_the_rate_and_the_time_left() -> None:

@@ -9,9 +9,8 @@ from unit.reporting.runs_on_disk import make_run
 from imprint.errors import UserError
 from imprint.report import write_report
 from imprint.reporting import thumbnails
-from imprint.reporting.curves import Look, Panel, drawn
+from imprint.reporting.figures import CurveStyle, Panel, drawn
 from imprint.reporting.record import RunRecord, differing, find_runs
-from imprint.reporting.scoreboard import Cost
 from imprint.reporting.side_by_side import galleries, labels
 
 
@@ -147,14 +146,14 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
 
 
 def test_curves_take_the_page_s_ink_and_survive_what_is_not_finite() -> None:
-    looks = {"a": Look("lr <1>", "#0a7abf", "solid"), "b": Look("lr 2", "#d9641a", "dashed")}
+    styles = {"a": CurveStyle("lr <1>", "#0a7abf", "solid"), "b": CurveStyle("lr 2", "#d9641a", "dashed")}
     panel = Panel("loss", {"a": [(1, 0.5), (2, float("nan")), (3, 0.4)], "b": [(1, float("inf"))]}, True)
-    svg = drawn(panel, looks)
+    svg = drawn(panel, styles)
     assert svg.startswith("<svg")
     assert "currentColor" in svg
     assert "#010203" not in svg
     assert "<title>lr &lt;1&gt;: 0.4500 at step 3</title>" in svg, "the pointer is told the running mean"
-    assert svg == drawn(panel, looks)
+    assert svg == drawn(panel, styles)
 
 
 def test_a_run_is_found_once_however_it_is_named(grid: Path) -> None:
@@ -174,9 +173,8 @@ def test_a_run_without_losses_or_pictures_still_has_a_page(tmp_path: Path) -> No
 def test_runs_are_told_apart_by_what_their_parts_are() -> None:
     def record(name: str, **settings: str) -> RunRecord:
         known = {key.replace("__", "."): value for key, value in settings.items()}
-        return RunRecord(name, Path(name), "finished", ("sks",), known, 1, None, unknown, [], {}, [], [], "", "")
+        return RunRecord(name, Path(name), "finished", ("sks",), known, 1, None, {}, [], {}, [], [], "", "")
 
-    unknown = Cost(None, None, None, None)
     records = [
         record("a", method="LoRA", method__lr="1", prior="NoPrior"),
         record("b", method="DreamBooth", method__lr="2", prior="NoPrior"),

@@ -198,7 +198,7 @@ def test_what_is_hidden_is_no_neighbour(seen: Browser, unfinished: Path) -> None
 def test_marks_tell_who_they_are(seen: Browser, finished: Path) -> None:
     seen.show(finished)
     assert seen.evaluate("document.querySelector('.tip').hidden")
-    seen.point_at("figure.map .told")
+    seen.point_at("figure.map .labelled")
     assert seen.evaluate("document.querySelector('.tip').hidden") is False
     assert seen.evaluate("document.querySelector('.tip').textContent").startswith("lr 0.0001, rank 4\nCLIP-T ↑ 0.")
     seen.point_at("h1")

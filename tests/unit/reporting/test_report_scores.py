@@ -11,10 +11,11 @@ from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.evaluation.sheet import Scored, ScoreSheet
 from imprint.report import write_report
+from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import find_runs
 from imprint.reporting.run_scores import scores_of
-from imprint.reporting.run_table import RunTable, run_table
-from imprint.reporting.setting_columns import setting_columns
+from imprint.reporting.run_table import other_settings, run_table
+from imprint.tables.table import Table
 
 SUBJECTS = ("dog", "cat", "can", "clock", "candle", "berry", "boot")
 
@@ -37,15 +38,20 @@ def scored_run(outputs: Path, *sheets: ScoreSheet) -> Path:
     return folder
 
 
-def table(outputs: Path) -> RunTable:
+def table(outputs: Path) -> Table:
     records = find_runs([outputs])
     return run_table(records, scores_of(records), setting_columns([record.settings for record in records]))
 
 
-def cells(found: RunTable, run: str) -> dict[tuple[str, str], str]:
+def cells(found: Table, run: str) -> dict[tuple[str, str], str]:
     """A row's texts by group and heading."""
-    (line,) = [line for line in [*found.runs, *found.references] if line.name == run]
-    return {(heading.group, heading.text): cell.text for heading, cell in zip(found.headings, line.cells, strict=True)}
+    (row,) = [row for row in found.rows if row.cells[0].value == run]
+    texts = zip(found.columns, found.texts(row), strict=True)
+    return {(column.group, column.heading): text for column, (_, text, _) in texts}
+
+
+def references(found: Table) -> list[str]:
+    return [str(row.cells[0].value) for row in found.rows if row.is_reference]
 
 
 def test_a_run_s_row_has_what_it_scored_and_took(tmp_path: Path) -> None:
@@ -54,7 +60,7 @@ def test_a_run_s_row_has_what_it_scored_and_took(tmp_path: Path) -> None:
     found = cells(table(tmp_path), own.run)
     assert found["quick", "DINO ↑"] == f"{own.rows['tuned']['dino'].mean:.3f}"
     assert found["training", "steps"] == "20"
-    assert found["training", "trained"] == "797,184"
+    assert found["training", "trained parameters"] == "797,184"
     assert found["training", "size"] == "3.2 MB"
 
 
@@ -62,8 +68,8 @@ def test_floors_and_ceilings_stand_below_the_runs(tmp_path: Path) -> None:
     own = sheet()
     scored_run(tmp_path, own)
     found = table(tmp_path)
-    assert [line.name for line in found.references] == ["untuned model", "real photos"]
-    untuned, real = (cells(found, line.name) for line in found.references)
+    assert references(found) == ["untuned model", "real photos"]
+    untuned, real = (cells(found, name) for name in references(found))
     assert untuned["quick", "DINO ↑"] == f"{own.rows['untuned']['dino'].mean:.3f}"
     assert real["quick", "CLIP-T ↑"] == "–"
     assert untuned["training", "steps"] == ""
@@ -86,8 +92,9 @@ def test_a_profile_heads_its_columns_and_only_its_newest_sheet_counts(tmp_path: 
     careful = sheet(profile="careful", fingerprint="ccccccccc")
     scored_run(tmp_path, old, careful, new)
     found = table(tmp_path)
-    assert [name for name, _ in found.groups] == ["careful", "quick", "training"]
-    assert ">careful<" in write_report([tmp_path], tmp_path / "report.html").read_text()
+    page = write_report([tmp_path], tmp_path / "report.html").read_text()
+    [groups] = re.findall(r'<tr class="groups">(.*?)</tr>', page)
+    assert re.findall(r">(\w+)<", groups) == ["careful", "quick", "training"]
     assert cells(found, new.run)["quick", "DINO ↑"] == f"{new.rows['tuned']['dino'].mean:.3f}"
 
 
@@ -95,9 +102,10 @@ def test_a_setting_that_another_one_says_already_is_no_column(tmp_path: Path) ->
     for number in range(3):
         dataset = {"path": f"/a/long/way/to/the/photos/of/{number}", "subject": f"s{number}", "noun": "dog"}
         make_run(tmp_path / f"run-{number}", settings={"dataset": dataset, "watch": {"every": number}}, drawn_at=())
-    found = table(tmp_path)
-    assert [heading.text for heading in found.headings if not heading.group] == ["subject"]
-    assert {key for key, _ in found.other_settings} == {"dataset.path", "watch.every"}
+    assert [column.heading for column in table(tmp_path).columns if not column.group] == ["run", "subject"]
+    records = find_runs([tmp_path])
+    keys = setting_columns([record.settings for record in records])
+    assert {key for key, _ in other_settings(records, keys)} == {"dataset.path", "watch.every"}
 
 
 def test_methods_on_several_subjects_are_tested_in_pairs(tmp_path: Path) -> None:

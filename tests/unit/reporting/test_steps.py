@@ -4,7 +4,7 @@ import pytest
 from unit.reporting.fakes import FakeModule, fit
 
 from imprint.reporting.local import LocalLogger, read_metrics
-from imprint.reporting.steps import StepRecorder
+from imprint.reporting.reporter import StepRecorder
 
 
 class Heard:

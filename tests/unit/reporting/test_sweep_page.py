@@ -41,10 +41,10 @@ def test_every_point_has_a_row_in_its_order_begun_or_not(tmp_path: Path) -> None
         "0.0001 8 finished",
         "0.001 4 finished",
         "0.001 8 failed",
-        "0.01 4 running,",
+        "0.01 4 running",
         "0.01 8 waiting",
     ]
-    assert "running, 25%" in found[4]
+    assert "running 25%" in found[4]
     assert re.search(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", found[0]), "a metric with its interval"
 
 

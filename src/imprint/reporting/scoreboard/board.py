@@ -7,11 +7,11 @@ from statistics import fmean
 
 from imprint.evaluation.sheet import PictureCount, ScoreSheet
 from imprint.evaluation.statistics.intervals import ENOUGH
-from imprint.reporting.scoreboard.beside import Beside, beside
-from imprint.reporting.scoreboard.columns import Column, columns, differences
+from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
 from imprint.reporting.scoreboard.comparisons import Comparison, NotCompared, compared, powerless
 from imprint.reporting.scoreboard.costs import Cost
 from imprint.reporting.scoreboard.grouping import Entry, entries
+from imprint.reporting.scoreboard.published import PublishedRow, published_rows
 from imprint.reporting.scoreboard.scores import Forest, Score, categories, forest, summarised
 
 ALL = "all"
@@ -22,7 +22,7 @@ COUNTED = ("asked", "drawn", "failed", "blank")
 class Board:
     title: str
     entries: Sequence[Entry]
-    columns: Sequence[Column]
+    columns: Sequence[ScoreColumn]
     kinds: Sequence[str]  # "all", and each kind of subject where there are several
     subjects: Mapping[str, str]  # name -> kind
     scores: Sequence[Score]
@@ -30,7 +30,7 @@ class Board:
     costs: Mapping[str, Cost]  # by contestant, a mean over its runs
     comparisons: Sequence[Comparison]
     not_compared: Sequence[NotCompared]
-    published: Sequence[Beside]
+    published: Sequence[PublishedRow]
     notes: Sequence[str]
 
     @property
@@ -91,7 +91,7 @@ def assemble(
         costs={entry.label: cost for entry in contestants if (cost := _cost(entry, costs))},
         comparisons=comparisons,
         not_compared=not_compared,
-        published=beside(found, over),
+        published=published_rows(found, over),
         notes=[
             *notes,
             *differences(over),
@@ -105,7 +105,7 @@ def assemble(
 
 def _scores(
     entry: Entry,
-    column: Column,
+    column: ScoreColumn,
     own: Forest,
     subjects: Mapping[str, str],
     kinds: Sequence[str],
@@ -131,10 +131,8 @@ def _pictures(entry: Entry) -> PictureCount:
 
 def _cost(entry: Entry, costs: Mapping[str, Cost]) -> Cost | None:
     known = [costs[run] for run in dict.fromkeys(sheet.run for sheet in entry.sheets) if run in costs]
-    if not known:
-        return None
-    fields = ([value for value in values if value is not None] for values in zip(*known, strict=True))
-    return Cost(*(fmean(values) if values else None for values in fields))
+    found = {key: [value for cost in known if (value := cost.get(key)) is not None] for cost in known for key in cost}
+    return {key: fmean(values) if values else None for key, values in found.items()} or None
 
 
 def _missing(contestants: Sequence[Entry], subjects: Mapping[str, str]) -> Iterator[str]:

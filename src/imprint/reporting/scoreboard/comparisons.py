@@ -15,7 +15,7 @@ from imprint.evaluation.statistics.paired import (
     standardised_difference,
     wilcoxon_p,
 )
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Forest, prompt_means, unit_means
 
@@ -50,7 +50,7 @@ class NotCompared:
 
 
 def compared(
-    contestants: Sequence[Entry], column: Column, forests: Mapping[str, Forest], *, draws: int, seed: int
+    contestants: Sequence[Entry], column: ScoreColumn, forests: Mapping[str, Forest], *, draws: int, seed: int
 ) -> tuple[list[Comparison], list[NotCompared]]:
     """All pairs that both have numbers in this column, and those of them that have too little in common."""
     found: list[Comparison] = []
@@ -116,7 +116,7 @@ def powerless(comparisons: Sequence[Comparison]) -> Iterator[str]:
         )
 
 
-def _paired(first: Forest, second: Forest, column: Column) -> tuple[str, np.ndarray, np.ndarray]:
+def _paired(first: Forest, second: Forest, column: ScoreColumn) -> tuple[str, np.ndarray, np.ndarray]:
     common = [subject for subject in first if subject in second]
     left = unit_means({subject: first[subject] for subject in common}, column.averaging)
     right = unit_means({subject: second[subject] for subject in common}, column.averaging)

@@ -1,26 +1,50 @@
-"""What a run took."""
+"""What a run took. Another cost is another line here: tables, files and trackers follow."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from imprint.reporting.units import duration, memory, quantity, size
 from imprint.runs import Run
+from imprint.tables.table import Cell, Column
+
+Cost = Mapping[str, float | None]  # by key; None where it is not known
+GROUP = "training"
 
 
-class Cost(NamedTuple):
-    """None where it is not known."""
+class CostKind(NamedTuple):
+    key: str  # in files, and at trackers
+    heading: str
+    about: str
+    format: Callable[[float], str]
+    read: Callable[[Mapping[str, Any]], float | None]  # from a run's manifest
 
-    seconds: float | None
-    peak_memory_bytes: float | None
-    trained_parameters: float | None
-    result_bytes: float | None
+
+COSTS = (
+    CostKind("seconds", "time", "of training", duration, lambda manifest: manifest.get("training", {}).get("seconds")),
+    CostKind(
+        "peak_memory_bytes",
+        "peak memory",
+        "the most that was held while training",
+        memory,
+        lambda manifest: manifest.get("training", {}).get("peak_memory_bytes"),
+    ),
+    CostKind(
+        "trained_parameters",
+        "trained parameters",
+        "how many numbers training may change",
+        quantity,
+        lambda manifest: sum(manifest.get("trained_parameters", {}).values()) or None,
+    ),
+    CostKind("result_bytes", "size", "of the result's files", size, lambda manifest: manifest.get("result_bytes")),
+)
+COST_COLUMNS = [Column(kind.heading, kind.format, about=kind.about, group=GROUP) for kind in COSTS]
 
 
 def cost_of(run: Run) -> Cost:
     """As its manifest tells."""
     manifest = run.read()
-    training, trained = manifest.get("training", {}), manifest.get("trained_parameters")
-    return Cost(
-        seconds=training.get("seconds"),
-        peak_memory_bytes=training.get("peak_memory_bytes"),
-        trained_parameters=sum(trained.values()) if trained else None,
-        result_bytes=manifest.get("result_bytes"),
-    )
+    return {kind.key: kind.read(manifest) for kind in COSTS}
+
+
+def cost_cells(cost: Cost) -> list[Cell]:
+    return [Cell(cost.get(kind.key)) for kind in COSTS]

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from imprint.errors import UserError
 from imprint.evaluation.sheet import Row, ScoreSheet
-from imprint.reporting.labels import differing, telling, told
+from imprint.reporting.labels import differing, label_text, telling
 
 Role = Literal["contestant", "floor", "ceiling"]
 ROWS: Mapping[Row, tuple[Role, str]] = {
@@ -118,7 +118,7 @@ def _labels(groups: Sequence[Sequence[ScoreSheet]], settings: Sequence[Mapping[s
         same = [index for index, other in enumerate(groups) if other[0].method == method]
         alike = [{**settings[index], "step": groups[index][0].step} for index in same]
         keys = [key for key in telling(alike) if key != "hparams.steps" or len({each["step"] for each in alike}) == 1]
-        text = told({**own, "step": step}, keys)
+        text = label_text({**own, "step": step}, keys)
         name = method.replace("_", " ")
         labels.append(f"{name}, {text}" if text else name)
     return [
@@ -137,7 +137,7 @@ def _references(sheets: Sequence[ScoreSheet]) -> list[Entry]:
         models = [_model(group[0]) for group in groups.values()]
         keys = differing(models)
         for model, group in zip(models, groups.values(), strict=True):
-            label = f"{name}, {told(model, keys)}" if len(groups) > 1 else name
+            label = f"{name}, {label_text(model, keys)}" if len(groups) > 1 else name
             found.append(Entry(label, role, row, "", model, 0, group))
     return found
 

@@ -11,7 +11,7 @@ from imprint.evaluation.sheet import ScoreSheet
 from imprint.evaluation.statistics.intervals import Interval, interval
 from imprint.evaluation.statistics.nesting import Averaging, Tree, average
 from imprint.evaluation.statistics.replicates import replicates
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 
 Prompt = tuple[str, int | None]  # set and number
@@ -36,7 +36,7 @@ class Score:
     seed_spread: float | None
 
 
-def forest(entry: Entry, column: Column, *, category: str | None = None) -> Forest:
+def forest(entry: Entry, column: ScoreColumn, *, category: str | None = None) -> Forest:
     """Every number of an entry in a column. Raises UserError where one is given twice and differently."""
     found: dict[str, dict[int, tuple[str, Prompts]]] = {}
     for sheet in entry.sheets:
@@ -62,7 +62,7 @@ def forest(entry: Entry, column: Column, *, category: str | None = None) -> Fore
 
 def summarised(
     entry: Entry,
-    column: Column,
+    column: ScoreColumn,
     trees: Forest,
     *,
     kind: str = "all",
@@ -105,7 +105,7 @@ def prompt_means(trees: Forest) -> dict[str, float]:
     return {f"{prompt[0]} {prompt[1]}": float(np.mean([np.mean(run[prompt]) for run in runs])) for prompt in shared}
 
 
-def categories(entries: Sequence[Entry], column: Column) -> list[str]:
+def categories(entries: Sequence[Entry], column: ScoreColumn) -> list[str]:
     """Those of the prompts that the column's numbers belong to; none where there is no choice."""
     found = dict.fromkeys(
         category

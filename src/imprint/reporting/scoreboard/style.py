@@ -1,12 +1,15 @@
-"""How figures look: one palette for all colour vision, marks that differ in shape too, ink that suits the page."""
+"""How figures look, in files and inside pages: one palette for all colour vision, marks that differ in shape too."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Literal
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -81,3 +84,20 @@ def _adapting(svg: str) -> str:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     head, _, rest = svg.partition(">")
     return f'{head} class="imprint-figure">{ADAPTING}{rest}'
+
+
+def inline(figure: Figure, *, label: str, labels: Mapping[Artist, str]) -> str:
+    """`label` is what the figure shows, `labels` what is said of parts of it when they are pointed at."""
+    figure.patch.set_alpha(0)
+    for number, artist in enumerate(labels):
+        artist.set_gid(f"label-{number}")
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    for number, text in enumerate(labels.values()):
+        svg = svg.replace(f'<g id="label-{number}">', f'<g class="labelled"><title>{escape(text)}</title>')
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # the names of groups would be repeated in the next figure
+    head, _, rest = svg.partition(">")
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head)
+    return f'{head} role="img" aria-label="{escape(label)}">{rest}'

@@ -1,18 +1,19 @@
 """A board as tables, in the order in which one asks."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from imprint.evaluation.statistics.intervals import LEVELS
-from imprint.reporting.scoreboard.accounts import costs, pictures, published
+from imprint.evaluation.statistics.intervals import LEVELS, Interval
 from imprint.reporting.scoreboard.board import ALL, Board
-from imprint.reporting.scoreboard.breakdowns import by_category, by_subject, seeds
-from imprint.reporting.scoreboard.columns import Column
-from imprint.reporting.scoreboard.lines import bounds, entry_line
+from imprint.reporting.scoreboard.columns import ScoreColumn
+from imprint.reporting.scoreboard.costs import COST_COLUMNS, cost_cells
+from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Score
-from imprint.reporting.scoreboard.table import EMPTY, Cell, Line, Table
 from imprint.reporting.units import MINUS, plus, probability, score
+from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
 
 PARTIAL = "\N{DAGGER}"
+ENTRY = Column("", kind="text")
 
 
 def tables(board: Board) -> Iterator[Table]:
@@ -35,71 +36,62 @@ def tables(board: Board) -> Iterator[Table]:
 
 
 def means(board: Board, kind: str) -> Table:
-    shown = [entry for entry in board.entries if any(board.score(entry.label, c.key, kind=kind) for c in board.columns)]
     subjects = [name for name, own in board.subjects.items() if kind in (ALL, own)]
     best = {column.key: _best(board, column, kind, len(subjects)) for column in board.columns}
-    lines = []
-    for before, entry in zip([None, *shown], shown, strict=False):
-        found = [board.score(entry.label, column.key, kind=kind) for column in board.columns]
-        known = [each for each in found if each]
+    found = {
+        entry.label: [board.score(entry.label, column.key, kind=kind) for column in board.columns]
+        for entry in board.entries
+    }
+    shown = [entry for entry in board.entries if any(found[entry.label])]
+    rows = []
+    for entry in shown:
+        known = [each for each in found[entry.label] if each]
         cells = [
-            _mean(each, len(subjects), best[column.key]) for each, column in zip(found, board.columns, strict=True)
+            _mean(each, len(subjects), best[column.key])
+            for each, column in zip(found[entry.label], board.columns, strict=True)
         ]
-        count = Cell(_span({each.subjects for each in known}))
-        seeds = Cell(_span({number for each in known for number in each.seeds}) if entry.role == "contestant" else "")
-        lines.append(entry_line(entry, before, [*cells, count, seeds]))
+        counts = [_span({each.subjects for each in known})]
+        counts.append(_span({number for each in known for number in each.seeds}) if entry.role == "contestant" else "")
+        rows.append([*cells, *map(Cell, counts)])
     intervals = [each.interval for each in board.scores if each.interval and each.kind == kind]
     levels = [level for level in LEVELS if any(level in each.resampled for each in intervals)]
     notes = [f"In brackets: 95% bootstrap intervals over {_listed(levels)}."] if levels else []
-    if any(PARTIAL in cell.text for line in lines for cell in line.cells):
+    if any(cell.mark for cells in rows for cell in cells):
         notes.append(f"{PARTIAL} not over all {len(subjects)} subjects, and not to be compared with the others.")
-    title = "Scores" if kind == ALL else f"Scores, {kind} subjects"
-    headings = [*(column.heading for column in board.columns), "subjects", "seeds"]
-    return Table(key=f"scores-{kind}", title=title, corner="", headings=headings, lines=lines, notes=notes)
-
-
-def _mean(found: Score | None, subjects: int, best: float | None) -> Cell:
-    if found is None:
-        return EMPTY
-    mark = PARTIAL if found.subjects < subjects else ""
-    return Cell(f"{score(found.mean)}{mark}", bounds(found.interval), best=not mark and found.mean == best)
-
-
-def _best(board: Board, column: Column, kind: str, subjects: int) -> float | None:
-    """The best of what was scored on all subjects; a contest takes two."""
-    found = [board.score(entry.label, column.key, kind=kind) for entry in board.contestants]
-    means = [each.mean for each in found if each and each.subjects == subjects]
-    if len(means) < 2 or column.facts.better == "neither":
-        return None
-    return max(means) if column.facts.better == "higher" else min(means)
+    return Table(
+        key=f"scores-{kind}",
+        title="Scores" if kind == ALL else f"Scores, {kind} subjects",
+        columns=[ENTRY, *_headings(board.columns), Column("subjects"), Column("seeds")],
+        rows=_entry_rows(shown, rows),
+        notes=notes,
+    )
 
 
 def comparisons(board: Board) -> Table:
     titles = {column.key: column.title for column in board.columns}
-    last = ""
-    lines = []
-    for each in board.comparisons:
+    rows = []
+    for before, each in zip([None, *board.comparisons], board.comparisons, strict=False):
+        is_first = before is None or before.column != each.column
         cells = [
+            Cell(titles[each.column] if is_first else ""),
             Cell(f"{each.first} {MINUS} {each.second}"),
-            Cell(plus(each.difference), bounds(each.interval)),
+            Cell(each.difference, _ends(each.interval)),
             Cell(f"{each.units} {each.unit}"),
-            Cell(probability(each.p)),
-            Cell(probability(each.p_holm)),
-            Cell(probability(each.p_wilcoxon_holm)),
-            EMPTY if each.hedges_g is None else Cell(plus(each.hedges_g, 2)),
-            Cell(plus(each.rank_biserial, 2)),
+            *map(Cell, (each.p, each.p_holm, each.p_wilcoxon_holm, each.hedges_g, each.rank_biserial)),
         ]
-        lines.append(
-            Line(titles[each.column] if each.column != last else "", cells, apart=last not in ("", each.column))
-        )
-        last = each.column
+        rows.append(Row(cells, is_apart=is_first and before is not None))
     return Table(
         key="comparisons",
         title="Pairs",
-        corner="metric",
-        headings=["pair", "difference", "over", "p", "p (Holm)", "Wilcoxon p (Holm)", "Hedges' g", "rank-biserial"],
-        lines=lines,
-        texts=1,
+        columns=[
+            Column("metric", kind="text"),
+            Column("pair", kind="text"),
+            Column("difference", plus),
+            Column("over"),
+            *(Column(heading, probability) for heading in ("p", "p (Holm)", "Wilcoxon p (Holm)")),
+            *(Column(heading, lambda value: plus(value, 2)) for heading in ("Hedges' g", "rank-biserial")),
+        ],
+        rows=rows,
         notes=[
             "p: sign-flip permutation test of the mean paired difference, two-sided. Holm: corrected for all pairs of "
             "the metric.",
@@ -108,11 +100,148 @@ def comparisons(board: Board) -> Table:
     )
 
 
+def by_category(board: Board, column: ScoreColumn) -> Iterator[Table]:
+    found = dict.fromkeys(each.category for each in board.scores if each.column == column.key and each.category)
+    shown = _scored(board, column)
+    if found:
+        yield Table(
+            key=f"categories-{column.key}",
+            title=f"{column.heading} by category of prompts",
+            columns=[ENTRY, *(Column(str(category).replace("_", " "), score) for category in found)],
+            rows=_entry_rows(
+                shown,
+                [
+                    [_number(board.score(entry.label, column.key, category=category)) for category in found]
+                    for entry in shown
+                ],
+            ),
+        )
+
+
+def by_subject(board: Board, column: ScoreColumn) -> Table:
+    shown = _scored(board, column)
+    rows = []
+    kind = ""
+    for subject, own in sorted(board.subjects.items(), key=lambda item: (item[1], item[0])):
+        cells = [_number(board.score(entry.label, column.key, subject=subject)) for entry in shown]
+        if any(cell.is_known for cell in cells):
+            rows.append(Row([Cell(subject), *cells], is_apart=kind not in ("", own)))
+            kind = own
+    return Table(
+        key=f"subjects-{column.key}",
+        title=f"{column.heading} by subject",
+        columns=[Column("subject", kind="text"), *(Column(entry.label, score) for entry in shown)],
+        rows=rows,
+    )
+
+
+def seeds(board: Board) -> Table:
+    rows = []
+    for entry in board.contestants:
+        found = [board.score(entry.label, column.key) for column in board.columns]
+        rows.append([*(Cell(each.seed_spread if each else None) for each in found), Cell(entry.seeds)])
+    return Table(
+        key="seeds",
+        title="Spread over training seeds",
+        columns=[ENTRY, *(Column(column.title, score) for column in board.columns), Column("seeds")],
+        rows=_entry_rows(board.contestants, rows),
+        notes=["Standard deviation over the seeds of a subject; the root mean square over subjects."],
+    )
+
+
+def pictures(board: Board) -> Table:
+    shown = [entry for entry in board.entries if board.pictures[entry.label].asked]
+    return Table(
+        key="pictures",
+        title="Pictures",
+        columns=[ENTRY, *(Column(heading, "{:,}".format) for heading in ("asked", "drawn", "failed", "blank"))],
+        rows=_entry_rows(shown, [[*map(Cell, vars(board.pictures[entry.label]).values())] for entry in shown]),
+        notes=["Failed and blank pictures have no part in the means."],
+    )
+
+
+def costs(board: Board) -> Table:
+    return Table(
+        key="costs",
+        title="Cost of a run",
+        columns=[ENTRY, *COST_COLUMNS],
+        rows=[Row([Cell(label), *cost_cells(cost)]) for label, cost in board.costs.items()],
+        notes=["Means over runs."],
+    )
+
+
+def published(board: Board) -> Table:
+    over = [column for column in board.columns if any(column.key in each.metrics for each in board.published)]
+    rows = []
+    for before, each in zip([None, *board.published], board.published, strict=False):
+        is_first = before is None or before.claim.source != each.claim.source
+        figures = [each.claim.scores[each.metrics[c.key]] if c.key in each.metrics else None for c in over]
+        verdict = "comparable, as far as the source tells" if not each.reasons else "not comparable"
+        cells = [
+            Cell(each.claim.source if is_first else ""),
+            Cell(each.claim.label),
+            *map(Cell, figures),
+            Cell(verdict),
+        ]
+        rows.append(Row(cells, is_apart=is_first and before is not None, is_reference=True))
+    reasons = [
+        *(f"{e.claim.source} is not comparable: {'; '.join(e.reasons)}." for e in board.published if e.reasons),
+        *(f"{e.claim.source} leaves open {'; '.join(e.claim.unknown)}." for e in board.published if e.claim.unknown),
+    ]
+    return Table(
+        key="published",
+        title="Published figures",
+        columns=[Column("source", kind="text"), Column("what", kind="text"), *_headings(over), Column("beside ours")],
+        rows=rows,
+        notes=list(dict.fromkeys(reasons)),
+    )
+
+
+def _headings(columns: Sequence[ScoreColumn]) -> list[Column]:
+    return [Column(column.heading, score) for column in columns]
+
+
+def _entry_rows(entries: Sequence[Entry], cells: Sequence[Sequence[Cell]]) -> list[Row]:
+    """Contestants, then floors, then ceilings, a rule between them."""
+    first = {after.label for before, after in pairwise(entries) if before.role != after.role}
+    return [
+        Row([Cell(entry.label), *own], is_apart=entry.label in first, is_reference=entry.role != "contestant")
+        for entry, own in zip(entries, cells, strict=True)
+    ]
+
+
+def _mean(found: Score | None, subjects: int, best: float | None) -> Cell:
+    if found is None:
+        return Cell()
+    is_partial = found.subjects < subjects
+    is_best = not is_partial and found.mean == best
+    return Cell(found.mean, _ends(found.interval), mark=PARTIAL if is_partial else "", is_best=is_best)
+
+
+def _best(board: Board, column: ScoreColumn, kind: str, subjects: int) -> float | None:
+    """The best of what was scored on all subjects; a contest takes two."""
+    found = [board.score(entry.label, column.key, kind=kind) for entry in board.contestants]
+    means = [each.mean for each in found if each and each.subjects == subjects]
+    return column.best(means) if len(means) > 1 else None
+
+
+def _scored(board: Board, column: ScoreColumn) -> list[Entry]:
+    return [entry for entry in board.entries if board.score(entry.label, column.key)]
+
+
+def _number(found: Score | None) -> Cell:
+    return Cell(found.mean if found else None)
+
+
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    return (interval.low, interval.high) if interval else None
+
+
 def _span(numbers: set[int]) -> str:
     if not numbers:
-        return EMPTY.text
+        return UNKNOWN
     low, high = min(numbers), max(numbers)
-    return str(low) if low == high else f"{low}\N{EN DASH}{high}"
+    return str(low) if low == high else f"{low}{UNKNOWN}{high}"
 
 
 def _listed(words: Sequence[str]) -> str:

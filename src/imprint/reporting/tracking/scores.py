@@ -1,18 +1,19 @@
-"""A run's scores, in the W&B run that its training is."""
+"""A run's scores, in the W&B run that its training is, with some of the pictures that they are of."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
+from imprint.evaluation.gallery import INDEX
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.reporting.run_scores import SHORT_FINGERPRINT
-from imprint.reporting.tracking.judged import LoggedPicture, judged_pictures
+from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
+from imprint.reporting.sheet import spread
 from imprint.reporting.tracking.session import WandbSession
 from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
 from imprint.runs import Run
@@ -20,7 +21,16 @@ from imprint.runs import Run
 if TYPE_CHECKING:
     import wandb
 
-TOLD = "scores_tracked"  # in the manifest: by sheet, a hash of what was told
+MOST = 24  # pictures of a subject: enough to see what was judged; the others lie in the run's folder
+TRACKED = "scores_tracked"  # in the manifest: by sheet, a hash of what was logged
+
+
+class LoggedPicture(NamedTuple):
+    subject: str
+    prompt: str
+    seed: int
+    file: Path
+    scores: Mapping[str, float]  # by the metric's title
 
 
 def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None = None) -> None:
@@ -35,10 +45,10 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     if using is None or using.mode == "off":
         return
     manifest = run.read()
-    told_before = manifest.get(TOLD, {})
+    tracked = manifest.get(TRACKED, {})
     sheets = {file: ScoreSheet.read(file) for file in files}
     contents = {file: _content(sheet, using) for file, sheet in sheets.items()}
-    news = {file: sheet for file, sheet in sheets.items() if told_before.get(file.stem) != contents[file]}
+    news = {file: sheet for file, sheet in sheets.items() if tracked.get(file.stem) != contents[file]}
     if not news:
         return
     config = manifest["config"]
@@ -63,12 +73,7 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
 def score_name(sheet: ScoreSheet, metric: str) -> str:
     """Scores at another strength or in another base than the run's have names of their own."""
     name = score_key(sheet.profile, metric, sheet.metrics[metric].fingerprint)
-    departures = [
-        f"{key}={value}"
-        for key, value in sheet.settings.items()
-        if key == "base" or (key.startswith("scale.") and value != 1)
-    ]
-    return ", ".join([name, *departures])
+    return ", ".join([name, *departures(sheet)])
 
 
 def score_key(profile: str, metric: str, fingerprint: str) -> str:
@@ -85,11 +90,11 @@ def _row(run: Run, found: Mapping[Path, ScoreSheet], step: int) -> dict[str, Any
     for sheet in sheets:
         for metric, scored in sheet.rows["tuned"].items():
             values.setdefault(score_name(sheet, metric), []).append(scored.mean)
-    told: dict[str, Any] = {"step": step, **{name: fmean(means) for name, means in values.items()}}
-    told[f"{profile}/breakdown"] = _breakdown(sheets)
+    row: dict[str, Any] = {"step": step, **{name: fmean(means) for name, means in values.items()}}
+    row[f"{profile}/breakdown"] = _breakdown(sheets)
     if pictures:
-        told[f"{profile}/pictures"] = _pictures(pictures)
-    return told
+        row[f"{profile}/pictures"] = _pictures(pictures)
+    return row
 
 
 def _breakdown(sheets: Sequence[ScoreSheet]) -> "wandb.Table":
@@ -118,9 +123,9 @@ def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
     return table
 
 
-def _note(run: Run, told: Mapping[str, str]) -> None:
+def _note(run: Run, contents: Mapping[str, str]) -> None:
     with FileLock(run.folder / "scores" / ".lock"):
-        run.note({TOLD: {**run.read().get(TOLD, {}), **told}})
+        run.note({TRACKED: {**run.read().get(TRACKED, {}), **contents}})
 
 
 def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
@@ -131,3 +136,33 @@ def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
     }
     where = (settings.mode, settings.entity, settings.project)
     return hashlib.sha256(json.dumps([where, rows], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[LoggedPicture]:
+    """The first picture of each prompt; of many, evenly spread ones. None, where the run does not tell their place."""
+    folders = run.read().get("scores", {}).get(sheet_file.stem, {}).get("pictures", [])
+    found = [picture for folder in folders for picture in _of_gallery(run.folder / folder, sheet)]
+    return [found[index] for index in spread(range(len(found)), MOST)]
+
+
+def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
+    try:
+        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))["pictures"]
+    except (OSError, ValueError, KeyError):
+        return
+    for entry in entries:
+        file = folder / entry["file"]
+        if entry["k"] == 0 and entry["state"] == "ok" and file.is_file():
+            scores = _scores(sheet, entry["set"], entry["number"])
+            if scores:
+                yield LoggedPicture(sheet.subject, entry["prompt"], entry["seed"], file, scores)
+
+
+def _scores(sheet: ScoreSheet, name: str, number: int) -> dict[str, float]:
+    """Of the first picture of a prompt, by metrics that judge pictures one by one."""
+    return {
+        sheet.metrics[metric].title: value.value
+        for metric, scored in sheet.rows["tuned"].items()
+        for value in scored.values
+        if (value.set, value.number, value.k) == (name, number, 0)
+    }

@@ -1,11 +1,13 @@
-"""One stay at Weights & Biases: a guest that may be late, rude or absent without anyone noticing."""
+"""W&B: the run that a process writes to, and what its stays there know of each other."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from imprint.files import write_json
 from imprint.libraries.wandb import (
     QUIET,
     data_in,
@@ -15,7 +17,6 @@ from imprint.libraries.wandb import (
     wait_for_own_folder,
 )
 from imprint.reporting.tracking.settings import WandbSettings
-from imprint.reporting.tracking.stays import Stays
 
 if TYPE_CHECKING:
     import wandb
@@ -143,3 +144,24 @@ class WandbSession:
 
 def _short(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class Stays:
+    """`file` tells how the last stay ended: its summary and, where it is not the one that was asked for, the W&B run's
+    id, which the agent of a W&B sweep chooses."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        before = self._read()
+        self.id: str | None = before.get("id")
+        self.summary: Mapping[str, Any] = before.get("summary", {})
+
+    def close(self, id: str | None, summary: Mapping[str, Any]) -> None:
+        write_json(self._file, {"id": id, "summary": {**self.summary, **summary}})
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # the first stay, or a note that cannot be read
+            return {}
+        return content

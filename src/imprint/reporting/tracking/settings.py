@@ -26,12 +26,12 @@ class WandbSettings(NamedTuple):
 
 def settings_of(run: Run) -> WandbSettings | None:
     """Those that the run was trained with; None where it was not to be tracked, or its manifest does not say."""
-    told = run.read().get("config", {}).get("report", {}).get("wandb")
-    if not isinstance(told, Mapping):
+    given = run.read().get("config", {}).get("report", {}).get("wandb")
+    if not isinstance(given, Mapping):
         return None
     try:
         # References to the environment lie unresolved in a manifest. A run of before has no limit: nothing is uploaded.
-        known = OmegaConf.to_container(OmegaConf.create({"max_artifact_bytes": 0, **told}), resolve=True)
+        known = OmegaConf.to_container(OmegaConf.create({"max_artifact_bytes": 0, **given}), resolve=True)
         settings: WandbSettings = TypeAdapter(WandbSettings).validate_python(known)
     except (OmegaConfBaseException, ValidationError) as error:
         log.warning("%s: its settings for Weights & Biases cannot be read (%s).", run.folder.name, _first_line(error))

@@ -1,22 +1,32 @@
 """A sweep at Weights & Biases: one run that sums up the group of its points."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-from imprint.reporting.fidelity import plots
-from imprint.reporting.points import axes, records_of
-from imprint.reporting.record import RunRecord
+from PIL import Image
+
+from imprint.reporting.record import RunRecord, axes, differing, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
+from imprint.reporting.scoreboard.costs import COSTS
+from imprint.reporting.sheet import spread
+from imprint.reporting.side_by_side import Gallery, Row, galleries, labels
 from imprint.reporting.tracking.session import WandbSession
 from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
-from imprint.reporting.tracking.sweep_pictures import sweep_pictures
-from imprint.reporting.tracking.sweep_table import mean_of, point_table
 from imprint.sweeps import Sweep
+from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     import wandb
+
+    from imprint.reporting.matrix import Matrix
+
+COLUMNS = 12  # of one picture; more points have more pictures, each with the untuned model's column
+ROWS = 8  # prompts and seeds; of more, evenly spread ones
+MOST = 2000  # pictures in all
 
 
 def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
@@ -63,13 +73,15 @@ def sweep_id(sweep: Sweep) -> str:
 def _row(records: Sequence[RunRecord], scores: RunScores, keys: Sequence[str]) -> dict[str, Any]:
     import wandb
 
+    from imprint.reporting.figures import plots
+
     table = point_table(records, scores, keys)
-    told: dict[str, Any] = {"points": wandb.Table(columns=table.columns, data=table.rows)}
+    row: dict[str, Any] = {"points": wandb.Table(columns=table.headings, data=table.values)}
     if pictures := [wandb.Image(picture, caption=caption) for caption, picture in sweep_pictures(records, keys)]:
-        told["xy"] = pictures
+        row["xy"] = pictures
     for number, plot in enumerate(plots(scores.board) if scores.board else (), start=1):
-        told["pareto" if number == 1 else f"pareto-{number}"] = wandb.Html(_page(plot.title, plot.svg), inject=False)
-    return told
+        row["pareto" if number == 1 else f"pareto-{number}"] = wandb.Html(_page(plot.title, plot.svg), inject=False)
+    return row
 
 
 def _log_files(run: "wandb.Run", sweep: Sweep) -> None:
@@ -91,17 +103,86 @@ def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Ite
         yield f"points/{state}", states.count(state)
     yield "notes", list(scores.notes)
     for column in scores.columns:
-        if column.name not in sweep.objectives or column.facts.better == "neither":
-            continue
-        every = {record.name: mean_of(record, scores, column) for record in records}
-        means = {name: mean for name, mean in every.items() if mean is not None}
-        if means:
-            best = (max if column.facts.better == "higher" else min)(means, key=lambda name: means[name])
-            yield f"best/{column.title}", means[best]
-            yield f"best/{column.title}, run", best
+        if column.name in sweep.objectives and (best := scores.best(records, column)):
+            yield f"best/{column.title}", best[1]
+            yield f"best/{column.title}, run", best[0].name
 
 
 def _page(title: str, svg: str) -> str:
     """The plot by itself, on light and dark pages."""
     style = "body{margin:1em;font-family:sans-serif;color:#23242a;background:#fbfaf7}svg{width:100%;height:auto}"
-    return f"<!doctype html><meta charset='utf-8'><title>{title}</title><style>{style}</style>{svg}"
+    return f"<!doctype html><meta charset='utf-8'><title>{escape(title)}</title><style>{style}</style>{svg}"
+
+
+def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+    """Captions and pictures, of the points that have drawn any."""
+    from imprint.reporting.matrix import sheet
+
+    for gallery in galleries(records, axes, most=MOST):
+        rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
+        untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
+        points = [index for index, column in enumerate(gallery.columns) if column.run]
+        room = COLUMNS - len(untuned)
+        for first in range(0, len(points), room):
+            shown = points[first : first + room]
+            part = f", points {first + 1} to {first + len(shown)} of {len(points)}" if len(points) > room else ""
+            yield f"{gallery.title}{part}", sheet(_matrix(gallery, rows, [*untuned, *shown]))
+
+
+def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Matrix":
+    """Every row has the same columns."""
+    from imprint.reporting.matrix import Matrix, MatrixPicture
+
+    headings = {_label(row, gallery): row for row in rows}
+    pictures = [
+        MatrixPicture(picture.label, heading, row.seed, picture.file, row.prompt)
+        for heading, row in headings.items()
+        for picture in (row.pictures[index] for index in shown)
+    ]
+    return Matrix(
+        prompt=gallery.title,
+        x_heading="points",
+        x_labels=tuple(rows[0].pictures[index].label for index in shown),
+        y_heading=f"prompt, {gallery.counted}",
+        y_labels=tuple(headings),
+        seeds=(),
+        pictures=pictures,
+    )
+
+
+def _label(row: Row, gallery: Gallery) -> str:
+    return f"{row.prompt}, {gallery.counted} {row.seed}"
+
+
+def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[str]) -> Table:
+    """Each column holds numbers alone, or words alone; None where it is not known. The axes come first, then what else
+    differs."""
+    keys = [*axes, *(key for key in differing(records) if key not in axes)]
+    names = labels(records, axes)
+    columns: dict[str, Sequence[str | float | None]] = {
+        "point": [names[record.name] for record in records],
+        "run": [record.name for record in records],
+        "status": [record.status for record in records],
+        **{key: _axis([record.settings.get(key) for record in records]) for key in keys},
+    }
+    for column in scores.columns:
+        intervals = [scores.interval(record, column) for record in records]
+        columns[column.heading] = [_finite(scores.mean(record, column)) for record in records]
+        columns[f"{column.title}, low"] = [each.low if each else None for each in intervals]
+        columns[f"{column.title}, high"] = [each.high if each else None for each in intervals]
+    columns["steps"] = [record.steps for record in records]
+    columns["loss"] = [_finite(record.loss) for record in records]
+    columns |= {kind.key: [record.cost.get(kind.key) for record in records] for kind in COSTS}
+    return Table.of_values(list(columns), zip(*columns.values(), strict=True))
+
+
+def _axis(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
+    """A setting that is a number wherever it is set can be drawn as an axis."""
+    try:
+        return [None if value in (None, "None") else float(str(value)) for value in values]
+    except ValueError:
+        return list(values)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

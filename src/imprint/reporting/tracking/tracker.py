@@ -1,5 +1,6 @@
 """What imprint tells of a run beyond Lightning's loggers: pictures, facts, and what came of it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,3 +48,11 @@ def concluding(loggers: Sequence[Logger], run: Run) -> Iterator[None]:
         raise
     for tracker in trackers:
         tracker.conclude(run)
+
+
+class LoggerChoice(ABC):
+    """What a YAML in conf/report/loggers configures. Its constructor raises UserError where a package is missing."""
+
+    @abstractmethod
+    def tracker(self, run: Run, *, config: Mapping[str, Any]) -> Tracker:
+        """It writes below the run's folder. `config` is free of secrets."""

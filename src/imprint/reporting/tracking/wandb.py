@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning.utilities import rank_zero_only
 
-from imprint.reporting.tracking.artifacts import result_artifact
+from imprint.provenance import file_bytes
 from imprint.reporting.tracking.session import WandbSession
 from imprint.reporting.tracking.settings import WandbSettings, chosen
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
@@ -89,3 +89,25 @@ def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":
     for row in rows:
         table.add_data(step, row.prompt, row.seed, picture(row.picture), picture(row.untuned))
     return table
+
+
+def result_artifact(run: Run, max_bytes: int) -> "wandb.Artifact":
+    """With every file's size. A result of at most `max_bytes` is uploaded, straight from its folder; of a larger one
+    the files are named, with their hashes, and stay where they are."""
+    import wandb
+
+    files = file_bytes(run.result)
+    count = sum(files.values())
+    uploaded = count <= max_bytes
+    artifact = wandb.Artifact(
+        f"result-{run.signature}",
+        type="model",
+        description=f"What {run.folder.name} learned.",
+        metadata={"bytes": count, "files": files, "uploaded": uploaded, "folder": str(run.result)},
+    )
+    if uploaded:
+        artifact.add_dir(str(run.result), policy="immutable", skip_cache=True)
+    else:
+        for name in files:
+            artifact.add_reference((run.result / name).resolve().as_uri(), name=name)
+    return artifact

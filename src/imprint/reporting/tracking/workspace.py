@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imprint.errors import UserError
 from imprint.reporting.record import RunRecord, differing
 from imprint.reporting.run_scores import RunScores, scores_of
-from imprint.reporting.scoreboard.columns import Column
-from imprint.reporting.scoreboard.costs import Cost
-from imprint.reporting.scoreboard.pareto_figure import PROMPT_FIDELITY, SUBJECT_FIDELITY
+from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
+from imprint.reporting.scoreboard.costs import COSTS
 from imprint.reporting.tracking.scores import score_key
 from imprint.reporting.tracking.settings import WandbSettings, settings_of
 from imprint.runs import Run
@@ -46,8 +45,8 @@ def save_workspace(records: Sequence[RunRecord]) -> str:
 
 def place_of(records: Sequence[RunRecord]) -> Place:
     """Raises UserError where the runs were told at no place, or at several."""
-    told: list[WandbSettings] = [found for record in records if (found := settings_of(Run(record.folder)))]
-    places = list(dict.fromkeys((each.entity, each.project) for each in told))
+    settings: list[WandbSettings] = [found for record in records if (found := settings_of(Run(record.folder)))]
+    places = list(dict.fromkeys((each.entity, each.project) for each in settings))
     if not places:
         raise UserError(
             "workspace=true: none of these runs was told to Weights & Biases. Train with report=online, or with "
@@ -56,7 +55,7 @@ def place_of(records: Sequence[RunRecord]) -> Place:
     if len(places) > 1:
         named = ", ".join(f"{entity or 'your account'}/{project}" for entity, project in places)
         raise UserError(f"workspace=true: these runs are in several projects ({named}). Give a folder of one's runs.")
-    groups = {each.group for each in told}
+    groups = {each.group for each in settings}
     return Place(*places[0], groups.pop() if len(groups) == 1 else None)
 
 
@@ -83,7 +82,7 @@ def workspace(records: Sequence[RunRecord], place: Place) -> "Workspace":
     )
 
 
-def column_key(column: Column) -> str:
+def column_key(column: ScoreColumn) -> str:
     return score_key(column.profile, column.name, column.facts.fingerprint)
 
 
@@ -122,13 +121,13 @@ def _sections(scores: RunScores, keys: Sequence[str], metrics: Sequence[str]) ->
             panels=[
                 wr.LinePlot(title="loss", x="step", y=["loss"], smoothing_factor=0.9, smoothing_show_original=True),
                 *(wr.LinePlot(title=metric, x="step", y=[metric]) for metric in metrics),
-                *(wr.BarPlot(title=name, metrics=[name]) for name in Cost._fields),
+                *(wr.BarPlot(title=name, metrics=[name]) for name in (kind.key for kind in COSTS)),
             ],
         ),
     ]
 
 
-def _tradeoffs(columns: Sequence[Column]) -> list[Any]:
+def _tradeoffs(columns: Sequence[ScoreColumn]) -> list[Any]:
     """Subject fidelity against prompt fidelity, where both were measured on the same pictures."""
     import wandb_workspaces.reports.v2 as wr
 
@@ -138,11 +137,7 @@ def _tradeoffs(columns: Sequence[Column]) -> list[Any]:
             x=wr.SummaryMetric(column_key(across)),
             y=wr.SummaryMetric(column_key(up)),
         )
-        for across in columns
-        for up in columns
-        if across.name in PROMPT_FIDELITY
-        and up.name in SUBJECT_FIDELITY
-        and (across.profile, across.sampling) == (up.profile, up.sampling)
+        for across, up in tradeoffs(columns)
     ]
 
 

@@ -8,8 +8,9 @@ from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.reporting.scoreboard import Board, Cost, assemble
-from imprint.reporting.scoreboard.numbers import as_csv, as_json
+from imprint.reporting.scoreboard import Board, assemble
+from imprint.reporting.scoreboard.files import as_json, numbers
+from imprint.tables.csv import as_csv
 
 SUBJECTS = ("backpack", "can", "clock", "dog", "teapot", "vase", "cat")
 
@@ -157,12 +158,12 @@ def test_the_same_run_judged_twice_counts_once_and_a_contradiction_is_refused() 
 def test_costs_are_means_over_runs() -> None:
     sheets = [sheet("dog"), sheet("cat")]
     costs = {
-        sheets[0].run: Cost(10.0, 4.0, 7.0, None),
-        sheets[1].run: Cost(30.0, None, 7.0, None),
-        "another": Cost(1, 1, 1, 1),
+        sheets[0].run: {"seconds": 10.0, "peak_memory_bytes": 4.0, "result_bytes": None},
+        sheets[1].run: {"seconds": 30.0, "peak_memory_bytes": None, "result_bytes": None},
+        "another": {"seconds": 1.0, "peak_memory_bytes": 1.0, "result_bytes": 1.0},
     }
     found = assemble(sheets, title="", costs=costs, draws=100, seed=0)
-    assert found.costs == {"lora": Cost(20.0, 4.0, 7.0, None)}
+    assert found.costs == {"lora": {"seconds": 20.0, "peak_memory_bytes": 4.0, "result_bytes": None}}
 
 
 def test_what_the_sheets_say_is_said_once() -> None:
@@ -174,7 +175,7 @@ def test_what_the_sheets_say_is_said_once() -> None:
 
 def test_every_number_is_in_the_csv_and_the_json() -> None:
     found = board(two_methods())
-    rows = [line.split(",") for line in as_csv(found).splitlines()]
+    rows = [line.split(",") for line in as_csv(numbers(found)).splitlines()]
     at = rows[0].index
     mean = found.score("lora", "dino")
     assert mean is not None
@@ -199,4 +200,4 @@ def test_every_number_is_in_the_csv_and_the_json() -> None:
 
 
 def test_the_same_sheets_make_the_same_numbers() -> None:
-    assert as_csv(board(two_methods())) == as_csv(board(two_methods()))
+    assert as_csv(numbers(board(two_methods()))) == as_csv(numbers(board(two_methods())))

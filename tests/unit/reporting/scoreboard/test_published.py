@@ -4,13 +4,13 @@ from unit.reporting.scoreboard.sheets import sheet
 from imprint.config import compose, conf_folder, resolved
 from imprint.evaluation.published.figures import Claim, claims
 from imprint.reporting.scoreboard import assemble
-from imprint.reporting.scoreboard.beside import Beside
+from imprint.reporting.scoreboard.published import PublishedRow
 from imprint.reporting.scoreboard.tables import tables
 
 (TABLE_1,) = (claim for claim in claims() if claim.label == "DreamBooth, Stable Diffusion")
 
 
-def beside(**measured: object) -> Beside:
+def beside(**measured: object) -> PublishedRow:
     """Table 1 of the paper beside a board of the paper's subjects, but for what is `measured` differently."""
     assert TABLE_1.subjects
     subjects = measured.pop("subjects", TABLE_1.subjects)
@@ -22,7 +22,7 @@ def beside(**measured: object) -> Beside:
 
 def test_the_papers_own_protocol_may_be_read_beside_the_paper() -> None:
     found = beside()
-    assert not found.against
+    assert not found.reasons
     assert found.metrics == {"dino": "dino", "clip_t": "clip_t"}
 
 
@@ -35,7 +35,7 @@ def test_the_papers_own_protocol_may_be_read_beside_the_paper() -> None:
     ],
 )
 def test_what_was_measured_otherwise_is_not_comparable_and_the_reason_is_told(measured: dict, reason: str) -> None:
-    assert any(reason in why for why in beside(**measured).against)
+    assert any(reason in why for why in beside(**measured).reasons)
 
 
 def test_figures_of_other_profiles_are_not_shown() -> None:
@@ -45,7 +45,7 @@ def test_figures_of_other_profiles_are_not_shown() -> None:
 def test_the_table_marks_what_is_not_comparable() -> None:
     board = assemble([sheet("dog", profile="dreambooth_paper")], title="", costs={}, draws=1, seed=0)
     table = next(table for table in tables(board) if table.key == "published")
-    assert {line.cells[-1].text for line in table.lines} == {"not comparable"}
+    assert {row.cells[-1].value for row in table.rows} == {"not comparable"}
     assert any("not comparable: " in note for note in table.notes)
     assert any("leaves open which CLIP" in note for note in table.notes)
 

@@ -9,11 +9,9 @@ from PIL import Image
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
-from imprint.reporting.scoreboard import Cost, ScoreboardFiles, write
-from imprint.reporting.scoreboard.latex import escaped, latex
-from imprint.reporting.scoreboard.markdown import markdown
-from imprint.reporting.scoreboard.pareto_figure import sweeps
-from imprint.reporting.scoreboard.table import Cell, Line, Table
+from imprint.reporting.scoreboard import ScoreboardFiles, write
+from imprint.reporting.scoreboard.costs import COSTS
+from imprint.reporting.scoreboard.figures import sweeps
 
 SUBJECTS = {"dog": "live", "cat": "live", "can": "object"}
 
@@ -26,7 +24,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ScoreboardFiles:
         for method, better in (("dreambooth", 0.1), ("lora", 0.0))
         if (subject, method) != ("can", "lora")
     ]
-    costs = {sheets[0].run: Cost(83.0, 3 * 2**30, 797_184.0, 3_200_000.0)}
+    costs = {
+        sheets[0].run: dict(zip((kind.key for kind in COSTS), (83.0, 3 * 2**30, 797_184.0, 3_200_000.0), strict=True))
+    }
     folder = tmp_path_factory.mktemp("board")
     return write(sheets, folder, title="Two_methods", costs=costs, notes=["A | note."], bootstrap=100, seed=0)
 
@@ -107,21 +107,6 @@ def test_nothing_is_written_where_scores_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError):
         write([], tmp_path / "out", title="", costs=None, bootstrap=10, seed=0)
     assert not (tmp_path / "out").exists()
-
-
-def test_markup_in_names_is_only_text() -> None:
-    table = Table(
-        key="t",
-        title="50% of a_b",
-        corner="",
-        headings=["x|y", "{z}"],
-        lines=[Line("[a] & <b>", [Cell("−1", "[0, 1]", best=True), Cell("–")], aside=True)],
-    )
-    assert "| *\\[a\\] & \\<b\\>* | **−1** \\[0, 1\\] | – |" in markdown(table)
-    text = latex(table)
-    assert r"\caption{50\% of a\_b}" in text
-    assert r"\textit{{[}a{]} \& $<$b$>$} & \textbf{$-$1} {\scriptsize {[}0, 1{]}} & --" in text
-    assert escaped("~^\\") == r"\textasciitilde{}\textasciicircum{}\textbackslash{}"
 
 
 def test_a_sweep_is_a_path_in_the_order_of_its_number() -> None:

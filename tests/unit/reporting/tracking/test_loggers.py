@@ -15,10 +15,9 @@ from imprint.config import compose, resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
 from imprint.reporting.reporter import Reporter
-from imprint.reporting.tracking import tensorboard
-from imprint.reporting.tracking.csv import Csv
-from imprint.reporting.tracking.more import LoggerChoice
-from imprint.reporting.tracking.tensorboard import TensorBoard
+from imprint.reporting.tracking import loggers
+from imprint.reporting.tracking.loggers import Csv, TensorBoard
+from imprint.reporting.tracking.tracker import LoggerChoice
 from imprint.runs import Run
 
 CONFIG: Mapping[str, Any] = {"seed": 3, "method": {"lr": 1e-4}}
@@ -95,6 +94,6 @@ def test_they_are_chosen_by_a_word(chosen: str) -> None:
 
 
 def test_without_tensorboard_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    monkeypatch.setattr(loggers, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"imprint-diffusion\[tensorboard\]"):
         TensorBoard(flush_seconds=1)

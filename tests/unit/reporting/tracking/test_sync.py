@@ -9,7 +9,7 @@ from unit.reporting.tracking.test_scores import scored
 from wandb_server import StoredRun, WandbServer
 
 from imprint.reporting.tracking.scores import log_scores, score_name
-from imprint.reporting.tracking.stays import Stays
+from imprint.reporting.tracking.session import Stays
 from imprint.reporting.tracking.wandb import WandbTracker
 from imprint.runs import Run
 

@@ -1,4 +1,4 @@
-"""TensorBoard, through Lightning's logger: curves, pictures, the configuration."""
+"""Other loggers, chosen by a YAML in conf/report/loggers: TensorBoard, and Lightning's own CSV."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -8,13 +8,12 @@ import numpy as np
 import yaml
 from PIL import Image
 from pydantic import PositiveInt
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
 from imprint.libraries.tensorboard import mark_restart
-from imprint.reporting.tracking.more import LoggerChoice
-from imprint.reporting.tracking.tracker import SampleRow, Tracker
+from imprint.reporting.tracking.tracker import LoggerChoice, SampleRow, Tracker
 from imprint.runs import Run
 
 
@@ -63,3 +62,23 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
     @rank_zero_only
     def log_summary(self, facts: Mapping[str, Any]) -> None:
         self.experiment.add_text("summary", f"<pre>{yaml.safe_dump(dict(facts), sort_keys=False)}</pre>")
+
+
+class Csv(LoggerChoice):
+    def __init__(self, *, flush_every: PositiveInt) -> None:
+        self._flush_every = flush_every
+
+    def tracker(self, run: Run, *, config: Mapping[str, Any]) -> Tracker:
+        return CsvTracker(run, config, self._flush_every)
+
+
+class CsvTracker(Tracker, CSVLogger):
+    """Each start has a folder of its own, csv/version_0, version_1, ...: in a folder that is there Lightning would
+    delete what the first start wrote."""
+
+    def __init__(self, run: Run, config: Mapping[str, Any], flush_every: int) -> None:
+        CSVLogger.__init__(self, str(run.folder), name="csv", flush_logs_every_n_steps=flush_every)
+        self._config = config
+
+    def rewind(self, step: int) -> None:
+        self.log_hyperparams(dict(self._config))

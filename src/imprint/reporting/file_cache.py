@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 
-class Kept:
+class FileCache:
     """At most `most` things; what was not asked for the longest is forgotten first."""
 
     def __init__(self, most: int) -> None:

@@ -1,8 +1,8 @@
 """Tables as LaTeX, for the packages booktabs and amssymb."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from imprint.reporting.scoreboard.table import Cell, Table
+from imprint.tables.table import Cell, Row, Table, clean
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -20,7 +20,6 @@ SPECIAL = {
     "<": r"$<$",
     ">": r"$>$",
     "|": r"$|$",
-    "\n": " ",
     "\N{UPWARDS ARROW}": r"$\uparrow$",
     "\N{DOWNWARDS ARROW}": r"$\downarrow$",
     "\N{MINUS SIGN}": r"$-$",
@@ -30,7 +29,7 @@ SPECIAL = {
 
 
 def latex(table: Table) -> str:
-    columns = "l" * (1 + table.texts) + "r" * (len(table.headings) - table.texts)
+    columns = "".join("r" if column.kind == "number" else "l" for column in table.columns)
     return "\n".join(
         [
             r"\begin{table}",
@@ -39,9 +38,9 @@ def latex(table: Table) -> str:
             rf"  \label{{tab:{table.key}}}",
             rf"  \begin{{tabular}}{{{columns}}}",
             r"    \toprule",
-            _row([table.corner, *table.headings]),
+            _line(map(escaped, table.headings)),
             r"    \midrule",
-            *_lines(table),
+            *_rows(table),
             r"    \bottomrule",
             r"  \end{tabular}",
             r"\end{table}",
@@ -51,21 +50,26 @@ def latex(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    return "".join(SPECIAL.get(letter, letter) for letter in text)
+    return "".join(SPECIAL.get(letter, letter) for letter in clean(text))
 
 
-def _lines(table: Table) -> Iterator[str]:
-    for line in table.lines:
-        if line.apart:
+def _rows(table: Table) -> Iterator[str]:
+    for row in table.rows:
+        if row.is_apart:
             yield r"    \midrule"
-        label = rf"\textit{{{escaped(line.label)}}}" if line.aside else escaped(line.label)
-        yield f"    {' & '.join([label, *map(_cell, line.cells)])} \\\\"
+        yield _line(_cells(table, row))
 
 
-def _row(texts: Sequence[str]) -> str:
-    return f"    {' & '.join(map(escaped, texts))} \\\\"
+def _cells(table: Table, row: Row) -> Iterator[str]:
+    for place, parts in enumerate(table.texts(row)):
+        text = _cell(*parts)
+        yield rf"\textit{{{text}}}" if row.is_reference and place == 0 else text
 
 
-def _cell(cell: Cell) -> str:
-    text = rf"\textbf{{{escaped(cell.text)}}}" if cell.best else escaped(cell.text)
-    return rf"{text} {{\scriptsize {escaped(cell.range)}}}" if cell.range else text
+def _cell(cell: Cell, text: str, beside: str) -> str:
+    text = rf"\textbf{{{escaped(text)}}}" if cell.is_best else escaped(text)
+    return rf"{text} {{\scriptsize {escaped(beside)}}}" if beside else text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"    {' & '.join(cells)} \\\\"

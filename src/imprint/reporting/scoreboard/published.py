@@ -4,31 +4,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from imprint.evaluation.published.figures import Claim, claims
-from imprint.reporting.scoreboard.columns import Column
+from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class PublishedRow:
     claim: Claim
     metrics: Mapping[str, str]  # column key -> metric, where the claim has a figure
-    against: Sequence[str]  # why the numbers are not comparable; empty: they are, as far as the source tells
+    reasons: Sequence[str]  # why the numbers are not comparable; empty: they are, as far as the source tells
 
 
-def beside(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Beside]:
+def published_rows(entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> list[PublishedRow]:
     """The published rows of the profiles that these columns were measured under."""
     found = []
     for claim in claims():
         of_source = {name for other in claims() if other.source == claim.source for name in other.scores}
         ours = [column for column in columns if column.profile == claim.profile and column.name in of_source]
         if metrics := {column.key: column.name for column in ours if column.name in claim.scores}:
-            found.append(Beside(claim=claim, metrics=metrics, against=list(_against(claim, entries, ours))))
+            found.append(PublishedRow(claim=claim, metrics=metrics, reasons=list(_reasons(claim, entries, ours))))
     return found
 
 
-def _against(claim: Claim, entries: Sequence[Entry], columns: Sequence[Column]) -> Iterator[str]:
+def _reasons(claim: Claim, entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> Iterator[str]:
     for column in columns:
-        ours = ", ".join(encoder["name"] for encoder in column.facts.encoders.values())
+        ours = column.facts.encoder_names
         theirs = claim.encoders.get(column.name)
         if theirs is None:
             yield f"the encoder of their {column.facts.title} is not known"
@@ -45,7 +45,7 @@ def _against(claim: Claim, entries: Sequence[Entry], columns: Sequence[Column]) 
         yield f"{claim.pictures} pictures of each subject there, {ours} here"
 
 
-def _pictures(entry: Entry, columns: Sequence[Column]) -> Iterator[int]:
+def _pictures(entry: Entry, columns: Sequence[ScoreColumn]) -> Iterator[int]:
     """How many pictures of a subject were asked for, by the metrics that judge each on its own."""
     for sheet in entry.sheets:
         for column in columns:

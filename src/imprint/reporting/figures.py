@@ -1,6 +1,6 @@
-"""Values over steps: a panel for the loss, and one for each metric that was scored on the way."""
+"""Figures inside a page: values over steps, and subject fidelity against prompt fidelity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,18 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from imprint.evaluation.sheet import MetricFacts
-from imprint.reporting.inline import inline
-from imprint.reporting.scoreboard.columns import ARROWS
-from imprint.reporting.scoreboard.style import quiet, styled
+from imprint.reporting.scoreboard import Board
+from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
+from imprint.reporting.scoreboard.figures import pareto_figure
+from imprint.reporting.scoreboard.scores import Score
+from imprint.reporting.scoreboard.style import inline, quiet, styled
+from imprint.reporting.units import bounds, score
 
 POINTS = 400  # more would only make the page heavier
 FEW = 40  # so few points are marked
 MOST_RAW = 6  # curves; of more, the noise would cover all
+MOST_NAMED = 8  # contestants; the names of more would cover one another, and are told by the pointer alone
 
 Curve = Sequence[tuple[int, float]]
 
 
-class Look(NamedTuple):
+class CurveStyle(NamedTuple):
     label: str
     colour: str
     dash: str  # solid, dashed or dotted
@@ -50,19 +54,19 @@ def panels(
     return [panel for panel in found if panel.curves]
 
 
-def drawn(panel: Panel, looks: Mapping[str, Look]) -> str:
+def drawn(panel: Panel, styles: Mapping[str, CurveStyle]) -> str:
     """An inline SVG. What is not finite is left out."""
     with styled():
         figure = Figure(figsize=(5.6, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        told: dict[Artist, str] = {}
+        labels: dict[Artist, str] = {}
         for run, curve in panel.curves.items():
             steps, values = np.array([point for point in curve if np.isfinite(point[1])]).reshape(-1, 2).T
             stride = max(1, len(steps) // POINTS)
-            look = looks[run]
+            style = styles[run]
             if panel.noisy:
                 if len(panel.curves) <= MOST_RAW:
-                    axes.plot(steps[::stride], values[::stride], color=look.colour, linewidth=0.6, alpha=0.2)
+                    axes.plot(steps[::stride], values[::stride], color=style.colour, linewidth=0.6, alpha=0.2)
                 values = _running_mean(values, max(5, len(values) // 20))
             mark = "o" if len(steps) <= FEW and not panel.noisy else ""
             (line,) = axes.plot(
@@ -71,17 +75,17 @@ def drawn(panel: Panel, looks: Mapping[str, Look]) -> str:
                 linewidth=1.6,
                 marker=mark,
                 markersize=3.5,
-                color=look.colour,
-                linestyle=look.dash,
+                color=style.colour,
+                linestyle=style.dash,
             )
             last = f": {values[-1]:.4f} at step {steps[-1]:.0f}" if len(values) else ""
-            told[line] = f"{look.label}{last}"
+            labels[line] = f"{style.label}{last}"
         axes.set_xlabel("optimiser step")
         axes.set_title(panel.title, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         quiet(axes, grid="both")
-        return inline(figure, label=f"{panel.title} over optimiser steps", told=told)
+        return inline(figure, label=f"{panel.title} over optimiser steps", labels=labels)
 
 
 def _title(
@@ -91,7 +95,7 @@ def _title(
     measured, _, fingerprint = name.partition("@")
     profile, _, metric = measured.rpartition("/")
     known = facts.get((profile, metric, fingerprint))
-    said = f"{known.title} {ARROWS[known.better]}".strip() if known else metric
+    said = known.heading if known else metric
     alike = {other for own in scores.values() for other in own if other.partition("@")[0] == measured}
     return f"{said} ({profile})" if len(alike) == 1 else f"{said} ({profile}, {fingerprint})"
 
@@ -103,3 +107,43 @@ def _running_mean(values: "np.ndarray", window: int) -> "np.ndarray":
     starts = np.maximum(0, ends - window)
     means: np.ndarray = (sums[ends] - sums[starts]) / (ends - starts)
     return means
+
+
+class Plot(NamedTuple):
+    title: str
+    svg: str
+
+
+def plots(board: Board) -> Iterator[Plot]:
+    """Each pair of metrics that were measured on the same pictures, where two points or more can be compared."""
+    for across, up in tradeoffs(board.columns):
+        shown = [entry.label for entry in board.entries if all(board.score(entry.label, c.key) for c in (across, up))]
+        if len(shown) < 2:
+            continue
+        title = f"{up.title} against {across.title}, {up.profile}"
+        with styled():
+            figure = pareto_figure(board, across, up)
+            if len(board.contestants) > MOST_NAMED:
+                _unname(figure, {entry.label for entry in board.contestants})
+            labels = {
+                point: "\n".join([label, *(_label(board.score(label, c.key), c) for c in (up, across))])
+                for point, label in zip(_points(figure), shown, strict=True)
+            }
+            yield Plot(title, inline(figure, label=title, labels=labels))
+
+
+def _points(figure: Figure) -> list[Artist]:
+    """The marks of the entries, in their order."""
+    (axes,) = figure.axes
+    return [line for line in axes.lines if line.get_linestyle() == "None"]
+
+
+def _unname(figure: Figure, labels: set[str]) -> None:
+    (axes,) = figure.axes
+    for text in [text for text in axes.texts if text.get_text() in labels]:
+        text.remove()
+
+
+def _label(found: Score | None, column: ScoreColumn) -> str:
+    assert found is not None
+    return f"{column.title} {score(found.mean)} {bounds(found.interval)}".strip()

@@ -1,0 +1,1 @@
+"""Tables: what stands in one (`table`), and one renderer for each way of writing it. Only renderers escape."""
