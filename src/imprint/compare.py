@@ -17,14 +17,13 @@ from imprint.evaluation.sheet import ScoreSheet
 from imprint.locations import locate
 from imprint.reporting import labels
 from imprint.reporting.record import RunRecord, differing, find_runs
-from imprint.reporting.scoreboard import Board, Cost, assemble, cost_of
+from imprint.reporting.scoreboard import Board, Cost, assemble
 from imprint.reporting.scoreboard.numbers import as_json
 from imprint.reporting.scoreboard.table import Cell, Line, Table
 from imprint.reporting.scoreboard.tables import comparisons, means
 from imprint.reporting.scoreboard.terminal import rendered
 from imprint.reporting.units import UNKNOWN, duration, memory, quantity, size
 from imprint.requests import read_request
-from imprint.runs import Run
 
 UNFOLDED_WIDTH = 180  # where the output is no terminal
 
@@ -71,7 +70,7 @@ def contrast(request: Request) -> Contrast:
     if len(records) < 2:
         raise UserError(f"runs: there is one run, {records[0].folder}, and nothing to compare it with. Give another.")
     sheets = {record.name: list(_sheets(record, request.profile)) for record in records}
-    costs = {record.name: cost_of(Run(record.folder)) for record in records}
+    costs = {record.name: record.cost for record in records}
     scored = [sheet for own in sheets.values() for sheet in own]
     return Contrast(
         records=records,
@@ -115,10 +114,7 @@ def for_machines(found: Contrast) -> dict[str, Any]:
 
 def _sheets(record: RunRecord, profile: str | None) -> Iterator[ScoreSheet]:
     for file in sorted((record.folder / "scores").glob("*.json")):
-        try:
-            sheet = ScoreSheet.read(file)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{file} is no sheet of scores. Delete it, and evaluate the run again.") from error
+        sheet = ScoreSheet.read(file)
         if profile in (None, sheet.profile):
             yield sheet
 

@@ -52,7 +52,7 @@ def test_points_are_trained_together_and_are_the_runs_that_they_are_alone(
     found = runs(outputs)
     assert [run.status for run in found] == ["finished"] * 4
     loras = [run for run in found if "-lora-" in run.folder.name]
-    assert [run.read().get("side_by_side") for run in loras] == [2, 2]
+    assert [run.read().side_by_side for run in loras] == [2, 2]
     for run, rate in zip(loras, ("1e-3", "1e-2"), strict=True):
         alone = train(configure(tiny_sd, pictures, tmp_path / "alone", "method=lora", f"method.lr={rate}"))
         assert run.folder.name == alone.folder.name

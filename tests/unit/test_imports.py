@@ -10,6 +10,9 @@ SOURCE = Path(imprint.__file__).parent
 FLOORS = [
     [
         "errors",
+        "first_release",
+        "kinds",
+        "manifest",
         "suggestions",
         "locations",
         "files",

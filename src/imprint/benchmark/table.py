@@ -48,8 +48,9 @@ def _meaning(sheet: ScoreSheet) -> str:
 def _failures(runs: Sequence[Run]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for run in runs:
-        if run.status == "failed":
-            reasons[run.folder.name] = str(run.read().get("error", ""))
+        manifest = run.read()
+        if manifest.status == "failed":
+            reasons[run.folder.name] = manifest.error
         elif (note := run.scoring_error).is_file():
             reasons[run.folder.name] = f"it is trained and cannot be scored: {note.read_text(encoding='utf-8')}"
     return reasons

@@ -28,6 +28,7 @@ from imprint.families.sd_checkpoint import (
 from imprint.families.sd_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.families.sd_folder import PipelineFolder
 from imprint.hashing import fingerprint
+from imprint.kinds import KIND, of_kind
 from imprint.locations import local_path
 from imprint.schedule import Prediction
 from imprint.types import Sampler
@@ -38,6 +39,7 @@ CONFIG_PATTERNS = (PIPELINE_CONFIG, *PART_CONFIGS, SCHEDULER_CONFIG, "tokenizer/
 SHARD_INDICES = "*.index*.json"
 
 
+@of_kind("model/sd")
 class StableDiffusionSource(ModelSource):
     """`source` is a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt`
     file.
@@ -48,9 +50,9 @@ class StableDiffusionSource(ModelSource):
     """
 
     # All but the resolution is in the fingerprint, or has no part in training.
-    locators = frozenset(
+    not_in_identity = frozenset(
         {
-            *("_target_", "source", "revision", "variant", "config", "prediction", "allow_pickle"),
+            *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),
             *("sampler", "encoders"),
         }
     )

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family, Format
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, merged_formats, read_metadata
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.lora_file import FILE, load_lora
@@ -17,6 +18,7 @@ from imprint.methods.usage import FROM_BASE
 from imprint.types import Concept, ParamGroup
 
 
+@of_kind("method/adopted")
 @dataclass(kw_only=True)
 class Adopted(Method):
     """A LoRA on the parts `roles` and, with `word`, a learned word, by the stock library's names."""

@@ -25,7 +25,7 @@ class Method(ABC):
     templates   captions for pictures that have none of their own, with places for {identifier} and {noun}
     """
 
-    locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
+    not_in_identity: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     templates: list[str]
 

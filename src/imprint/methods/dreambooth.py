@@ -8,12 +8,14 @@ from pydantic import PositiveFloat
 
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family
+from imprint.kinds import of_kind
 from imprint.methods.base import Method
 from imprint.methods.selection import Selection, kinds_of, selected
 from imprint.methods.settings import missing_layers, role_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
+@of_kind("method/dreambooth")
 @dataclass(kw_only=True)
 class DreamBooth(Method):
     """Fine-tunes the denoiser, and the text encoder if `roles` names it. The result is a whole pipeline."""

@@ -16,6 +16,7 @@ from imprint.draws import normal
 from imprint.errors import Problem, UserError
 from imprint.families.base import Facts, Family, Format
 from imprint.families.words import is_token, tokens_of, why_not_new
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
 from imprint.methods.base import Method
 from imprint.methods.usage import FROM_BASE
@@ -28,6 +29,7 @@ PLAIN = re.compile("[a-z0-9]+")
 EXAMPLE = "\"dataset.identifier='<toy>'\""  # quoted for a shell and for Hydra
 
 
+@of_kind("method/textual_inversion")
 @dataclass(kw_only=True)
 class TextualInversion(Method):
     """Teaches `vectors` vectors that the identifier, a new word, stands for. The result is one small file a word.

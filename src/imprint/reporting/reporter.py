@@ -8,6 +8,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.loggers.logger import Logger
 
 from imprint.evaluation.samples import SampleProtocol
+from imprint.kinds import of_kind
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.progress import choose_progress
 from imprint.reporting.samples import SamplePictures
@@ -19,6 +20,7 @@ from imprint.reporting.tracking.wandb import wandb_tracker
 from imprint.runs import Run
 
 
+@of_kind("report/default")
 class Reporter:
     """Local files always; Weights & Biases, other loggers and the terminal as configured."""
 

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from imprint.errors import UserError
+from imprint.manifest import Training
 from imprint.reporting.local import final_loss
 from imprint.reporting.tracking.tracker import Tracker
 from imprint.runs import Run
@@ -29,11 +30,11 @@ class RunSummary(pl.Callback):
         self._run = run
         self._trackers = trackers
         self._began = time.monotonic()
-        self._earlier: dict[str, Any] = {}
+        self._earlier = Training()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._began = time.monotonic()
-        self._earlier = dict(self._run.read().get("training", {})) if trainer.global_step else {}
+        self._earlier = self._run.read().training if trainer.global_step else Training()
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -57,9 +58,9 @@ class RunSummary(pl.Callback):
         peak = peak_memory(trainer.strategy.root_device)
         facts = {
             "steps": trainer.global_step,
-            "seconds": round(self._earlier.get("seconds", 0) + time.monotonic() - self._began, 3),
+            "seconds": round((self._earlier.seconds or 0) + time.monotonic() - self._began, 3),
             "loss": final_loss(self._run.metrics),
-            "peak_memory_bytes": max(peak, self._earlier.get("peak_memory_bytes", 0)),
+            "peak_memory_bytes": max(peak, self._earlier.peak_memory_bytes),
         }
         self._run.note({"training": facts})
         return facts

@@ -17,10 +17,10 @@ class Cost(NamedTuple):
 def cost_of(run: Run) -> Cost:
     """As its manifest tells."""
     manifest = run.read()
-    training, trained = manifest.get("training", {}), manifest.get("trained_parameters")
+    trained = manifest.trained_parameters
     return Cost(
-        seconds=training.get("seconds"),
-        peak_memory_bytes=training.get("peak_memory_bytes"),
+        seconds=manifest.training.seconds,
+        peak_memory_bytes=manifest.training.peak_memory_bytes or None,
         trained_parameters=sum(trained.values()) if trained else None,
-        result_bytes=manifest.get("result_bytes"),
+        result_bytes=manifest.result_bytes,
     )

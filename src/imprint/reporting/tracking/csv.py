@@ -6,11 +6,13 @@ from typing import Any
 from pydantic import PositiveInt
 from pytorch_lightning.loggers import CSVLogger
 
+from imprint.kinds import of_kind
 from imprint.reporting.tracking.more import LoggerChoice
 from imprint.reporting.tracking.tracker import Tracker
 from imprint.runs import Run
 
 
+@of_kind("logger/csv")
 class Csv(LoggerChoice):
     def __init__(self, *, flush_every: PositiveInt) -> None:
         self._flush_every = flush_every

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from imprint.evaluation.gallery import INDEX
 from imprint.evaluation.sheet import ScoreSheet
+from imprint.files import is_inside
 from imprint.reporting.sheet import spread
 from imprint.runs import Run
 
+TOLD = {"file", "prompt", "seed", "state", "set", "number", "k"}  # of a picture
 MOST = 24  # pictures of a subject: enough to see what was judged; the others lie in the run's folder
 
 
@@ -23,7 +25,8 @@ class LoggedPicture(NamedTuple):
 
 def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[LoggedPicture]:
     """The first picture of each prompt; of many, evenly spread ones. None, where the run does not tell their place."""
-    folders = run.read().get("scores", {}).get(sheet_file.stem, {}).get("pictures", [])
+    note = run.read().scores.get(sheet_file.stem)
+    folders = note.pictures if note else []
     found = [picture for folder in folders for picture in _of_gallery(run.folder / folder, sheet)]
     return [found[index] for index in spread(range(len(found)), MOST)]
 
@@ -31,7 +34,8 @@ def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[Logge
 def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
     try:
         entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))["pictures"]
-    except (OSError, ValueError, KeyError):
+        entries = [entry for entry in entries if entry.keys() >= TOLD and is_inside(entry["file"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     for entry in entries:
         file = folder / entry["file"]

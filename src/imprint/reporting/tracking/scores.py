@@ -20,8 +20,6 @@ from imprint.runs import Run
 if TYPE_CHECKING:
     import wandb
 
-TOLD = "scores_tracked"  # in the manifest: by sheet, a hash of what was told
-
 
 def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None = None) -> None:
     """Tells W&B of the sheets in `files`: the numbers, where they come from, and some of the pictures.
@@ -35,24 +33,24 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     if using is None or using.mode == "off":
         return
     manifest = run.read()
-    told_before = manifest.get(TOLD, {})
+    told_before = manifest.scores_tracked
     sheets = {file: ScoreSheet.read(file) for file in files}
     contents = {file: _content(sheet, using) for file, sheet in sheets.items()}
     news = {file: sheet for file, sheet in sheets.items() if told_before.get(file.stem) != contents[file]}
     if not news:
         return
-    config = manifest["config"]
+    config = manifest.config.tree()
     group = using.group or (trained.group if trained else None)
     session = WandbSession(
         using._replace(group=group),
         run.folder,
         id=run.signature,
-        name=manifest.get("name", run.folder.name),
+        name=manifest.name or run.folder.name,
         job="train" if trained else "evaluate",
         tags=chosen(config),
         config=config,
     )
-    step = manifest.get("training", {}).get("steps", 0)
+    step = manifest.training.steps
     for profile in dict.fromkeys(sheet.profile for sheet in news.values()):
         of_profile = {file: sheet for file, sheet in news.items() if sheet.profile == profile}
         session.log(partial(_row, run, of_profile, step))
@@ -120,7 +118,7 @@ def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
 
 def _note(run: Run, told: Mapping[str, str]) -> None:
     with FileLock(run.folder / "scores" / ".lock"):
-        run.note({TOLD: {**run.read().get(TOLD, {}), **told}})
+        run.note({"scores_tracked": {**run.read().scores_tracked, **told}})
 
 
 def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:

@@ -12,11 +12,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
+from imprint.kinds import of_kind
 from imprint.reporting.tracking.more import LoggerChoice
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
 
 
+@of_kind("logger/tensorboard")
 class TensorBoard(LoggerChoice):
     def __init__(self, *, flush_seconds: PositiveInt) -> None:
         self._flush_seconds = flush_seconds
