@@ -88,13 +88,12 @@ def _classes(home: str) -> Mapping[str, type]:
     """By kind, those that a package's modules define."""
     package = import_module(home)
     inside = walk_packages(package.__path__, f"{home}.") if hasattr(package, "__path__") else ()
-    modules = [package, *(import_module(module.name) for module in inside)]
-    return {
-        kind: value
-        for module in modules
-        for value in vars(module).values()
-        if (kind := kind_of(value)) and value.__module__ == module.__name__
-    }
+    found: dict[str, type] = {}
+    for module in [package, *(import_module(module.name) for module in inside)]:
+        for value in vars(module).values():
+            if (kind := kind_of(value)) and value.__module__ == module.__name__:
+                assert found.setdefault(kind, value) is value, f"two classes are called {kind}"
+    return found
 
 
 def name_of(node: Mapping[str, Any]) -> str:

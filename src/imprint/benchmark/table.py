@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from imprint.benchmark.campaign import Campaign
+from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import ScoreboardFiles, cost_of, write
@@ -48,7 +49,11 @@ def _meaning(sheet: ScoreSheet) -> str:
 def _failures(runs: Sequence[Run]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for run in runs:
-        manifest = run.read()
+        try:
+            manifest = run.read()
+        except UserError as error:
+            reasons[run.folder.name] = str(error)
+            continue
         if manifest.status == "failed":
             reasons[run.folder.name] = manifest.error
         elif (note := run.scoring_error).is_file():
