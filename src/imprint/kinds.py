@@ -77,6 +77,11 @@ def class_at(path: str) -> Any:
     return vars(sys.modules[module]).get(name) if module in sys.modules else None
 
 
+def class_in(node: Mapping[str, Any]) -> Any:
+    """The class that a node of a configuration describes; None where this program does not have it."""
+    return class_of(str(node[KIND])) if KIND in node else class_at(str(node.get(TARGET, "")))
+
+
 def class_of(kind: str) -> type | None:
     """imprint's own class of this kind; None where there is none."""
     group = kind.partition("/")[0]

@@ -74,6 +74,8 @@ def test_a_method_that_moves_is_the_same_run(cfg: DictConfig, moved: Callable[[M
     node = OmegaConf.to_container(cfg.method, resolve=True)
     assert recorded(node) == written
     assert written["_kind_"] == "method/lora"
+    cfg.method = written
+    assert prepare(cfg).run.folder == before
     assert label_of(cast(dict, node)) == label_of(written) == "lora"
 
 

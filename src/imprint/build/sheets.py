@@ -9,7 +9,7 @@ from imprint.build.measuring import Measured
 from imprint.evaluation.fingerprints import facts_of, fingerprint
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import MetricFacts, ScoreSheet
-from imprint.kinds import KIND, TARGET, class_of, hashed_settings, label_of
+from imprint.kinds import KIND, TARGET, class_in, hashed_settings, label_of
 from imprint.methods.base import scale_key
 
 JUDGED_PARTS = ("model", "method", "dataset", "prior", "objective", "hparams", "optimizer")
@@ -72,7 +72,7 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
     if isinstance(node, Mapping):
-        for name, part in hashed_settings(class_of(str(node.get(KIND))), node).items():
+        for name, part in hashed_settings(class_in(node), node).items():
             yield from _leaves(part, f"{key}.{name}")
     else:
         yield key, node
