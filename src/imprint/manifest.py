@@ -21,7 +21,7 @@ Node = dict[str, Any]  # of a configuration
 class Section(BaseModel):
     """What is said besides is kept, and means nothing here."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
 
 def _inside(name: str) -> str:
@@ -78,6 +78,7 @@ class ScoreNote(Section):
 
     profile: str = ""
     subject: str = ""
+    file: str = ""
     means: dict[str, float] = {}
     pictures: list[Annotated[str, AfterValidator(_inside)]] = []  # folders of the pictures that were judged
     seconds: float | None = None
@@ -90,16 +91,21 @@ class Manifest(Section):
     concepts: tuple[Concept, ...] = ()  # what was taught; nothing, where the run did not get that far
     content: Content = Content()
     model_place: str | None = None  # where the model lay that was configured by a path
-    started: list[str] = []
+    started: list[str] = []  # when, each time
+    finished: str = ""  # when
     config: RunConfig = RunConfig()
-    trained_parameters: dict[str, int] = {}
+    trained_parameters: dict[str, int] = {}  # by group
+    parameters: int | None = None  # of the whole model
     frame: tuple[PositiveInt, PositiveInt] | None = None  # height and width of what was trained on
     training: Training = Training()
+    progress: list[str] = []  # results that were kept on the way
     watch: dict[str, Any] = {}
     scores: dict[str, ScoreNote] = {}  # by sheet
     scores_tracked: dict[str, str] = {}  # by sheet, a hash of what W&B was told
     side_by_side: PositiveInt = 1  # how many were trained together
     result_bytes: int | None = None
+    result_files: dict[str, int] = {}  # their sizes
+    adopted: list[dict[str, Any]] = []  # the files of a run that was trained elsewhere
     error: str = ""
 
 

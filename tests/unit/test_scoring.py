@@ -120,8 +120,8 @@ def test_the_manifest_and_the_spreadsheet_have_the_same_numbers(trained: Callabl
     [file] = score_run(run, profile(), accelerator="cpu")
     sheet = ScoreSheet.read(file)
     [(stem, noted)] = run.read().scores.items()
-    assert run.folder / noted["file"] == file == run.folder / "scores" / f"{stem}.json"
-    assert noted["means"]["dino"] == sheet.rows["tuned"]["dino"].mean
+    assert run.folder / noted.file == file == run.folder / "scores" / f"{stem}.json"
+    assert noted.means["dino"] == sheet.rows["tuned"]["dino"].mean
     lines = list(csv.DictReader(file.with_suffix(".csv").read_text(encoding="utf-8").splitlines()))
     told = [float(line["value"]) for line in lines if (line["row"], line["metric"]) == ("tuned", "dino")]
     assert told == [value.value for value in sheet.rows["tuned"]["dino"].values]
