@@ -12,6 +12,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -160,13 +161,16 @@ class _Closed(Constructor):
         return target
 
 
-def rebuilt(node: Mapping[str, Any], key: str, expected: Any, *, trust: Collection[str] = ()) -> Any:
+def rebuilt(
+    node: Mapping[str, Any], key: str, expected: Any, *, manifest: Path | None = None, trust: Collection[str] = ()
+) -> Any:
     """The part of a run, an `expected`, that its manifest describes by `node`. `trust` are import paths of classes of
     the user's own. Raises ConfigError; nothing else that the manifest may name is imported or run."""
     constructor = _Closed(trust)
     part = constructor._argument(node, expected, key)
     if constructor.problems:
-        raise ConfigError(constructor.problems)
+        place = f"{manifest}: " if manifest else ""
+        raise ConfigError(f"{place}{problem}" for problem in constructor.problems)
     return part
 
 

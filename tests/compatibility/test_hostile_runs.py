@@ -94,6 +94,7 @@ def test_what_a_manifest_names_is_not_run(verb: str, place: str, run: Run) -> No
         with pytest.raises(UserError) as told:
             ask(verb, run)
         assert ".".join(PLACES[place]) in str(told.value), name
+        assert "manifest.json" in str(told.value), name
         assert not Path("PWN").exists(), name
 
 

@@ -85,5 +85,5 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _built(run: Run, node: Mapping[str, Any]) -> ModelSource:
-    model: ModelSource = rebuilt(node, "model", ModelSource, trust=run.trust)
+    model: ModelSource = rebuilt(node, "model", ModelSource, manifest=run.manifest, trust=run.trust)
     return model

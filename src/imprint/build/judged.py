@@ -129,7 +129,7 @@ def here(photos: Sequence[Photo], class_photos: Sequence[Photo]) -> Here:
 
 def _dataset(run: Run) -> Dataset | JointDataset:
     dataset: Dataset | JointDataset = rebuilt(
-        run.read().config.dataset, "dataset", Dataset | JointDataset, trust=run.trust
+        run.read().config.dataset, "dataset", Dataset | JointDataset, manifest=run.manifest, trust=run.trust
     )
     return dataset
 

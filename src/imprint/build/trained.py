@@ -62,5 +62,5 @@ def source_of(run: Run, *, scale: Mapping[str, float], sampler: Mapping[str, Any
 
 def method_of(run: Run) -> Method:
     """The method that made the run's result, as it was configured."""
-    method: Method = rebuilt(run.read().config.method, "method", Method, trust=run.trust)
+    method: Method = rebuilt(run.read().config.method, "method", Method, manifest=run.manifest, trust=run.trust)
     return method

@@ -88,7 +88,7 @@ def shots_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tup
 
 def _sampler(run: Run, request: Request, of_cell: Mapping[str, Any]) -> Sampler:
     node = run.read().config.model.get("sampler", {})
-    usual = rebuilt(node, "model.sampler", Sampler, trust=run.trust)._asdict()
+    usual = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)._asdict()
     given = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
     own = {name: value for name, value in of_cell.items() if name in Sampler._fields}
     return Sampler(**{**usual, **given, **own})
