@@ -111,10 +111,7 @@ def for_machines(found: Contrast) -> dict[str, Any]:
 
 def _sheets(record: RunRecord, profile: str | None) -> Iterator[ScoreSheet]:
     for file in sorted((record.folder / "scores").glob("*.json")):
-        try:
-            sheet = ScoreSheet.read(file)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{file} is no sheet of scores. Delete it, and evaluate the run again.") from error
+        sheet = ScoreSheet.read(file)
         if profile in (None, sheet.profile):
             yield sheet
 

@@ -1,23 +1,29 @@
 """Configuration into objects: the signatures are the schema.
 
+A configuration that the user gives may name any class. One that a run's manifest brings along is another's data: only
+imprint's own classes are made of it, and those that the user trusts by name (`rebuilt`).
+
 Every problem in a tree is found before any is reported. Hydra's own `instantiate` stops at the first one, does not
 check types, and passes plain lists and mappings where a signature names a tuple or a record; hence these few lines.
 """
 
+import collections.abc
 import functools
 import importlib
 import inspect
-from collections.abc import Mapping
-from typing import Any, get_type_hints
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from imprint.errors import Problem, UserError
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.kinds import KIND, TARGET, class_of, former_defaults, kind_of
 from imprint.suggestions import nearest
 
-TARGET = "_target_"
 PARTIAL = "_partial_"
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+PLAIN = (str, int, float, bool, bytes, type(None), list, tuple, set, dict)
 
 
 class Constructor:
@@ -51,22 +57,22 @@ class Constructor:
 
     def _argument(self, value: Any, hint: Any, key: str) -> Any:
         before = len(self.problems)
-        built = self._value(value, key)
+        built = self._value(value, key, hint)
         return self._typed(built, hint, key) if len(self.problems) == before else None
 
-    def _value(self, node: Any, key: str) -> Any:
-        if isinstance(node, Mapping) and TARGET in node:
-            return self._object(node, key)
+    def _value(self, node: Any, key: str, hint: Any = Any) -> Any:
+        if isinstance(node, Mapping) and (TARGET in node or KIND in node):
+            return self._object(node, key, hint)
         if isinstance(node, Mapping):
-            return {name: self._value(part, join(key, name)) for name, part in node.items()}
+            return {name: self._value(part, join(key, str(name)), hint) for name, part in node.items()}
         return node
 
-    def _object(self, node: Mapping[str, Any], key: str) -> Any:
+    def _object(self, node: Mapping[str, Any], key: str, hint: Any) -> Any:
         before = len(self.problems)
-        target = self._target(node, key)
+        target = self._target(node, key, hint)
         if target is None:
             return None
-        given = {name: value for name, value in node.items() if name not in (TARGET, PARTIAL)}
+        given = self._given(node, target)
         partial = bool(node.get(PARTIAL, False))
         self.check_names(target, given, key, complete=not partial)
         arguments = self.arguments(target, given, key)
@@ -74,8 +80,20 @@ class Constructor:
             return None
         return functools.partial(target, **arguments) if partial else self._made(target, arguments, key)
 
-    def _target(self, node: Mapping[str, Any], key: str) -> Any:
-        path = str(node[TARGET])
+    def _given(self, node: Mapping[str, Any], target: Any) -> dict[str, Any]:
+        return {name: value for name, value in node.items() if name not in (TARGET, KIND, PARTIAL)}
+
+    def _target(self, node: Mapping[str, Any], key: str, hint: Any) -> Any:
+        """What is to be called. `hint` is what is expected there."""
+        return self._of_kind(str(node[KIND]), key) if KIND in node else self._at(str(node[TARGET]), key)
+
+    def _of_kind(self, kind: str, key: str) -> Any:
+        found = class_of(kind)
+        if found is None:
+            self.problems.append(Problem(join(key, KIND), kind, "this imprint has none such. A newer one may."))
+        return found
+
+    def _at(self, path: str, key: str) -> Any:
         module, _, name = path.rpartition(".")
         try:
             return getattr(importlib.import_module(module), name)
@@ -106,6 +124,68 @@ class Constructor:
                 inner = [str(part) for part in problem["loc"] if _is_key(value, part)]
                 self.problems.append(Problem(".".join([key, *inner]), problem["input"], f"{_plain(problem['msg'])}."))
         return None
+
+
+class _Closed(Constructor):
+    """Makes imprint's own classes alone, and what is trusted, where a signature takes such a thing.
+
+    Settings that came later than the configuration are what they meant before.
+    """
+
+    def __init__(self, trust: Collection[str]) -> None:
+        super().__init__()
+        self._trust = trust
+
+    def _given(self, node: Mapping[str, Any], target: Any) -> dict[str, Any]:
+        return {**former_defaults(target), **super()._given(node, target)}
+
+    def _target(self, node: Mapping[str, Any], key: str, hint: Any) -> Any:
+        """Nothing is imported before it is known to be one of these."""
+        takes = [each for each in _named(hint) if each not in PLAIN]
+        if not takes:
+            self.problems.append(Problem(key, dict(node), "a plain value belongs here; this was not made."))
+            return None
+        if KIND not in node and node[TARGET] not in self._trust:
+            path = str(node[TARGET])
+            remedy = (
+                "this is no class of imprint's, and nothing of it was imported or run. If it is your own, which the "
+                f"run was trained with, say so: trust=[{path}]."
+            )
+            self.problems.append(Problem(join(key, TARGET), path, remedy))
+            return None
+        target = super()._target(node, key, hint)
+        if inspect.isclass(target) and Any not in takes and not any(issubclass(target, each) for each in takes):
+            expected = " or ".join(each.__name__ for each in takes)
+            self.problems.append(Problem(key, kind_of(target) or target.__name__, f"{expected} is expected here."))
+            return None
+        return target
+
+
+def rebuilt(
+    node: Mapping[str, Any], key: str, expected: Any, *, manifest: Path | None = None, trust: Collection[str] = ()
+) -> Any:
+    """The part of a run, an `expected`, that its manifest describes by `node`. `trust` are import paths of classes of
+    the user's own. Raises ConfigError; nothing else that the manifest may name is imported or run."""
+    constructor = _Closed(trust)
+    part = constructor._argument(node, expected, key)
+    if constructor.problems:
+        place = f"{manifest}: " if manifest else ""
+        raise ConfigError(f"{place}{problem}" for problem in constructor.problems)
+    return part
+
+
+def _named(hint: Any) -> Iterator[Any]:
+    """The classes that an annotation names, at whatever depth; Any, where anything goes."""
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        yield from _named(inside[0])
+    elif origin is collections.abc.Callable:
+        yield from _named(inside[-1])
+    elif origin is not Literal and inside:
+        for each in inside:
+            yield from _named(each)
+    elif hint is Any or inspect.isclass(hint):
+        yield hint
 
 
 def join(key: str, name: str) -> str:

@@ -41,6 +41,7 @@ class Request:
     evaluation: Profile | None
     encoders: Mapping[str, Encoder]
     run: str | list[str] | None
+    trust: list[str]
     scale: Scale
     base: str | None
     images: str | None
@@ -74,7 +75,7 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     class_photos = _class_photos(request)
     if request.images is not None:
         return [_score_pictures(request, profile, class_photos)]
-    runs = _runs(request.run)
+    runs = _runs(request.run, request.trust)
     scale = request.scale.by_role()
     shared: dict[str, Any] = {
         "encoders": request.encoders,
@@ -110,24 +111,32 @@ def _problems(request: Request) -> Iterator[Problem | str]:
                 yield f"{name} is missing; give {name}=..., since pictures alone do not say what they should show."
 
 
-def _runs(given: str | Sequence[str] | None) -> list[Run]:
+def _runs(given: str | Sequence[str] | None, trust: Sequence[str]) -> list[Run]:
     """Finished runs: those named, and those that lie in named folders."""
     assert given is not None
     found: dict[Path, Run] = {}
     for name in [given] if isinstance(given, str) else given:
         folder = locate(name)
         if (folder / "manifest.json").is_file():
-            inside = [Run.finished(folder)]
+            inside = [Run.finished(folder, trust=trust)]
         else:
-            runs = [Run.open(file.parent) for file in sorted(folder.rglob("manifest.json"))]
-            inside = [run for run in runs if run.status == "finished"]
+            runs = [Run.open(file.parent, trust=trust) for file in sorted(folder.rglob("manifest.json"))]
+            states = {run: _state(run) for run in runs}
+            inside = [run for run in runs if states[run] == "finished"]
             if not inside:
                 raise UserError(f"run={name}: there is no finished run here. Give the folder of one, or of several.")
             for run in runs:
                 if run not in inside:
-                    log.warning("%s is %s, and passed over.", run.folder.name, run.status)
+                    log.warning("%s is %s, and passed over.", run.folder.name, states[run])
         found.update({run.folder.resolve(): run for run in inside})
     return list(found.values())
+
+
+def _state(run: Run) -> str:
+    try:
+        return run.status
+    except UserError:
+        return "unreadable"
 
 
 def _check(runs: Sequence[Run], profile: Profile, device: torch.device, shared: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ class Request:
     """What `export.yaml` asks for."""
 
     run: str
+    trust: list[str]
     format: str
     rank: PositiveInt | None
     base: str | None
@@ -42,7 +43,7 @@ def main(cfg: DictConfig) -> None:
 def export(cfg: DictConfig) -> Path:
     """The file or folder that was written."""
     request = read_request(Request, cfg)
-    run = Run.finished(locate(request.run))
+    run = Run.finished(locate(request.run), trust=request.trust)
     if request.format == "lora" or (request.format in LORA_FORMATS and request.rank is not None):
         return _as_lora(run, request)
     if request.rank is not None and not method_of(run).has_ranks:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from imprint.errors import UserError
@@ -37,6 +37,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative path stays below the folder that it is relative to."""
+    path = PurePath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 @contextmanager

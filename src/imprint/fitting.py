@@ -21,6 +21,7 @@ from imprint.build import Plan, Watcher, place_of
 from imprint.errors import RunBusy, UserError
 from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
+from imprint.kinds import recorded
 from imprint.libraries.lightning import interruptible, process_rank
 from imprint.provenance import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger
@@ -46,12 +47,12 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     run = plan.run
     if process_rank() != 0:
         with interruptible():
-            _fit(plan, redacted(cfg), assemble)
+            _fit(plan, recorded(redacted(cfg)), assemble)
         return
     with _alone(run), _failures_noted(run), interruptible():
         if run.status == "finished":  # by another process, just now
             return
-        config = redacted(cfg)
+        config = recorded(redacted(cfg))
         _begin(plan, cfg, config)
         _fit(plan, config, assemble)
         run.note(
@@ -80,7 +81,7 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
             "nouns": plan.nouns,
             "content": plan.identity["content"],
             "model_place": place_of(cfg.model),
-            "started": [*before.get("started", []), _now()],
+            "started": [*before.started, _now()],
             "config": config,
             **describe(),
         }

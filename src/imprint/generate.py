@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 class Drawing:
     """What is drawn, and how."""
 
+    trust: list[str]
     weights: list[float] | None
     base: str | None
     prompt: str | list[str]
@@ -62,14 +63,14 @@ def main(cfg: DictConfig) -> None:
 def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures and of `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
-    runs = [Run.finished(locate(folder)) for folder in as_list(request.run)]
+    runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
     scale = request.scale.by_role()
     family, concepts = stacked_family(runs, weights=request.weights, scale=scale, base=request.base, rank=request.rank)
     family = family.to(available_device(request.accelerator))
     merge_exactly(family.roles.values())
     prompts = _prompts(request.prompt, concepts)
     sampler = _sampler(request, family)
-    height, width = request.size or runs[0].read()["frame"]
+    height, width = request.size or runs[0].frame
     facts = {
         "run": runs[0].folder.name if len(runs) == 1 else [run.folder.name for run in runs],
         "weights": request.weights,

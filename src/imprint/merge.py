@@ -28,6 +28,7 @@ class Request:
     """What `merge.yaml` asks for."""
 
     run: str | list[str]
+    trust: list[str]
     weights: list[float] | None
     scale: Scale
     base: str | None
@@ -46,7 +47,7 @@ def merge(cfg: DictConfig) -> Path:
     """The file or folder that was written."""
     request = read_request(Request, cfg)
     _check(request)
-    runs = [Run.finished(locate(folder)) for folder in as_list(request.run)]
+    runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
     scale = request.scale.by_role()
     out, dtype = locate(request.out), getattr(torch, request.dtype)
     if request.format in WHOLE:

@@ -15,20 +15,25 @@
     error.txt        why it stopped, if it failed
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from imprint.errors import UserError
 from imprint.files import write_json
+from imprint.manifest import REMEDY, Manifest, read_manifest, updated
 from imprint.types import Concept
 
 
 class Run:
-    """A run's folder. Creating the object touches nothing."""
+    """A run's folder. Creating the object touches nothing.
 
-    def __init__(self, folder: Path) -> None:
+    `trust` are import paths of the user's own classes that may be made of what the manifest says; imprint's own always
+    may.
+    """
+
+    def __init__(self, folder: Path, *, trust: Sequence[str] = ()) -> None:
+        self.trust = trust
         self.folder = folder
         self.config = folder / "config.yaml"
         self.manifest = folder / "manifest.json"
@@ -45,17 +50,17 @@ class Run:
         self.lock = folder / ".lock"  # held by the process that trains it
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
+    def open(cls, folder: Path, *, trust: Sequence[str] = ()) -> "Run":
         """The run that lies in `folder`."""
-        run = cls(folder)
+        run = cls(folder, trust=trust)
         if not run.manifest.is_file():
             raise UserError(f"run={folder}: there is no run here (no manifest.json). Give the folder of a run.")
         return run
 
     @classmethod
-    def finished(cls, folder: Path) -> "Run":
+    def finished(cls, folder: Path, *, trust: Sequence[str] = ()) -> "Run":
         """The finished run that lies in `folder`."""
-        run = cls.open(folder)
+        run = cls.open(folder, trust=trust)
         if run.status != "finished":
             raise UserError(
                 f"run={folder}: this run is {run.status}. Give the command that began it again, to finish it."
@@ -69,19 +74,25 @@ class Run:
     @property
     def status(self) -> str:
         """absent, running, failed or finished. A run that was killed still says running."""
-        return str(self.read().get("status", "absent"))
+        return self.read().status
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
         """What was taught; nothing, where the run did not get that far."""
-        return tuple(Concept(**words) for words in self.read().get("concepts", ()))
+        return self.read().concepts
 
-    def read(self) -> dict[str, Any]:
-        if not self.manifest.is_file():
-            return {}
-        content: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
-        return content
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of what it was trained on. Raises UserError where its manifest does not say."""
+        frame = self.read().frame
+        if frame is None:
+            raise UserError(f"{self.manifest}: it does not say which size was trained on (frame). {REMEDY}")
+        return frame
+
+    def read(self) -> Manifest:
+        """Raises UserError for a manifest that cannot be read."""
+        return read_manifest(self.manifest)
 
     def note(self, facts: Mapping[str, Any]) -> None:
         """Merges `facts` into the manifest."""
-        write_json(self.manifest, {**self.read(), **facts})
+        write_json(self.manifest, updated(self.manifest, facts))

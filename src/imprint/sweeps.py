@@ -13,9 +13,9 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import StringConstraints
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from imprint.errors import UserError
 from imprint.files import write_json
@@ -28,6 +28,20 @@ class SweepSettings(NamedTuple):
     name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None  # a folder is called by it
     question: str | None  # what it is run for; stands on its report
     objectives: list[str]  # metrics
+
+
+class PointRecord(BaseModel):
+    overrides: list[str]
+    run: str  # its folder, relative to the sweep's
+
+
+class SweepRecord(BaseModel):
+    """What sweep.json says."""
+
+    question: str | None = None
+    commands: list[str] = []  # each once, the last one last
+    objectives: list[str] = []
+    points: list[PointRecord] = []
 
 
 class Point(NamedTuple):
@@ -65,24 +79,23 @@ class Sweep:
     @property
     def question(self) -> str:
         """What its author wants to know; empty, if they did not say."""
-        return str(self._read().get("question") or "")
+        return self._read().question or ""
 
     @property
     def commands(self) -> list[str]:
         """By which it was launched, each once, the last one last."""
-        return list(self._read().get("commands", ()))
+        return self._read().commands
 
     @property
     def objectives(self) -> list[str]:
         """The metrics that its author looks at, the first first."""
-        return list(self._read().get("objectives", ()))
+        return self._read().objectives
 
     @property
     def points(self) -> list[Point]:
         """In the order in which they were planned. A point's run may not have begun."""
         return [
-            Point(tuple(point["overrides"]), Run((self.folder / point["run"]).resolve()))
-            for point in self._read().get("points", ())
+            Point(tuple(point.overrides), Run((self.folder / point.run).resolve())) for point in self._read().points
         ]
 
     def note(self, *, question: str | None, command: str, objectives: Sequence[str], points: Sequence[Point]) -> None:
@@ -90,12 +103,12 @@ class Sweep:
         before = self._read()
         known = {point.run.folder: point for point in self.points}
         known |= {point.run.folder.resolve(): point for point in points}
-        commands = [told for told in before.get("commands", ()) if told != command]
+        commands = [told for told in before.commands if told != command]
         write_json(
             self.record,
             {
                 "name": self.name,
-                "question": question or before.get("question"),
+                "question": question or before.question,
                 "commands": [*commands, command],
                 "objectives": list(objectives),
                 "points": [
@@ -105,8 +118,12 @@ class Sweep:
             },
         )
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> SweepRecord:
+        """Raises UserError where it cannot be read."""
         if not self.record.is_file():
-            return {}
-        content: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
-        return content
+            return SweepRecord()
+        try:
+            return SweepRecord.model_validate(json.loads(self.record.read_text(encoding="utf-8")))
+        except (ValidationError, ValueError, RecursionError) as error:
+            remedy = "it is damaged, or no record of a sweep. Delete it; the command that launched it writes it anew."
+            raise UserError(f"{self.record}: {remedy}") from error

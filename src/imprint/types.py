@@ -6,11 +6,13 @@ latent counts latent pixels.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+
+from imprint.kinds import hashed_settings, of_kind
 
 
 class Concept(NamedTuple):
@@ -133,6 +135,7 @@ class ParamGroup(NamedTuple):
     window: Window
 
 
+@of_kind("sampler/diffusers")
 class Sampler(NamedTuple):
     """How pictures are drawn: a diffusers scheduler's class name (or "model": the checkpoint's own), and its use."""
 
@@ -140,3 +143,7 @@ class Sampler(NamedTuple):
     steps: int
     guidance: float
     negative_prompt: str
+
+    def told(self) -> dict[str, Any]:
+        """What pictures are known by."""
+        return hashed_settings(type(self), self._asdict())

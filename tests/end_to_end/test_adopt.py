@@ -88,7 +88,7 @@ def test_an_adopted_file_draws_what_it_drew_elsewhere(
     pipeline = stock(tiny_sd)
     pipeline.load_lora_weights(run.result)
     assert distance(ours, by_the_library(pipeline)) <= CLOSE
-    [note] = run.read()["adopted"]
+    [note] = run.read().adopted
     assert note["keys"] == note["matched"] == len(load_file(files[0]))
 
 
@@ -220,7 +220,7 @@ def test_part_of_a_file_is_used_where_that_is_wanted(
     stored = load_file(exported(runs["lora"], tmp_path / "good.safetensors", "format=kohya"))
     save_file({**stored, "lora_unet_nowhere.alpha": torch.ones(())}, tmp_path / "more.safetensors")
     run = adopted(tiny_sd, pictures, tmp_path, tmp_path / "more.safetensors", settings=("partial=true",))
-    [note] = run.read()["adopted"]
+    [note] = run.read().adopted
     assert (note["matched"], note["keys"]) == (len(stored), len(stored) + 1)
     assert distance(drawn([run], tmp_path / "a"), drawn([runs["lora"]], tmp_path / "b")) <= CLOSE
 

@@ -134,7 +134,7 @@ def test_its_runs_are_those_of_train(
     benchmark(configure("subjects=[rex]"))
     assert list(runs(tmp_path)) == ["rex-lora-sd"]
     assert runs(tmp_path)["rex-lora-sd"].folder == run.folder
-    assert len(run.read()["started"]) == 1
+    assert len(run.read().started) == 1
 
 
 def test_an_interrupted_one_goes_on(
@@ -158,7 +158,7 @@ def test_an_interrupted_one_goes_on(
     steps = [row["step"] for row in metrics(mug)]
     assert steps == sorted(set(steps))  # none is done twice
     assert steps[-1] == 6
-    assert len(mug.read()["started"]) == 2
+    assert len(mug.read().started) == 2
 
 
 def test_a_failing_subject_does_not_stop_the_others(
@@ -192,9 +192,9 @@ def test_scoring_that_fails_leaves_its_reason_and_is_tried_again_alone(
     rex = runs(tmp_path)["rex-lora-sd"]
     assert rex.status == "finished"
     assert (rex.folder / "scores" / "error.txt").read_text(encoding="utf-8") == "no light to see by"
-    trained_before = rex.read()["started"]
+    trained_before = rex.read().started
     assert contestants(benchmark(configure("subjects=[rex]"))) == {"lora": {"rex"}}
-    assert rex.read()["started"] == trained_before
+    assert rex.read().started == trained_before
     assert not (rex.folder / "scores" / "error.txt").exists()
 
 

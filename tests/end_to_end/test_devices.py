@@ -21,4 +21,4 @@ def test_under_torchrun_two_processes_do_what_one_does(tiny_sd: Path, pictures: 
     assert one.folder.name == two.folder.name
     assert losses(two) == near(losses(one))
     assert two.status == "finished"
-    assert len(two.read()["scores"]) == 1
+    assert len(two.read().scores) == 1

@@ -47,7 +47,7 @@ def test_each_is_seen_equally_often_under_its_own_words(joint, monkeypatch: pyte
     run = train(joint("hparams.batch_size=2", "samples=default", "samples.seeds=[0]", "samples.every=0"))
     assert Counter(caption for _, _, caption in watch.samples(prior=False)) == {"a sks dog": 6, "a ktn cat": 6}
     manifest = run.read()
-    assert [(words["identifier"], words["noun"]) for words in manifest["concepts"]] == [("sks", "dog"), ("ktn", "cat")]
+    assert [(words.identifier, words.noun) for words in manifest.concepts] == [("sks", "dog"), ("ktn", "cat")]
     drawn = {row["prompt"] for row in json.loads(run.sample_index.read_text())}
     assert {"sks dog" in prompt for prompt in drawn} == {"ktn cat" in prompt for prompt in drawn} == {True, False}
     card = (run.result / "README.md").read_text()

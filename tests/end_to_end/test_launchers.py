@@ -11,6 +11,7 @@ from rounding import near
 from small_runs import losses, overrides
 
 from imprint.evaluation.sheet import ScoreSheet
+from imprint.kinds import name_of
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +29,9 @@ def test_its_points_are_the_runs_that_they_are_alone(
     [same] = [run for run in runs(tmp_path / "sweep") if run.folder.name == alone.folder.name]
     assert len(runs(tmp_path / "sweep")) == 2
     assert losses(same) == losses(alone)
-    first = {run.folder.name: run.read()["started"] for run in runs(tmp_path / "sweep")}
+    first = {run.folder.name: run.read().started for run in runs(tmp_path / "sweep")}
     said = train("-m", *overrides(tiny_sd, pictures, tmp_path / "sweep", "seed=0,1"), launcher, "sweep.name=two")
-    assert {run.folder.name: run.read()["started"] for run in runs(tmp_path / "sweep")} == first
+    assert {run.folder.name: run.read().started for run in runs(tmp_path / "sweep")} == first
     assert "2 done" in said
 
 
@@ -45,8 +46,8 @@ def test_a_point_that_fails_or_is_killed_costs_only_itself(
     assert "2 of 3 points did not finish" in done.stderr
     assert "it rained" in done.stderr
     assert "killed" in done.stderr or "ended without a result" in done.stderr
-    by_prior = {run.read()["config"]["prior"]["_target_"]: run for run in runs(tmp_path)}
-    assert by_prior[FINE].status == "finished"
+    by_prior = {name_of(run.read().config.prior): run for run in runs(tmp_path)}
+    assert by_prior["prior/none"].status == "finished"
     assert by_prior[FAILING].status == "failed"
     assert "it rained" in by_prior[FAILING].error.read_text(encoding="utf-8")
     assert by_prior[KILLED].status == "running"

@@ -91,7 +91,7 @@ def test_a_merged_pipeline_or_file_draws_the_same_pictures(trained: Trained, tmp
 def test_kohyas_names_lead_to_the_same_pictures(trained: Trained, tmp_path: Path) -> None:
     run, model, pictures = trained
     path = tmp_path / "kohya.safetensors"
-    if run.read()["config"]["method"]["use_dora"]:
+    if run.read().config.method["use_dora"]:
         with pytest.raises(UserError, match=r"format='kohya'.*DoRA.*format=pipeline"):
             exported(run, path, "format=kohya")
         return
@@ -108,7 +108,7 @@ def test_the_result_says_what_it_was_made_from(trained: Trained) -> None:
     run, model, _ = trained
     with safe_open(run.result / "pytorch_lora_weights.safetensors", framework="pt") as content:
         facts = content.metadata()
-    method = run.read()["config"]["method"]
+    method = run.read().config.method
     assert json.loads(facts["lora_adapter_metadata"])["unet.lora_alpha"] == method["alpha"]
     assert (facts["run"], facts["base_model"], facts["trigger_words"]) == (run.signature, model.name, "sks dog")
     assert str(model.parent) not in str(facts)

@@ -25,7 +25,7 @@ class Stopped(Exception):
 
 def on_the_way(run: Run) -> dict[str, Tensor]:
     """The vectors of every step that was kept."""
-    names = run.read().get("progress", [])
+    names = run.read().progress
     assert names == sorted(folder.name for folder in run.progress.glob("*"))
     return {name: load_file(run.progress / name / FILE)["<dog>"] for name in names}
 
@@ -43,7 +43,7 @@ def test_the_words_of_the_steps_are_kept_and_the_last_is_the_result(
     plain = train(configure(tiny_sd, pictures, tmp_path, *SETTINGS))
     assert plain.folder.name == run.folder.name
     assert not plain.progress.exists()
-    assert "progress" not in plain.read()
+    assert not plain.read().progress
     result = load_file(run.result / FILE)["<dog>"]
     assert torch.equal(load_file(plain.result / FILE)["<dog>"], result)
     assert metrics(run) == metrics(plain)
@@ -85,6 +85,6 @@ def test_a_resumed_run_keeps_the_same(
 def test_every_method_can_be_looked_at_on_the_way(method: str, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     settings = [f"method={method}", "hparams.ema=0.5", EVERY, "hparams.steps=3"]
     run = train(configure(tiny_sd, pictures, tmp_path, *settings))
-    assert run.read()["progress"] == ["step-000002"]
+    assert run.read().progress == ["step-000002"]
     saved = {file.relative_to(run.progress / "step-000002") for file in run.progress.rglob("*.safetensors")}
     assert saved == {file.relative_to(run.result) for file in run.result.rglob("*.safetensors")}

@@ -45,7 +45,7 @@ def test_what_it_is_told_are_the_scores_of_the_runs(tiny_sd: Path, pictures: Pat
     assert "Not beaten: " in said
     trials = study(tmp_path).trials
     assert [direction.name for direction in study(tmp_path).directions] == ["MAXIMIZE", "MAXIMIZE"]
-    scores = [next(iter(run.read()["scores"].values()))["means"] for run in runs(tmp_path)]
+    scores = [next(iter(run.read().scores.values())).means for run in runs(tmp_path)]
     measured = sorted([means["dino"], means["clip_t"]] for means in scores)
     assert sorted(trial.values for trial in trials) == [pytest.approx(values) for values in measured]
 
@@ -56,7 +56,7 @@ def test_trials_that_are_launched_together_are_trained_side_by_side(
     settings = search(tiny_sd, pictures, tmp_path, "method=lora", "hydra.sweeper.n_jobs=2")
     said = train(*settings, "hydra.sweeper.n_trials=4")
     assert said.count("2 points side by side") == 2
-    scores = [next(iter(run.read()["scores"].values()))["means"]["dino"] for run in runs(tmp_path)]
+    scores = [next(iter(run.read().scores.values())).means["dino"] for run in runs(tmp_path)]
     assert sorted(trial.value for trial in study(tmp_path).trials) == pytest.approx(sorted(scores))
 
 

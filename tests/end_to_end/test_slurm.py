@@ -81,7 +81,7 @@ def test_a_preempted_job_goes_on_in_another_one(
     preempting.join()
     [run] = runs(tmp_path / "cut")
     assert run.status == "finished"
-    assert len(run.read()["started"]) == 2
+    assert len(run.read().started) == 2
     whole = overrides(tiny_sd, pictures, tmp_path / "whole", "seed=0", "hparams.steps=400")
     train(*whole)
     assert metrics(run) == metrics(runs(tmp_path / "whole")[0])

@@ -59,9 +59,9 @@ def test_every_combination_is_a_run_of_its_own(grid: Typed, outputs: Path) -> No
     ]
     assert statuses(outputs) == ["finished"] * 4
     for point in points:
-        config = point.run.read()["config"]
-        assert {f"method.lr={config['method']['lr']}", f"seed={config['seed']}"} == set(point.overrides)
-        assert config["report"]["wandb"]["group"] == only_sweep(outputs).name
+        config = point.run.read().config
+        assert {f"method.lr={config.method['lr']}", f"seed={config.seed}"} == set(point.overrides)
+        assert config.report["wandb"]["group"] == only_sweep(outputs).name
     assert "[4/4]" in said.text
 
 

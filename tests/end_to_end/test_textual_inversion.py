@@ -88,7 +88,7 @@ def test_nothing_changes_but_the_vectors_and_these_are_saved(
         assert torch.equal(saved, seen)
         assert torch.equal(seen, vectors_ND) == (variant != "held")
     assert not torch.allclose(saved, start(tiny_sd).expand_as(saved), atol=1e-2)
-    assert run.read()["trained_parameters"] == {"words": saved.numel()}
+    assert run.read().trained_parameters == {"words": saved.numel()}
     if variant == "held":
         torch.testing.assert_close(saved.norm(dim=1), torch.tensor([0.4]))
 

@@ -49,7 +49,7 @@ def test_a_curve_and_a_sheet_come_of_a_watched_run(tiny_sd: Path, pictures: Path
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
     assert {name.partition("@")[0] for name in rows[0]} == {"step", "quick/dino", "quick/clip_i", "quick/clip_t"}
     assert all(math.isfinite(value) for row in rows for value in row.values())
-    facts = run.read()["watch"]
+    facts = run.read().watch
     assert facts["looks"] == 4
     assert 0 < facts["share"] <= 1
     [file] = (run.folder / "scores").glob("quick-*.json")
@@ -69,10 +69,10 @@ def test_looking_changes_nothing_of_the_training(tiny_sd: Path, pictures: Path, 
 
 def test_a_finished_run_is_scored_without_training_it_again(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     run = train(configure(tiny_sd, pictures, tmp_path, "method=lora"))
-    finished = run.read()["finished"]
+    finished = run.read().finished
     assert not (run.folder / "scores").exists()
     train(configure(tiny_sd, pictures, tmp_path, *WATCHED))
-    assert run.read()["finished"] == finished
+    assert run.read().finished == finished
     assert len(list((run.folder / "scores").glob("quick-*.json"))) == 1
 
 
@@ -96,7 +96,7 @@ def test_the_best_result_is_kept(
     [expected] = two_steps.result.glob("*.safetensors")
     weights, same = load_file(kept), load_file(expected)
     assert all((weights[name] == same[name]).all() for name in same)
-    facts = best.read()["watch"]
+    facts = best.read().watch
     assert (facts["by"], facts["best_step"], facts["best"]) == ("dino", 2, 0.5)
 
 
@@ -105,8 +105,8 @@ def test_patience_ends_a_run(tiny_sd: Path, pictures: Path, tmp_path: Path, monk
     cfg = configure(tiny_sd, pictures, tmp_path, *WATCHED, "watch.by=dino", "watch.patience=2", "hparams.steps=10")
     run = train(cfg)
     assert seen == [0, 2, 4, 6]
-    assert run.read()["watch"]["stopped_at"] == 6
-    assert run.read()["training"]["steps"] == 6
+    assert run.read().watch["stopped_at"] == 6
+    assert run.read().training.steps == 6
     assert run.status == "finished"
 
 
@@ -126,7 +126,7 @@ def test_a_resumed_run_looks_on(tiny_sd: Path, pictures: Path, tmp_path: Path, m
             train(configure(tiny_sd, pictures, tmp_path, *rules))
     run = train(configure(tiny_sd, pictures, tmp_path, *rules))
     assert [row["step"] for row in curve(run)] == [0, 2, 4, 6]
-    assert run.read()["watch"]["best_step"] == 2
+    assert run.read().watch["best_step"] == 2
 
 
 def test_rules_are_part_of_what_a_run_is(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

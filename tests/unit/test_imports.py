@@ -11,6 +11,9 @@ FLOORS = [
     ["libraries"],
     [
         "errors",
+        "first_release",
+        "kinds",
+        "manifest",
         "suggestions",
         "locations",
         "files",

@@ -119,9 +119,9 @@ def test_the_manifest_and_the_spreadsheet_have_the_same_numbers(trained: Callabl
     run = trained()
     [file] = score_run(run, profile(), accelerator="cpu")
     sheet = ScoreSheet.read(file)
-    [(stem, noted)] = run.read()["scores"].items()
-    assert run.folder / noted["file"] == file == run.folder / "scores" / f"{stem}.json"
-    assert noted["means"]["dino"] == sheet.rows["tuned"]["dino"].mean
+    [(stem, noted)] = run.read().scores.items()
+    assert run.folder / noted.file == file == run.folder / "scores" / f"{stem}.json"
+    assert noted.means["dino"] == sheet.rows["tuned"]["dino"].mean
     lines = list(csv.DictReader(file.with_suffix(".csv").read_text(encoding="utf-8").splitlines()))
     told = [float(line["value"]) for line in lines if (line["row"], line["metric"]) == ("tuned", "dino")]
     assert told == [value.value for value in sheet.rows["tuned"]["dino"].values]
@@ -180,7 +180,7 @@ def test_a_metric_more_draws_nothing(
     assert not drawn.prompts
     assert "vendi" in after.rows["tuned"]
     assert after.metrics["dino"] == before.metrics["dino"]
-    assert len(run.read()["scores"]) == 2
+    assert len(run.read().scores) == 2
 
 
 def test_two_methods_numbers_are_comparable(trained: Callable[..., Run]) -> None:
@@ -213,7 +213,7 @@ def test_in_another_model_floors_are_of_that_one(
     assert moved.settings["base"] == str(other_sd)
     for row in ("tuned", "untuned"):
         assert moved.rows[row]["dino"].values != own.rows[row]["dino"].values
-    assert len(run.read()["scores"]) == 2
+    assert len(run.read().scores) == 2
     drawn.clear()
     native = sheet_of(there, chosen)
     assert len(drawn.prompts) == 4  # the untuned model's are there
@@ -255,7 +255,7 @@ class TestSeveralSubjects:
         assert sheets[0].rows["tuned"]["dino"].values != sheets[1].rows["tuned"]["dino"].values
         assert sheets[0].metrics == sheets[1].metrics
         assert scored(joint, chosen, accelerator="cpu") == files
-        assert len(joint.read()["scores"]) == 2
+        assert len(joint.read().scores) == 2
         files[1].unlink()
         assert not scored(joint, chosen, accelerator="cpu")
 

@@ -13,9 +13,10 @@ from imprint.build import place_of
 from imprint.build.identity import one_or_all
 from imprint.build.subjects import Subject
 from imprint.config import signature
-from imprint.construct import Constructor
+from imprint.construct import rebuilt
 from imprint.families.base import Facts, Outline
 from imprint.files import folder_atomically, write_text
+from imprint.kinds import KIND, kind_of, recorded
 from imprint.methods.adopted import Adopted
 from imprint.methods.lora_file import FILE, write_lora
 from imprint.methods.word_files import FILE as WORD_FILE
@@ -41,12 +42,12 @@ def written(
 ) -> Run:
     """The run, in a folder of its own in `outputs`; the one that is there, if these files were adopted before."""
     method = {
-        "_target_": f"{Adopted.__module__}.{Adopted.__qualname__}",
+        KIND: kind_of(Adopted),
         "roles": list(found.updates),
         "word": bool(found.word),
         "templates": ["a {identifier} {noun}"],
     }
-    config = {**redacted(cfg), "method": method}
+    config = {**recorded(redacted(cfg)), "method": method}
     content = {
         "model": facts.fingerprint,
         "dataset": one_or_all([subject.pictures.fingerprint]),
@@ -83,7 +84,7 @@ def written(
             [(word, vectors)] = found.word.items()
             about = {**facts_of_files, "trigger_words": concept.identifier}
             write_word(folder / WORD_FILE, word, vectors, about)
-        usage = Constructor().build(method, "method").usage([concept], facts)
+        usage = rebuilt(method, "method", Adopted).usage([concept], facts)
         write_text(folder / "README.md", _card(concept.identifier, concept.noun, usage, found))
     run.note({"status": "finished", "finished": _now(), "result_bytes": folder_bytes(run.result)})
     log.info("Adopted: %s", run.folder)

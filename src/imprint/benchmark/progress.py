@@ -88,7 +88,7 @@ def _time(campaign: Campaign, left: int) -> str:
 
 def _seconds_of(run: Run, profile: str) -> float | None:
     files = sorted((run.folder / "scores").glob(f"{profile}-*.json"), key=lambda file: file.stat().st_mtime)
-    training = run.read().get("training", {}).get("seconds")
+    training = run.read().training.seconds
     if run.status != "finished" or training is None or not files:
         return None
     return float(training) + sum(ScoreSheet.read(files[-1]).seconds.values())

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from imprint.benchmark.campaign import Campaign
+from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import ScoreboardFiles, cost_of, write
@@ -48,8 +49,13 @@ def _meaning(sheet: ScoreSheet) -> str:
 def _failures(runs: Sequence[Run]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for run in runs:
-        if run.status == "failed":
-            reasons[run.folder.name] = str(run.read().get("error", ""))
+        try:
+            manifest = run.read()
+        except UserError as error:
+            reasons[run.folder.name] = str(error)
+            continue
+        if manifest.status == "failed":
+            reasons[run.folder.name] = manifest.error
         elif (note := run.scoring_error).is_file():
             reasons[run.folder.name] = f"it is trained and cannot be scored: {note.read_text(encoding='utf-8')}"
     return reasons

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imprint.construct import Constructor
+from imprint.construct import rebuilt
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.families.base import ModelSource
 from imprint.locations import PACKAGE_PREFIX, local_path, locate
@@ -25,10 +25,10 @@ def own_model(run: Run, sampler: Mapping[str, Any]) -> ModelSource:
     """The model that the run was trained from; if its path leads nowhere from here, at its place back then. Raises
     UserError if it is not there any more, or has changed."""
     manifest = run.read()
-    node = _with_sampler(manifest["config"]["model"], sampler)
-    for source in _places(node.get("source"), manifest.get("model_place")):
-        model = _built({**node, "source": source} if source else node)
-        if model.facts().fingerprint == manifest["content"]["model"]:
+    node = _with_sampler(manifest.config.model, sampler)
+    for source in _places(node.get("source"), manifest.model_place):
+        model = _built(run, {**node, "source": source} if source else node)
+        if model.facts().fingerprint == manifest.content.model:
             return model
     remedy = f"this is not the model any more that {run.folder.name} was trained from. Bring that one back."
     raise ConfigError([Problem("model.source", node.get("source"), remedy)])
@@ -36,7 +36,7 @@ def own_model(run: Run, sampler: Mapping[str, Any]) -> ModelSource:
 
 def other_model(run: Run, base: str, sampler: Mapping[str, Any]) -> ModelSource:
     """The model at `base`, which has the shape of the run's own. Raises UserError, naming what does not fit."""
-    model = _built(_with_sampler(run.read()["config"]["model"], sampler)).elsewhere(base)
+    model = _built(run, _with_sampler(run.read().config.model, sampler)).elsewhere(base)
     try:
         facts = model.facts()
     except UserError as error:
@@ -57,7 +57,8 @@ def other_model(run: Run, base: str, sampler: Mapping[str, Any]) -> ModelSource:
 
 
 def _with_sampler(node: Mapping[str, Any], sampler: Mapping[str, Any]) -> dict[str, Any]:
-    return {**node, "sampler": {**node["sampler"], **sampler}} if sampler else dict(node)
+    usual = node.get("sampler")
+    return {**node, "sampler": {**usual, **sampler}} if sampler and isinstance(usual, Mapping) else dict(node)
 
 
 def _places(source: str | None, place: str | None) -> list[str | None]:
@@ -83,9 +84,6 @@ def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "absent"
 
 
-def _built(node: Mapping[str, Any]) -> ModelSource:
-    constructor = Constructor()
-    model: ModelSource = constructor.build(node, "model")
-    if constructor.problems:
-        raise ConfigError(constructor.problems)
+def _built(run: Run, node: Mapping[str, Any]) -> ModelSource:
+    model: ModelSource = rebuilt(node, "model", ModelSource, manifest=run.manifest, trust=run.trust)
     return model

@@ -42,7 +42,7 @@ def _gallery(row: Drawn, asked: Sequence[Asked], judged: Judged, profile: Profil
     recipe: dict[str, Any] = {
         "subject": judged.subject,
         "set": name,
-        "sampler": judged.source.model.sampler._asdict(),
+        "sampler": judged.source.model.sampler.told(),
         "size": list(judged.size),
         "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted

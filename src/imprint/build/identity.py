@@ -8,6 +8,7 @@ from imprint.build.subjects import Subject
 from imprint.data.dataset import Dataset
 from imprint.data.joint import JointDataset
 from imprint.families.base import Facts
+from imprint.kinds import KIND, TARGET, class_in, former_defaults, hashed_name, name_of
 
 EXACT_AS_FLOAT = 2**53  # larger whole numbers are not told apart as floats
 
@@ -55,13 +56,18 @@ def one_or_all(values: list[Any]) -> Any:
 
 def _settings(part: Any, node: Mapping[str, Any]) -> Any:
     """A part's settings without those that only say where something lies or how fast it is had."""
-    neutral = getattr(part, "neutral", {})
-    told = {name: value for name, value in node.items() if name not in neutral or value != neutral[name]}
-    return _canonical({name: value for name, value in told.items() if name not in part.locators})
+    left_out = {TARGET if name == KIND else name for name in part.not_in_identity}
+    return {name: value for name, value in _canonical(node).items() if name not in left_out}
 
 
 def _canonical(value: Any) -> Any:
-    """1 and 1.0 are the same setting."""
+    """1 and 1.0 are the same setting. A class is what it is called, wherever it lies; settings that it got later have
+    no part while they change nothing."""
+    if isinstance(value, Mapping) and (TARGET in value or KIND in value):
+        former = {name: _canonical(part) for name, part in former_defaults(class_in(value)).items()}
+        told = {name: _canonical(part) for name, part in value.items() if name not in (TARGET, KIND)}
+        settings = {name: part for name, part in told.items() if name not in former or part != former[name]}
+        return {TARGET: hashed_name(name_of(value)), **settings}
     if isinstance(value, Mapping):
         return {name: _canonical(part) for name, part in value.items()}
     if isinstance(value, list):

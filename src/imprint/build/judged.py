@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
 from imprint.build.identity import one_or_all
 from imprint.build.subjects import Subject, find_subjects
 from imprint.build.trained import Source, source_of
-from imprint.construct import Constructor
+from imprint.construct import rebuilt
 from imprint.data.dataset import Dataset
 from imprint.data.joint import JointDataset
 from imprint.data.pictures import PictureSet
@@ -60,14 +59,13 @@ def open_judged(
     """Every subject that the run was taught. Cheap. Raises ConfigError with everything that stands in the way of
     scoring."""
     problems: list[Problem | str] = []
-    manifest = run.read()
     source = source_of(run, scale=scale, sampler=profile.sampler.given(), base=base)
-    subjects = find_subjects(_dataset(manifest), run.concepts, problems)
+    subjects = find_subjects(_dataset(run), run.concepts, problems)
     if subjects is None:
         raise ConfigError(problems)
-    if one_or_all([subject.pictures.fingerprint for subject in subjects]) != manifest["content"]["dataset"]:
+    if one_or_all([subject.pictures.fingerprint for subject in subjects]) != run.read().content.dataset:
         problems.append(f"These are not the pictures any more that {run.folder.name} was trained on. Bring those back.")
-    height, width = profile.size or manifest["frame"]
+    height, width = profile.size or run.frame
     if height % source.facts.pixel_multiple or width % source.facts.pixel_multiple:
         remedy = f"this model needs multiples of {source.facts.pixel_multiple}."
         problems.append(Problem("evaluation.size", [height, width], remedy))
@@ -129,11 +127,10 @@ def here(photos: Sequence[Photo], class_photos: Sequence[Photo]) -> Here:
     return Here(len(photos), trained_on, len(photos) - trained_on, len(class_photos))
 
 
-def _dataset(manifest: Mapping[str, Any]) -> Dataset | JointDataset:
-    constructor = Constructor()
-    dataset: Dataset | JointDataset = constructor.build(manifest["config"]["dataset"], "dataset")
-    if constructor.problems:
-        raise ConfigError(constructor.problems)
+def _dataset(run: Run) -> Dataset | JointDataset:
+    dataset: Dataset | JointDataset = rebuilt(
+        run.read().config.dataset, "dataset", Dataset | JointDataset, manifest=run.manifest, trust=run.trust
+    )
     return dataset
 
 

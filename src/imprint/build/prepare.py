@@ -14,6 +14,7 @@ from imprint.build.subjects import find_concepts, find_nouns, find_subjects, tol
 from imprint.config import resolved, signature
 from imprint.construct import Constructor
 from imprint.errors import ConfigError, Problem
+from imprint.kinds import own_classes
 from imprint.locations import locate
 from imprint.runs import Run
 
@@ -43,7 +44,8 @@ def prepare(cfg: DictConfig) -> Plan:
     assert facts and nouns and subjects and prior_content is not None
     parts = Parts(**part)
     identity = identity_of(parts, tree, facts=facts, subjects=subjects, prior_content=prior_content)
-    run = Run(locate(parts.outputs) / f"{parts.name}-{signature(identity)}")
+    folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
+    run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
     return Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run)
 
 

@@ -137,4 +137,5 @@ def _note(run: Run, sheet: ScoreSheet, file: Path, found: Galleries) -> None:
         "seconds": sum(sheet.seconds.values()),
     }
     with FileLock(run.folder / "scores" / ".lock"):
-        run.note({"scores": {**run.read().get("scores", {}), file.stem: told}})
+        before = {name: note.model_dump(exclude_unset=True) for name, note in run.read().scores.items()}
+        run.note({"scores": {**before, file.stem: told}})

@@ -9,23 +9,24 @@ from imprint.build.measuring import Measured
 from imprint.evaluation.fingerprints import facts_of, fingerprint
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import MetricFacts, ScoreSheet
+from imprint.kinds import KIND, TARGET, class_in, hashed_settings, label_of
 from imprint.methods.base import scale_key
 
 JUDGED_PARTS = ("model", "method", "dataset", "prior", "objective", "hparams", "optimizer")
 
 
 def sheet_of(judged: Judged, profile: Profile, measured: Measured, seconds: Mapping[str, float]) -> ScoreSheet:
-    config = judged.run.read()["config"]
+    config = judged.run.read().config
     sampling, metrics = meaning(judged, profile)
     return ScoreSheet(
         run=judged.run.folder.name,
-        method=str(config["method"]["_target_"]).split(".")[-2],
-        settings=_settings(judged, config),
+        method=label_of(config.method),
+        settings=_settings(judged, config.tree()),
         subject=judged.subject,
         kind=judged.kind,
         noun=judged.concept.noun,
-        seed=config["seed"],
-        step=config["hparams"]["steps"],
+        seed=config.seed,
+        step=config.steps,
         profile=profile.name,
         averaging=profile.averaging,
         sampling=sampling,
@@ -41,7 +42,7 @@ def sheet_of(judged: Judged, profile: Profile, measured: Measured, seconds: Mapp
 def meaning(judged: Judged, profile: Profile) -> tuple[str, Mapping[str, MetricFacts]]:
     """The fingerprint of how the pictures are made, and what each number is."""
     sampling = {
-        "sampler": judged.source.model.sampler._asdict(),
+        "sampler": judged.source.model.sampler.told(),
         "size": list(judged.size),
         "precision": profile.precision,
     }
@@ -61,16 +62,17 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for key, value in _leaves(config.get(part, {}), part):
             if key.startswith("model.encoders") or key.endswith("._partial_"):
                 continue
-            if key.endswith("._target_"):
-                yield key.removesuffix("._target_"), str(value).rpartition(".")[2]
+            part_of, _, last = key.rpartition(".")
+            if last in (KIND, TARGET):
+                yield part_of, label_of({last: value})
             else:
                 yield key, value
-    yield "seed", config["seed"]
+    yield "seed", config.get("seed", 0)
 
 
 def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
     if isinstance(node, Mapping):
-        for name, part in node.items():
+        for name, part in hashed_settings(class_in(node), node).items():
             yield from _leaves(part, f"{key}.{name}")
     else:
         yield key, node

@@ -120,7 +120,7 @@ def _conflicts(results: Sequence[Result], base: str | None) -> Iterator[Problem]
             "export format=lora rank=64), adopt it (imprint adopt), and give that."
         )
         yield Problem("run", whole, remedy)
-    models = {result.run.read()["content"]["model"] for result in results}
+    models = {result.run.read().content.model for result in results}
     if base is None and len(models) > 1:
         remedy = "they were trained from different models. Say which one to use them on: base=..."
         yield Problem("run", names, remedy)
@@ -153,8 +153,8 @@ def _words(result: Result) -> set[str]:
 
 
 def _learned(result: Result) -> bool:
-    return "words" in result.run.read().get("trained_parameters", {})
+    return "words" in result.run.read().trained_parameters
 
 
 def _pictures(result: Result) -> str:
-    return str(result.run.read()["content"]["dataset"])
+    return str(result.run.read().content.dataset)

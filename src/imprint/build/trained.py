@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from imprint.build.base_model import other_model, own_model
-from imprint.construct import Constructor
+from imprint.construct import rebuilt
 from imprint.errors import ConfigError
 from imprint.families.base import Facts, Family, ModelSource
 from imprint.methods.base import Method
@@ -62,8 +62,5 @@ def source_of(run: Run, *, scale: Mapping[str, float], sampler: Mapping[str, Any
 
 def method_of(run: Run) -> Method:
     """The method that made the run's result, as it was configured."""
-    constructor = Constructor()
-    method: Method = constructor.build(run.read()["config"]["method"], "method")
-    if constructor.problems:
-        raise ConfigError(constructor.problems)
+    method: Method = rebuilt(run.read().config.method, "method", Method, manifest=run.manifest, trust=run.trust)
     return method

@@ -36,7 +36,7 @@ class ClassImages:
             "seed": seed,
             "size": self.size,
             "precision": precision,
-            **sampler._asdict(),
+            **sampler.told(),
         }
 
     @property

@@ -17,6 +17,7 @@ from imprint.data.holdout import Split, split
 from imprint.data.listing import list_pictures
 from imprint.data.names import printable
 from imprint.data.pictures import PictureSet
+from imprint.kinds import KIND
 from imprint.locations import locate
 
 CaptionSource = Literal["auto", "prefix", "template"]
@@ -45,9 +46,9 @@ class Dataset(ABC):
     """
 
     # Where pictures lie and how they are read is no part of a result: their content is, by its fingerprint.
-    locators: ClassVar[frozenset[str]] = frozenset(
+    not_in_identity: ClassVar[frozenset[str]] = frozenset(
         {
-            "_target_",
+            KIND,
             "identifier",
             "class_noun",
             "nouns",
@@ -60,8 +61,7 @@ class Dataset(ABC):
         }
     )
 
-    # Settings that came later: a run that leaves them at these values is the one that it was without them.
-    neutral: ClassVar[Mapping[str, Any]] = {"caption_dropout": 0.0}
+    former_defaults: ClassVar[Mapping[str, Any]] = {"caption_dropout": 0.0}
 
     identifier: str
     class_noun: str

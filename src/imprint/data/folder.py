@@ -11,9 +11,11 @@ from imprint.data.dataset import Dataset, open_folder
 from imprint.data.masks import MaskUse, with_masks
 from imprint.data.names import printable
 from imprint.data.pictures import PictureSet
+from imprint.kinds import of_kind
 from imprint.locations import locate
 
 
+@of_kind("dataset/folder")
 @dataclass(kw_only=True)
 class PictureFolder(Dataset):
     """All pictures that lie directly in `path`.
@@ -22,7 +24,8 @@ class PictureFolder(Dataset):
     mask_background  how much a pixel outside a picture's mask counts in the loss, of one inside
     """
 
-    locators = Dataset.locators | {"path", "masks", "mask_background"}  # what they come to is the pictures' content
+    # what they come to is the pictures' content
+    not_in_identity = Dataset.not_in_identity | {"path", "masks", "mask_background"}
 
     path: str
     masks: MaskUse

@@ -11,12 +11,14 @@ from imprint.data.gathering import Candidate, gather
 from imprint.data.names import printable
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem, UserError
+from imprint.kinds import of_kind
 from imprint.locations import locate
 
 if TYPE_CHECKING:
     import datasets
 
 
+@of_kind("dataset/hub")
 @dataclass(kw_only=True)
 class HubDataset(Dataset):
     """A column of pictures, and a column of captions where `caption_column` is given.
@@ -25,7 +27,7 @@ class HubDataset(Dataset):
     calls a configuration. Pin `revision` where the same pictures must be found again.
     """
 
-    locators = Dataset.locators | {"id", "subset", "revision", "split", "image_column", "caption_column"}
+    not_in_identity = Dataset.not_in_identity | {"id", "subset", "revision", "split", "image_column", "caption_column"}
 
     id: str
     subset: str | None

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from imprint.data.dataset import Dataset
+from imprint.kinds import KIND, of_kind
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WORDS = ("identifier", "noun")  # what prompts mean by these is no subject
 
 
+@of_kind("dataset/joint")
 @dataclass(kw_only=True)
 class JointDataset:
     """Subjects that are learned together, each from its own pictures, by name. Prompts say {name.identifier}."""
 
-    locators: ClassVar[frozenset[str]] = frozenset({"_target_"})
+    not_in_identity: ClassVar[frozenset[str]] = frozenset({KIND})
 
     subjects: dict[str, Dataset]
 

@@ -11,6 +11,7 @@ from imprint.data.dataset import open_folder
 from imprint.data.pictures import PictureSet
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family
+from imprint.kinds import of_kind
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 
@@ -22,7 +23,7 @@ class Prior(ABC):
 
     samples: Samples  # no prior samples; pictures of its own; the instance's pictures under the class prompt
     uses_base_prediction = False  # the target of a prior sample is what the untuned model predicts
-    locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
+    not_in_identity: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     def __init__(self, *, weight: NonNegativeFloat, prompt: str) -> None:
         if fault := template_fault(prompt, known=("noun",)):
@@ -46,6 +47,7 @@ class Prior(ABC):
         return {}
 
 
+@of_kind("prior/none")
 class NoPrior(Prior):
     """The subject's pictures alone."""
 
@@ -58,11 +60,12 @@ class NoPrior(Prior):
         return None
 
 
+@of_kind("prior/generated")
 class GeneratedPrior(Prior):
     """Pictures of the class that the untuned model draws: DreamBooth's prior preservation."""
 
     samples: Samples = "own"
-    locators = frozenset({"batch_size"})
+    not_in_identity = frozenset({"batch_size"})
 
     def __init__(
         self,
@@ -91,11 +94,12 @@ class GeneratedPrior(Prior):
         return images.draw(family, count=self.count, batch_size=self.batch_size)
 
 
+@of_kind("prior/folder")
 class FolderPrior(Prior):
     """Real pictures of the class, given as a folder; for subjects of several classes, a folder for each by its name."""
 
     samples: Samples = "own"
-    locators = frozenset({"path", "bad_pictures", "background"})
+    not_in_identity = frozenset({"path", "bad_pictures", "background"})
 
     def __init__(
         self,
@@ -134,6 +138,7 @@ class FolderPrior(Prior):
         return open_folder(path, key=key, bad_pictures=self.bad_pictures, background=self.background)
 
 
+@of_kind("prior/base_prediction")
 class BasePrediction(Prior):
     """No class pictures: on the class prompt, the tuned model shall predict what the untuned one predicts for the same
     noisy picture of the subject."""

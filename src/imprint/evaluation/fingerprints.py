@@ -10,6 +10,7 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import MetricFacts
+from imprint.kinds import hashed_class, hashed_settings
 
 Settings = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ def _facts(
     settings = settings_of(metric)
     judges = {role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders}
     told = {
-        "metric": [type(metric).__qualname__, settings],
+        "metric": [hashed_class(type(metric)), hashed_settings(type(metric), settings)],
         "encoders": {role: judge["fingerprint"] for role, judge in judges.items()},
         "sampling": sampling,
         "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},

@@ -13,6 +13,7 @@ from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.prompts import PromptSet
 from imprint.evaluation.records import Asked
 from imprint.evaluation.sheet import Row
+from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 
 Averaging = Literal["macro", "pairs"]
@@ -50,6 +51,7 @@ REMEDIES = (
 )
 
 
+@of_kind("evaluation/profile")
 class Profile:
     """pictures      by set, the prompts and how many pictures of each
     size          height and width in pixels; null: the run's own

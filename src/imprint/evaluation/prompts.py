@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.evaluation.records import Asked
+from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 from imprint.templates import template_fault
 
@@ -19,6 +20,7 @@ class Prompt(NamedTuple):
     category: str
 
 
+@of_kind("prompt_set/templates")
 class PromptSet:
     """Prompts by kind of subject (object, live; any: both) and category, with `images` pictures each.
 

@@ -10,6 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from imprint.errors import Problem
 from imprint.evaluation.batches import pictures_at_once
 from imprint.families.base import Family
+from imprint.kinds import of_kind
 from imprint.templates import placeholders, prompt_fault, template_fault
 from imprint.types import Concept, Sampler, prompts_of
 
@@ -20,6 +21,7 @@ class Sample(NamedTuple):
     image: Image.Image
 
 
+@of_kind("samples/protocol")
 class SampleProtocol:
     """Every prompt with every seed, at the start, each `every` steps (0: never in between) and at the end.
 

@@ -7,11 +7,19 @@ A sheet holds every single number, so that tables, intervals and tests need no p
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from imprint.errors import UserError
 from imprint.evaluation.records import Value
 from imprint.files import write_json
+from imprint.first_release import CLASS_NAMES
+from imprint.kinds import label
+
+VERSION = 2
 
 Better = Literal["higher", "lower", "neither"]
 Row = Literal["tuned", "untuned", "prompt_only", "real", "copies"]
@@ -79,20 +87,27 @@ class ScoreSheet:
     notes: Sequence[str] = ()  # what is to be said beside the numbers
 
     def write(self, file: Path) -> None:
-        write_json(file, asdict(self))
+        write_json(file, {"version": VERSION, **asdict(self)})
 
     @classmethod
     def read(cls, file: Path) -> "ScoreSheet":
-        content = json.loads(file.read_text(encoding="utf-8"))
-        content["metrics"] = {name: MetricFacts(**facts) for name, facts in content["metrics"].items()}
-        content["pictures"] = {row: PictureCount(**count) for row, count in content["pictures"].items()}
-        content["prompts"] = {
-            name: [tuple(prompt) for prompt in prompts] for name, prompts in content["prompts"].items()
-        }
-        content["rows"] = {
-            row: {name: _scored(scored) for name, scored in metrics.items()} for row, metrics in content["rows"].items()
-        }
-        return cls(**content)
+        """Raises UserError, naming the file, for what is no such sheet."""
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            sheet = _adapter().validate_python(_upgraded(content))
+            sheet._check()
+        except (ValidationError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise UserError(f"{file} is no sheet of scores. Delete it, and evaluate the run again.") from error
+        return sheet
+
+    def _check(self) -> None:
+        """Raises ValueError for numbers of what the sheet does not tell."""
+        for metrics in self.rows.values():
+            for name, scored in metrics.items():
+                asked = [value for value in scored.values if value.number is not None]
+                known = all(0 <= (value.number or 0) < len(self.prompts.get(value.set, ())) for value in asked)
+                if name not in self.metrics or not scored.values or not known:
+                    raise ValueError(name)
 
 
 def headed(title: str, better: Better) -> str:
@@ -100,9 +115,18 @@ def headed(title: str, better: Better) -> str:
     return f"{title} {ARROWS[better]}".strip()
 
 
-def _scored(content: Mapping[str, Any]) -> Scored:
-    return Scored(
-        mean=content["mean"],
-        by_category=content["by_category"],
-        values=[Value(*value) for value in content["values"]],
-    )
+@cache
+def _adapter() -> TypeAdapter[ScoreSheet]:
+    return TypeAdapter(ScoreSheet)
+
+
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 named parts by their classes, and told of captions that were never dropped."""
+    if content.pop("version", 1) > 1:
+        return content
+    settings = {
+        name: label(CLASS_NAMES[value]) if isinstance(value, str) and value in CLASS_NAMES else value
+        for name, value in content["settings"].items()
+        if not (name.endswith(".caption_dropout") and value == 0)
+    }
+    return {**content, "settings": settings}

@@ -8,6 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.errors import Problem
 from imprint.evaluation.profile import Profile
+from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 
 
@@ -18,6 +19,7 @@ class Look(NamedTuple):
     fingerprint: str  # of what the number means
 
 
+@of_kind("watch/default")
 class Watch:
     """Looks at the start, each `every` steps and at the end; with 0, never: a finished run is scored in any case.
 

@@ -71,7 +71,7 @@ class Format(NamedTuple):
 class ModelSource(ABC):
     """Where a model comes from: what a `model` configuration constructs. Cheap until `load` is called."""
 
-    locators: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
+    not_in_identity: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
     sampler: Sampler  # how this model is usually sampled
     encoders: Mapping[str, Any]  # by role: what judges pictures of this model's world in place of a profile's encoders
 

@@ -25,6 +25,7 @@ from imprint.families.pipeline import PipelineModel
 from imprint.families.process import Prediction
 from imprint.families.schedulers import noise_facts, stored_prediction
 from imprint.hashing import fingerprint
+from imprint.kinds import KIND
 from imprint.locations import local_path
 from imprint.types import Sampler
 
@@ -46,9 +47,9 @@ class PipelineSource(ModelSource):
     model: ClassVar[type[PipelineModel]]
 
     # All but the resolution is in the fingerprint, or has no part in training.
-    locators = frozenset(
+    not_in_identity = frozenset(
         {
-            *("_target_", "source", "revision", "variant", "config", "prediction", "allow_pickle"),
+            *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),
             *("sampler", "encoders"),
         }
     )

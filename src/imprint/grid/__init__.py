@@ -40,8 +40,8 @@ def _runs(request: Request) -> Runs:
     if (request.run is None) == (request.runs is None):
         raise ConfigError([Problem("run", request.run, "give either run=... or runs=..., a folder of finished runs.")])
     if request.run is not None:
-        return Runs(tuple(Run.finished(locate(folder)) for folder in as_list(request.run)), [])
-    return Runs((), matching(locate(str(request.runs))))
+        return Runs(tuple(Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)), [])
+    return Runs((), matching(locate(str(request.runs)), request.trust))
 
 
 def _title(runs: Runs) -> str:

@@ -63,12 +63,12 @@ class Cell(NamedTuple):
     drawing: tuple[tuple[str, Any], ...]
 
 
-def matching(folder: Path) -> list[Found]:
+def matching(folder: Path, trust: Sequence[str]) -> list[Found]:
     """The finished runs below a folder."""
     records = [record for record in find_runs([folder]) if record.status == "finished"]
     if not records:
         raise ConfigError([Problem("runs", str(folder), "none of the runs in it is finished. Finish one, or wait.")])
-    return [Found(Run(record.folder), record.settings) for record in records]
+    return [Found(Run(record.folder, trust=trust), record.settings) for record in records]
 
 
 def axis_of(name: str, key: str | None, values: Sequence[Any] | None, runs: Runs) -> Axis:

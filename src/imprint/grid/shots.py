@@ -7,6 +7,7 @@ from typing import Any
 
 from imprint.build import named_apart
 from imprint.config import signature
+from imprint.construct import rebuilt
 from imprint.errors import UserError
 from imprint.generate import as_list
 from imprint.grid.axes import SCALES, Axis, Cell
@@ -33,11 +34,11 @@ class Shot:
     def file(self) -> str:
         settings = {
             "runs": [run.signature for run in self.runs],
-            "model": [run.read()["content"]["model"] for run in self.runs],
+            "model": [run.read().content.model for run in self.runs],
             "weights": self.weights,
             "scale": dict(self.scale),
             "base": self.base,
-            "sampler": self.sampler._asdict(),
+            "sampler": self.sampler.told(),
             "frame": self.frame,
             "prompt": self.prompt,
             "seed": self.seed,
@@ -70,7 +71,7 @@ def shots_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tup
         weights = of_cell.get("weights", request.weights)
         scale = request.scale.by_role()
         scale |= {role_of(key.partition(".")[2]): value for key, value in of_cell.items() if key in SCALES}
-        height, width = request.size or cell.runs[0].read()["frame"]
+        height, width = request.size or cell.runs[0].frame
         shot = Shot(
             runs=cell.runs,
             weights=None if weights is None else tuple(float(weight) for weight in weights),
@@ -85,7 +86,8 @@ def shots_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tup
 
 
 def _sampler(run: Run, request: Request, of_cell: Mapping[str, Any]) -> Sampler:
-    usual = {name: value for name, value in run.read()["config"]["model"]["sampler"].items() if name != "_target_"}
+    node = run.read().config.model.get("sampler", {})
+    usual = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)._asdict()
     given = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
     own = {name: value for name, value in of_cell.items() if name in Sampler._fields}
     return Sampler(**{**usual, **given, **own})

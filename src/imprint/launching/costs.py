@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from imprint.errors import UserError
 from imprint.launching.prospects import Prospect
 from imprint.launching.work import Work, work_of
 from imprint.runs import Run
@@ -59,11 +60,14 @@ def known_runs(outputs: Path) -> list[Known]:
 
 def known_of(run: Run) -> Known | None:
     """None of a run that is not finished, or was not trained here."""
-    manifest = run.read()
-    seconds = manifest.get("training", {}).get("seconds")
-    if manifest.get("status") != "finished" or seconds is None or "config" not in manifest:
+    try:
+        manifest = run.read()
+    except UserError:  # another's folder, which is no reason to stop
         return None
-    scores = manifest.get("scores", {}).values()
-    scoring = {told["profile"]: told["seconds"] for told in scores if "seconds" in told}
-    own = seconds / manifest.get("side_by_side", 1)  # of points that were trained together each has the time of all
-    return Known(work_of(manifest["config"], manifest["content"]), own, scoring, manifest.get("result_bytes", 0))
+    seconds = manifest.training.seconds
+    if manifest.status != "finished" or seconds is None or not manifest.config.method:
+        return None
+    scoring = {note.profile: note.seconds for note in manifest.scores.values() if note.seconds is not None}
+    own = seconds / manifest.side_by_side  # of points that were trained together each has the time of all
+    work = work_of(manifest.config.tree(), manifest.content.model)
+    return Known(work, own, scoring, manifest.result_bytes or 0)

@@ -1,8 +1,7 @@
 """The numbers of a run that a search goes by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
 from imprint.errors import Problem
 from imprint.evaluation.profile import Profile
@@ -11,10 +10,10 @@ from imprint.runs import Run
 
 def means_of(run: Run, profile: str | None) -> dict[str, float]:
     """By metric, over the run's subjects: its latest scores under the profile; empty before it is scored."""
-    told = [each for each in run.read().get("scores", {}).values() if each["profile"] == profile]
-    latest: dict[str, Mapping[str, Any]] = {each["subject"]: each for each in told}
-    metrics = dict.fromkeys(name for each in latest.values() for name in each["means"])
-    return {name: fmean(each["means"][name] for each in latest.values() if name in each["means"]) for name in metrics}
+    told = [note for note in run.read().scores.values() if note.profile == profile]
+    latest = {note.subject: note.means for note in told}
+    metrics = dict.fromkeys(name for means in latest.values() for name in means)
+    return {name: fmean(means[name] for means in latest.values() if name in means) for name in metrics}
 
 
 def objective_of(run: Run, profile: str | None, names: Sequence[str]) -> float | list[float] | None:

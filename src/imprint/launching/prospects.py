@@ -65,7 +65,7 @@ def prospects(composer: Composer, points: Sequence[Asked]) -> list[Prospect]:
 def prospect_of(cfg: DictConfig, asked: Asked) -> Prospect:
     """Raises ConfigError."""
     plan = prepare(cfg)
-    return Prospect(asked, plan, work_of(cfg, plan.identity["content"]), _to_do(plan))
+    return Prospect(asked, plan, work_of(cfg, plan.facts.fingerprint), _to_do(plan))
 
 
 def _to_do(plan: Plan) -> ToDo:

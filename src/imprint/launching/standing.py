@@ -1,10 +1,11 @@
 """How far a point is, as its run's folder tells: whatever launcher has it, on whatever machine."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from imprint.launching.objectives import means_of
 from imprint.launching.prospects import Prospect
+from imprint.manifest import Manifest
 from imprint.reporting.local import last_step
 
 State = Literal["waiting", "training", "scoring", "done", "failed", "stopped"]
@@ -28,19 +29,19 @@ def standing(prospect: Prospect, *, since: float) -> Standing:
     """Going by what happened to the run after the moment `since`; of what was before, only what is finished counts."""
     run = prospect.run
     facts = run.read()
-    is_new = bool(facts) and run.manifest.stat().st_mtime >= since
-    if facts.get("status") == "finished":
+    is_new = facts.status != "absent" and run.manifest.stat().st_mtime >= since
+    if facts.status == "finished":
         return _finished(prospect, facts, is_new=is_new, since=since)
     if not is_new:
         return Standing("waiting")
-    if facts.get("status") == "failed":
-        return Standing("failed", reason=str(facts.get("error", "")))
+    if facts.status == "failed":
+        return Standing("failed", reason=facts.error)
     return Standing("training", last_step(run.metrics) / prospect.plan.parts.hparams.steps)
 
 
-def _finished(prospect: Prospect, facts: Mapping[str, Any], *, is_new: bool, since: float) -> Standing:
+def _finished(prospect: Prospect, facts: Manifest, *, is_new: bool, since: float) -> Standing:
     note, means = prospect.run.scoring_error, means_of(prospect.run, prospect.profile)
-    seconds = facts.get("training", {}).get("seconds")
+    seconds = facts.training.seconds
     if note.is_file() and note.stat().st_mtime >= since:
         return Standing("failed", 1.0, {}, seconds, note.read_text(encoding="utf-8"))
     if prospect.to_do == "done" or prospect.profile is None or (means and is_new):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from imprint.kinds import name_of
+
 
 class Work(NamedTuple):
     samples: int  # of the subject, seen in training
@@ -10,11 +12,11 @@ class Work(NamedTuple):
     profile: str | None  # that it is scored by
 
 
-def work_of(config: Mapping[str, Any], content: Mapping[str, Any]) -> Work:
-    """Of a run's configuration, and of the hashes that its identity has in place of locations."""
+def work_of(config: Mapping[str, Any], model: str) -> Work:
+    """Of a run's configuration, and of the hash of its model."""
     hparams, evaluation = config["hparams"], config.get("evaluation")
     return Work(
         samples=hparams["steps"] * hparams["batch_size"],
-        kind=(config["method"]["_target_"], content["model"], config["prior"]["_target_"]),
+        kind=(name_of(config["method"]), model, name_of(config["prior"])),
         profile=evaluation["name"] if evaluation else None,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family, Format
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, merged_formats
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.lora_file import FILE, load_lora
@@ -14,6 +15,7 @@ from imprint.methods.word_files import embedding_formats, load_words, loading_li
 from imprint.types import Concept, ParamGroup
 
 
+@of_kind("method/adopted")
 @dataclass(kw_only=True)
 class Adopted(Method):
     """A LoRA on the parts `roles` and, with `word`, a learned word, by the stock library's names."""

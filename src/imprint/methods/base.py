@@ -25,8 +25,8 @@ class Method(ABC):
     templates   captions for pictures that have none of their own, with places for {identifier} and {noun}
     """
 
-    neutral: ClassVar[Mapping[str, Any]] = {"by_role": None}  # what settings added later were before
-    locators: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
+    former_defaults: ClassVar[Mapping[str, Any]] = {"by_role": None}
+    not_in_identity: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     templates: list[str]
 

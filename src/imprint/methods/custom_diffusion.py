@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.families.base import DENOISER, Facts, Family, Format, by_role
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.selection import selected
@@ -25,6 +26,7 @@ FILE = "pytorch_custom_diffusion_weights.safetensors"  # what the library calls 
 PROCESSOR = ".processor"
 
 
+@of_kind("method/custom_diffusion")
 @dataclass(kw_only=True)
 class CustomDiffusion(Method):
     """The keys and values of the denoiser's cross-attention, and a new word. The result is two small files.

@@ -8,12 +8,14 @@ from pydantic import PositiveFloat
 
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family, is_text
+from imprint.kinds import of_kind
 from imprint.methods.base import Method
 from imprint.methods.selection import Selection, kinds_of, selected
 from imprint.methods.settings import RateSettings, missing_layers, part_faults, role_faults, unknown_roles
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
+@of_kind("method/dreambooth")
 @dataclass(kw_only=True)
 class DreamBooth(Method):
     """Fine-tunes the parts that `roles` names. The result is a whole pipeline."""

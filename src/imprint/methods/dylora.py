@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from imprint.draws import uniform
 from imprint.errors import ConfigError, Problem
 from imprint.families.base import Family, is_text
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, layers
 from imprint.methods.adapters import Size
 from imprint.methods.blocks import Blocks, blocks_of, split_weight, whole_weight
@@ -19,6 +20,7 @@ from imprint.methods.lora import LoRA
 Split = tuple[Blocks, list[nn.Parameter]]
 
 
+@of_kind("method/dylora")
 @dataclass(kw_only=True)
 class DyLoRA(LoRA):
     """In each step a rank b is drawn, and only the first b rows and columns take part, counted alpha / b. So what they

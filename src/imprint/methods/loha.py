@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from imprint.families.base import Family, Format
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME
 from imprint.methods.peft_folder import PeftFolder
 
@@ -16,6 +17,7 @@ NETWORK = {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "l
 WEIGHTS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
 
 
+@of_kind("method/loha")
 class LoHa(PeftFolder):
     """A layer's update is the elementwise product of two low-rank matrices: of rank up to rank squared."""
 

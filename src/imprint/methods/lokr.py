@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from imprint.families.base import Family, Format
+from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME
 from imprint.methods.peft_folder import PeftFolder
 
@@ -19,6 +20,7 @@ FIRST = ("lokr_w1", "lokr_w1_a", "lokr_w1_b")
 SECOND = ("lokr_w2", "lokr_w2_a", "lokr_w2_b")
 
 
+@of_kind("method/lokr")
 @dataclass(kw_only=True)
 class LoKr(PeftFolder):
     """A layer's update is a Kronecker product of a small matrix and one that may be of low rank."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.families.base import Facts, Family, Format
+from imprint.kinds import of_kind
 from imprint.libraries.peft import use_layers
 from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
@@ -26,6 +27,7 @@ NETWORK = {"ss_network_module": "networks.lora"}
 INITIALISATIONS: Mapping[str, Any] = {"gaussian": "gaussian", "kaiming": True}
 
 
+@of_kind("method/lora")
 @dataclass(kw_only=True)
 class LoRA(Adapters):
     """A layer's update is the product of two thin matrices. The result is one file, which the stock library loads."""

@@ -12,6 +12,7 @@ from torch.nn import Parameter
 
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family, Format, is_text
+from imprint.kinds import of_kind
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import Method
 from imprint.methods.dreambooth import DreamBooth
@@ -23,6 +24,7 @@ from imprint.types import Concept, ParamGroup, Window
 Share = Annotated[float, Ge(0), Le(1)]
 
 
+@of_kind("method/pivotal")
 @dataclass(kw_only=True)
 class Pivotal(Method):
     """A word and a network learn in one run, each in its part of the steps. The result is those of both, in a folder.

@@ -14,6 +14,7 @@ from imprint.draws import normal
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family, Format
 from imprint.families.words import Vocabulary, tokens_of
+from imprint.kinds import of_kind
 from imprint.methods.base import Method
 from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, sign_words, write_words
@@ -24,6 +25,7 @@ PLAIN = re.compile("[a-z0-9]+")
 EXAMPLE = "\"dataset.identifier='<toy>'\""  # quoted for a shell and for Hydra
 
 
+@of_kind("method/textual_inversion")
 @dataclass(kw_only=True)
 class TextualInversion(Method):
     """Teaches `vectors` vectors that the identifier, a new word, stands for, in each of the model's vocabularies. The

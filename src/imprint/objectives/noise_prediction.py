@@ -11,10 +11,12 @@ from imprint import draws
 from imprint.errors import Problem
 from imprint.families.base import Facts
 from imprint.families.process import NoiseProcess
+from imprint.kinds import of_kind
 from imprint.objectives.weighting import Weighting
 from imprint.types import Losses
 
 
+@of_kind("objective/noise_prediction")
 class NoisePrediction:
     """What is drawn for each sample, and what a prediction costs.
 

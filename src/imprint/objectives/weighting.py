@@ -10,6 +10,7 @@ from torch import Tensor
 from imprint.errors import Problem
 from imprint.families.base import Facts
 from imprint.families.process import NoiseProcess
+from imprint.kinds import of_kind
 
 
 class Weighting(ABC):
@@ -22,6 +23,7 @@ class Weighting(ABC):
         """One factor per sample."""
 
 
+@of_kind("weighting/uniform")
 class Uniform(Weighting):
     """Every noise level counts the same: the original objective."""
 
@@ -29,6 +31,7 @@ class Uniform(Weighting):
         return torch.ones_like(t_B, dtype=torch.float32)
 
 
+@of_kind("weighting/min_snr")
 class MinSNR(Weighting):
     """Min-SNR-gamma (arXiv 2303.09556): the loss on the clean picture counts min(SNR, gamma).
 

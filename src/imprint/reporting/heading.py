@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+from imprint.errors import UserError
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ScoreColumn
@@ -47,7 +48,11 @@ def links(folders: Sequence[Path], out: Path) -> list[Link]:
     for sweep in (Sweep(record.parent) for record in records if record.parent.parent.name == FOLDER):
         page = os.path.relpath(sweep.report, out.resolve().parent) if sweep.report.is_file() else ""
         command = f"imprint report {as_typed(sweep.folder)}"
-        found.append(Link(sweep.name, sweep.question, len(sweep.points), page.replace(os.sep, "/"), command))
+        try:
+            question, points = sweep.question, len(sweep.points)
+        except UserError as error:
+            question, points = str(error), 0
+        found.append(Link(sweep.name, question, points, page.replace(os.sep, "/"), command))
     return found
 
 

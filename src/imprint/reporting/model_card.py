@@ -1,6 +1,5 @@
 """The README.md of a result: what it is, how to use it, what it was made of."""
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from imprint.files import write_text
+from imprint.kinds import label_of
+from imprint.manifest import Manifest
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run
 from imprint.tables.markdown import code_block, code_cell, plain
@@ -27,13 +28,15 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
         "tags": [
             "text-to-image",
             "personalisation",
-            manifest["config"]["method"]["_target_"].rpartition(".")[2].lower(),
+            label_of(manifest.config.method),
         ],
     }
     text = _template().render(
         front=yaml.safe_dump(front, sort_keys=False),
         manifest=manifest,
-        config=manifest["config"],
+        run=run.signature,
+        config=manifest.config,
+        method=label_of(manifest.config.method),
         concepts=run.concepts,
         pictures=pictures,
         base=base,
@@ -59,21 +62,20 @@ def _template() -> "Template":
 def origin(run: Run) -> dict[str, str]:
     """The same in short, for the files of a result themselves."""
     manifest = run.read()
-    config = manifest["config"]
     return {
-        "title": str(manifest["name"]),
+        "title": manifest.name,
         "trigger_words": ", ".join(f"{concept.identifier} {concept.noun}" for concept in run.concepts),
         "base_model": _base(manifest),
-        "base_model_sha256": manifest["content"]["model"],
-        "method": config["method"]["_target_"].rpartition(".")[2],
-        "steps": str(config["hparams"]["steps"]),
-        "batch_size": str(config["hparams"]["batch_size"]),
+        "base_model_sha256": manifest.content.model,
+        "method": label_of(manifest.config.method),
+        "steps": str(manifest.config.steps),
+        "batch_size": str(manifest.config.batch_size),
         "run": run.signature,
     }
 
 
-def _base(manifest: Mapping[str, Any]) -> str:
-    source = str(manifest["config"]["model"]["source"])
+def _base(manifest: Manifest) -> str:
+    source = str(manifest.config.model.get("source", ""))
     return source if is_hub_id(source) else Path(source).name  # where it lies on this machine is nobody's business
 
 

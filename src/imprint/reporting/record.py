@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 import yaml
 
 from imprint.errors import UserError
+from imprint.kinds import KIND, TARGET, label_of
 from imprint.locations import locate
+from imprint.manifest import Manifest
 from imprint.reporting import labels
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.local import final_loss, read_metrics
@@ -61,8 +63,7 @@ def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
 
 def read_run(run: Run) -> RunRecord:
     """Takes a half-finished run as it is: what is not there, or cannot be read, is None or empty."""
-    manifest: dict[str, Any] = _readable(run.read, {"status": "unreadable"})
-    training = manifest.get("training", {})
+    manifest = _readable(run.read, Manifest(status="unreadable"))
     config: dict[str, Any] = _readable(lambda: CACHE.of(run.config, _config), {})
     metrics: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.metrics), {})
     steps = [int(step) for step in metrics.get("step", []) if step is not None]
@@ -70,10 +71,10 @@ def read_run(run: Run) -> RunRecord:
     return RunRecord(
         name=run.folder.name,
         folder=run.folder,
-        status=str(manifest.get("status", "absent")),
-        identifiers=tuple(concept["identifier"] for concept in manifest.get("concepts", ())),
+        status=manifest.status,
+        identifiers=tuple(concept.identifier for concept in manifest.concepts),
         settings=dict(_flat(config)) if config else {},
-        steps=steps[-1] if steps else training.get("steps"),
+        steps=steps[-1] if steps else (manifest.training.steps or None),
         loss=_readable(lambda: final_loss(run.metrics), None),
         cost=_readable(lambda: cost_of(run), {}),
         curve=_curve(metrics, "loss"),
@@ -115,8 +116,8 @@ def _text(file: Path) -> str:
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            if key == "_target_":
-                yield prefix, str(inner).rpartition(".")[2]
+            if key in (KIND, TARGET):
+                yield prefix, label_of({key: inner})
             else:
                 yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
     else:

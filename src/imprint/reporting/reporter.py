@@ -18,6 +18,8 @@ from torch.optim import Optimizer
 
 from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
+from imprint.kinds import of_kind
+from imprint.manifest import Training
 from imprint.reporting.local import LocalLogger, final_loss
 from imprint.reporting.progress import choose_progress
 from imprint.reporting.samples import SamplePictures
@@ -29,6 +31,7 @@ from imprint.runs import Run
 log = logging.getLogger(__name__)
 
 
+@of_kind("report/default")
 class Reporter:
     """Local files always; Weights & Biases, other loggers and the terminal as configured."""
 
@@ -157,11 +160,11 @@ class RunSummary(pl.Callback):
         self._run = run
         self._trackers = trackers
         self._began = time.monotonic()
-        self._earlier: dict[str, Any] = {}
+        self._earlier = Training()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._began = time.monotonic()
-        self._earlier = dict(self._run.read().get("training", {})) if trainer.global_step else {}
+        self._earlier = self._run.read().training if trainer.global_step else Training()
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -185,9 +188,9 @@ class RunSummary(pl.Callback):
         peak = peak_memory(trainer.strategy.root_device)
         facts = {
             "steps": trainer.global_step,
-            "seconds": round(self._earlier.get("seconds", 0) + time.monotonic() - self._began, 3),
+            "seconds": round((self._earlier.seconds or 0) + time.monotonic() - self._began, 3),
             "loss": final_loss(self._run.metrics),
-            "peak_memory_bytes": max(peak, self._earlier.get("peak_memory_bytes", 0)),
+            "peak_memory_bytes": max(peak, self._earlier.peak_memory_bytes),
         }
         self._run.note({"training": facts})
         return facts

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
-from imprint.files import write_atomically, write_json
+from imprint.files import is_inside, write_atomically, write_json
 from imprint.libraries.lightning import precision_of
 from imprint.reporting.sheet import contact_sheet
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
@@ -27,6 +29,9 @@ class SampleEntry(NamedTuple):
     seed: int
     file: str
     untuned_file: str | None
+
+
+_INDEX = TypeAdapter(list[SampleEntry])
 
 
 class SamplePictures(pl.Callback):
@@ -95,9 +100,18 @@ class SamplePictures(pl.Callback):
 
 
 def read_samples(run: Run) -> list[SampleEntry]:
-    if not run.sample_index.is_file():
+    """Raises UserError for an index that cannot be read, or that points out of its folder."""
+    file = run.sample_index
+    if not file.is_file():
         return []
-    return [SampleEntry(**row) for row in json.loads(run.sample_index.read_text(encoding="utf-8"))]
+    try:
+        entries = _INDEX.validate_python(json.loads(file.read_text(encoding="utf-8")))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise UserError(f"{file}: it is damaged, or no index of pictures. Delete it.") from error
+    files = [name for entry in entries for name in (entry.file, entry.untuned_file) if name is not None]
+    if outside := [name for name in files if not is_inside(name)]:
+        raise UserError(f"{file}: it names {outside[0]!r}, which is not in its folder. Delete the entry.")
+    return entries
 
 
 def save_png(image: Image.Image, path: Path) -> None:

@@ -58,7 +58,7 @@ class ScoreCurve(pl.Callback):
         self._began = time.monotonic()
         if trainer.is_global_zero:
             self._curve.rewind(self._step)
-            self._earlier = dict(self._run.read().get("watch", {})) if self._step else {}
+            self._earlier = dict(self._run.read().watch) if self._step else {}
         self._look_if_due(trainer, pl_module, total=trainer.max_steps)
 
     def on_train_batch_end(

@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 from annotated_types import Gt, Lt
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
+from imprint.kinds import of_kind
+
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
 
 
+@of_kind("rate/diffusers")
 @dataclass(frozen=True, kw_only=True)
 class RateSchedule:
     """How the learning rate changes over the run; the names are those of diffusers' `get_scheduler`."""
@@ -23,6 +26,7 @@ class RateSchedule:
             raise ValueError(f"warmup={self.warmup}: name=constant has none. Choose name=constant_with_warmup.")
 
 
+@of_kind("hparams/default")
 @dataclass(frozen=True, kw_only=True)
 class HParams:
     steps: PositiveInt  # updates of the weights

@@ -13,12 +13,14 @@ from pytorch_lightning.loggers import Logger
 
 from imprint.data.loader import micro_batch_size
 from imprint.errors import ConfigError, Problem, UserError
+from imprint.kinds import of_kind
 from imprint.runs import Run
 from imprint.training.checkpoints import AtomicCheckpoints, LastCheckpoint
 from imprint.training.guards import AverageUpdate, FiniteLoss
 from imprint.training.hparams import HParams
 
 
+@of_kind("trainer/lightning")
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings:
     accelerator: Literal["auto", "cpu", "cuda", "mps"]

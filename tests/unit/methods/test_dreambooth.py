@@ -128,7 +128,7 @@ class TestLayers:
         run = train(configure(tiny_sd, pictures, tmp_path, f"method.layers={layers}", "hparams.steps=2"))
         family = load_tiny(tiny_sd)
         [group] = dreambooth(layers=layers).attach(family, [CONCEPT])
-        assert run.read()["trained_parameters"] == {"denoiser": sum(weight.numel() for weight in group.params)}
+        assert run.read().trained_parameters == {"denoiser": sum(weight.numel() for weight in group.params)}
         saved = load_tiny(run.result).state_dict()
         learning = {name for name, weight in family.named_parameters() if weight.requires_grad}
         for name, weight in family.state_dict().items():

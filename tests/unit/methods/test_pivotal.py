@@ -86,7 +86,7 @@ class TestResult:
         [(word, vectors_ND)] = load_file(run.result / FILE).items()
         assert word == "<s1><s2>"
         assert len(vectors_ND) == 2
-        if run.read()["config"]["method"]["words"]["norm"]:
+        if run.read().config.method["words"]["norm"]:
             torch.testing.assert_close(vectors_ND.norm(dim=1), torch.full((2,), 0.4))
 
     def test_the_card_draws_what_imprint_draws(self, run: Run, tiny_sd: Path) -> None:
@@ -116,7 +116,7 @@ class TestResult:
     def test_other_programs_get_the_adapters_and_the_word(self, run: Run, tmp_path: Path) -> None:
         words = load_file(exported(run, tmp_path / "word.safetensors", "format=embedding"))
         assert list(words) == ["emb_params"]
-        if run.read()["config"]["method"]["network"]["_target_"].endswith("DreamBooth"):
+        if run.read().config.method["network"]["_kind_"] == "method/dreambooth":
             return
         adapters = load_file(exported(run, tmp_path / "adapters.safetensors", "format=kohya"))
         assert all(name.startswith(("lora_unet_", "lora_te_text_model_")) for name in adapters)

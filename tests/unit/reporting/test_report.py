@@ -90,7 +90,7 @@ def test_only_settings_that_tell_runs_apart_are_columns(grid: Path) -> None:
     (grid / "deeper" / "started-00000003" / "config.yaml").write_text("")
     records = [record for record in find_runs([grid]) if record.settings]
     assert set(differing(records)) == {"method", "method.roles", "hparams.lr"}
-    assert {record.settings["method"] for record in records} == {"DreamBooth", "LoRA"}
+    assert {record.settings["method"] for record in records} == {"dreambooth", "lora"}
     assert differing(records[:1]) == []
 
 

@@ -86,7 +86,7 @@ def test_their_folders_are_those_of_runs_alone(cfgs: list[DictConfig], alone: li
     assert ended == [None] * 3
     for run, other in zip(runs, alone, strict=True):
         assert_alike(run, other)
-        assert run.read()["side_by_side"] == 3
+        assert run.read().side_by_side == 3
         assert not run.checkpoint.exists()
 
 
@@ -164,7 +164,7 @@ def test_looks_on_the_way_and_their_rules_are_each_ones_own(
     plans = [prepare(cfg) for cfg in cfgs]
     assert Group(list(zip(plans, cfgs, strict=True))).train() == [None, None]
     assert [len(losses(plan.run)) for plan in plans] == [2, 6]
-    assert plans[0].run.read()["watch"]["stopped_at"] == 2
+    assert plans[0].run.read().watch["stopped_at"] == 2
 
 
 @pytest.mark.parametrize("losses_come", ["at once", "later"])  # as from a GPU

@@ -7,11 +7,13 @@ from typing import Any
 
 from imprint.data.collections.base import Collection, Entry, kind_of
 from imprint.errors import ConfigError, Problem, UserError
+from imprint.kinds import of_kind
 from imprint.locations import locate
 
 FILE = "dataset.json"
 
 
+@of_kind("collection/concept_list")
 class ConceptList(Collection):
     """`path` is the file, or the folder in which a dataset.json lies. Of an entry, `class_prompt` is the noun and
     `instance_data_dir` the folder, whose name names the subject; it is looked for beside the file, with and without

@@ -7,8 +7,10 @@ from pathlib import Path
 from imprint.data.collections.base import Collection, Entry, existing_folder, kind_of
 from imprint.data.collections.description import Described, read_description
 from imprint.data.names import natural_key
+from imprint.kinds import of_kind
 
 
+@of_kind("collection/folders")
 class SubjectFolders(Collection):
     """Every visible folder in `path`, or in `inside` of it where there is such a folder, and those that are named.
 

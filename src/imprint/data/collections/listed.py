@@ -2,8 +2,10 @@
 
 from imprint.data.collections.base import Collection, Entry
 from imprint.data.folder import PictureFolder
+from imprint.kinds import of_kind
 
 
+@of_kind("collection/listed")
 class ListedSubjects(Collection):
     """`subjects` are data sets by name. Who a subject is and where it lies is taken from them; how its pictures are
     used comes from `dataset`, for all alike."""

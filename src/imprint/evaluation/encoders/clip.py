@@ -11,8 +11,10 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.encoders.transformer import TransformerEncoder
+from imprint.kinds import of_kind
 
 
+@of_kind("encoder/clip")
 class Clip(TransformerEncoder):
     """Features are the projected ones, which CLIP was trained to compare."""
 

@@ -20,6 +20,7 @@ from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.encoders.transform import Transform
 from imprint.hashing import fingerprint
+from imprint.kinds import hashed_class, of_kind
 from imprint.locations import locate
 
 
@@ -48,6 +49,7 @@ EPSILON = 1e-10  # LPIPS' own
 REMEDY = "conf/encoder/lpips.yaml says where the files are published."
 
 
+@of_kind("encoder/lpips")
 class Lpips(Encoder):
     """Layers whose squared distance, summed over channels, averaged over places, summed over layers, is LPIPS.
 
@@ -69,7 +71,7 @@ class Lpips(Encoder):
     @property
     def fingerprint(self) -> str:
         content = fingerprint({"backbone": locate(self.backbone), "linear": locate(self.linear)})
-        facts = [type(self).__name__, self.network, content, self.transform.settings()]
+        facts = [hashed_class(type(self)), self.network, content, self.transform.settings()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def check(self, key: str = "encoder") -> None:

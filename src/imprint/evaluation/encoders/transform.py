@@ -1,6 +1,7 @@
 """From a picture to what an encoder takes, as its authors prepared pictures."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,12 +12,14 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from imprint.errors import UserError
+from imprint.kinds import hashed_settings, of_kind
 
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 Channels = tuple[float, float, float]
 Spread = Annotated[float, Gt(0)]
 
 
+@of_kind("transform/pillow")
 class Transform:
     """Resizes the shorter side, cuts out the centre, scales [0, 1] to (value - mean) / std.
 
@@ -42,7 +45,8 @@ class Transform:
         self.std = std
 
     def settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("resize", "interpolation", "crop", "mean", "std")}
+        own = {name: getattr(self, name) for name in signature(type(self)).parameters}
+        return hashed_settings(type(self), own)
 
     def __call__(self, pictures: Sequence[Image.Image]) -> Tensor:
         """(B, 3, H, W). Raises UserError if the pictures do not come to one size."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.encoders.pretrained import Pretrained, find
 from imprint.evaluation.encoders.transform import Transform
+from imprint.kinds import hashed_class
 
 
 class TransformerEncoder(Encoder):
@@ -30,7 +31,7 @@ class TransformerEncoder(Encoder):
 
     @property
     def fingerprint(self) -> str:
-        facts = [type(self).__name__, self._files().fingerprint, self.transform.settings()]
+        facts = [hashed_class(type(self)), self._files().fingerprint, self.transform.settings()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def check(self, key: str = "encoder") -> None:

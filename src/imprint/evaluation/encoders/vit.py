@@ -10,11 +10,13 @@ from torch import Tensor
 
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.encoders.transformer import TransformerEncoder
+from imprint.kinds import of_kind
 
 # By name, since the library loads a class when it is asked for.
 KINDS = {"vit": "ViTModel", "dinov2": "Dinov2Model", "dinov2_with_registers": "Dinov2WithRegistersModel"}
 
 
+@of_kind("encoder/vit")
 class Vit(TransformerEncoder):
     """Features are the last layer's class token. The pooler on top of it, which DINO's files lack, is never used."""
 

@@ -8,9 +8,11 @@ from pydantic import PositiveFloat
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.metrics.material import directions, shots_of, unit
 from imprint.evaluation.records import Evidence, Needs, Shot, Value
+from imprint.kinds import of_kind
 from imprint.types import Concept
 
 
+@of_kind("metric/clip_t")
 class ClipT(Metric):
     """Cosine of a picture and its text, times `scale`; `clamp` makes a negative one zero.
 

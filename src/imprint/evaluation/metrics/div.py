@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from imprint.evaluation.metrics.variety import Variety
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/div")
 class Div(Variety):
     """LPIPS between pictures of one prompt. The encoder's layers carry LPIPS' weights (encoders/lpips.py)."""
 

@@ -7,8 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from imprint.evaluation.metrics.variety import Variety
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/div_features")
 class DivFeatures(Variety):
     """1 - cosine of two pictures' features at the same place, averaged over places, then over depths."""
 

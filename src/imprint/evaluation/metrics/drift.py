@@ -6,8 +6,10 @@ from imprint.errors import UserError
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.metrics.material import directions, shots_of, untuned_shots_of
 from imprint.evaluation.records import Evidence, Needs, Value
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/drift")
 class Drift(Metric):
     """(1 - cosine) / 2 of the tuned and the untuned model's picture of the same prompt and noise."""
 

@@ -5,8 +5,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from imprint.errors import UserError
 from imprint.evaluation.metrics.class_fidelity import ClassFidelity, Given
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/fid")
 class Fid(ClassFidelity):
     """The Frechet distance of two Gaussians fitted to the features.
 

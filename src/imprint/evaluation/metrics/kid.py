@@ -10,8 +10,10 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from imprint.draws import seed_of
 from imprint.errors import UserError
 from imprint.evaluation.metrics.class_fidelity import Against, ClassFidelity, Given
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/kid")
 class Kid(ClassFidelity):
     """The unbiased squared distance of means under a cubic kernel, averaged over random subsets: always the same ones.
 

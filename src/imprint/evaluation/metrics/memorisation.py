@@ -3,8 +3,10 @@
 from torch import Tensor
 
 from imprint.evaluation.metrics.likeness import Likeness
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/memorisation")
 class Memorisation(Likeness):
     """1 for a copy. To be read beside fidelity, which a copy has too."""
 

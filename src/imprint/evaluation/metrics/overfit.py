@@ -8,8 +8,10 @@ from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.metrics.likeness import SelfPairs, likeness
 from imprint.evaluation.metrics.material import References, photos_of, shots_of
 from imprint.evaluation.records import Evidence, Needs, Shot, Value
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/overfit")
 class Overfit(Metric):
     """Mean cosine with the former minus mean cosine with the latter, of each picture. 0: nothing learnt by heart.
 

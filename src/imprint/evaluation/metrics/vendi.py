@@ -8,8 +8,10 @@ import torch
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.metrics.material import by_prompt, directions, shots_of
 from imprint.evaluation.records import Evidence, Needs, Shot, Value
+from imprint.kinds import of_kind
 
 
+@of_kind("metric/vendi")
 class Vendi(Metric):
     """exp of the entropy of the eigenvalues of the cosines' matrix over n: 1 where all are alike, n where none are.
 

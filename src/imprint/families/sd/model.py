@@ -20,6 +20,7 @@ from imprint.families.checkpoint.layout import (
 from imprint.families.checkpoint.original_layout import autoencoder, clip, denoiser, openclip
 from imprint.families.source import PipelineSource
 from imprint.families.unet import CLIP_LAYERS, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
+from imprint.kinds import of_kind
 from imprint.transfer import sent
 from imprint.types import Conditioning
 
@@ -100,6 +101,7 @@ LAYOUT = Layout(
 StableDiffusion.layout = LAYOUT
 
 
+@of_kind("model/sd")
 class StableDiffusionSource(PipelineSource):
     """Of Stable Diffusion 1.x and 2.x."""
 

@@ -1,8 +1,9 @@
 """What a run took. Another cost is another line here: tables, files and trackers follow."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from imprint.manifest import Manifest
 from imprint.reporting.units import duration, memory, quantity, size
 from imprint.runs import Run
 from imprint.tables.table import Cell, Column
@@ -16,26 +17,26 @@ class CostKind(NamedTuple):
     heading: str
     about: str
     format: Callable[[float], str]
-    read: Callable[[Mapping[str, Any]], float | None]  # from a run's manifest
+    read: Callable[[Manifest], float | None]  # from a run's manifest
 
 
 COSTS = (
-    CostKind("seconds", "time", "of training", duration, lambda manifest: manifest.get("training", {}).get("seconds")),
+    CostKind("seconds", "time", "of training", duration, lambda manifest: manifest.training.seconds),
     CostKind(
         "peak_memory_bytes",
         "peak memory",
         "the most that was held while training",
         memory,
-        lambda manifest: manifest.get("training", {}).get("peak_memory_bytes"),
+        lambda manifest: manifest.training.peak_memory_bytes or None,
     ),
     CostKind(
         "trained_parameters",
         "trained parameters",
         "how many numbers training may change",
         quantity,
-        lambda manifest: sum(manifest.get("trained_parameters", {}).values()) or None,
+        lambda manifest: sum(manifest.trained_parameters.values()) or None,
     ),
-    CostKind("result_bytes", "size", "of the result's files", size, lambda manifest: manifest.get("result_bytes")),
+    CostKind("result_bytes", "size", "of the result's files", size, lambda manifest: manifest.result_bytes),
 )
 COST_COLUMNS = [Column(kind.heading, kind.format, about=kind.about, group=GROUP) for kind in COSTS]
 

@@ -12,11 +12,13 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
+from imprint.kinds import of_kind
 from imprint.libraries.tensorboard import mark_restart
 from imprint.reporting.tracking.tracker import LoggerChoice, SampleRow, Tracker
 from imprint.runs import Run
 
 
+@of_kind("logger/tensorboard")
 class TensorBoard(LoggerChoice):
     def __init__(self, *, flush_seconds: PositiveInt) -> None:
         self._flush_seconds = flush_seconds
@@ -64,6 +66,7 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
         self.experiment.add_text("summary", f"<pre>{yaml.safe_dump(dict(facts), sort_keys=False)}</pre>")
 
 
+@of_kind("logger/csv")
 class Csv(LoggerChoice):
     def __init__(self, *, flush_every: PositiveInt) -> None:
         self._flush_every = flush_every

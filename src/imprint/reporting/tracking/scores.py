@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from imprint.evaluation.gallery import INDEX
 from imprint.evaluation.sheet import ScoreSheet
+from imprint.files import is_inside
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
 from imprint.reporting.sheet import spread
 from imprint.reporting.tracking.session import WandbSession
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import wandb
 
 MOST = 24  # pictures of a subject: enough to see what was judged; the others lie in the run's folder
-TRACKED = "scores_tracked"  # in the manifest: by sheet, a hash of what was logged
+TOLD = {"file", "prompt", "seed", "state", "set", "number", "k"}  # of a picture
 
 
 class LoggedPicture(NamedTuple):
@@ -45,24 +46,24 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     if using is None or using.mode == "off":
         return
     manifest = run.read()
-    tracked = manifest.get(TRACKED, {})
+    tracked = manifest.scores_tracked
     sheets = {file: ScoreSheet.read(file) for file in files}
     contents = {file: _content(sheet, using) for file, sheet in sheets.items()}
     news = {file: sheet for file, sheet in sheets.items() if tracked.get(file.stem) != contents[file]}
     if not news:
         return
-    config = manifest["config"]
+    config = manifest.config.tree()
     group = using.group or (trained.group if trained else None)
     session = WandbSession(
         using._replace(group=group),
         run.folder,
         id=run.signature,
-        name=manifest.get("name", run.folder.name),
+        name=manifest.name or run.folder.name,
         job="train" if trained else "evaluate",
         tags=chosen(config),
         config=config,
     )
-    step = manifest.get("training", {}).get("steps", 0)
+    step = manifest.training.steps
     for profile in dict.fromkeys(sheet.profile for sheet in news.values()):
         of_profile = {file: sheet for file, sheet in news.items() if sheet.profile == profile}
         session.log(partial(_row, run, of_profile, step))
@@ -125,7 +126,7 @@ def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
 
 def _note(run: Run, contents: Mapping[str, str]) -> None:
     with FileLock(run.folder / "scores" / ".lock"):
-        run.note({TRACKED: {**run.read().get(TRACKED, {}), **contents}})
+        run.note({"scores_tracked": {**run.read().scores_tracked, **contents}})
 
 
 def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
@@ -140,7 +141,8 @@ def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
 
 def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[LoggedPicture]:
     """The first picture of each prompt; of many, evenly spread ones. None, where the run does not tell their place."""
-    folders = run.read().get("scores", {}).get(sheet_file.stem, {}).get("pictures", [])
+    note = run.read().scores.get(sheet_file.stem)
+    folders = note.pictures if note else []
     found = [picture for folder in folders for picture in _of_gallery(run.folder / folder, sheet)]
     return [found[index] for index in spread(range(len(found)), MOST)]
 
@@ -148,7 +150,8 @@ def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[Logge
 def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
     try:
         entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))["pictures"]
-    except (OSError, ValueError, KeyError):
+        entries = [entry for entry in entries if entry.keys() >= TOLD and is_inside(entry["file"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     for entry in entries:
         file = folder / entry["file"]

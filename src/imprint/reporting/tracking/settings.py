@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
+from imprint.kinds import label_of
 from imprint.runs import Run
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class WandbSettings(NamedTuple):
 
 def settings_of(run: Run) -> WandbSettings | None:
     """Those that the run was trained with; None where it was not to be tracked, or its manifest does not say."""
-    given = run.read().get("config", {}).get("report", {}).get("wandb")
+    given = run.read().config.report.get("wandb")
     if not isinstance(given, Mapping):
         return None
     try:
@@ -44,15 +45,11 @@ def chosen(config: Mapping[str, Any]) -> list[str]:
     dataset, model = config.get("dataset", {}), config.get("model", {})
     subject = dataset.get("subject")
     known = (
-        _module(config.get("method", {})),
+        label_of(config.get("method", {})),
         _leaf(model.get("source")),
         subject if subject not in (None, "auto") else _leaf(dataset.get("path") or dataset.get("id")),
     )
     return [tag for tag in known if tag]
-
-
-def _module(node: Mapping[str, Any]) -> str:
-    return str(node.get("_target_", "")).rpartition(".")[0].rpartition(".")[2]
 
 
 def _leaf(place: object) -> str:

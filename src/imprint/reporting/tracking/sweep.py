@@ -47,7 +47,7 @@ def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
         "objectives": sweep.objectives,
         "points": [list(point.overrides) for point in points],
     }
-    tags = [tag for point in points for tag in chosen(point.run.read().get("config", {}))]
+    tags = [tag for point in points for tag in chosen(point.run.read().config.tree())]
     session = WandbSession(
         using._replace(group=sweep.name),
         sweep.folder,

@@ -75,7 +75,7 @@ def wandb_tracker(settings: WandbSettings, run: Run, *, name: str, config: Mappi
 
 
 def _parameters(run: Run) -> dict[str, int]:
-    trained = run.read().get("trained_parameters", {})
+    trained = run.read().trained_parameters
     return {"trained_parameters": sum(trained.values())} if trained else {}
 
 

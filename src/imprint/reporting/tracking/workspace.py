@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imprint.errors import UserError
+from imprint.kinds import KIND
 from imprint.reporting.record import RunRecord, differing
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
@@ -149,7 +150,7 @@ def _tables(scores: RunScores) -> list[str]:
 def _config_key(key: str, records: Sequence[RunRecord]) -> str:
     """A part of a run stands in its configuration as the class that it is."""
     is_part = any(other.startswith(f"{key}.") for record in records for other in record.settings)
-    return f"{key}._target_" if is_part else key
+    return f"{key}.{KIND}" if is_part else key
 
 
 def _own_entity() -> str:

@@ -142,7 +142,7 @@ def test_settings_that_came_from_the_environment_are_read_there_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run, files = scored(tmp_path, sheet())
-    config = run.read()["config"]
+    config = run.read().config.tree()
     config["report"]["wandb"]["project"] = "${oc.env:MY_PROJECT}"
     run.note({"config": config})
     log_scores(run, files)

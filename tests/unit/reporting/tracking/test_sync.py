@@ -38,7 +38,7 @@ def check(stored: StoredRun) -> None:
     assert {"quick/breakdown", "careful/breakdown"} <= found.keys()
     assert stored.fields["groupName"] == "my-grid"
     assert stored.fields["jobType"] == "train"
-    assert stored.config["method"]["value"]["_target_"] == "imprint.methods.lora.LoRA"
+    assert stored.config["method"]["value"]["_kind_"] == "method/lora"
 
 
 @pytest.mark.slow
