@@ -41,7 +41,7 @@ class Constructor:
     def arguments(self, target: Any, node: Mapping[str, Any], key: str) -> dict[str, Any]:
         """What `node` gives to `target`, each built and checked on its own: None where there is a problem."""
         hints = _hints(target)
-        return {name: self._argument(value, hints.get(name, Any), join(key, name)) for name, value in node.items()}
+        return {name: self.argument(value, hints.get(name, Any), join(key, name)) for name, value in node.items()}
 
     def check_names(self, target: Any, node: Mapping[str, Any], key: str, *, complete: bool = True) -> None:
         """Every key is one that `target` takes and, if the node is to be complete, none is missing."""
@@ -55,7 +55,7 @@ class Constructor:
             if complete and name not in node and parameter.default is parameter.empty:
                 self.problems.append(f"{join(key, name)} is missing; give {join(key, name)}=...")
 
-    def _argument(self, value: Any, hint: Any, key: str) -> Any:
+    def argument(self, value: Any, hint: Any, key: str) -> Any:
         before = len(self.problems)
         built = self._value(value, key, hint)
         return self._typed(built, hint, key) if len(self.problems) == before else None
@@ -167,7 +167,7 @@ def rebuilt(
     """The part of a run, an `expected`, that its manifest describes by `node`. `trust` are import paths of classes of
     the user's own. Raises ConfigError; nothing else that the manifest may name is imported or run."""
     constructor = _Closed(trust)
-    part = constructor._argument(node, expected, key)
+    part = constructor.argument(node, expected, key)
     if constructor.problems:
         place = f"{manifest}: " if manifest else ""
         raise ConfigError(f"{place}{problem}" for problem in constructor.problems)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from imprint.build.base_model import other_model, own_model
 from imprint.build.trained import method_of, trained_family
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import Facts, Family, ModelSource, by_role
+from imprint.families.base import Facts, Family, ModelSource, strength_of
 from imprint.methods.base import Method, scale_key
 from imprint.methods.change import Change, add, put_back, taken, untouched
 from imprint.runs import Run
@@ -24,7 +24,7 @@ class Result(NamedTuple):
 
     def strengths(self, scale: Mapping[str, float], facts: Facts) -> dict[str, float]:
         """By role, for the parts that have a strength."""
-        return {role: self.weight * by_role(scale, role) for role in facts.roles if has_strength(self.method, role)}
+        return {role: self.weight * strength_of(scale, role) for role in facts.roles if has_strength(self.method, role)}
 
 
 def stacked_family(

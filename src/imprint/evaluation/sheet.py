@@ -95,12 +95,12 @@ class ScoreSheet:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             sheet = _adapter().validate_python(_upgraded(content))
-            sheet._check()
+            sheet.check()
         except (ValidationError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UserError(f"{file} is no sheet of scores. Delete it, and evaluate the run again.") from error
         return sheet
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raises ValueError for numbers of what the sheet does not tell."""
         for metrics in self.rows.values():
             for name, scored in metrics.items():

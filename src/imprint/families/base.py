@@ -220,7 +220,7 @@ def is_text(role: str) -> bool:
     return role != DENOISER
 
 
-def by_role(settings: Mapping[str, float], role: str, default: float = 1.0) -> float:
-    """What is set for a role. A setting of `text` is that of all text encoders that have none of their own."""
-    usual = settings.get(TEXT, default) if is_text(role) else default
-    return settings.get(role, usual)
+def strength_of(scale: Mapping[str, float], role: str) -> float:
+    """What is asked for a role. The strength of `text` is that of all text encoders that have none of their own."""
+    usual = scale.get(TEXT, 1.0) if is_text(role) else 1.0
+    return scale.get(role, usual)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from annotated_types import Ge, Lt
@@ -13,7 +13,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Facts, Family, Format, by_role, is_text
+from imprint.families.base import Facts, Family, Format, is_text, strength_of
 from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
@@ -40,6 +40,8 @@ class Adapters(Method):
     `rank`, `alpha` and `lr` are those of the denoiser, `text_rank`, `text_alpha` and `text_lr` those of all text
     encoders. `by_role` gives a part others: with a rank alone, its adapters count as much as with the usual one.
     """
+
+    former_defaults: ClassVar[Mapping[str, Any]] = {"by_role": None}
 
     roles: list[str]
     targets: Kind | list[Kind]
@@ -83,7 +85,7 @@ class Adapters(Method):
             for parameter in self._insert(family, role):
                 parameter.requires_grad_(False)
             self._fill(family, role, self._read(family, folder, role), folder)
-            if (strength := by_role(scale, role)) != 1.0:
+            if (strength := strength_of(scale, role)) != 1.0:
                 merge(family.roles[role], strength)
 
     def formats(self, family: Family) -> Mapping[str, Format]:

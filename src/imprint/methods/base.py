@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch.nn import Parameter
 
@@ -25,7 +25,6 @@ class Method(ABC):
     templates   captions for pictures that have none of their own, with places for {identifier} and {noun}
     """
 
-    former_defaults: ClassVar[Mapping[str, Any]] = {"by_role": None}
     not_in_identity: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
     templates: list[str]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from imprint.errors import UserError
-from imprint.families.base import Family, by_role
+from imprint.families.base import Family, strength_of
 from imprint.methods.adapter_layers import layers, merge
 from imprint.methods.base import Method
 from imprint.methods.low_rank import Factors, LowRank, factors_in
@@ -58,7 +58,7 @@ def add(family: Family, difference: Weights, strengths: Mapping[str, float]) -> 
         raise UserError(f"{len(wrong)} weights of the result do not fit this model: {', '.join(wrong[:3])} ...")
     for role, moved_ones in difference.items():
         for name, moved in moved_ones.items():
-            own[role][name].add_(moved.to(own[role][name].device), alpha=by_role(strengths, role))
+            own[role][name].add_(moved.to(own[role][name].device), alpha=strength_of(strengths, role))
 
 
 def untouched(family: Family, differences: Iterable[Weights]) -> Weights:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import DENOISER, Facts, Family, Format, by_role
+from imprint.families.base import DENOISER, Facts, Family, Format, strength_of
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.base import Method, strengths_without_use
@@ -87,7 +87,7 @@ class CustomDiffusion(Method):
             tuned = stored.get(f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight")
             if tuned is None or tuned.shape != weight.shape:
                 raise UserError(f"{folder}: these keys and values were learned for other layers than this model's.")
-            weight.lerp_(tuned.to(weight), by_role(scale, DENOISER))
+            weight.lerp_(tuned.to(weight), strength_of(scale, DENOISER))
         self.words.load(family, folder, scale={})
 
     def formats(self, family: Family) -> Mapping[str, Format]:

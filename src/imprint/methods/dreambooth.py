@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 from pydantic import PositiveFloat
 
@@ -19,6 +20,8 @@ from imprint.types import ALWAYS, Concept, ParamGroup
 @dataclass(kw_only=True)
 class DreamBooth(Method):
     """Fine-tunes the parts that `roles` names. The result is a whole pipeline."""
+
+    former_defaults: ClassVar[Mapping[str, Any]] = {"by_role": None}
 
     roles: list[str]
     layers: Selection

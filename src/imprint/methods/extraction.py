@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import by_role
+from imprint.families.base import strength_of
 from imprint.methods.change import Change
 from imprint.methods.low_rank import Factors, LowRank, nearest, together
 
@@ -45,7 +45,7 @@ def exact(changes: Sequence[tuple[Change, Strengths]]) -> tuple[LowRank, Fit]:
     for change, strengths in changes:
         for role, own in (change.low_rank or {}).items():
             for layer, factors in own.items():
-                parts.setdefault(role, {}).setdefault(layer, []).append((factors, by_role(strengths, role)))
+                parts.setdefault(role, {}).setdefault(layer, []).append((factors, strength_of(strengths, role)))
     updates = {role: {layer: together(of_layer) for layer, of_layer in own.items()} for role, own in parts.items()}
     return updates, Fit(0.0, _count(updates), 0)
 
@@ -84,7 +84,7 @@ def _sums(changes: Sequence[tuple[Change, Strengths]]) -> dict[str, dict[str, Te
         for role, own in change.difference.items():
             for name, moved in own.items():
                 before = sums.setdefault(role, {}).get(name)
-                weighted = moved * by_role(strengths, role)
+                weighted = moved * strength_of(strengths, role)
                 sums[role][name] = weighted if before is None else before + weighted
     return sums
 

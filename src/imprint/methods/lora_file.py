@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Family, by_role
+from imprint.families.base import Family, strength_of
 from imprint.methods.adapter_layers import NAME, merge, read_metadata, write_weights
 from imprint.methods.kohya import KohyaLayer, write_kohya_layers
 from imprint.methods.low_rank import LowRank, as_adapter
@@ -83,7 +83,7 @@ def load_lora(family: Family, file: Path, *, scale: Mapping[str, float]) -> dict
         part.requires_grad_(False)
         tensors = {f"{name}.{kind}.weight": x for name, own in layers.items() for kind, x in own.items()}
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)
-        if by_role(scale, role) != 1.0:
+        if strength_of(scale, role) != 1.0:
             merge(part, scale[role])
     return {key: value for key, value in about.items() if key not in (DESCRIPTION, "format")}
 
