@@ -112,7 +112,7 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         register_resolvers()  # a launcher may have brought this to another process
         try:
             # Imported only now: composing and showing a configuration needs no torch.
-            return imported(f"imprint.{verb}").main(cfg)
+            return imported(f"imprint.verbs.{verb}").main(cfg)
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:  # a launcher must see it
                 raise

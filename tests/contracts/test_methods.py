@@ -14,10 +14,10 @@ from tiny import load_tiny
 
 from imprint.build import trained_family
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
 from imprint.types import Sampler
+from imprint.verbs.train import train
 
 # Rates at which four steps are seen in a picture.
 FAST = ["method.lr=3e-2"]

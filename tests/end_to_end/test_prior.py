@@ -17,9 +17,9 @@ from tiny import tiny_source
 
 from imprint.families.base import Family
 from imprint.families.sd import StableDiffusion
-from imprint.train import train
 from imprint.training.teacher import Teacher
 from imprint.types import Batch
+from imprint.verbs.train import train
 
 GENERATED = ["prior=generated", "prior.count=5"]
 

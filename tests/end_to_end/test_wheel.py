@@ -75,7 +75,9 @@ def test_an_installed_program_helps(installed: Path, elsewhere: Path) -> None:
 
 
 def test_an_installed_program_does_not_need_the_checkout(installed: Path, elsewhere: Path) -> None:
-    said = _run(installed, elsewhere, "-c", "import imprint.train, sys; print(imprint.__file__, *sys.path, sep='\\n')")
+    said = _run(
+        installed, elsewhere, "-c", "import imprint.verbs.train, sys; print(imprint.__file__, *sys.path, sep='\\n')"
+    )
     file, *path = said.splitlines()
     assert Path(file).is_relative_to(installed)
     assert not [entry for entry in path if Path(entry).is_relative_to(ROOT / "src")]

@@ -11,7 +11,7 @@ import pytest
 from small_runs import METHODS as ALL_METHODS
 from small_runs import configure, metrics
 
-from imprint.train import train
+from imprint.verbs.train import train
 
 FOLDER = Path(__file__).parent
 COLUMNS = ("loss", "loss/instance", "loss/prior")

@@ -18,7 +18,8 @@ HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "mat
 # These are for some runs, trackers, pages and verbs.
 SELDOM = {
     *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
-    *("imprint.stacking", "imprint.launchers", "imprint.benchmark", "imprint.generate", "imprint.report"),
+    *("imprint.stacking", "imprint.launchers"),
+    *("imprint.verbs.benchmark", "imprint.verbs.generate", "imprint.verbs.report"),
     *("diffusers.pipelines.stable_diffusion.safety_checker", "transformers.models.vit", "transformers.models.dinov2"),
 }
 
@@ -38,7 +39,7 @@ def test_what_only_tells_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_a_training_loads_what_it_needs() -> None:
     loaded = loaded_by("from imprint.cli import main; main(['train', 'dry_run=true'])")
-    assert "imprint.train" in loaded
+    assert "imprint.verbs.train" in loaded
     assert loaded & SELDOM == set()
 
 

@@ -10,11 +10,11 @@ from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.evaluation.sheet import Scored, ScoreSheet
-from imprint.report import write_report
 from imprint.reporting.record import find_runs
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.run_table import RunTable, run_table
 from imprint.reporting.setting_columns import setting_columns
+from imprint.verbs.report import write_report
 
 SUBJECTS = ("dog", "cat", "can", "clock", "candle", "berry", "boot")
 

@@ -16,7 +16,7 @@ from imprint.families.sd import StableDiffusion
 from imprint.families.sd_source import StableDiffusionSource
 from imprint.runs import Run
 from imprint.stacking.in_turn import InTurn
-from imprint.train import train
+from imprint.verbs.train import train
 
 POINTS = [["method=dreambooth"], ["method=dreambooth", "seed=1", "prior=generated", "prior.count=3"], ["method=loha"]]
 

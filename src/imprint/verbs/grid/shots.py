@@ -8,11 +8,11 @@ from typing import Any
 from imprint.build import named_apart
 from imprint.config import signature
 from imprint.errors import UserError
-from imprint.generate import as_list
-from imprint.grid.axes import Axis, Cell
-from imprint.grid.request import Request
 from imprint.runs import Run
 from imprint.types import Concept, Sampler, prompts_of
+from imprint.verbs.generate import as_list
+from imprint.verbs.grid.axes import Axis, Cell
+from imprint.verbs.grid.request import Request
 
 SCALES = ("scale.unet", "scale.text")
 

@@ -8,9 +8,9 @@ from small_runs import draw_pictures
 
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.evaluate import evaluate
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.score_table import score_table
+from imprint.verbs.evaluate import evaluate
 
 PROMPTS = ["a sks dog in the snow", "a red sks dog"]
 
