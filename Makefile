@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test test-slow lint types format bench report world miniature miniature-report clean
+.PHONY: help setup demo test test-slow test-newest test-oldest lint types format docs bench report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,13 @@ setup: $(VENV)/.installed  ## create .venv with imprint and all it needs
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+ifdef RESOLUTION
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --resolution $(RESOLUTION) --upgrade \
+	  $(if $(INDEX),--extra-index-url $(INDEX) --index-strategy unsafe-best-match) --editable '.[dev]'
+else
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+endif
 	@touch $@
 
 # Two processes, since the threads of one wait for one another wherever something else is running.
@@ -28,6 +34,22 @@ test: setup  ## run every test but the slow ones
 
 test-slow: setup  ## run the slow tests: whole programs, several processes
 	$(PYTEST) -m slow
+
+# In environments of their own, resolved by uv without constraints.txt. "Oldest" is each direct dependency at its lower bound,
+# on the oldest Python; what those need in turn is as new as they allow. INDEX= says where a torch for this machine lies, as
+# in INDEX=https://download.pytorch.org/whl/cpu: PyPI's own brings CUDA along, which is large and not needed.
+NEWEST := build/newest
+OLDEST := build/oldest
+
+test-newest:  ## run the tests on the newest released versions of everything
+	$(MAKE) test VENV=$(NEWEST) PYTHON=$(PYTHON) RESOLUTION=highest
+
+test-oldest:  ## run the tests on the oldest versions that pyproject.toml allows
+	$(MAKE) test VENV=$(OLDEST) PYTHON=$(PYTHON) RESOLUTION=lowest-direct
+
+docs: setup  ## build the documentation from docs/, docstrings and conf/: build/docs/index.html
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -c docs build/docs-source build/docs
 
 lint: setup  ## check style
 	$(BIN)/ruff check .
