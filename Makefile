@@ -48,7 +48,7 @@ test-oldest:  ## run the tests on the oldest versions that pyproject.toml allows
 	$(MAKE) test VENV=$(OLDEST) PYTHON=$(PYTHON) RESOLUTION=lowest-direct
 
 docs: setup  ## build the documentation from docs/, docstrings and conf/: build/docs/index.html
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate.py build/docs-source
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -c docs build/docs-source build/docs
 
 lint: setup  ## check style

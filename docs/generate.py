@@ -1,5 +1,5 @@
-"""What Sphinx reads, in build/docs-source: the repository's own Markdown at its own places, so that its links hold, and
-a page for each verb, method, model and metric, made of the comments in its YAML and of docstrings.
+"""What Sphinx reads, in the folder that is given: the repository's own Markdown at its own places, so that its links
+hold, and a page for each verb, method, model and metric, made of the comments in its YAML and of docstrings.
 
 A link that leads nowhere is an error. One that leads to a file which is no page becomes text.
 """
@@ -20,7 +20,7 @@ import imprint
 from imprint.cli import VERBS
 
 ROOT = Path(__file__).parents[1]
-OUT = ROOT / "build" / "docs-source"
+OUT = Path(sys.argv[-1])  # build/docs-source
 CONF = ROOT / "conf"
 PROSE = [
     "*.md",
@@ -31,6 +31,8 @@ PROSE = [
     "tests/README.md",
 ]
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+SETTING = re.compile(r"(?<![`\w])[\w./@]+=[^\s`]*[^\s`.,;:)]")
+SHORT = 90
 PICTURES = (".png", ".jpg", ".svg")
 GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
 PARTS = {
@@ -52,7 +54,7 @@ def main() -> None:
     pages = {page.relative_to(ROOT) for pattern in PROSE for page in ROOT.glob(pattern)}
     broken: list[str] = []
     for page in sorted(pages):
-        _write(_place(page), _linked(page, pages, broken))
+        _write(_place(page), linked(page, (ROOT / page).read_text(encoding="utf-8"), pages, broken))
     front = OUT / "index.md"
     front.write_text(front.read_text(encoding="utf-8") + "".join(_contents()), encoding="utf-8")
     _reference()
@@ -64,8 +66,8 @@ def _place(page: Path) -> Path:
     return Path("index.md") if page == Path("README.md") else page
 
 
-def _linked(page: Path, pages: set[Path], broken: list[str]) -> str:
-    """The page's text, with links to pages and pictures alone."""
+def linked(page: Path, text: str, pages: set[Path], broken: list[str]) -> str:
+    """The page's text, with links to pages and pictures alone. Adds to `broken`."""
 
     def link(found: re.Match[str]) -> str:
         _, text, target = found.groups()
@@ -88,7 +90,6 @@ def _linked(page: Path, pages: set[Path], broken: list[str]) -> str:
             return found[0]
         return text
 
-    text = (ROOT / page).read_text(encoding="utf-8")
     parts = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)  # code holds no links
     linked = "".join(part if part.startswith("```") else LINK.sub(link, part) for part in parts)
     told = {part for parts in PARTS.values() for part in parts} | {"README"}
@@ -120,7 +121,11 @@ def _reference() -> None:
 def _choice(group: str, name: str, texts: dict[str, str]) -> Iterator[str]:
     """A file of conf/, with the files that it begins from and the class that it configures."""
     told = get_class(_target(name, texts))
-    command = f"imprint train {group}={name}" if group != "metric" else f"+metric@evaluation.metrics.{name}={name}"
+    command = (
+        f"imprint train {group}={name}"
+        if group != "metric"
+        else f"imprint evaluate outputs/RUN +metric@evaluation.metrics.{name}={name}"
+    )
     yield f"# {name}"
     yield _summary(texts[name])
     yield f"```\n{command}\n```"
@@ -152,20 +157,20 @@ def _summary(text: str) -> str:
         if not line.startswith("#") or line.startswith("#  "):
             break
         lines.append(line.removeprefix("#").strip())
-    return _prose(" ".join(lines))
+    return _prose(SETTING.sub(lambda found: f"`{found[0]}`", " ".join(lines)))
 
 
 def _types(told: type) -> list[tuple[str, str]]:
     """What the constructor takes, which is what the YAML may hold."""
     source = {field.name: field.type for field in dataclasses.fields(told)} if dataclasses.is_dataclass(told) else {}
     taken = inspect.signature(told).parameters.values()
-    return [(one.name, _kind(source.get(one.name, one.annotation))) for one in taken]
+    return [(one.name, _kind(source.get(one.name, one.annotation)).replace("|", "\\|")) for one in taken]
 
 
 def _kind(annotation: Any) -> str:
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     text = re.sub(r"Annotated\[(\w+), .*\]", r"\1", text)
-    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text).replace("|", "\\|")
+    return re.sub(r"\b(?:[a-z]\w*\.)+(?=\w)", "", text)
 
 
 def _api() -> Iterator[str]:
@@ -183,11 +188,21 @@ def _part(told: Any, name: str, level: str) -> Iterator[str]:
     if inspect.isclass(told) and hasattr(told, "_fields"):
         yield "| field | type |\n|---|---|\n" + "\n".join(f"| `{key}` | `{kind}` |" for key, kind in _types(told))
     elif callable(told) and not (inspect.isclass(told) and issubclass(told, Exception)):
-        signature = (
-            re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", str(inspect.signature(told))).replace("'", "").replace("self, ", "")
-        )
-        yield f"```python\n{name}{signature}\n```"
+        yield f"```python\n{name}{_signature(told)}\n```"
     yield _doc(told)
+
+
+def _signature(told: Any) -> str:
+    """As it is called: a parameter a line, where they are many."""
+    whole = inspect.signature(told)
+    own = whole.replace(parameters=[one for one in whole.parameters.values() if one.name != "self"])
+    if inspect.isclass(told):
+        own = own.replace(return_annotation=inspect.Signature.empty)
+    text = _kind(str(own)).replace("-> '", "-> ").removesuffix("'")
+    if len(text) < SHORT:
+        return text
+    taken, returned = text[1:].rsplit(") ->", 1)
+    return "(\n    " + re.sub(r", (?=\**\w+:|\*,)", ",\n    ", taken) + f",\n) ->{returned}"
 
 
 def _doc(told: Any) -> str:

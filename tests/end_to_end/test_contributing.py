@@ -43,6 +43,7 @@ def test_every_block_of_code_is_a_file_or_a_command_that_is_run() -> None:
     assert fences == 1 + len(BLOCK.findall(TEXT)), "all but the first, which is about make"
 
 
+@pytest.mark.slow
 def test_the_method_trains_and_the_metric_scores(
     example: Example, tiny_sd: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

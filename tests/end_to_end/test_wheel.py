@@ -40,7 +40,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_all_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
     expected = {f"imprint/{path.relative_to(SOURCE).as_posix()}" for path in _files(SOURCE)}
     expected |= {f"imprint/conf/{path.relative_to(ROOT / 'conf').as_posix()}" for path in _files(ROOT / "conf")}
-    assert {"imprint/conf/train.yaml", "imprint/reporting/templates/report.html.j2"} <= expected
+    assert {"imprint/conf/train.yaml", "imprint/py.typed", "imprint/reporting/templates/report.html.j2"} <= expected
     assert not expected - _names(wheel)
 
 

@@ -1,5 +1,6 @@
 """What `import imprint` gives to programs."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_what_it_draws_is_what_its_pipeline_draws(run: imprint.Run) -> None:
 def test_a_mistake_is_told(run: imprint.Run, asked: dict[str, str], told: str) -> None:
     with pytest.raises(imprint.UserError, match=told):
         run.generate(**asked)
+
+
+def test_the_readme_uses_what_there_is() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    program = readme.partition("```python\n")[2].partition("```")[0]
+    used = {node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Attribute)}
+    names = {(node.value.id, node.attr) for node in used if isinstance(node.value, ast.Name)}
+    assert ("imprint", "train") in names
+    assert all(hasattr({"imprint": imprint, "run": imprint.Run}[of], name) for of, name in names)
 
 
 def test_mistakes_in_overrides_are_told_with_the_nearest_name() -> None:
