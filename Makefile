@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 ifdef RESOLUTION
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --resolution $(RESOLUTION) --upgrade \
-	  $(if $(INDEX),--extra-index-url $(INDEX) --index-strategy unsafe-best-match) --editable '.[dev]'
+	  $(if $(TORCH),--torch-backend $(TORCH)) --editable '.[dev]'
 else
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 endif
@@ -35,17 +35,16 @@ test: setup  ## run every test but the slow ones
 test-slow: setup  ## run the slow tests: whole programs, several processes
 	$(PYTEST) -m slow
 
-# In environments of their own, resolved by uv without constraints.txt. "Oldest" is each direct dependency at its lower bound,
-# on the oldest Python; what those need in turn is as new as they allow. INDEX= says where a torch for this machine lies, as
-# in INDEX=https://download.pytorch.org/whl/cpu: PyPI's own brings CUDA along, which is large and not needed.
-NEWEST := build/newest
-OLDEST := build/oldest
+# In environments of their own, resolved by uv without constraints.txt. "Oldest" is each direct dependency at its lower
+# bound; what those need in turn is as new as they allow. PyPI's torch brings CUDA along, which is large: TORCH=cpu has
+# uv take it from PyTorch's own index instead. Who has torch from elsewhere leaves that out and configures uv.
+test-newest:  ## run the tests on the newest released versions of everything: PYTHON=python3.13 TORCH=cpu
+	rm -f build/newest/.installed
+	$(MAKE) test VENV=build/newest RESOLUTION=highest
 
-test-newest:  ## run the tests on the newest released versions of everything
-	$(MAKE) test VENV=$(NEWEST) PYTHON=$(PYTHON) RESOLUTION=highest
-
-test-oldest:  ## run the tests on the oldest versions that pyproject.toml allows
-	$(MAKE) test VENV=$(OLDEST) PYTHON=$(PYTHON) RESOLUTION=lowest-direct
+test-oldest:  ## run the tests on the oldest versions that pyproject.toml allows: PYTHON=python3.10 TORCH=cpu
+	rm -f build/oldest/.installed
+	$(MAKE) test VENV=build/oldest RESOLUTION=lowest-direct
 
 docs: setup  ## build the documentation from docs/, docstrings and conf/: build/docs/index.html
 	$(BIN)/python docs/generate.py build/docs-source
