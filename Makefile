@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 # One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test test-slow test-numerics lint types format bench report world miniature miniature-report clean
+.PHONY: help setup demo test test-slow test-numerics test-newest test-oldest lint types format docs bench report world \
+  miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +16,13 @@ setup: $(VENV)/.installed  ## create .venv with imprint and all it needs
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+ifdef RESOLUTION
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --resolution $(RESOLUTION) --upgrade \
+	  $(if $(TORCH),--torch-backend $(TORCH)) --editable '.[dev]'
+else
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+endif
 	@touch $@
 
 # Two processes, since the threads of one wait for one another wherever something else is running.
@@ -31,6 +38,20 @@ test-slow: setup  ## run the slow tests: whole programs, several processes
 
 test-numerics: setup  ## run the tests that compare numbers, as on several processors
 	$(BIN)/python tests/processors.py
+# In environments of their own, resolved by uv without constraints.txt. "Oldest" is each direct dependency at its lower
+# bound; what those need in turn is as new as they allow. PyPI's torch brings CUDA along, which is large: TORCH=cpu has
+# uv take it from PyTorch's own index instead. Who has torch from elsewhere leaves that out and configures uv.
+test-newest:  ## run the tests on the newest released versions of everything: PYTHON=python3.13 TORCH=cpu
+	rm -f build/newest/.installed
+	$(MAKE) test VENV=build/newest RESOLUTION=highest
+
+test-oldest:  ## run the tests on the oldest versions that pyproject.toml allows: PYTHON=python3.10 TORCH=cpu
+	rm -f build/oldest/.installed
+	$(MAKE) test VENV=build/oldest RESOLUTION=lowest-direct
+
+docs: setup  ## build the documentation from docs/, docstrings and conf/: build/docs/index.html
+	$(BIN)/python docs/generate.py build/docs-source
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -c docs build/docs-source build/docs
 
 lint: setup  ## check style
 	$(BIN)/ruff check .

@@ -11,10 +11,10 @@ from PIL import Image
 from tiny import RESOLUTION
 
 from imprint.config import compose
-from imprint.export import export
-from imprint.generate import generate
-from imprint.merge import merge
 from imprint.runs import Run
+from imprint.verbs.export import export
+from imprint.verbs.generate import generate
+from imprint.verbs.merge import merge
 
 CLOSE = ROUNDING + 1  # the library draws one picture at a time
 PROMPTS = ("a sks dog", "a dog on the beach")

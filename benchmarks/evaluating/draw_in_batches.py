@@ -12,10 +12,10 @@ from imprint.build.galleries import galleries
 from imprint.build.judged import open_judged
 from imprint.build.painting import draw_missing
 from imprint.config import compose
-from imprint.evaluate import Request
 from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.training.trainer import process_device
+from imprint.verbs.evaluate import Request
 
 folder, *overrides = sys.argv[1:]
 request = read_request(Request, compose("evaluate", overrides))

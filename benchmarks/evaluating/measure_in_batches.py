@@ -8,7 +8,7 @@ import sys
 from spent import spent
 
 from imprint.config import compose
-from imprint.evaluate import evaluate
+from imprint.verbs.evaluate import evaluate
 
 with spent():
     [sheet] = evaluate(compose("evaluate", sys.argv[1:]))

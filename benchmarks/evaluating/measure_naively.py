@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from imprint.config import compose
-from imprint.evaluate import Request
 from imprint.requests import read_request
 from imprint.training.trainer import process_device
+from imprint.verbs.evaluate import Request
 
 images, prompts, references = map(Path, sys.argv[1:4])
 request = read_request(Request, compose("evaluate", sys.argv[4:]))

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"imprint: there is no verb {verb!r}.\n\n{overview()}", file=sys.stderr)
         sys.exit(2)
     else:
-        sys.exit(run(verb, _overrides(VERBS[verb], arguments[1:])))
+        sys.exit(run(verb, as_overrides(verb, arguments[1:])))
 
 
 def overview() -> str:
@@ -75,14 +75,12 @@ def overview() -> str:
 
 def run(verb: str, arguments: Sequence[str]) -> int:
     """The verb's exit code. Errors that the user can mend are told without a stack trace."""
-    wants_trace = "HYDRA_FULL_ERROR" in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors come here, instead of being printed and ended by Hydra
     try:
-        _application(verb)(arguments)
+        execute(verb, arguments)
     except BrokenPipeError:  # whoever read the output has seen enough
         return 0
     except (UserError, HydraException, OSError) as error:
-        if wants_trace:
+        if "HYDRA_FULL_ERROR" in os.environ:
             raise
         print(f"\nimprint {verb}: {_told(verb, arguments, error)}", file=sys.stderr)
         return 1
@@ -92,10 +90,18 @@ def run(verb: str, arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 130
-    finally:
-        if not wants_trace:
-            del os.environ["HYDRA_FULL_ERROR"]
     return 0
+
+
+def execute(verb: str, arguments: Sequence[str]) -> None:
+    """Raises every error, whoever is to tell it."""
+    was_set = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors come here, instead of being printed and ended by Hydra
+    try:
+        _application(verb)(arguments)
+    finally:
+        if not was_set:
+            del os.environ["HYDRA_FULL_ERROR"]
 
 
 def _application(verb: str) -> Callable[[Sequence[str]], None]:
@@ -112,7 +118,7 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         register_resolvers()  # a launcher may have brought this to another process
         try:
             # Imported only now: composing and showing a configuration needs no torch.
-            return imported(f"imprint.{verb}").main(cfg)
+            return imported(f"imprint.verbs.{verb}").main(cfg)
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:  # a launcher must see it
                 raise
@@ -141,24 +147,26 @@ def _told(verb: str, arguments: Sequence[str], error: Exception) -> str:
     return f"{error.filename or 'a file'}: {error.strerror or error}."
 
 
-def _overrides(verb: Verb, arguments: Sequence[str]) -> list[str]:
+def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
     """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`."""
-    after = ("", *arguments)
-    bare = [
-        argument
-        for before, argument in zip(after, arguments, strict=False)
-        if "=" not in argument and not _is_hydras(argument) and before not in HYDRA_OPTIONS
-    ]
-    if verb.positional is None or not bare:
-        return [_as_override(verb, argument) for argument in arguments]
-    values = [_quoted(argument) for argument in bare]
-    given = f"{verb.positional}={values[0] if len(values) == 1 else '[' + ','.join(values) + ']'}"
-    return [given, *(_as_override(verb, argument) for argument in arguments if argument not in bare)]
+    if name not in VERBS:
+        raise UserError(f"There is no verb {name!r}. There are {', '.join(VERBS)}.")
+    verb = VERBS[name]
+    options, bare, overrides = [], [], []
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        if argument.startswith("-") or before in HYDRA_OPTIONS:
+            options.append(argument)
+        elif verb.positional and "=" not in argument and not _is_removal(argument):
+            bare.append(_quoted(argument))
+        else:
+            overrides.append(_as_override(verb, argument))
+    given = [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
+    return [*options, *given, *overrides]  # Hydra does not take options between overrides
 
 
-def _is_hydras(argument: str) -> bool:
-    """An option, or the removal of a key (~key); ~/folder is a place."""
-    return argument.startswith("-") or (argument.startswith("~") and not argument.startswith("~/"))
+def _is_removal(argument: str) -> bool:
+    """Of a key (~key); ~/folder is a place."""
+    return argument.startswith("~") and not argument.startswith("~/")
 
 
 def _as_override(verb: Verb, argument: str) -> str:

@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 
 from imprint.cli import main
 from imprint.config import compose
-from imprint.train import train
 from imprint.training.guards import FiniteLoss
+from imprint.verbs.train import train
 
 RUNS = Path(__file__).parent / "runs"
 SMALL = [

@@ -11,20 +11,20 @@ from safetensors.torch import load_file
 from small_runs import losses
 
 from imprint.build import prepare
-from imprint.compare import Request as CompareRequest
-from imprint.compare import contrast
 from imprint.config import compose
 from imprint.data import class_images
-from imprint.evaluate import evaluate
-from imprint.export import export
-from imprint.generate import generate
-from imprint.merge import merge
-from imprint.report import write_report
 from imprint.reporting.record import find_runs
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run
 from imprint.sweeps import Sweep
-from imprint.train import train
+from imprint.verbs.compare import Request as CompareRequest
+from imprint.verbs.compare import contrast
+from imprint.verbs.evaluate import evaluate
+from imprint.verbs.export import export
+from imprint.verbs.generate import generate
+from imprint.verbs.merge import merge
+from imprint.verbs.report import write_report
+from imprint.verbs.train import train
 
 RELEASE = Path(__file__).parent / "runs" / "0.1"
 LORA = "dog6-lora-mini-8af33b1755"

@@ -13,12 +13,12 @@ from compatibility.test_former_runs import LORA, RELEASE, of
 from omegaconf import DictConfig, OmegaConf
 
 from imprint.errors import UserError
-from imprint.evaluate import evaluate
-from imprint.export import export
-from imprint.generate import generate
-from imprint.grid import grid
-from imprint.merge import merge
 from imprint.runs import Run
+from imprint.verbs.evaluate import evaluate
+from imprint.verbs.export import export
+from imprint.verbs.generate import generate
+from imprint.verbs.grid import grid
+from imprint.verbs.merge import merge
 
 Verb = Callable[[DictConfig], Any]
 VERBS: dict[str, tuple[Verb, list[str]]] = {

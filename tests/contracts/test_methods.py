@@ -16,10 +16,10 @@ from small_runs import METHODS, configure, losses, metrics
 from imprint.build import trained_family
 from imprint.config import conf_folder
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
 from imprint.types import Sampler
+from imprint.verbs.train import train
 
 # Rates at which four steps are seen in a picture.
 FAST = ["method.lr=3e-2"]

@@ -14,17 +14,17 @@ from safetensors.torch import load_file, save_file
 from small_runs import configure
 from tiny import RESOLUTION, tiny_pipeline
 
-from imprint.adopt import adopt
-from imprint.compare import Request as Comparison
-from imprint.compare import contrast, tell
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.evaluate import evaluate
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.report import write_report
 from imprint.requests import read_request
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.adopt import adopt
+from imprint.verbs.compare import Request as Comparison
+from imprint.verbs.compare import contrast, tell
+from imprint.verbs.evaluate import evaluate
+from imprint.verbs.report import write_report
+from imprint.verbs.train import train
 
 BOTH = "method.roles=[denoiser,text]"
 EVERYWHERE = "method.targets=[attention,feed_forward,convolutions]"

@@ -10,8 +10,8 @@ from imprint.build import prepare
 from imprint.errors import ConfigError, NonFiniteLoss, UserError
 from imprint.families.sd.model import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
-from imprint.train import train
 from imprint.transfer import Answer
+from imprint.verbs.train import train
 
 
 def message(*settings: object) -> str:

@@ -17,15 +17,15 @@ from omegaconf import DictConfig
 from small_runs import draw_pictures, metrics, overrides
 from tiny_encoders import tiny_clip, tiny_vit
 
-from imprint import benchmark as verb
-from imprint.benchmark import benchmark, crew, table, work
-from imprint.benchmark.crew import _answer_of, _Child
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import ScoreboardFiles, files
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs import benchmark as verb
+from imprint.verbs.benchmark import benchmark, crew, table, work
+from imprint.verbs.benchmark.crew import _answer_of, _Child
+from imprint.verbs.train import train
 
 Configure = Callable[..., DictConfig]
 

@@ -7,7 +7,7 @@ from lessons import Watch
 from small_runs import configure, draw_pictures
 
 from imprint.build import prepare
-from imprint.train import train
+from imprint.verbs.train import train
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from small_runs import configure, draw_pictures, losses, metrics
 
 from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.train import train
 
 PRIOR = ["prior=generated", "prior.count=3"]
 BATCH = "hparams.batch_size=2"

@@ -14,7 +14,7 @@ from small_runs import configure
 
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.train import train
 
 PROFILE = ["evaluation=oft", "evaluation.pictures.subject.images=2", "evaluation.rows=[prompt_only]", "accelerator=cpu"]
 

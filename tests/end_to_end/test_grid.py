@@ -15,9 +15,9 @@ from imprint.build import Stack
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.families.sd.model import StableDiffusion
-from imprint.grid import grid
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.grid import grid
+from imprint.verbs.train import train
 
 DRAWING = ["scheduler=model", "steps=3", "guidance=4", "accelerator=cpu"]
 LORA = ["method=lora", "method.roles=[denoiser,text]", "hparams.clip=null"]

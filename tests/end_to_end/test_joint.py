@@ -16,9 +16,9 @@ from small_runs import SETTINGS, draw_pictures, losses
 from imprint.build import prepare
 from imprint.config import compose
 from imprint.errors import ConfigError
-from imprint.generate import generate
-from imprint.train import train
 from imprint.training.conditioning import encode_captions
+from imprint.verbs.generate import generate
+from imprint.verbs.train import train
 
 NEW_WORDS = ["method=textual_inversion", "method.vectors=2", "method.lr=1e-2"]
 

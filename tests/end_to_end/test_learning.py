@@ -11,8 +11,8 @@ from lessons import assembled, batches
 from imprint.build import trained_family
 from imprint.config import compose
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.module import Personalisation
+from imprint.verbs.train import train
 
 QUIET = ["samples=none", "report=local", "report.progress=off", "trainer.accelerator=cpu"]
 BATCHES = 8  # of 8 samples

@@ -21,9 +21,9 @@ from imprint.build import trained_family
 from imprint.errors import ConfigError, UserError
 from imprint.families.sd.model import StableDiffusionSource
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
+from imprint.verbs.train import train
 
 BOTH = "method.roles=[denoiser,text]"
 EVERYWHERE = "method.targets=[attention,feed_forward,convolutions]"

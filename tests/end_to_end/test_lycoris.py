@@ -15,10 +15,10 @@ from torch import Tensor
 
 from imprint.build import trained_family
 from imprint.config import compose
-from imprint.export import export
 from imprint.runs import Run
-from imprint.train import train
 from imprint.types import Sampler
+from imprint.verbs.export import export
+from imprint.verbs.train import train
 
 FAST = ("method.roles=[denoiser,text]", "method.lr=5e-2", "method.alpha=3", "hparams.clip=null")
 EVERYWHERE = "method.targets=[attention,feed_forward,convolutions]"

@@ -6,7 +6,7 @@ import pytest
 from lessons import assembled
 from small_runs import configure
 
-from imprint.train import train
+from imprint.verbs.train import train
 
 
 @pytest.mark.parametrize(

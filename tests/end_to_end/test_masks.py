@@ -13,7 +13,7 @@ from small_runs import configure, draw_masks, draw_pictures, losses
 from imprint.build import prepare
 from imprint.errors import ConfigError
 from imprint.objectives.noise_prediction import NoisePrediction
-from imprint.train import train
+from imprint.verbs.train import train
 
 
 def test_without_a_mask_the_settings_change_no_run(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.lora_file import load_lora
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.train import train
 
 BOTH = "method.roles=[denoiser,text]"
 EVERYWHERE = "method.targets=[attention,feed_forward,convolutions]"

@@ -11,7 +11,7 @@ from small_runs import configure, losses, metrics
 from tiny import tiny_pipeline
 from torch import nn
 
-from imprint.train import train
+from imprint.verbs.train import train
 
 PRIOR = ["prior=generated", "prior.count=3"]
 BF16 = "hparams.precision=bf16-mixed"

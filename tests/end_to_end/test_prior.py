@@ -17,10 +17,10 @@ from tiny import tiny_source
 
 from imprint.families.base import Family
 from imprint.families.sd.model import StableDiffusion
-from imprint.train import train
 from imprint.training.conditioning import encode_captions
 from imprint.training.teacher import Teacher
 from imprint.types import Batch
+from imprint.verbs.train import train
 
 GENERATED = ["prior=generated", "prior.count=5"]
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 ABSENT = "import sys; sys.modules['torchvision'] = None"
-VERBS = "import imprint.train, imprint.generate, imprint.export, imprint.report, imprint.families.sd.model"
+VERBS = "from imprint.verbs import train, generate, export, report; import imprint.families.sd.model"
 
 
 def test_torchvision_is_not_needed() -> None:

@@ -17,11 +17,11 @@ from tiny import tiny_pipeline
 from imprint.build import trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
-from imprint.export import export
-from imprint.generate import generate
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.module import Personalisation
+from imprint.verbs.export import export
+from imprint.verbs.generate import generate
+from imprint.verbs.train import train
 
 FILLED = ["a sks dog", "a cat on the beach"]  # the prompts of `drawn`
 

@@ -8,8 +8,8 @@ from small_runs import configure, losses, metrics
 
 from imprint.files import write_atomically
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.guards import FiniteLoss
+from imprint.verbs.train import train
 
 VARIANTS = {
     "plain": [],

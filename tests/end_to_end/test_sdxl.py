@@ -15,13 +15,13 @@ from small_runs import configure
 from tiny import RESOLUTION
 from tiny_sdxl import WIDTHS
 
-from imprint.adopt import adopt
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.grid import grid as draw_grid
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.latents import sample_latents
+from imprint.verbs.adopt import adopt
+from imprint.verbs.grid import grid as draw_grid
+from imprint.verbs.train import train
 
 ALL = "method.roles=[denoiser,text,text_2]"
 FAST = ("hparams.clip=null", "hparams.steps=4")

@@ -17,8 +17,8 @@ from small_runs import configure, losses, overrides
 
 from imprint.runs import Run
 from imprint.sweeps import Sweep
-from imprint.train import train
 from imprint.training.module import Personalisation
+from imprint.verbs.train import train
 
 STACKED = ["sweep.name=mine"]
 

@@ -20,15 +20,15 @@ from torch import Tensor
 from imprint.build import prepare
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
-from imprint.export import export
 from imprint.families.process import NoiseProcess
-from imprint.generate import generate
 from imprint.methods.word_files import FILE
 from imprint.runs import Run
-from imprint.train import train
 from imprint.training.conditioning import encode_captions
 from imprint.training.guards import FiniteLoss
 from imprint.training.module import Personalisation
+from imprint.verbs.export import export
+from imprint.verbs.generate import generate
+from imprint.verbs.train import train
 
 # A rate at which six steps are seen in a picture.
 SETTINGS = ("method=textual_inversion", "dataset.identifier=auto", "method.lr=2e-1", "hparams.clip=null")

@@ -9,10 +9,10 @@ from wandb_server import wandb_server
 
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.evaluate import evaluate
 from imprint.reporting.local import read_metrics
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.evaluate import evaluate
+from imprint.verbs.train import train
 
 pytestmark = pytest.mark.slow
 

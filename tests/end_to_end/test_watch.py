@@ -14,7 +14,7 @@ from imprint.errors import ConfigError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.evaluation.watch import Look
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.train import train
 
 WATCHED = [
     "evaluation=quick",

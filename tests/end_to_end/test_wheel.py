@@ -40,7 +40,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_all_that_the_program_reads_is_in_the_wheel(wheel: Path) -> None:
     expected = {f"imprint/{path.relative_to(SOURCE).as_posix()}" for path in _files(SOURCE)}
     expected |= {f"imprint/conf/{path.relative_to(ROOT / 'conf').as_posix()}" for path in _files(ROOT / "conf")}
-    assert {"imprint/conf/train.yaml", "imprint/reporting/templates/report.html.j2"} <= expected
+    assert {"imprint/conf/train.yaml", "imprint/py.typed", "imprint/reporting/templates/report.html.j2"} <= expected
     assert not expected - _names(wheel)
 
 
@@ -75,7 +75,9 @@ def test_an_installed_program_helps(installed: Path, elsewhere: Path) -> None:
 
 
 def test_an_installed_program_does_not_need_the_checkout(installed: Path, elsewhere: Path) -> None:
-    said = _run(installed, elsewhere, "-c", "import imprint.train, sys; print(imprint.__file__, *sys.path, sep='\\n')")
+    said = _run(
+        installed, elsewhere, "-c", "import imprint.verbs.train, sys; print(imprint.__file__, *sys.path, sep='\\n')"
+    )
     file, *path = said.splitlines()
     assert Path(file).is_relative_to(installed)
     assert not [entry for entry in path if Path(entry).is_relative_to(ROOT / "src")]

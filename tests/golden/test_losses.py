@@ -12,7 +12,7 @@ from rounding import near
 from small_runs import METHODS as ALL_METHODS
 from small_runs import configure, metrics
 
-from imprint.train import train
+from imprint.verbs.train import train
 
 FOLDER = Path(__file__).parent
 COLUMNS = ("loss", "loss/instance", "loss/prior")

@@ -22,7 +22,7 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.train import train
 
 SMALL = ("evaluation.pictures.subject.numbers=[0,20]", "evaluation.pictures.subject.images=2")
 

@@ -18,7 +18,13 @@ HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "mat
 # These are for some runs, trackers, pages and verbs.
 SELDOM = {
     *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
-    *("imprint.stacking", "imprint.launchers", "imprint.benchmark", "imprint.generate", "imprint.report"),
+    *(
+        "imprint.stacking",
+        "imprint.launchers",
+        "imprint.verbs.benchmark",
+        "imprint.verbs.generate",
+        "imprint.verbs.report",
+    ),
     *("imprint.reporting.page", "imprint.reporting.thumbnails", "imprint.tables.html"),
     *("imprint.reporting.scoreboard.figures", "imprint.reporting.scoreboard.style"),  # what draws with matplotlib
     *("diffusers.pipelines.stable_diffusion.safety_checker", "transformers.models.vit", "transformers.models.dinov2"),
@@ -38,9 +44,21 @@ def test_what_only_tells_loads_nothing_heavy(arguments: list[str]) -> None:
     assert not loaded & HEAVY
 
 
+def test_the_package_alone_loads_nothing_at_all() -> None:
+    loaded = loaded_by("import imprint; assert 'train' in dir(imprint)")
+    assert {name for name in loaded if name.startswith(("imprint", "hydra", "omegaconf"))} == {"imprint"}
+    assert not loaded & HEAVY
+
+
+def test_a_program_that_opens_a_run_loads_what_that_needs() -> None:
+    loaded = loaded_by("import imprint; imprint.open('nothing')")
+    assert "imprint.api" in loaded
+    assert not loaded & {"diffusers", "transformers", "peft", "pytorch_lightning", "matplotlib", "wandb"}
+
+
 def test_a_training_loads_what_it_needs() -> None:
     loaded = loaded_by("from imprint.cli import main; main(['train', 'dry_run=true'])")
-    assert "imprint.train" in loaded
+    assert "imprint.verbs.train" in loaded
     assert loaded & SELDOM == set()
 
 

@@ -14,12 +14,12 @@ from torch import nn
 from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError, UserError
-from imprint.export import export
 from imprint.families.sd.model import StableDiffusion
 from imprint.methods.custom_diffusion import FILE, CustomDiffusion
 from imprint.methods.textual_inversion import TextualInversion
-from imprint.train import train
 from imprint.types import Concept
+from imprint.verbs.export import export
+from imprint.verbs.train import train
 
 DOGS = [Concept("<new>", "dog")]
 FAST = ("method=custom_diffusion", "dataset.identifier=auto", "method.lr=3e-2", "hparams.clip=null")

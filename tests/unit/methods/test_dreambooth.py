@@ -10,8 +10,8 @@ from tiny import tiny_source
 from imprint.build import prepare
 from imprint.errors import ConfigError
 from imprint.methods.dreambooth import DreamBooth
-from imprint.train import train
 from imprint.types import ALWAYS, Concept
+from imprint.verbs.train import train
 
 CONCEPT = Concept("sks", "dog")
 

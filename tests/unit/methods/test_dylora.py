@@ -22,16 +22,16 @@ from torch.nn import functional
 from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
-from imprint.export import export
 from imprint.families.sd.model import StableDiffusionSource
-from imprint.generate import generate
 from imprint.methods.adapter_layers import layers
 from imprint.methods.blocks import whole_weight
 from imprint.methods.dylora import DyLoRA
 from imprint.methods.lora import FILE
 from imprint.runs import Run
-from imprint.train import train
 from imprint.types import Concept, Sampler
+from imprint.verbs.export import export
+from imprint.verbs.generate import generate
+from imprint.verbs.train import train
 
 DOGS = [Concept("sks", "dog")]
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"

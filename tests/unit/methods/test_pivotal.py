@@ -15,12 +15,12 @@ from torch import Tensor
 from imprint.build import prepare, trained_family
 from imprint.config import compose
 from imprint.errors import ConfigError
-from imprint.export import export
 from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.word_files import FILE
 from imprint.runs import Run
-from imprint.train import train
 from imprint.types import Sampler, Window
+from imprint.verbs.export import export
+from imprint.verbs.train import train
 
 PIVOTAL = ("method=pivotal", "dataset.identifier=auto", "hparams.clip=null")
 FAST = (*PIVOTAL, "method.words.lr=2e-1", "method.network.lr=2e-2")

@@ -7,11 +7,11 @@ from PIL import Image
 from unit.reporting.runs_on_disk import make_run
 
 from imprint.errors import UserError
-from imprint.report import write_report
 from imprint.reporting import thumbnails
 from imprint.reporting.figures import CurveStyle, Panel, drawn
 from imprint.reporting.record import RunRecord, differing, find_runs
 from imprint.reporting.side_by_side import galleries, labels
+from imprint.verbs.report import write_report
 
 
 def settings(lr: float = 1e-5, path: str = "photos", **more: object) -> dict:

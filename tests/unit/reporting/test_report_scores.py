@@ -10,12 +10,12 @@ from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.evaluation.sheet import Scored, ScoreSheet
-from imprint.report import write_report
 from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import find_runs
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.run_table import other_settings, run_table
 from imprint.tables.table import Table
+from imprint.verbs.report import write_report
 
 SUBJECTS = ("dog", "cat", "can", "clock", "candle", "berry", "boot")
 

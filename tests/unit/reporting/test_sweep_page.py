@@ -12,11 +12,11 @@ from unit.reporting.sweeps_on_disk import COMMAND, finished_point, note, rates
 
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.report import main, write_report
 from imprint.reporting import page, thumbnails
 from imprint.reporting.sweep_page import write_sweep_report
 from imprint.runs import Run
 from imprint.sweeps import Point, Sweep
+from imprint.verbs.report import main, write_report
 
 LIVE = "location.reload()"
 

@@ -33,7 +33,7 @@ from imprint.stacking.requests import Autocast, Call
 from imprint.stacking.room import Room
 from imprint.stacking.routines import Routine
 from imprint.stacking.stopping import Stop
-from imprint.train import train
+from imprint.verbs.train import train
 
 POINTS = [
     ["method=lora", "method.rank=2"],

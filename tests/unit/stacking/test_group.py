@@ -22,8 +22,8 @@ from imprint.runs import Run
 from imprint.stacking.ensemble import Ensemble
 from imprint.stacking.group import Group
 from imprint.stacking.room import Room
-from imprint.train import train
 from imprint.transfer import Answer
+from imprint.verbs.train import train
 
 RATE = 1e-3  # of all that `configure` makes, at most
 GOLDEN = ["epsilon-lora", "epsilon-textual_inversion", "epsilon-pivotal"]

@@ -8,7 +8,7 @@ from small_runs import configure, draw_pictures
 
 from imprint.build import Plan, prepare
 from imprint.stacking.grouping import Group, groups, told
-from imprint.train import train
+from imprint.verbs.train import train
 
 Planned = Callable[..., Plan]
 

@@ -16,7 +16,7 @@ from imprint.errors import NonFiniteLoss
 from imprint.families.sd.model import StableDiffusion, StableDiffusionSource
 from imprint.runs import Run
 from imprint.stacking.in_turn import InTurn
-from imprint.train import train
+from imprint.verbs.train import train
 
 POINTS = [["method=dreambooth"], ["method=dreambooth", "seed=1", "prior=generated", "prior.count=3"], ["method=loha"]]
 

@@ -9,7 +9,7 @@ from small_runs import configure, losses
 from torch import nn
 
 from imprint.build import assemble, prepare
-from imprint.train import train
+from imprint.verbs.train import train
 
 
 @pytest.mark.parametrize(("method", "arranged"), [("lora", True), ("dreambooth", False)])

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from imprint.families.base import Family
 from imprint.methods.dreambooth import DreamBooth
-from imprint.train import train
 from imprint.training.module import Personalisation
 from imprint.types import ALWAYS, Concept, ParamGroup, Window
+from imprint.verbs.train import train
 
 
 def source_weights(model: Path) -> dict[str, Tensor]:

@@ -8,9 +8,9 @@ from small_runs import configure, only_run
 
 from imprint.errors import NonFiniteLoss
 from imprint.objectives.noise_prediction import NoisePrediction
-from imprint.train import train
 from imprint.training.loss_check import LossCheck
 from imprint.transfer import Answer
+from imprint.verbs.train import train
 
 GOOD, BAD = torch.tensor(1.0), torch.tensor(torch.inf)
 

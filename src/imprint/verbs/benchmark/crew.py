@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import OmegaConf
 
-from imprint.benchmark.campaign import Job
-from imprint.benchmark.work import Outcome, is_elsewhere, train_and_score
 from imprint.config import register_resolvers
 from imprint.construct import Constructor
 from imprint.evaluation.profile import Profile
 from imprint.libraries.process import quiet_libraries
+from imprint.verbs.benchmark.campaign import Job
+from imprint.verbs.benchmark.work import Outcome, is_elsewhere, train_and_score
 
 log = logging.getLogger(__name__)
 

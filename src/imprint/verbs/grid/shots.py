@@ -9,12 +9,12 @@ from imprint.build import named_apart
 from imprint.config import signature
 from imprint.construct import rebuilt
 from imprint.errors import UserError
-from imprint.generate import as_list
-from imprint.grid.axes import SCALES, Axis, Cell
-from imprint.grid.request import Request
 from imprint.requests import role_of
 from imprint.runs import Run
 from imprint.types import Concept, Sampler, prompts_of
+from imprint.verbs.generate import as_list
+from imprint.verbs.grid.axes import SCALES, Axis, Cell
+from imprint.verbs.grid.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)

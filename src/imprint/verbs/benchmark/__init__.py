@@ -8,13 +8,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from imprint.benchmark.campaign import Campaign, planned
-from imprint.benchmark.crew import one_by_one, side_by_side
-from imprint.benchmark.progress import Progress, described
-from imprint.benchmark.table import write_table
 from imprint.build.scoring import scored
 from imprint.errors import UserError
 from imprint.reporting.scoreboard import ScoreboardFiles
+from imprint.verbs.benchmark.campaign import Campaign, planned
+from imprint.verbs.benchmark.crew import one_by_one, side_by_side
+from imprint.verbs.benchmark.progress import Progress, described
+from imprint.verbs.benchmark.table import write_table
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from imprint.files import write_json, write_text
-from imprint.grid.axes import Axis, Cell
-from imprint.grid.shots import Shot
 from imprint.reporting.matrix import Matrix, MatrixPicture, grid_page, sheet
 from imprint.reporting.samples import save_png
+from imprint.verbs.grid.axes import Axis, Cell
+from imprint.verbs.grid.shots import Shot
 
 Asked = Mapping[tuple[Cell, str, int], Shot | None]  # by cell, row of the sheet, and seed; None: no run is there
 

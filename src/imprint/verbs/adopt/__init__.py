@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from imprint.adopt.reading import named, read
-from imprint.adopt.writing import written
 from imprint.build.subjects import find_concepts, find_nouns, find_subjects
 from imprint.config import resolved
 from imprint.construct import Constructor
@@ -15,6 +13,8 @@ from imprint.errors import ConfigError, Problem
 from imprint.families.base import ModelSource
 from imprint.locations import locate
 from imprint.runs import Run
+from imprint.verbs.adopt.reading import named, read
+from imprint.verbs.adopt.writing import written
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import torch
 
 from imprint.build import Stack, chosen
 from imprint.families.base import Family
-from imprint.grid.request import Request
-from imprint.grid.shots import Shot
 from imprint.reporting.samples import save_png
 from imprint.training.trainer import available_device
+from imprint.verbs.grid.request import Request
+from imprint.verbs.grid.shots import Shot
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from small_runs import draw_pictures
 
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.evaluate import evaluate
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.evaluation.spreadsheet import means
 from imprint.tables.terminal import as_text
+from imprint.verbs.evaluate import evaluate
 
 PROMPTS = ["a sks dog in the snow", "a red sks dog"]
 

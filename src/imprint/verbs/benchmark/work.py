@@ -12,7 +12,7 @@ from imprint.errors import RunBusy
 from imprint.evaluation.profile import Profile
 from imprint.reporting.tracking.scores import log_scores
 from imprint.runs import Run
-from imprint.train import train
+from imprint.verbs.train import train
 
 
 class Outcome(NamedTuple):

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from imprint.adopt.reading import Found
 from imprint.build import place_of
 from imprint.build.identity import one_or_all
 from imprint.build.subjects import Subject
@@ -25,6 +24,7 @@ from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
 from imprint.runs import Run
+from imprint.verbs.adopt.reading import Found
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from imprint.generate import Drawing
+from imprint.verbs.generate import Drawing
 
 
 @dataclass(frozen=True, kw_only=True)

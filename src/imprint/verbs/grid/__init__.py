@@ -6,15 +6,15 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from imprint.errors import ConfigError, Problem
-from imprint.generate import as_list
-from imprint.grid.axes import Runs, axis_of, cells_of, matching
-from imprint.grid.drawing import draw
-from imprint.grid.page import write_page
-from imprint.grid.request import Request
-from imprint.grid.shots import shots_of
 from imprint.locations import locate
 from imprint.requests import read_request
 from imprint.runs import Run
+from imprint.verbs.generate import as_list
+from imprint.verbs.grid.axes import Runs, axis_of, cells_of, matching
+from imprint.verbs.grid.drawing import draw
+from imprint.verbs.grid.page import write_page
+from imprint.verbs.grid.request import Request
+from imprint.verbs.grid.shots import shots_of
 
 log = logging.getLogger(__name__)
 

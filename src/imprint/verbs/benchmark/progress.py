@@ -4,12 +4,12 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from statistics import fmean
 
-from imprint.benchmark.campaign import Campaign, Job
-from imprint.benchmark.work import Outcome
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.units import duration
 from imprint.runs import Run
+from imprint.verbs.benchmark.campaign import Campaign, Job
+from imprint.verbs.benchmark.work import Outcome
 
 log = logging.getLogger(__name__)
 

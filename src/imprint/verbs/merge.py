@@ -11,13 +11,13 @@ from pydantic import PositiveInt
 
 from imprint.build import distilled, stacked_family
 from imprint.errors import ConfigError, Problem
-from imprint.generate import as_list
 from imprint.locations import locate
 from imprint.methods.lora_file import LORA_FORMATS, write_updates
 from imprint.reporting.model_card import origin
 from imprint.requests import Scale, read_request
 from imprint.runs import Run
 from imprint.suggestions import nearest
+from imprint.verbs.generate import as_list
 
 log = logging.getLogger(__name__)
 WHOLE = ("pipeline", "single_file")

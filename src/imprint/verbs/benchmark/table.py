@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from imprint.benchmark.campaign import Campaign
 from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import ScoreboardFiles, cost_of, write
 from imprint.runs import Run
+from imprint.verbs.benchmark.campaign import Campaign
 
 FOLDER = "benchmark"
 BOOTSTRAP = 10_000  # draws

@@ -1,0 +1,331 @@
+"""What programs and notebooks use: train, open what was trained, look at it, draw with it."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from imprint import cli, config, sweeps
+from imprint.composition_errors import explained
+from imprint.errors import UserError
+from imprint.locations import locate
+from imprint.runs import Run as RunFolder
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+    from PIL.Image import Image
+
+    from imprint.families.base import Family
+    from imprint.manifest import Manifest
+    from imprint.reporting.record import RunRecord
+    from imprint.types import Concept
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+SHOWN = 6  # scores that a run is told by
+
+
+class Picture(NamedTuple):
+    """Drawn while a run trained. `untuned` is the same prompt and noise before the first step."""
+
+    step: int
+    prompt: str
+    seed: int
+    path: Path
+    untuned: Path | None
+
+
+class Score(NamedTuple):
+    """One metric of one row: `tuned` is the run, `untuned`, `real` and the like are its floors and ceilings.
+
+    Scores may be compared exactly if their fingerprints are equal. The interval (95%) is over prompts and pictures.
+    """
+
+    run: str
+    profile: str
+    subject: str
+    row: str
+    metric: str
+    title: str
+    mean: float
+    low: float | None
+    high: float | None
+    better: str
+    fingerprint: str
+
+
+class Run:
+    """A run's folder, as `train` and `open` give it. What it says is read from there when it is asked for."""
+
+    def __init__(self, folder: str | Path, *, choices: Mapping[str, str] | None = None) -> None:
+        """`choices` is what a sweep set for this run. Raises UserError where no run lies in `folder`."""
+        self._files = RunFolder.open(locate(str(folder)))
+        self._family: tuple[str, Family] | None = None
+        self.folder = self._files.folder
+        self.result = self._files.result
+        self.choices = dict(choices or {})
+
+    @property
+    def status(self) -> str:
+        """running, failed or finished. A run that was killed still says running."""
+        return self._files.status
+
+    @property
+    def concepts(self) -> "tuple[Concept, ...]":
+        """What was taught: the word and the noun of each subject."""
+        return self._files.concepts
+
+    @property
+    def manifest(self) -> "Manifest":
+        """What the result came from: versions, hashes of model and pictures, time, memory, the configuration."""
+        return self._files.read()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The resolved configuration, by dotted key."""
+        return self._record().settings
+
+    @property
+    def metrics(self) -> dict[str, list[float | None]]:
+        """Losses and rates by name, a value for each entry of `step`; None where a step has none."""
+        from imprint.reporting.local import read_metrics
+
+        return read_metrics(self._files.metrics)
+
+    @property
+    def scores(self) -> list[Score]:
+        """Of its newest evaluation under each profile. `pandas.DataFrame(run.scores)` is a table of them."""
+        return _scores([self._record()])
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The samples that were drawn on the way, by step."""
+        folder = self._files.samples
+        return [
+            Picture(
+                one.step,
+                one.prompt,
+                one.seed,
+                folder / one.file,
+                folder / one.untuned_file if one.untuned_file else None,
+            )
+            for one in self._record().samples
+        ]
+
+    def generate(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        seed: int | Sequence[int] = 0,
+        size: tuple[int, int] | None = None,
+        device: Device = "auto",
+        **sampler: Any,
+    ) -> "list[Image]":
+        """Each prompt with each seed: the same pictures as `imprint generate` draws.
+
+        `{identifier}` and `{noun}` in a prompt stand for what was taught. `size` is (height, width), by default that of
+        training; `sampler` may have scheduler, steps, guidance and negative_prompt. The model stays in memory for the
+        next call.
+        """
+        import torch
+
+        prompts = _filled([prompt] if isinstance(prompt, str) else list(prompt), self.concepts)
+        seeds = [seed] if isinstance(seed, int) else list(seed)
+        family = self._loaded(device)
+        unknown = sampler.keys() - set(family.sampler._fields)
+        if unknown:
+            raise UserError(f"{', '.join(sorted(unknown))}: a sampler has {', '.join(family.sampler._fields)}.")
+        height, width = size or self._files.frame
+        asked = family.sampler._replace(**sampler)
+        with torch.no_grad():
+            return [
+                family.generate([text], [number], sampler=asked, height=height, width=width)[0]
+                for text in prompts
+                for number in seeds
+            ]
+
+    def pipeline(self) -> "DiffusionPipeline":
+        """The library's own pipeline with the result in it, in float32 on the CPU. It needs nothing of imprint."""
+        import torch
+        from diffusers import DiffusionPipeline
+
+        from imprint.build import trained_family
+
+        family, _, method = trained_family(self._finished(), scale={})
+        formats = {**family.formats, **method.formats(family)}
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            place = Path(folder) / "pipeline"
+            formats["pipeline"].write(place, torch.float32)
+            pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(place, disable_mmap=True)
+        return pipeline
+
+    def evaluate(self, *overrides: str) -> list[Score]:
+        """Scores it as `imprint evaluate RUN <overrides>` does. What is scored already is found."""
+        command("evaluate", str(self.folder), *overrides)
+        return self.scores
+
+    def __repr__(self) -> str:
+        scores = [f"{score.title} {score.mean:.3f}" for score in self.scores if score.row == "tuned"][:SHOWN]
+        return "\n  ".join([f"Run({str(self.folder)!r})", self._told(), *([", ".join(scores)] if scores else [])])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(one.profile)}</td><td>{escape(one.title)}</td><td>{escape(one.row)}</td>"
+            f"<td>{one.mean:.3f}</td></tr>"
+            for one in self.scores
+        )
+        table = (
+            f"<table><tr><th>profile</th><th>metric</th><th>row</th><th>mean</th></tr>{rows}</table>" if rows else ""
+        )
+        return f"<b>{escape(self.folder.name)}</b><br>{escape(self._told())}{table}"
+
+    def _told(self) -> str:
+        record = self._record()
+        taught = ", ".join(f'"{concept.identifier} {concept.noun}"' for concept in self.concepts)
+        loss = None if record.loss is None else f"loss {record.loss:.4f}"
+        took = record.cost.get("seconds")
+        seconds = None if took is None else f"{took:.0f} s"
+        told = [record.status, record.settings.get("method"), taught, f"{record.steps or 0} steps", loss, seconds]
+        return " · ".join(part for part in told if part)
+
+    def _record(self) -> "RunRecord":
+        from imprint.reporting.record import read_run
+
+        return read_run(self._files)
+
+    def _finished(self) -> RunFolder:
+        return RunFolder.finished(self.folder)
+
+    def _loaded(self, device: str) -> "Family":
+        from imprint.build import trained_family
+        from imprint.methods.merging import merge_exactly
+        from imprint.training.trainer import available_device
+
+        if self._family is None or self._family[0] != device:
+            family = trained_family(self._finished(), scale={}).family.to(available_device(device))
+            merge_exactly(family.roles.values())
+            self._family = device, family
+        return self._family[1]
+
+
+class Sweep:
+    """The runs of a grid or a search."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """`folder` is outputs/sweeps/NAME. Raises UserError where no sweep lies there."""
+        self._files = sweeps.Sweep.open(locate(str(folder)))
+        self.folder = self._files.folder
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those that have begun, in the order in which they were planned, each with its `choices`."""
+        from imprint.reporting.record import axes, records_of
+
+        points = self._files.points
+        keys = axes(points)
+        return [
+            Run(record.folder, choices={key: record.settings[key] for key in keys if key in record.settings})
+            for record in records_of(points)
+            if record.status != "absent"
+        ]
+
+    @property
+    def scores(self) -> list[Score]:
+        """Of all its runs. Intervals of the metrics come with them."""
+        from imprint.reporting.record import records_of
+
+        return _scores(records_of(self._files.points))
+
+    @property
+    def summary(self) -> str:
+        """What came of it, as Markdown; empty while nothing is finished."""
+        return self._files.summary.read_text(encoding="utf-8") if self._files.summary.is_file() else ""
+
+    def __repr__(self) -> str:
+        lines = (f"  {run.folder.name}  {run.status}" for run in self.runs)
+        return "\n".join([f"Sweep({str(self.folder)!r})", *lines])
+
+    def _repr_markdown_(self) -> str:
+        return self.summary or f"`{self!r}`"
+
+
+def compose(*overrides: str, verb: str = "train") -> DictConfig:
+    """The configuration that `imprint <verb> <overrides>` runs with. Raises UserError for what does not exist."""
+    try:
+        return config.compose(verb, overrides)
+    except HydraException as error:
+        raise UserError(explained(verb, overrides, error)) from error
+
+
+def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
+    """Does what `imprint train <overrides>` does, and returns the finished run.
+
+    The same call again goes on with a run that was interrupted, and finds one that is finished. A `configuration` from
+    `compose` takes the place of overrides. Raises UserError, with all mistakes at once, before a model is loaded.
+    """
+    from imprint.verbs import train as verb
+
+    if configuration is not None and overrides:
+        raise UserError("Give either overrides or a configuration: compose(*overrides) takes them.")
+    return Run(verb.train(compose(*overrides) if configuration is None else configuration).folder)
+
+
+def open(folder: str | Path) -> Run:
+    """The run that lies in `folder`, finished or not."""
+    return Run(folder)
+
+
+def command(verb: str, *arguments: str) -> None:
+    """Does what `imprint <verb> <arguments>` does, for what has no function of its own: `command("train", "-m", ...)`.
+
+    Raises UserError where the command line would tell an error.
+    """
+    overrides = cli.as_overrides(verb, arguments)
+    try:
+        cli.execute(verb, overrides)
+    except HydraException as error:
+        raise UserError(explained(verb, overrides, error)) from error
+
+
+def _filled(templates: Sequence[str], concepts: "Sequence[Concept]") -> list[str]:
+    from imprint.templates import placeholders, template_fault
+    from imprint.types import prompts_of
+
+    known = placeholders(concept.name for concept in concepts)
+    if faults := [fault for text in templates if (fault := template_fault(text, known))]:
+        raise UserError(f"prompt: {' '.join(faults)}")
+    return [filled for text in templates for filled in prompts_of(text, concepts)]
+
+
+def _scores(records: "Sequence[RunRecord]") -> list[Score]:
+    from imprint.reporting.run_scores import scores_of
+
+    found = scores_of(records)
+    scores = []
+    for record in records:
+        for sheet in found.sheets[record.folder]:
+            for column in (column for column in found.columns if column.of(sheet)):
+                facts = sheet.metrics[column.name]
+                alone = len(found.judged(record, column)) == 1
+                for row, numbers in sheet.rows.items():
+                    if column.name in numbers:
+                        interval = found.interval(record, column) if alone and row == "tuned" else None
+                        scores.append(
+                            Score(
+                                run=record.name,
+                                profile=sheet.profile,
+                                subject=sheet.subject,
+                                row=row,
+                                metric=column.name,
+                                title=facts.title,
+                                mean=numbers[column.name].mean,
+                                low=interval.low if interval else None,
+                                high=interval.high if interval else None,
+                                better=facts.better,
+                                fingerprint=facts.fingerprint,
+                            )
+                        )
+    return scores
