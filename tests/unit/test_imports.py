@@ -26,6 +26,7 @@ FLOORS = [
     ],
     ["schedule"],
     ["families"],
+    ["pictures"],
     ["methods", "objectives", "data", "evaluation"],
     ["training"],
     ["reporting"],

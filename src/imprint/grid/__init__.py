@@ -8,10 +8,8 @@ from omegaconf import DictConfig
 from imprint.errors import ConfigError, Problem
 from imprint.generate import as_list
 from imprint.grid.axes import Runs, axis_of, cells_of, matching
-from imprint.grid.drawing import draw
 from imprint.grid.page import write_page
-from imprint.grid.request import Request
-from imprint.grid.shots import shots_of
+from imprint.grid.shots import Request, draw, shots_of
 from imprint.locations import locate
 from imprint.requests import read_request
 from imprint.runs import Run

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from imprint.reporting.sheet import FAINT, INK, PAPER
+from imprint.pictures.files import open_picture
+from imprint.reporting.sheet import FAINT, INK, PAPER, fitted
 from imprint.reporting.thumbnails import page_environment
 
 SMALLEST, LARGEST = 128, 512  # pixels on the longer side of a picture
@@ -70,24 +71,13 @@ def sheet(matrix: Matrix) -> Image.Image:
             for number, picture in enumerate(matrix.cell(x_label, matrix.y_labels[row])):
                 place = (left + (cell + GAP) * column + (side + SEED_GAP) * number, y)
                 there = picture.file if picture.file is not None and picture.file.is_file() else None
-                page.paste(_fitted(there, side) if there else _empty(side, "no run", text), place)
+                page.paste(fitted(there, side) if there else _empty(side, "no run", text), place)
     return page
 
 
 def grid_page(title: str, matrices: Sequence[Matrix]) -> str:
     environment = page_environment([each.file for matrix in matrices for each in matrix.pictures if each.file])
     return environment.get_template("grid.html.j2").render(title=title, matrices=matrices)
-
-
-def _fitted(file: Path, side: int) -> Image.Image:
-    """Small pictures grow, too."""
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    scale = side / max(image.size)
-    fitted: Image.Image = image.resize(
-        (round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS
-    )
-    return fitted
 
 
 def _empty(side: int, text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> Image.Image:
@@ -100,8 +90,7 @@ def _side(matrix: Matrix) -> int:
     """As large as the pictures are, within reason."""
     for picture in matrix.pictures:
         if picture.file is not None and picture.file.is_file():
-            with Image.open(picture.file) as opened:
-                return min(max(*opened.size, SMALLEST), LARGEST)
+            return min(max(*open_picture(picture.file).size, SMALLEST), LARGEST)
     return SMALLEST
 
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
+from imprint.pictures.files import open_picture
+
 CELL = 160  # pixels on the longer side of a picture
 MARGIN = 12
 LABEL = 170
@@ -46,7 +48,7 @@ def contact_sheet(entries: Sequence[Entry], folder: Path) -> Image.Image:
         for column, step in enumerate(steps):
             file = files.get((prompt, seed, step))
             if file is not None and file.is_file():
-                sheet.paste(_fitted(file), (LABEL + MARGIN + stride * column, top))
+                sheet.paste(fitted(file, CELL), (LABEL + MARGIN + stride * column, top))
     return sheet
 
 
@@ -57,11 +59,8 @@ def spread(values: Sequence[int], count: int) -> list[int]:
     return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
 
 
-def _fitted(file: Path) -> Image.Image:
+def fitted(file: Path, side: int) -> Image.Image:
     """Small pictures grow too, so that a sheet of 64-pixel pictures can be seen."""
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    scale = CELL / max(image.size)
-    size = (round(image.width * scale), round(image.height * scale))
-    fitted: Image.Image = image.resize(size, Image.Resampling.LANCZOS)
-    return fitted
+    image = open_picture(file)
+    size = tuple(round(length * side / max(image.size)) for length in image.size)
+    return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from unit.reporting.fakes import FakeModule, fit, protocol
 
-from imprint.reporting.samples import SamplePictures, read_samples, save_png
+from imprint.pictures.files import save_png
+from imprint.reporting.samples import SamplePictures, read_samples
 from imprint.reporting.sheet import contact_sheet, spread
 from imprint.runs import Run
 
@@ -40,7 +41,7 @@ def test_pictures_lie_in_the_run_and_in_its_index_with_the_untuned_ones_beside_t
     assert tuned.size == (12, 8), "the module's frame is (height, width)"
     # Ten shades for each unit of the averaged weight.
     assert (tuned.getpixel((0, 0)), untuned.getpixel((0, 0))) == ((95, 3, 0), (50, 3, 0))
-    assert json.loads(run.sample_index.read_text())[0]["prompt"] == "a sks dog"
+    assert json.loads(run.sample_index.read_text())["pictures"][0]["prompt"] == "a sks dog"
     assert Image.open(run.samples / "sheet.png").width > 3 * 160
 
 

@@ -1,12 +1,11 @@
 """Some of the pictures that a sheet's numbers are of."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from imprint.evaluation.gallery import INDEX
 from imprint.evaluation.sheet import ScoreSheet
+from imprint.pictures.store import INDEX, read_index
 from imprint.reporting.sheet import spread
 from imprint.runs import Run
 
@@ -30,10 +29,10 @@ def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[Logge
 
 def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
     try:
-        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))["pictures"]
-    except (OSError, ValueError, KeyError):
+        _, entries = read_index(folder / INDEX)
+    except (OSError, ValueError):
         return
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: entry["file"]):
         file = folder / entry["file"]
         if entry["k"] == 0 and entry["state"] == "ok" and file.is_file():
             scores = _scores(sheet, entry["set"], entry["number"])

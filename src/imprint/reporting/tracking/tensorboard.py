@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import yaml
-from PIL import Image
 from pydantic import PositiveInt
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
+from imprint.pictures.files import open_picture
 from imprint.reporting.tracking.more import LoggerChoice
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
@@ -58,8 +58,7 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
     @rank_zero_only
     def log_samples(self, step: int, rows: Sequence[SampleRow]) -> None:
         for row in rows:
-            with Image.open(row.picture) as opened:
-                pixels_HWC = np.asarray(opened.convert("RGB"))
+            pixels_HWC = np.asarray(open_picture(row.picture))
             self.experiment.add_image(f"{row.prompt}/seed {row.seed}", pixels_HWC, step, dataformats="HWC")
 
     @rank_zero_only
