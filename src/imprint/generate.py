@@ -91,6 +91,7 @@ class Mix:
         usual = {name: manifest["config"]["model"]["sampler"][name] for name in Sampler._fields}
         given = {name: getattr(asked, name) for name in Sampler._fields if getattr(asked, name) is not None}
         sampler = Sampler(**{**usual, **given})
+        sampler = sampler._replace(guidance=float(sampler.guidance))  # 5 and 5.0 are one picture
         height, width = asked.size or manifest["frame"]
         facts = {
             "model": manifest["content"]["model"] if self.base is None else _content(self.runs[0], self.base),

@@ -142,7 +142,10 @@ def read_index(file: Path) -> tuple[dict[str, Any], list[Entry]]:
 
 def is_inside(folder: Path, name: str) -> bool:
     """Whether a file of this name lies in the folder, wherever links lead."""
-    return (folder / name).resolve().is_relative_to(folder.resolve())
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle; what no path can have
+        return False
 
 
 def _name(recipe: Recipe, entries: Mapping[str, Entry]) -> str:

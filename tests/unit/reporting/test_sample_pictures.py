@@ -45,6 +45,18 @@ def test_pictures_lie_in_the_run_and_in_its_index_with_the_untuned_ones_beside_t
     assert Image.open(run.samples / "sheet.png").width > 3 * 160
 
 
+def test_the_index_of_an_earlier_version_is_read_and_leads_nowhere_else(run: Run) -> None:
+    run.samples.mkdir(parents=True)
+    files = ["step-000003/00-s0.png", "step-000000/00-s0.png", "../result/x.png", "/tmp/x.png"]
+    common = {"prompt": "a dog", "seed": 0, "untuned_file": files[1]}
+    rows = [{"step": step, "file": file, **common} for step, file in zip((3, 0, 3, 3), files, strict=True)]
+    run.sample_index.write_text(json.dumps(rows), encoding="utf-8")
+    assert [(entry.step, entry.file, entry.untuned_file) for entry in read_samples(run)] == [
+        (0, files[1], files[1]),
+        (3, files[0], files[1]),
+    ]
+
+
 def test_training_does_not_notice_the_drawing(run: Run) -> None:
     torch.manual_seed(0)
     watched = FakeModule()
