@@ -47,7 +47,8 @@ def fill(store: Store, draw: Draw, *, batch_size: int | None, label: str | None,
     say("%s: %d of %d pictures are to be drawn.", label, len(missing), len(store.recipes))
     drawn_here, next_word = 0, time.monotonic() + SILENCE
     while missing:
-        new = sum(_fill_some(store, draw, alike, batch_size, counts_failures) for alike in _alike(missing))
+        batches = _batches(missing, batch_size)
+        new = next(filter(None, (_draw_batch(store, draw, batch, counts_failures) for batch in batches)), 0)
         missing = store.missing()
         drawn_here += new
         if time.monotonic() > next_word:
@@ -65,14 +66,23 @@ def fill(store: Store, draw: Draw, *, batch_size: int | None, label: str | None,
     say("%s: %d pictures, %d of them drawn now%s", label, len(states), drawn_here, wrong)
 
 
-def _fill_some(store: Store, draw: Draw, alike: Sequence[Recipe], batch_size: int | None, counts_failures: bool) -> int:
-    """Draws a batch of what nobody else is drawing, and returns how many that were."""
-    by_file = {recipe.file: recipe for recipe in alike}
-    height, width = alike[0].size
-    at_once = batch_size or max(1, min(MOST, PIXELS // (height * width)))
-    with claimed(store.folder / ".claims", list(by_file), at_once) as files:
-        still = {recipe.file for recipe in store.missing()} if files else set()
-        mine = [by_file[file] for file in files if file in still]
+def _batches(missing: Sequence[Recipe], batch_size: int | None) -> Iterator[list[Recipe]]:
+    """Pictures of one sampler and size each. Processes that share a store have the same ones."""
+    alike: dict[object, list[Recipe]] = {}
+    for recipe in missing:
+        alike.setdefault((recipe.sampler, recipe.size), []).append(recipe)
+    for recipes in alike.values():
+        height, width = recipes[0].size
+        at_once = batch_size or max(1, min(MOST, PIXELS // (height * width)))
+        for start in range(0, len(recipes), at_once):
+            yield recipes[start : start + at_once]
+
+
+def _draw_batch(store: Store, draw: Draw, batch: Sequence[Recipe], counts_failures: bool) -> int:
+    """Draws what nobody else is drawing or has drawn, and returns how many that were."""
+    with claimed(store.folder / ".claims", [recipe.file for recipe in batch]) as files:
+        missing = {recipe.file for recipe in store.missing()} if files else set()
+        mine = [recipe for recipe in batch if recipe.file in missing.intersection(files)]
         pictures: list[tuple[Recipe, Image.Image | Exception]] = []
         try:
             for recipe, picture in zip(mine, _drawn(draw, mine, counts_failures), strict=True):
@@ -81,14 +91,6 @@ def _fill_some(store: Store, draw: Draw, alike: Sequence[Recipe], batch_size: in
             if pictures:
                 store.add(pictures)
     return len(mine)
-
-
-def _alike(recipes: Sequence[Recipe]) -> list[list[Recipe]]:
-    """Those that can be drawn in one batch."""
-    groups: dict[object, list[Recipe]] = {}
-    for recipe in recipes:
-        groups.setdefault((recipe.sampler, recipe.size), []).append(recipe)
-    return list(groups.values())
 
 
 def _drawn(draw: Draw, recipes: Sequence[Recipe], counts_failures: bool) -> Iterator[Image.Image | Exception]:

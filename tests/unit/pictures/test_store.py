@@ -289,6 +289,8 @@ def test_two_at_once_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         thread.join(timeout=60)
     assert sum(painter.drawn for painter in painters) == 12
     assert all(painter.drawn for painter in painters)
+    batches = [batch for painter in painters for batch in painter.batches]
+    assert all(batch == [batch[0]] * 2 for batch in batches), "batches are those of one that draws alone"
     assert len(set(contents(store(tmp_path, prompts=6)))) == 12
     assert len(_index(tmp_path)) == 12
 
