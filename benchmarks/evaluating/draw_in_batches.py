@@ -8,9 +8,8 @@ from pathlib import Path
 
 from spent import spent
 
-from imprint.build.galleries import galleries
+from imprint.build.galleries import draw_missing, galleries
 from imprint.build.judged import open_judged
-from imprint.build.painting import draw_missing
 from imprint.config import compose
 from imprint.requests import read_request
 from imprint.runs import Run

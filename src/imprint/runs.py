@@ -7,6 +7,7 @@
     checkpoints/     last.ckpt: what trains, the optimiser, the position
     samples/         step-000100/00-s0.png ... and samples.json, the index of all of them
     pictures/        drawn to be scored: a folder for each set of prompts and way of drawing, with pictures.json
+    generated/       what `imprint generate` draws, with pictures.json
     scores/          <profile>-<fingerprint>.json and .csv, <profile>-<name>-<fingerprint> of each of several subjects;
                      curve.csv, where it was scored while it trained
     result/          what the method saves: the thing that was trained

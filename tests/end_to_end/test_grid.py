@@ -16,6 +16,7 @@ from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run
+from imprint.verbs.generate import generate
 from imprint.verbs.grid import grid
 from imprint.verbs.train import train
 
@@ -64,6 +65,27 @@ def test_each_picture_is_what_generate_draws(run: Run, tmp_path: Path) -> None:
         expected = drawn([run], tmp_path / f"{entry['x']}-{entry['y']}-{entry['seed']}", "prompt='a sks dog'", *there)
         assert distance([Image.open(tmp_path / "grid" / entry["file"])], expected) <= ROUNDING
     assert len({entry["file"] for entry in index["pictures"]}) == 12
+
+
+def test_generate_adds_to_what_is_there(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def generated(*settings: str) -> dict[str, bytes]:
+        folder = generate(compose("generate", [f"run={run.folder}", f"outputs={tmp_path}", *DRAWING, *settings]))
+        assert folder == tmp_path
+        return {file.name: file.read_bytes() for file in tmp_path.glob("*.png")}
+
+    one = generated("prompt='a {identifier} dog'", "seeds=[0]")
+    two = generated("prompt='a red {identifier}'", "seeds=[0]")
+    stronger = generated("prompt='a {identifier} dog'", "seeds=[0,1]", "guidance=2")
+    assert (len(one), len(two), len(stronger)) == (1, 2, 4)
+    assert len(set(stronger.values())) == 4
+    assert {name: stronger[name] for name in two} == two
+    assert {name: two[name] for name in one} == one
+    index = json.loads((tmp_path / "pictures.json").read_text(encoding="utf-8"))["pictures"]
+    told = [(entry["prompt"], entry["seed"], entry["sampler"]["guidance"]) for entry in index]
+    assert told == [("a sks dog", 0, 4), ("a red sks", 0, 4), ("a sks dog", 0, 2), ("a sks dog", 1, 2)]
+    assert {entry["file"] for entry in index} == set(stronger)
+    monkeypatch.setattr("imprint.verbs.generate.stacked_family", lambda *_, **__: pytest.fail("all of it was there"))
+    assert generated("prompt='a {identifier} dog'", "seeds=[1]", "guidance=2") == stronger
 
 
 def test_nothing_is_drawn_or_loaded_twice(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

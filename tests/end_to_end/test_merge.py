@@ -131,8 +131,8 @@ class TestSeveral:
         assert distance(ours, by_the_library(theirs)) <= CLOSE
         for run in pair:
             assert distance(ours, drawn([run], tmp_path / run.folder.name)) > 3 * CLOSE
-        index = json.loads((tmp_path / "ours" / "pictures.json").read_text(encoding="utf-8"))
-        assert (index["run"], index["weights"]) == ([run.folder.name for run in pair], [0.7, 0.4])
+        for entry in json.loads((tmp_path / "ours" / "pictures.json").read_text(encoding="utf-8"))["pictures"]:
+            assert (entry["runs"], entry["weights"]) == ([run.folder.name for run in pair], [0.7, 0.4])
 
     @pytest.mark.parametrize("format", ["lora", "kohya"])
     def test_merged_into_one_file_they_draw_the_same(

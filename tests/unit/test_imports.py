@@ -29,6 +29,7 @@ FLOORS = [
         "transfer",
     ],
     ["families"],
+    ["pictures"],
     ["methods", "objectives", "data", "evaluation"],
     ["training"],
     ["reporting"],

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from imprint.build.parts import Parts, Plan, framing_of
+from imprint.build.parts import Plan, framing_of
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import Prior
 from imprint.data.stream import TrainingStream
@@ -57,7 +57,7 @@ def attach(plan: Plan, family: Family) -> Attached:
     """Draws what the prior needs, and puts into `family` what is to learn. It must be untuned, in float32, and on its
     device."""
     parts = plan.parts
-    with _computing(parts, parts.trainer.own_device):
+    with computing(parts.hparams.precision, parts.trainer.own_device):
         prior_pictures = [
             parts.prior.pictures(family, plan.facts, concept, precision=parts.hparams.precision)
             for concept in plan.concepts
@@ -161,8 +161,8 @@ def arrange_frozen(denoiser: nn.Module) -> None:
 
 
 @contextmanager
-def _computing(parts: Parts, device: torch.device) -> Iterator[None]:
-    """Outside the trainer, in the trainer's precision."""
-    dtype = COMPUTE_TYPES[parts.hparams.precision]
+def computing(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Outside the trainer, as it computes, without gradients."""
+    dtype = COMPUTE_TYPES[precision]
     with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         yield

@@ -1,25 +1,33 @@
-"""Where a run's pictures and the untuned model's lie, and which are asked for."""
+"""Where the pictures of a run and of the untuned model lie, which are asked for, and how the missing ones are drawn."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import torch
+
+from imprint.build.assemble import computing
 from imprint.build.judged import Judged
-from imprint.evaluation.drawing import seed_for
-from imprint.evaluation.gallery import Gallery, Order, key_of
+from imprint.build.trained import trained_family
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.prompts import without_identifier
-from imprint.evaluation.records import Asked
+from imprint.evaluation.records import Asked, Shot
+from imprint.families.base import Family
 from imprint.locations import cache_folder
+from imprint.methods.merging import merge_exactly
+from imprint.pictures.draw import drawn_by, fill
+from imprint.pictures.recipe import Recipe, key_of
+from imprint.pictures.store import Store
 
 Drawn = Literal["tuned", "untuned", "prompt_only"]  # the rows whose pictures a model draws
-Galleries = Mapping[Drawn, Mapping[str, Gallery]]
+Galleries = Mapping[Drawn, Mapping[str, Store]]
 
 
-def galleries(judged: Judged, profile: Profile, *, step: int | None = None) -> dict[Drawn, dict[str, Gallery]]:
+def galleries(judged: Judged, profile: Profile, *, step: int | None = None) -> dict[Drawn, dict[str, Store]]:
     """Every gallery that the profile needs, by row and set. Those of the untuned model are shared by all runs; with a
     `step`, the run's own are of the model as it was then."""
     asked = profile.asked(judged.kind, judged.concept.noun)
-    found: dict[Drawn, dict[str, Gallery]] = {
+    found: dict[Drawn, dict[str, Store]] = {
         "tuned": {name: _gallery("tuned", asked[name], judged, profile, step) for name in profile.needed}
     }
     if needed := profile.needed_untuned:
@@ -36,26 +44,84 @@ def departures(judged: Judged) -> dict[str, Any]:
     return {**strength, **base}
 
 
-def _gallery(row: Drawn, asked: Sequence[Asked], judged: Judged, profile: Profile, step: int | None = None) -> Gallery:
-    name = asked[0].set
-    orders = [Order(one, _prompt(row, one.template, judged), seed_for(judged.subject, one)) for one in asked]
-    recipe: dict[str, Any] = {
+def shots(gallery: Store) -> list[Shot]:
+    """All pictures that are settled, in the order asked; failed and blank ones too."""
+    return [
+        Shot(asked_of(recipe), recipe.prompt, recipe.seed, file, content, state)
+        for recipe, file, content, state in gallery.drawn()
+    ]
+
+
+def asked_of(recipe: Recipe) -> Asked:
+    return Asked(**recipe.facts)
+
+
+def draw_missing(subjects: Sequence[tuple[Judged, Galleries]], profile: Profile, device: torch.device) -> None:
+    """A model is only loaded where a picture of its is missing, one at a time and once for all subjects of the run."""
+    one, _ = subjects[0]
+    for tuned in (True, False):
+        if lacking := lacking_of(subjects, tuned=tuned):
+            draw(lacking, (_tuned(one) if tuned else one.source.model.load()).to(device), profile, device)
+            gc.collect()
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def lacking_of(subjects: Sequence[tuple[Judged, Galleries]], *, tuned: bool) -> dict[str, Store]:
+    """The galleries with missing pictures that the run's own model draws, or those that the untuned one does, by what
+    they are called in messages."""
+    return {
+        " ".join(filter(None, (f"{judged.run.folder.name},", judged.name, row, name))): gallery
+        for judged, found in subjects
+        for row, sets in found.items()
+        for name, gallery in sets.items()
+        if (row == "tuned") == tuned and gallery.missing()
+    }
+
+
+def draw(lacking: Mapping[str, Store], family: Family, profile: Profile, device: torch.device) -> None:
+    """Draws them all with `family`."""
+    with computing(profile.precision, device):
+        for label, gallery in lacking.items():
+            fill(gallery, drawn_by(family), batch_size=profile.batch_size, label=label, counts_failures=True)
+
+
+def _tuned(judged: Judged) -> Family:
+    family = trained_family(judged.run, scale=judged.scale, base=judged.base).family
+    merge_exactly(family.roles.values())
+    return family
+
+
+def _gallery(row: Drawn, asked: Sequence[Asked], judged: Judged, profile: Profile, step: int | None = None) -> Store:
+    name, sampler = asked[0].set, judged.source.model.sampler
+    recipes = [
+        Recipe(
+            file=f"{one.number:03d}-{one.k}.png",
+            prompt=_prompt(row, one.template, judged),
+            seed=one.seed(judged.subject),
+            sampler=sampler,
+            size=judged.size,
+            facts=one._asdict(),
+        )
+        for one in asked
+    ]
+    common: dict[str, Any] = {
         "subject": judged.subject,
         "set": name,
-        "sampler": judged.source.model.sampler.told(),
+        "sampler": sampler.told(),
         "size": list(judged.size),
         "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted
         "prompts": [_prompt(row, prompt.template, judged) for prompt in profile.pictures[name].of(judged.kind)],
     }
     if row == "tuned":
-        recipe |= departures(judged)
+        common |= departures(judged)
         folder = judged.run.folder / "pictures"
         if step is not None:
             folder /= f"step-{step:06d}"
-        return Gallery(folder / f"{name}-{key_of(recipe)}", orders, recipe)
-    recipe["model"] = judged.source.facts.fingerprint
-    return Gallery(cache_folder() / "pictures" / key_of(recipe), orders, recipe)
+        return Store(folder / f"{name}-{key_of(common, 12)}", recipes, common)
+    common["model"] = judged.source.facts.fingerprint
+    return Store(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
 
 
 def _prompt(row: Drawn, template: str, judged: Judged) -> str:

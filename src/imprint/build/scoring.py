@@ -10,10 +10,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from imprint.build.galleries import Galleries, galleries
+from imprint.build.galleries import Galleries, asked_of, draw_missing, galleries, shots
 from imprint.build.judged import Judged, open_judged
 from imprint.build.measuring import Exhibits, keep, measure
-from imprint.build.painting import draw_missing
 from imprint.build.sheets import meaning, sheet_of
 from imprint.errors import UserError
 from imprint.evaluation.encoders.base import Encoder
@@ -86,16 +85,16 @@ def scoring_noted(run: Run) -> Iterator[None]:
 
 def exhibits(judged: Judged, profile: Profile, found: Galleries) -> Exhibits:
     drawn: dict[Row, Mapping[str, Any]] = {
-        row: {name: gallery.shots() for name, gallery in sets.items()} for row, sets in found.items()
+        row: {name: shots(gallery) for name, gallery in sets.items()} for row, sets in found.items()
     }
-    asked: dict[Row, int] = {row: sum(len(gallery.orders) for gallery in sets.values()) for row, sets in found.items()}
+    asked: dict[Row, int] = {row: sum(len(gallery.recipes) for gallery in sets.values()) for row, sets in found.items()}
     of_subject = found["tuned"].get(SUBJECT)
     return Exhibits(
         subject=judged.subject,
         concept=judged.concept,
         drawn=drawn,
         asked=asked,
-        to_copy=[(order.asked, order.prompt) for order in of_subject.orders] if of_subject else [],
+        to_copy=[(asked_of(recipe), recipe.prompt) for recipe in of_subject.recipes] if of_subject else [],
         photos=judged.photos,
         class_photos=judged.class_photos,
         prompts=profile.templates(judged.kind),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from imprint.build.galleries import Galleries
+from imprint.build.galleries import Galleries, shots
 from imprint.build.judged import Judged
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.profile import Profile
@@ -41,4 +41,4 @@ def _roles(profile: Profile) -> set[str]:
 def _drawn(found: Galleries) -> Iterator[Shot]:
     for sets in found.values():
         for gallery in sets.values():
-            yield from (shot for shot in gallery.shots() if shot.state == "ok")
+            yield from (shot for shot in shots(gallery) if shot.state == "ok")

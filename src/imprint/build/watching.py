@@ -7,14 +7,11 @@ from statistics import fmean
 
 import torch
 
-from imprint.build.galleries import galleries
+from imprint.build.galleries import draw, galleries
 from imprint.build.judged import Judged, open_judged
 from imprint.build.measuring import measure
-from imprint.build.painting import drawer
 from imprint.build.scoring import exhibits
 from imprint.build.sheets import meaning
-from imprint.evaluation.batches import pictures_at_once
-from imprint.evaluation.drawing import complete
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.watch import Look
 from imprint.families.base import Family
@@ -50,10 +47,7 @@ class Watcher:
 
     def _means(self, judged: Judged, family: Family, step: int) -> dict[str, float]:
         found = galleries(judged, self._profile, step=step)
-        draw = drawer(family, judged, self._profile, self._device)
-        at_once = pictures_at_once(self._profile.batch_size, *judged.size)
-        for name, gallery in found["tuned"].items():
-            told = f"{self._run.folder.name}, step {step}, {name}"
-            complete(gallery, draw, batch_size=at_once, told=told)
+        own = {f"{self._run.folder.name}, step {step}, {name}": gallery for name, gallery in found["tuned"].items()}
+        draw(own, family, self._profile, self._device)
         measured = measure(exhibits(judged, self._profile, found), self._profile, judged.features)
         return {name: scored.mean for name, scored in measured.rows["tuned"].items()}

@@ -9,12 +9,10 @@ import numpy as np
 from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
 
 from imprint.libraries.process import hide_metadata_of_pictures
+from imprint.pictures.files import readable_formats
 
 # A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
 PIXEL_LIMIT = 80_000_000
-
-# What a picture may be, whatever its name says. Pillow knows more, some of which run other programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 
 # What EXIF tells of how the camera was held, and what turns the picture upright.
 ORIENTATION = 0x0112
@@ -77,11 +75,9 @@ def _opened(content: bytes) -> Image.Image:
     """The picture's header, within the limit of pixels."""
     if not content:
         raise BadPicture("empty file")
-    Image.init()
-    known = [name for name in FORMATS if name in Image.OPEN]
     too_large = BadPicture(f"it claims to have more than {PIXEL_LIMIT // 10**6} million pixels: scale it down")
     try:
-        image = Image.open(io.BytesIO(content), formats=known)
+        image = Image.open(io.BytesIO(content), formats=readable_formats())
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise too_large from error
     except UnidentifiedImageError as error:

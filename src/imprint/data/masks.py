@@ -17,8 +17,7 @@ from imprint.data.decoding import BadPicture, decode_mask, read
 from imprint.data.framing import Framing, View, cover, seen
 from imprint.data.listing import MASK, SUFFIXES, list_pictures
 from imprint.data.names import printable
-from imprint.data.pictures import Mask, Picture, PictureSet, content_hash
-from imprint.data.recent import RecentPixels
+from imprint.data.pictures import Mask, Picture, PictureSet, RecentPixels, content_hash
 from imprint.errors import PictureError
 
 log = logging.getLogger(__name__)

@@ -2,17 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageColor
+from torch import Tensor
 
 from imprint.data.decoding import BadPicture, decode, read
 from imprint.errors import PictureError
 
 # Where a picture's bytes are: in a file, or what a call returns. The call may raise BadPicture.
 Source = Path | Callable[[], bytes]
+
+# Per process that loads pictures. A picture of 512 x 512 takes 0.8 MB, so this holds some 300 of them.
+BYTE_LIMIT = 256 * 2**20
 
 
 class Mask(NamedTuple):
@@ -84,6 +89,32 @@ class PictureSet:
             return decode(content, self.background)
         except BadPicture as error:
             raise PictureError(f"{picture.key}: {error}, since this program started. Start it again.") from error
+
+
+class RecentPixels:
+    """Tensors by key, at most `limit` bytes of them, so that the pictures seen last are not decoded again; the one not
+    used for longest is dropped first.
+
+    Its content is no part of a pickle: another process begins with an empty one.
+    """
+
+    def __init__(self, limit: int = BYTE_LIMIT) -> None:
+        self.limit = limit
+        self._held: OrderedDict[Hashable, Tensor] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key]
+        made = self._held[key] = make()
+        self._bytes += made.nbytes
+        while self._bytes > self.limit:
+            self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_held": OrderedDict(), "_bytes": 0}
 
 
 def _mask_facts(picture: Picture) -> tuple[str, float] | tuple[()]:

@@ -6,12 +6,16 @@ from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from imprint.data.class_images import ClassImages
-from imprint.data.dataset import open_folder
+from imprint.data.dataset import open_files, open_folder
 from imprint.data.pictures import PictureSet
+from imprint.draws import seed_of
 from imprint.errors import Problem
 from imprint.families.base import Facts, Family
 from imprint.kinds import of_kind
+from imprint.locations import cache_folder
+from imprint.pictures.draw import drawn_by, fill
+from imprint.pictures.recipe import Recipe, key_of
+from imprint.pictures.store import Store
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 
@@ -62,7 +66,8 @@ class NoPrior(Prior):
 
 @of_kind("prior/generated")
 class GeneratedPrior(Prior):
-    """Pictures of the class that the untuned model draws: DreamBooth's prior preservation."""
+    """Pictures of the class that the untuned model draws: DreamBooth's prior preservation. They are kept for all runs
+    that ask for the same ones. Picture i depends on its own seed, not on how many are asked for."""
 
     samples: Samples = "own"
     not_in_identity = frozenset({"batch_size"})
@@ -84,14 +89,26 @@ class GeneratedPrior(Prior):
         self.sampler = sampler
 
     def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
-        images = ClassImages(
-            facts=facts,
-            prompt=self.prompt(concept),
-            seed=self.seed,
-            sampler=self.sampler,
-            precision=precision,
-        )
-        return images.draw(family, count=self.count, batch_size=self.batch_size)
+        store = self.store(facts, self.prompt(concept), precision=precision)
+        label = f"Class pictures ({self.prompt(concept)!r})"
+        fill(store, drawn_by(family), batch_size=self.batch_size, label=label, counts_failures=False)
+        return open_files([drawn.file for drawn in store.drawn()])
+
+    def store(self, facts: Facts, prompt: str, *, precision: str) -> Store:
+        size = facts.resolution
+        common = {
+            "model": facts.fingerprint,
+            "prompt": prompt,
+            "seed": self.seed,
+            "size": size,
+            "precision": precision,
+            **self.sampler.told(),
+        }
+        seeds = [seed_of(self.seed, "class image", index) for index in range(self.count)]
+        recipes = [
+            Recipe(f"{index:05d}.png", prompt, seed, self.sampler, (size, size), {}) for index, seed in enumerate(seeds)
+        ]
+        return Store(cache_folder() / "class_images" / key_of(common, 16), recipes, common)
 
 
 @of_kind("prior/folder")

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from imprint.data.framing import View, cover, pixels
 from imprint.data.masks import pixel_weights
-from imprint.data.recent import RecentPixels
+from imprint.data.pictures import RecentPixels
 from imprint.data.subject import Shown, SubjectSamples
 from imprint.types import Batch, Geometry
 

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from imprint.evaluation.foreign_prompts import GivenPrompt
-from imprint.evaluation.gallery import state_of
 from imprint.evaluation.records import Asked, Shot
 from imprint.hashing import file_hash
+from imprint.pictures.files import open_picture, state_of
+from imprint.pictures.store import is_inside
 
 INDICES = ("metadata.jsonl", "pictures.json")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
@@ -105,9 +104,7 @@ def _same(shots: Sequence[Shot]) -> Iterator[str]:
 
 def _shot(file: Path, prompt: str, asked: Asked) -> tuple[Shot, str | None]:
     try:
-        with Image.open(file) as opened:
-            state = state_of(opened.convert("RGB"))
-        return Shot(asked, prompt, 0, file, file_hash(file), state), None
+        return Shot(asked, prompt, 0, file, file_hash(file), state_of(open_picture(file))), None
     except Exception as error:  # whatever the decoders raise
         return Shot(asked, prompt, 0, file, "", "failed"), f"{file.name} ({error})"
 
@@ -122,6 +119,8 @@ def _indexed(index: Path) -> tuple[list[Answer], list[str]]:
         name, prompt = (_first(row, keys) if isinstance(row, Mapping) else None for keys in (FILE_KEYS, PROMPT_KEYS))
         if not isinstance(name, str) or not isinstance(prompt, str):
             faults.append(f"{index.name}, entry {place}: a file (file_name) and its prompt (prompt) are needed.")
+        elif not is_inside(index.parent, name):
+            faults.append(f"{index.name}, entry {place}: {name} lies outside of the folder. Copy it there.")
         else:
             found.append(Answer(index.parent / name, prompt))
     twice = [file.name for file, count in Counter(answer.file for answer in found).items() if count > 1]

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple, Protocol
 from PIL import Image
 from torch import Tensor
 
+from imprint.draws import seed_of
+from imprint.pictures.files import State, open_picture
 from imprint.types import Concept
 
-State = Literal["ok", "blank", "failed"]
 Side = Literal["images", "texts", "layers"]  # what an encoder can be asked for
 
 
@@ -22,6 +23,10 @@ class Asked(NamedTuple):
     template: str  # with {identifier} and {noun}
     category: str  # recontextualisation, accessory, property, ...
     k: int  # which of this prompt's pictures
+
+    def seed(self, subject: str) -> int:
+        """Of its noise."""
+        return seed_of("evaluation", subject, self.template, self.k)
 
 
 class Picture(Protocol):
@@ -44,8 +49,7 @@ class Shot(NamedTuple):
     state: State
 
     def load(self) -> Image.Image:
-        with Image.open(self.file) as opened:
-            return opened.convert("RGB")
+        return open_picture(self.file)
 
 
 class Photo(NamedTuple):

@@ -2,23 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import NamedTuple
 
-from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.errors import Problem
-from imprint.evaluation.batches import pictures_at_once
-from imprint.families.base import Family
 from imprint.kinds import of_kind
 from imprint.templates import placeholders, prompt_fault, template_fault
 from imprint.types import Concept, Sampler, prompts_of
-
-
-class Sample(NamedTuple):
-    prompt: str  # as the model saw it
-    seed: int
-    image: Image.Image
 
 
 @of_kind("samples/protocol")
@@ -64,18 +54,6 @@ class SampleProtocol:
         return step in (0, total) or (self.every > 0 and step % self.every == 0)
 
     def asked(self, concepts: Sequence[Concept]) -> list[tuple[str, int]]:
-        """The (prompt, seed) of every picture, in the order in which `draw` yields them."""
+        """The prompt, as the model sees it, and the seed of every picture: all seeds of a prompt, then the next."""
         prompts = [filled for prompt in self.prompts for filled in prompts_of(prompt, concepts)]
         return list(product(prompts, self.seeds))
-
-    def draw(self, family: Family, concepts: Sequence[Concept], height: int, width: int) -> Iterator[Sample]:
-        size = pictures_at_once(self.batch_size, height, width)
-        for batch in _batches(self.asked(concepts), size):
-            prompts, seeds = zip(*batch, strict=True)
-            images = family.generate(prompts, seeds, sampler=self.sampler, height=height, width=width)
-            yield from map(Sample, prompts, seeds, images)
-
-
-def _batches(asked: list[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
-    for start in range(0, len(asked), size):
-        yield asked[start : start + size]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
+from imprint.pictures.files import open_picture
 from imprint.reporting.sheet import FAINT, INK, PAPER, fitted
 from imprint.reporting.thumbnails import picture_page
 
@@ -89,8 +90,7 @@ def _side(matrix: Matrix) -> int:
     """As large as the pictures are, within reason."""
     for picture in matrix.pictures:
         if picture.file is not None and picture.file.is_file():
-            with Image.open(picture.file) as opened:
-                return min(max(*opened.size, SMALLEST), LARGEST)
+            return min(max(*open_picture(picture.file).size, SMALLEST), LARGEST)
     return SMALLEST
 
 

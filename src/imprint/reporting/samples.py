@@ -1,6 +1,5 @@
-"""Draws the protocol's pictures while a run trains, and keeps the index of all of them."""
+"""Draws the protocol's pictures while a run trains, into a store that holds those of all steps."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,30 +7,28 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
-from PIL import Image
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
-from imprint.files import is_inside, write_atomically, write_json
 from imprint.libraries.lightning import precision_of
+from imprint.pictures.draw import drawn_by, fill
+from imprint.pictures.files import save_png
+from imprint.pictures.recipe import Recipe
+from imprint.pictures.store import Store, read_index
 from imprint.reporting.sheet import contact_sheet
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
 
 
 class SampleEntry(NamedTuple):
-    """A row of samples.json. Files are relative to it; `untuned_file` is the same picture at step 0."""
+    """A picture that samples.json tells of. Files are relative to it; `untuned_file` is the same picture at step 0."""
 
     step: int
     prompt: str
     seed: int
     file: str
     untuned_file: str | None
-
-
-_INDEX = TypeAdapter(list[SampleEntry])
 
 
 class SamplePictures(pl.Callback):
@@ -66,59 +63,57 @@ class SamplePictures(pl.Callback):
     def _draw_if_due(self, trainer: pl.Trainer, module: Any, *, total: int) -> None:
         if not self._protocol.due(self._step, total):
             return
-        if trainer.is_global_zero and not self._is_drawn(module):
-            quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.drawing(), precision_of(trainer):
-                self._draw(module)
+        if trainer.is_global_zero:
+            store = self._store(module)
+            if store.missing():
+                quiet = undisturbed(module, trainer.strategy.root_device)
+                with quiet, module.drawing(), precision_of(trainer):
+                    fill(
+                        store,
+                        drawn_by(module.family),
+                        batch_size=self._protocol.batch_size,
+                        label=None,
+                        counts_failures=False,
+                    )
+                self._show()
         trainer.strategy.barrier("samples")
 
-    def _is_drawn(self, module: Any) -> bool:
-        drawn = {
-            (entry.prompt, entry.seed)
-            for entry in read_samples(self._run)
-            if entry.step == self._step and (self._run.samples / entry.file).is_file()
-        }
-        return drawn.issuperset(self._protocol.asked(module.concepts))
+    def _store(self, module: Any) -> Store:
+        protocol, folder = self._protocol, f"step-{self._step:06d}"
+        recipes = [
+            Recipe(
+                file=f"{folder}/{place // len(protocol.seeds):02d}-s{seed}.png",
+                prompt=prompt,
+                seed=seed,
+                sampler=protocol.sampler,
+                size=module.frame,
+                facts={"step": self._step},
+            )
+            for place, (prompt, seed) in enumerate(protocol.asked(module.concepts))
+        ]
+        return Store(self._run.samples, recipes, {}, index=self._run.sample_index.name)
 
-    def _draw(self, module: Any) -> None:
-        others = read_samples(self._run)
-        untuned = {(entry.prompt, entry.seed): entry.file for entry in others if entry.step == 0}
-        folder = f"step-{self._step:06d}"
-        new: list[SampleEntry] = []
-        for index, sample in enumerate(self._protocol.draw(module.family, module.concepts, *module.frame)):
-            file = f"{folder}/{index // len(self._protocol.seeds):02d}-s{sample.seed}.png"
-            save_png(sample.image, self._run.samples / file)
-            before = file if self._step == 0 else untuned.get((sample.prompt, sample.seed))
-            new.append(SampleEntry(self._step, sample.prompt, sample.seed, file, before))
-        taken = {entry.file for entry in new}
-        kept = [entry for entry in others if entry.file not in taken]
-        entries = sorted([*kept, *new], key=lambda entry: entry.step)
-        write_json(self._run.sample_index, [entry._asdict() for entry in entries])
+    def _show(self) -> None:
+        entries = read_samples(self._run)
         save_png(contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+        rows = [_row(entry, self._run.samples) for entry in entries if entry.step == self._step]
         for tracker in self._trackers:
-            tracker.log_samples(self._step, [_row(entry, self._run.samples) for entry in new])
+            tracker.log_samples(self._step, rows)
 
 
 def read_samples(run: Run) -> list[SampleEntry]:
-    """Raises UserError for an index that cannot be read, or that points out of its folder."""
+    """By step. Raises UserError for an index that cannot be read."""
     file = run.sample_index
     if not file.is_file():
         return []
     try:
-        entries = _INDEX.validate_python(json.loads(file.read_text(encoding="utf-8")))
-    except (ValidationError, ValueError, RecursionError) as error:
+        _, listed = read_index(file)
+        drawn = [(int(each["step"]), str(each["prompt"]), int(each["seed"]), each["file"]) for each in listed]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: it is damaged, or no index of pictures. Delete it.") from error
-    files = [name for entry in entries for name in (entry.file, entry.untuned_file) if name is not None]
-    if outside := [name for name in files if not is_inside(name)]:
-        raise UserError(f"{file}: it names {outside[0]!r}, which is not in its folder. Delete the entry.")
-    return entries
-
-
-def save_png(image: Image.Image, path: Path) -> None:
-    """Lossless, and the pixels alone: no profile, no note of where the picture comes from."""
-    bare = Image.new(image.mode, image.size)
-    bare.paste(image)
-    write_atomically(path, lambda temporary: bare.save(temporary, format="PNG"))
+    untuned = {(prompt, seed): name for step, prompt, seed, name in drawn if step == 0}
+    entries = [SampleEntry(*each, untuned.get(each[1:3])) for each in drawn]
+    return sorted(entries, key=lambda entry: entry.step)
 
 
 @contextmanager

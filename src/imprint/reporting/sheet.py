@@ -7,6 +7,8 @@ from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
+from imprint.pictures.files import open_picture
+
 CELL = 160  # pixels on the longer side of a picture
 MARGIN = 12
 LABEL = 170
@@ -59,9 +61,6 @@ def spread(values: Sequence[int], count: int) -> list[int]:
 
 def fitted(file: Path, side: int) -> Image.Image:
     """Small pictures grow too, so that a sheet of 64-pixel pictures can be seen."""
-    with Image.open(file) as opened:
-        image = opened.convert("RGB")
-    scale = side / max(image.size)
-    size = (round(image.width * scale), round(image.height * scale))
-    resized: Image.Image = image.resize(size, Image.Resampling.LANCZOS)
-    return resized
+    image = open_picture(file)
+    size = tuple(round(length * side / max(image.size)) for length in image.size)
+    return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)

@@ -6,14 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imprint.reporting.drawn import Drawn, judged_pictures, samples
+from imprint.pictures.store import INDEX, read_index
+from imprint.reporting.file_cache import FileCache
 from imprint.reporting.labels import differing, label_text, telling
 from imprint.reporting.record import RunRecord
 from imprint.reporting.sheet import spread
+from imprint.runs import Run
 
 REFERENCES = 8
 COLUMNS = 6
+MOST_PROMPTS = 12
+KEPT = FileCache(most=1000)
 ANY_WORD = "[V]"  # stands for each run's own word for the subject
+
+
+class Drawn(NamedTuple):
+    """A picture of a run."""
+
+    step: int
+    prompt: str
+    number: int  # its seed, or which of the prompt's pictures it is
+    file: Path
 
 
 class Column(NamedTuple):
@@ -93,7 +106,7 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
     # Methods call the subject by different words: the same prompt for all of them is one row.
     same_word = len({record.identifiers for record in group if record.identifiers}) <= 1
     are_samples = any(record.samples for record in group)
-    drawn = {record.folder: samples(record) if are_samples else judged_pictures(record) for record in group}
+    drawn = {record.folder: _samples(record) if are_samples else _judged(record) for record in group}
     last = {max((entry.step for entry in own), default=0) for own in drawn.values()} - {0}
     columns: list[tuple[Column, dict[tuple[str, int], Path]]] = []
     untuned: dict[tuple[str, int], Path] = {}
@@ -118,6 +131,44 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
     photos = next((record.references for record in group if record.references), [])
     references = [photos[index] for index in spread(range(len(photos)), REFERENCES)]
     return Gallery(title, references, rows, "seed" if are_samples else "picture")
+
+
+def _samples(record: RunRecord) -> list[Drawn]:
+    """Those that it drew to be looked at."""
+    folder = Run(record.folder).samples
+    return [Drawn(entry.step, entry.prompt, entry.seed, folder / entry.file) for entry in record.samples]
+
+
+def _judged(record: RunRecord) -> list[Drawn]:
+    """Of those that were drawn to be scored, the first picture of some of each subject's prompts, by the newest way of
+    drawing."""
+    newest: dict[str, list[tuple[str, Path]]] = {}
+    for index in sorted((record.folder / "pictures").glob(f"subject-*/{INDEX}"), key=_age):
+        try:
+            subject, pictures = KEPT.of(index, _first_pictures)
+        except (OSError, ValueError, TypeError, LookupError):
+            continue
+        newest[subject] = pictures
+    return [
+        Drawn(record.steps or 1, prompt, 0, file)
+        for pictures in newest.values()
+        for prompt, file in (pictures[place] for place in spread(range(len(pictures)), MOST_PROMPTS))
+    ]
+
+
+def _first_pictures(index: Path) -> tuple[str, list[tuple[str, Path]]]:
+    """The subject, and (prompt, picture)."""
+    common, listed = read_index(index)
+    first = [each for each in listed if each["k"] == 0 and each["state"] != "failed"]
+    first.sort(key=lambda each: each["file"])
+    return str(common["subject"]), [(str(each["prompt"]), index.parent / each["file"]) for each in first]
+
+
+def _age(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _files(record: RunRecord, drawn: Sequence[Drawn], step: int, same_word: bool) -> dict[tuple[str, int], Path]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from imprint.pictures.files import readable_formats
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.sheet import spread
 from imprint.reporting.units import score
@@ -54,7 +55,7 @@ class Thumbnails:
             return None
 
     def _made(self, file: Path) -> str:
-        with Image.open(file) as opened:
+        with Image.open(file, formats=readable_formats()) as opened:
             opened.draft("RGB", (self._side * 2, self._side * 2))
             image = ImageOps.exif_transpose(opened).convert("RGB")
         is_small = self._keeps_small and max(image.size) <= min(self._side, LOSSLESS_SIDE)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from imprint.build import Plan
-from imprint.build.galleries import galleries
+from imprint.build.galleries import draw, galleries, lacking_of
 from imprint.build.judged import open_judged
-from imprint.build.painting import lacking_of, paint
 from imprint.build.viewing import Shown, view
 from imprint.families.base import Family
 from imprint.stacking.conductor import Conductor
@@ -74,7 +73,7 @@ class Exhibition:
         routine.ask(Meeting())
         try:
             with drawing_elsewhere(family, routine.ask):
-                paint(lacking, family, profile, device)
+                draw(lacking, family, profile, device)
         finally:
             del self._families[point]
 

@@ -3,21 +3,25 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
-import torch
 from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from imprint.build import stacked_family
+from imprint.build import chosen, named_apart, stacked_family
+from imprint.build.base_model import other_model
+from imprint.build.stacked import Result
+from imprint.construct import rebuilt
 from imprint.errors import UserError
-from imprint.families.base import Family
-from imprint.files import write_json
+from imprint.families.base import ModelSource
 from imprint.locations import locate
 from imprint.methods.merging import merge_exactly
-from imprint.reporting.samples import save_png
+from imprint.pictures.draw import drawn_by, fill
+from imprint.pictures.recipe import Recipe, file_name
+from imprint.pictures.store import Store
 from imprint.requests import Scale, read_request
 from imprint.runs import Run
 from imprint.templates import placeholders, template_fault
@@ -26,12 +30,13 @@ from imprint.types import Concept, Sampler, prompts_of
 
 log = logging.getLogger(__name__)
 
+SHOWN = 8  # files that are named at the end
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
     """What is drawn, and how."""
 
-    trust: list[str]
     weights: list[float] | None
     base: str | None
     prompt: str | list[str]
@@ -44,6 +49,7 @@ class Drawing:
     batch_size: PositiveInt
     scale: Scale
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    trust: list[str]
     outputs: str
 
 
@@ -55,42 +61,78 @@ class Request(Drawing):
     rank: PositiveInt | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """What draws: the results of runs in one model."""
+
+    runs: tuple[Run, ...]
+    weights: tuple[float, ...] | None
+    scale: tuple[tuple[str, float], ...]
+    base: str | None
+    rank: int | None
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], asked: Drawing, *, rank: int | None) -> "Mix":
+        weights = None if asked.weights is None else tuple(map(float, asked.weights))
+        scale = tuple((role, float(strength)) for role, strength in asked.scale.by_role().items())
+        return cls(runs=tuple(runs), weights=weights, scale=scale, base=asked.base, rank=rank)
+
+    def chosen(self) -> tuple[ModelSource, list[Result]]:
+        """The model and the results, not loaded. Raises UserError for what cannot be together."""
+        return chosen(self.runs, weights=self.weights, scale=dict(self.scale), base=self.base)
+
+    def recipe(self, prompt: str, seed: int, asked: Drawing) -> Recipe:
+        """A picture of the mix. Its file is named by all that it is drawn from."""
+        run = self.runs[0]
+        manifest = run.read()
+        node = manifest.config.model.get("sampler", {})
+        usual = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)._asdict()
+        given = {name: getattr(asked, name) for name in Sampler._fields if getattr(asked, name) is not None}
+        sampler = Sampler(**{**usual, **given})
+        sampler = sampler._replace(guidance=float(sampler.guidance))  # 5 and 5.0 are one picture
+        height, width = asked.size or run.frame
+        facts = {
+            "model": manifest.content.model if self.base is None else _content(run, self.base),
+            "weights": self.weights,
+            "scale": dict(self.scale),
+            "rank": self.rank,
+            "sampler": sampler.told(),
+            "size": [height, width],
+        }
+        file = file_name(prompt, seed, {**facts, "runs": [run.signature for run in self.runs]})
+        told = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
+        return Recipe(file, prompt, seed, sampler, (height, width), told)
+
+
 def main(cfg: DictConfig) -> None:
-    folder = generate(cfg)
-    log.info("Pictures: %s", folder)
+    generate(cfg)
 
 
 def generate(cfg: DictConfig) -> Path:
-    """The folder of the pictures and of `pictures.json`, which says what made each."""
+    """The folder of the pictures, and of those of earlier calls, with `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
-    runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
-    scale = request.scale.by_role()
-    family, concepts = stacked_family(runs, weights=request.weights, scale=scale, base=request.base, rank=request.rank)
-    family = family.to(available_device(request.accelerator))
-    merge_exactly(family.roles.values())
-    prompts = _prompts(request.prompt, concepts)
-    sampler = _sampler(request, family)
-    height, width = request.size or runs[0].frame
-    facts = {
-        "run": runs[0].folder.name if len(runs) == 1 else [run.folder.name for run in runs],
-        "weights": request.weights,
-        "base": request.base,
-        "scale": scale,
-        "sampler": sampler._asdict(),
-    }
-    folder = locate(request.outputs)
-    index = []
-    for batch in _batches(list(product(enumerate(prompts), request.seeds)), request.batch_size):
-        asked = [prompt for (_, prompt), _ in batch]
-        with torch.no_grad():
-            pictures = family.generate(asked, [seed for _, seed in batch], sampler=sampler, height=height, width=width)
-        for ((number, prompt), seed), picture in zip(batch, pictures, strict=True):
-            file = f"{number:03d}-s{seed}.png"
-            save_png(picture, folder / file)
-            index.append({"file": file, "prompt": prompt, "seed": seed})
-        write_json(folder / "pictures.json", {**facts, "pictures": index})
-        log.info("%d of %d", len(index), len(prompts) * len(request.seeds))
-    return folder
+    mix = Mix.of(
+        [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)],
+        request,
+        rank=request.rank,
+    )
+    _, results = mix.chosen()
+    alone = len(results) == 1 and results[0].weight == 1.0
+    concepts = mix.runs[0].concepts if alone else named_apart([run.concepts for run in mix.runs])
+    asked = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
+    store = Store(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in asked], {})
+    if store.missing():
+        scale = dict(mix.scale)
+        family, _ = stacked_family(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
+        family = family.to(available_device(request.accelerator))
+        merge_exactly(family.roles.values())
+        fill(store, drawn_by(family), batch_size=request.batch_size, label="Drawing", counts_failures=False)
+    pictures = store.drawn()
+    for drawn in pictures[:SHOWN]:
+        log.info("%s  %s", drawn.file, drawn.recipe.prompt)
+    more = f" and {len(pictures) - SHOWN} more" if len(pictures) > SHOWN else ""
+    log.info("Pictures%s: %s", more, store.folder)
+    return store.folder
 
 
 def as_list(given: str | Sequence[str]) -> list[str]:
@@ -112,11 +154,6 @@ def _prompts(given: str | Sequence[str], concepts: Sequence[Concept]) -> list[st
     return [filled for text in texts for filled in prompts_of(text, concepts)]
 
 
-def _sampler(request: Request, family: Family) -> Sampler:
-    """How the model is usually sampled, but for what is asked."""
-    asked = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
-    return Sampler(**{**family.sampler._asdict(), **asked})
-
-
-def _batches(asked: list, size: int) -> list[list]:
-    return [asked[start : start + size] for start in range(0, len(asked), size)]
+@lru_cache(maxsize=16)
+def _content(run: Run, base: str) -> str:
+    return other_model(run, base, {}).facts().fingerprint

@@ -1,5 +1,6 @@
 """The cache of class pictures: named by all they depend on, drawn once, whole."""
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ import pytest
 from PIL import Image
 from tiny import tiny_source
 
-from imprint.data.class_images import ClassImages
+from imprint.data.pictures import PictureSet
+from imprint.data.prior import GeneratedPrior
 from imprint.draws import seed_of
-from imprint.errors import PictureError, UserError
+from imprint.errors import UserError
 from imprint.families.base import Facts
-from imprint.types import Sampler
+from imprint.types import Concept, Sampler
 
 SAMPLER = Sampler("DDIMScheduler", 4, 5.0, "")
 
@@ -54,10 +56,26 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def images(facts: Facts, **changes: Any) -> ClassImages:
-    return ClassImages(
-        **({"facts": facts, "prompt": "a dog", "seed": 0, "sampler": SAMPLER, "precision": "32"} | changes)
-    )
+class Images:
+    """Those of a prior with these settings."""
+
+    def __init__(self, facts: Facts, *, prompt: str, precision: str, **settings: Any) -> None:
+        self._facts = facts
+        self._precision = precision
+        self._settings = {"weight": 1.0, "prompt": prompt, **settings}
+
+    @property
+    def folder(self) -> Path:
+        prior = GeneratedPrior(**self._settings, count=1, batch_size=1)
+        return prior.store(self._facts, prior.template, precision=self._precision).folder
+
+    def draw(self, family: Any, *, count: int, batch_size: int) -> PictureSet:
+        prior = GeneratedPrior(**self._settings, count=count, batch_size=batch_size)
+        return prior.pictures(family, self._facts, Concept("sks", "dog"), precision=self._precision)
+
+
+def images(facts: Facts, **changes: Any) -> Images:
+    return Images(facts, **({"prompt": "a dog", "seed": 0, "sampler": SAMPLER, "precision": "32"} | changes))
 
 
 def seeds_of(indices: Sequence[int]) -> list[int]:
@@ -129,7 +147,7 @@ def test_a_picture_whose_writing_is_cut_short_is_not_there(facts: Facts, monkeyp
     assert painter.seeds == seeds_of([1, 2])
 
 
-def test_those_who_ask_at_once_wait_for_one_another(facts: Facts) -> None:
+def test_those_who_ask_at_once_draw_each_picture_once(facts: Facts) -> None:
     painters = [Painter() for _ in range(4)]
     found: list[Any] = []
 
@@ -157,8 +175,32 @@ def test_other_files_in_the_folder_are_no_class_pictures(facts: Facts) -> None:
     ]
 
 
-def test_a_damaged_picture_is_named(facts: Facts) -> None:
-    images(facts).draw(Painter(), count=2, batch_size=2)
-    (images(facts).folder / "00001.png").write_bytes(b"no picture")
-    with pytest.raises(PictureError, match=r"00001\.png"):
-        images(facts).draw(Painter(), count=2, batch_size=2)
+def test_the_folder_keeps_its_name(facts: Facts) -> None:
+    made_before = images(facts._replace(fingerprint="0" * 64, resolution=64))
+    assert made_before.folder.name == "008d2419cecfc7eb"
+
+
+def test_pictures_of_an_earlier_version_are_used_and_a_damaged_one_is_drawn_again(facts: Facts) -> None:
+    """It kept no index."""
+    before = images(facts).draw(Painter(), count=3, batch_size=2)
+    folder = images(facts).folder
+    (folder / "pictures.json").unlink()
+    (folder / "00001.png").write_bytes(b"no picture")
+    painter = Painter()
+    assert images(facts).draw(painter, count=3, batch_size=2).pictures == before.pictures
+    assert painter.seeds == seeds_of([1])
+    assert len(json.loads((folder / "pictures.json").read_text())["pictures"]) == 3
+
+
+def test_where_a_picture_cannot_be_drawn_the_run_ends(facts: Facts) -> None:
+    class Broken(Painter):
+        def generate(self, prompts: Sequence[str], seeds: Sequence[int], **asked: Any) -> list[Image.Image]:
+            if seeds_of([1])[0] in seeds:
+                raise RuntimeError("out of paint")
+            return super().generate(prompts, seeds, **asked)
+
+    with pytest.raises(RuntimeError, match="out of paint"):
+        images(facts).draw(Broken(), count=3, batch_size=3)
+    painter = Painter()
+    images(facts).draw(painter, count=3, batch_size=3)
+    assert seeds_of([1])[0] in painter.seeds

@@ -94,6 +94,8 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ([{"file": "a.png", "prompt": TEXTS[0]}] * 2, "names a.png more than once"),
         ([{"file": "a.png"}], "entry 1"),
         (["a.png"], "entry 1"),
+        ([{"file": "../a.png", "prompt": TEXTS[0]}], "../a.png lies outside of the folder"),
+        ([{"file": "/a.png", "prompt": TEXTS[0]}], "/a.png lies outside of the folder"),
         ([], "does not name a.png"),
         ([{"file": "a.png", "prompt": "another"}], "a.png: of no prompt"),
     ],

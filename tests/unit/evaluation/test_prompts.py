@@ -6,6 +6,7 @@ import pytest
 from small_runs import composed_profile
 
 from imprint.evaluation.prompts import PromptSet, without_identifier
+from imprint.evaluation.records import Asked
 
 
 def prompt_set(**settings: Any) -> PromptSet:
@@ -16,6 +17,14 @@ def prompt_set(**settings: Any) -> PromptSet:
         "categories": None,
     }
     return PromptSet(**{**usual, **settings})
+
+
+def test_a_pictures_seed_is_fixed_by_subject_prompt_and_number_alone() -> None:
+    one = Asked("subject", 4, "a {noun}", "place", 1)
+    assert one.seed("rex") == one._replace(set="class", number=9, category="property").seed("rex")
+    assert one.seed("rex") == 5292258650852777365, "pictures that were drawn before are found"
+    others = [one.seed("pip"), one._replace(k=2).seed("rex"), one._replace(template="the {noun}").seed("rex")]
+    assert len({one.seed("rex"), *others}) == 4
 
 
 def test_the_papers_lists_are_whole() -> None:

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from unit.reporting.fakes import FakeModule, fit, protocol
 
-from imprint.reporting.samples import SamplePictures, read_samples, save_png
+from imprint.pictures.files import save_png
+from imprint.reporting.samples import SamplePictures, read_samples
 from imprint.reporting.sheet import contact_sheet, spread
 from imprint.runs import Run
 
@@ -40,8 +41,20 @@ def test_pictures_lie_in_the_run_and_in_its_index_with_the_untuned_ones_beside_t
     assert tuned.size == (12, 8), "the module's frame is (height, width)"
     # Ten shades for each unit of the averaged weight.
     assert (tuned.getpixel((0, 0)), untuned.getpixel((0, 0))) == ((95, 3, 0), (50, 3, 0))
-    assert json.loads(run.sample_index.read_text())[0]["prompt"] == "a sks dog"
+    assert json.loads(run.sample_index.read_text())["pictures"][0]["prompt"] == "a sks dog"
     assert Image.open(run.samples / "sheet.png").width > 3 * 160
+
+
+def test_the_index_of_an_earlier_version_is_read_and_leads_nowhere_else(run: Run) -> None:
+    run.samples.mkdir(parents=True)
+    files = ["step-000003/00-s0.png", "step-000000/00-s0.png", "../result/x.png", "/tmp/x.png"]
+    common = {"prompt": "a dog", "seed": 0, "untuned_file": files[1]}
+    rows = [{"step": step, "file": file, **common} for step, file in zip((3, 0, 3, 3), files, strict=True)]
+    run.sample_index.write_text(json.dumps(rows), encoding="utf-8")
+    assert [(entry.step, entry.file, entry.untuned_file) for entry in read_samples(run)] == [
+        (0, files[1], files[1]),
+        (3, files[0], files[1]),
+    ]
 
 
 def test_training_does_not_notice_the_drawing(run: Run) -> None:

@@ -120,7 +120,9 @@ def test_thumbnails_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_sweep_report(sweep)
     opened: list[str] = []
     real = Image.open
-    monkeypatch.setattr(thumbnails.Image, "open", lambda file: opened.append(Path(file).name) or real(file))
+    monkeypatch.setattr(
+        thumbnails.Image, "open", lambda file, **how: opened.append(Path(file).name) or real(file, **how)
+    )
     write_sweep_report(sweep)
     assert opened == []
     changed = sweep.points[0].run.samples / "step-000040" / "00-s0.png"

@@ -1,6 +1,5 @@
 """Points that draw side by side have the pictures that they have alone."""
 
-import json
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,9 @@ from torch import Tensor
 from imprint.build import Plan, prepare
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.features import FeatureStore
-from imprint.evaluation.gallery import Gallery
 from imprint.families.sd.model import StableDiffusion
+from imprint.pictures.store import Store
+from imprint.reporting.samples import read_samples
 from imprint.runs import Run
 from imprint.stacking.conductor import Conductor
 from imprint.stacking.crowds import crowd
@@ -130,7 +130,7 @@ def test_samples_on_the_way_are_those_of_runs_alone(
     _, runs = together([configure(tiny_sd, pictures, tmp_path / "a", *own, *point) for point in points])
     for run, point in zip(runs, points, strict=True):
         alone = train(configure(tiny_sd, pictures, tmp_path / "b", *own, *point))
-        assert json.loads(run.sample_index.read_text()) == json.loads(alone.sample_index.read_text())
+        assert read_samples(run) == read_samples(alone)
         assert distance(pictures_in(run.samples), pictures_in(alone.samples)) <= ROUNDING
     # Untuned, all draw the same, so one does for all; later, those who are at the same step draw together.
     assert [*dict.fromkeys(map(tuple, passes))] == [(0,), (0, 1, 2), (2,), (0, 1)]
@@ -170,7 +170,7 @@ def test_who_was_stopped_while_drawing_goes_on_exactly(tiny_sd: Path, pictures: 
     _, runs = together(cfgs)
     for run, point in zip(runs, points, strict=True):
         alone = train(configure(tiny_sd, pictures, tmp_path / "b", *point))
-        assert json.loads(run.sample_index.read_text()) == json.loads(alone.sample_index.read_text())
+        assert read_samples(run) == read_samples(alone)
         assert distance(pictures_in(run.samples), pictures_in(alone.samples)) <= ROUNDING
 
 
@@ -191,7 +191,7 @@ def test_what_results_are_scored_by_is_drawn_together(
     assert passes == [[0, 1, 2]] * len(passes)
     assert len(read) == 2, "CLIP and DINO have seen the pictures of all"
     with monkeypatch.context() as patch:
-        patch.setattr(Gallery, "add", lambda *_: pytest.fail("all pictures were there"))
+        patch.setattr(Store, "add", lambda *_: pytest.fail("all pictures were there"))
         for cfg in cfgs:
             train(cfg)
     assert len(read) == 3, "the first has its prompts read, which are those of all"

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from PIL import Image
 from pydantic import PositiveInt
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -14,6 +13,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from imprint.errors import UserError
 from imprint.kinds import of_kind
 from imprint.libraries.tensorboard import mark_restart
+from imprint.pictures.files import open_picture
 from imprint.reporting.tracking.tracker import LoggerChoice, SampleRow, Tracker
 from imprint.runs import Run
 
@@ -57,8 +57,7 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
     @rank_zero_only
     def log_samples(self, step: int, rows: Sequence[SampleRow]) -> None:
         for row in rows:
-            with Image.open(row.picture) as opened:
-                pixels_HWC = np.asarray(opened.convert("RGB"))
+            pixels_HWC = np.asarray(open_picture(row.picture))
             self.experiment.add_image(f"{row.prompt}/seed {row.seed}", pixels_HWC, step, dataformats="HWC")
 
     @rank_zero_only

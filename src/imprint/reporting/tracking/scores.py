@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
-from imprint.evaluation.gallery import INDEX
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.files import is_inside
+from imprint.pictures.store import INDEX, read_index
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
 from imprint.reporting.sheet import spread
 from imprint.reporting.tracking.session import WandbSession
@@ -149,11 +148,10 @@ def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[Logge
 
 def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
     try:
-        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))["pictures"]
-        entries = [entry for entry in entries if entry.keys() >= TOLD and is_inside(entry["file"])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        _, entries = read_index(folder / INDEX)
+    except (OSError, ValueError):
         return
-    for entry in entries:
+    for entry in sorted((entry for entry in entries if entry.keys() >= TOLD), key=lambda entry: str(entry["file"])):
         file = folder / entry["file"]
         if entry["k"] == 0 and entry["state"] == "ok" and file.is_file():
             scores = _scores(sheet, entry["set"], entry["number"])

@@ -11,10 +11,8 @@ from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.verbs.generate import as_list
 from imprint.verbs.grid.axes import Runs, axis_of, cells_of, matching
-from imprint.verbs.grid.drawing import draw
 from imprint.verbs.grid.page import write_page
-from imprint.verbs.grid.request import Request
-from imprint.verbs.grid.shots import shots_of
+from imprint.verbs.grid.shots import Request, draw, shots_of
 
 log = logging.getLogger(__name__)
 

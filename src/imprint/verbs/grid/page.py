@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from imprint.files import write_json, write_text
+from imprint.pictures.files import save_png
 from imprint.reporting.matrix import Matrix, MatrixPicture, grid_page, sheet
-from imprint.reporting.samples import save_png
 from imprint.verbs.grid.axes import Axis, Cell
 from imprint.verbs.grid.shots import Shot
 
@@ -31,13 +31,13 @@ def _matrices(axes: Sequence[Axis], asked: Asked, folder: Path, seeds: Sequence[
             if row == prompt
         ]
         shown_seeds = () if "seed" in {axis.key for axis in axes} else tuple(seeds)
-        shown = {shot.prompt for (_, row, _), shot in asked.items() if row == prompt and shot}
+        shown = {shot.recipe.prompt for (_, row, _), shot in asked.items() if row == prompt and shot}
         title = shown.pop() if prompt and len(shown) == 1 else prompt
         yield Matrix(title, axes[0].heading, axes[0].labels, axes[1].heading, axes[1].labels, shown_seeds, pictures)
 
 
 def _told(shot: Shot | None) -> str:
-    return "no finished run has these settings" if shot is None else f"{shot.prompt}, seed {shot.seed}"
+    return f"{shot.recipe.prompt}, seed {shot.recipe.seed}" if shot else "no finished run has these settings"
 
 
 def _index(axes: Sequence[Axis], asked: Asked, matrices: Sequence[Matrix]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _index(axes: Sequence[Axis], asked: Asked, matrices: Sequence[Matrix]) -> di
                 "x": cell.x,
                 "y": cell.y,
                 "file": shot.file if shot else None,
-                **({"runs": [run.folder.name for run in shot.runs], **shot.settings} if shot else {}),
+                **({"prompt": shot.recipe.prompt, "seed": shot.recipe.seed, **shot.recipe.facts} if shot else {}),
             }
             for (cell, _, _), shot in asked.items()
         ],

@@ -1,96 +1,94 @@
-"""The pictures of a cell, and all that makes each."""
+"""The pictures of the cells, all that makes each, and the drawing of those that are not there yet."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from imprint.build import named_apart
-from imprint.config import signature
-from imprint.construct import rebuilt
+from imprint.build import Stack, named_apart
 from imprint.errors import UserError
-from imprint.requests import role_of
+from imprint.pictures.draw import drawn_by, fill
+from imprint.pictures.recipe import Recipe
+from imprint.pictures.store import Store
 from imprint.runs import Run
+from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
-from imprint.verbs.generate import as_list
+from imprint.verbs.generate import Drawing, Mix, as_list
 from imprint.verbs.grid.axes import SCALES, Axis, Cell
-from imprint.verbs.grid.request import Request
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shot:
-    """A picture of a cell. Equal shots are one file, in whichever grid they are asked for."""
+class AxisRequest:
+    key: str | None
+    values: list[Any] | None
 
-    runs: tuple[Run, ...]
-    weights: tuple[float, ...] | None
-    scale: tuple[tuple[str, float], ...]
-    base: str | None
-    sampler: Sampler
-    frame: tuple[int, int]
-    prompt: str
-    seed: int
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Drawing):
+    """What `grid.yaml` asks for."""
+
+    run: str | list[str] | None
+    runs: str | None
+    x: AxisRequest
+    y: AxisRequest
+
+
+class Shot(NamedTuple):
+    """A picture of a cell. Equal ones are one file, in whichever grid they are asked for."""
+
+    mix: Mix
+    recipe: Recipe
 
     @property
     def file(self) -> str:
-        settings = {
-            "runs": [run.signature for run in self.runs],
-            "model": [run.read().content.model for run in self.runs],
-            "weights": self.weights,
-            "scale": dict(self.scale),
-            "base": self.base,
-            "sampler": self.sampler.told(),
-            "frame": self.frame,
-            "prompt": self.prompt,
-            "seed": self.seed,
-        }
-        return f"pictures/{signature(settings)}.png"
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """How it is drawn, for the index."""
-        return {
-            "prompt": self.prompt,
-            "seed": self.seed,
-            "weights": self.weights,
-            "scale": dict(self.scale),
-            "base": self.base,
-            "sampler": self.sampler._asdict(),
-        }
+        return f"pictures/{self.recipe.file}"
 
 
 def shots_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tuple[str, int, Shot | None]]:
     """(row of the sheet, seed, picture) for all that a cell shows; None where no run has its settings."""
-    of_cell = dict(cell.drawing)
+    own = dict(cell.drawing)
+    asked = _asked(request, own)
     keys = {axis.key for axis in axes}
-    prompts = ["" if "prompt" in keys else prompt for prompt in as_list(request.prompt)]
-    seeds = [0] if "seed" in keys else request.seeds
-    for prompt, seed in product(dict.fromkeys(prompts), seeds):
-        if not cell.runs:
-            yield prompt, seed, None
-            continue
-        weights = of_cell.get("weights", request.weights)
-        scale = request.scale.by_role()
-        scale |= {role_of(key.partition(".")[2]): value for key, value in of_cell.items() if key in SCALES}
-        height, width = request.size or cell.runs[0].frame
-        shot = Shot(
-            runs=cell.runs,
-            weights=None if weights is None else tuple(float(weight) for weight in weights),
-            scale=tuple((role, float(strength)) for role, strength in scale.items()),
-            base=request.base,
-            sampler=_sampler(cell.runs[0], request, of_cell),
-            frame=(height, width),
-            prompt=_filled(str(of_cell.get("prompt", prompt)), cell.runs),
-            seed=int(of_cell.get("seed", seed)),
-        )
-        yield prompt, seed, shot
+    rows = {"": str(own.get("prompt"))} if "prompt" in keys else {prompt: prompt for prompt in as_list(request.prompt)}
+    seeds = {0: int(own.get("seed", 0))} if "seed" in keys else {seed: seed for seed in request.seeds}
+    for (row, prompt), (place, seed) in product(rows.items(), seeds.items()):
+        if cell.runs:
+            mix = Mix.of(cell.runs, asked, rank=None)
+            yield row, place, Shot(mix, mix.recipe(_filled(prompt, cell.runs), seed, asked))
+        else:
+            yield row, place, None
 
 
-def _sampler(run: Run, request: Request, of_cell: Mapping[str, Any]) -> Sampler:
-    node = run.read().config.model.get("sampler", {})
-    usual = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)._asdict()
-    given = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
-    own = {name: value for name, value in of_cell.items() if name in Sampler._fields}
-    return Sampler(**{**usual, **given, **own})
+def _asked(request: Request, own: Mapping[str, Any]) -> Request:
+    """What is asked for, but for the strengths and ways of drawing that are a cell's own."""
+    strengths = {key.removeprefix("scale."): value for key, value in own.items() if key in SCALES}
+    ways = {key: value for key, value in own.items() if key in ("weights", *Sampler._fields)}
+    return replace(request, scale=replace(request.scale, **strengths), **ways)
+
+
+def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
+    """A model is loaded once, and what is drawn in the same way goes in one batch."""
+    by_mix: dict[Mix, dict[str, Recipe]] = {}
+    for mix, recipe in shots:
+        by_mix.setdefault(mix, {})[recipe.file] = recipe
+    stores = {mix: Store(folder / "pictures", list(recipes.values()), {}) for mix, recipes in by_mix.items()}
+    missing = {mix: len(store.missing()) for mix, store in stores.items()}
+    to_draw = [mix for mix, count in missing.items() if count]
+    for mix in to_draw:  # all mistakes before the first picture
+        mix.chosen()
+    log.info("%d pictures, %d of them to draw.", sum(map(len, by_mix.values())), sum(missing.values()))
+    for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in to_draw):
+        stack = Stack(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
+        device = available_device(request.accelerator)
+        for mix in to_draw:
+            if (mix.runs, mix.base) == (runs, base):
+                family = stack.at(mix.weights, dict(mix.scale)).to(device)
+                label = f"Cells {to_draw.index(mix) + 1} of {len(to_draw)}"
+                fill(stores[mix], drawn_by(family), batch_size=request.batch_size, label=label, counts_failures=False)
 
 
 def _filled(template: str, runs: Sequence[Run]) -> str:

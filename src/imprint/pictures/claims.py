@@ -6,26 +6,22 @@ A claim is an operating system's lock, so that it ends with the process that hol
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 
 @contextmanager
-def claimed(folder: Path, names: Sequence[str], limit: int) -> Iterator[list[str]]:
-    """Yields up to `limit` of `names` that nobody else holds.
+def claimed(folder: Path, names: Sequence[str]) -> Iterator[list[str]]:
+    """Yields the first of `names`, up to one that somebody else holds: of two who want the same, one gets all.
 
     What they stand for may have been done just before: look again. The folder is gone when nobody needs it any more.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # it may go away between two looks of mkdir's
+        folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        mine: list[str] = []
-        for name in names:
-            if len(mine) == limit:
-                break
-            if _claim(folder / f"{_safe(name)}.lock", held):
-                mine.append(name)
-        yield mine
+        yield list(takewhile(lambda name: _claim(folder / f"{_safe(name)}.lock", held), names))
     with suppress(OSError):
         folder.rmdir()
 

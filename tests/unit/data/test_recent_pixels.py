@@ -3,7 +3,7 @@ import pickle
 import torch
 from torch import Tensor
 
-from imprint.data.recent import RecentPixels
+from imprint.data.pictures import RecentPixels
 
 
 def test_the_least_recently_used_is_dropped_when_the_limit_is_reached() -> None:

@@ -1,0 +1,163 @@
+"""A folder of pictures, and its index, which says what made each.
+
+Several processes may add to it at once. A picture is there if its file is what the index says. Where the index says
+nothing of a file that can be read, as those of earlier versions do, its name says what it was drawn from.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filelock import FileLock
+from PIL import Image
+
+from imprint.files import write_json
+from imprint.hashing import file_hash
+from imprint.pictures.files import State, open_picture, save_png, state_of
+from imprint.pictures.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+INDEX = "pictures.json"
+
+Entry = dict[str, Any]  # prompt, seed, content, state, what else the recipe tells; of one that failed: failures, error
+
+
+class Drawn(NamedTuple):
+    """What became of a recipe."""
+
+    recipe: Recipe
+    file: Path
+    content: str  # hash of the file's bytes; empty where there is none
+    state: State
+
+
+class Store:
+    """The pictures of `recipes` in `folder`, among others. `common` is what all that lies there is drawn from.
+
+    A picture whose drawing failed counts as missing for whoever comes later, and as settled for those who saw it fail.
+    What is there is never overwritten: where another picture has a recipe's file, the recipe gets a file beside it.
+    """
+
+    def __init__(
+        self, folder: Path, recipes: Sequence[Recipe], common: Mapping[str, Any], *, index: str = INDEX
+    ) -> None:
+        self.folder = folder
+        self.recipes = recipes
+        self._common = common
+        self._index = folder / index
+        self._failed_before = {file: entry.get("failures", 0) for file, entry in self._entries().items()}
+        self._sound: dict[str, tuple[str, State]] = {}  # of files that were read: content and state
+
+    def missing(self) -> list[Recipe]:
+        return [recipe for recipe, found in self._looked_for() if found is None]
+
+    def drawn(self) -> list[Drawn]:
+        """What became of the recipes that are settled, in their order; failed and blank ones too."""
+        return [found for _, found in self._looked_for() if found is not None]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why pictures failed."""
+        return list(dict.fromkeys(entry["error"] for entry in self._entries().values() if "error" in entry))
+
+    def add(self, pictures: Sequence[tuple[Recipe, Image.Image | Exception]]) -> None:
+        """Writes pictures, and notes those that could not be drawn. What another process has added stays."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".index.lock"):
+            entries = self._entries()
+            for recipe, picture in pictures:
+                name = _name(recipe, entries)
+                entry = entries.get(name, {})
+                if self._found(recipe, name, entry) is None:
+                    entries[name] = _described(recipe) | self._made(name, picture, entry.get("failures", 0))
+            for recipe in self.recipes:  # what the index does not tell of yet
+                name = _name(recipe, entries)
+                if "state" not in entries.get(name, {}) and (found := self._found(recipe, name, {})):
+                    entries[name] = _described(recipe) | {"content": found.content, "state": found.state}
+            listed = [{"file": name, **entry} for name, entry in entries.items()]
+            write_json(self._index, {**self._common, "pictures": listed})
+
+    def _made(self, name: str, picture: Image.Image | Exception, failures: int) -> Entry:
+        if isinstance(picture, Exception):
+            reason = f"{type(picture).__name__}: {picture}"
+            return {"content": "", "state": "failed", "failures": failures + 1, "error": reason}
+        save_png(picture, self.folder / name)
+        content, state = self._sound[name] = file_hash(self.folder / name), state_of(picture)
+        return {"content": content, "state": state}
+
+    def _looked_for(self) -> Iterator[tuple[Recipe, Drawn | None]]:
+        entries = self._entries()
+        for recipe in self.recipes:
+            name = _name(recipe, entries)
+            yield recipe, self._found(recipe, name, entries.get(name, {}))
+
+    def _found(self, recipe: Recipe, name: str, entry: Entry) -> Drawn | None:
+        """None where it is to be drawn."""
+        file = self.folder / name
+        if entry.get("state") == "failed":
+            is_news = entry.get("failures", 0) > self._failed_before.get(name, 0)
+            return Drawn(recipe, file, "", "failed") if is_news else None
+        if not file.is_file():
+            return None
+        content = entry.get("content")
+        if name not in self._sound or content not in (None, self._sound[name][0]):
+            try:
+                state = entry["state"] if content else state_of(open_picture(file))
+                self._sound[name] = file_hash(file), state
+            except Exception:  # on damaged bytes, Pillow's readers raise nearly everything
+                return None
+        return Drawn(recipe, file, *self._sound[name]) if content in (None, self._sound[name][0]) else None
+
+    def _entries(self) -> dict[str, Entry]:
+        """By file. An index that cannot be read is as good as none."""
+        try:
+            common, listed = read_index(self._index)
+        except (OSError, ValueError):
+            return {}
+        of_all = {key: value for key, value in common.items() if key not in self._common}  # as others saw it
+        return {entry["file"]: {**of_all, **entry} for entry in listed}
+
+
+def read_index(file: Path) -> tuple[dict[str, Any], list[Entry]]:
+    """What an index says of all its pictures, and of each. What lies outside its folder is left out, with a warning.
+
+    Raises OSError or ValueError where it is no index.
+    """
+    content = json.loads(file.read_text(encoding="utf-8"))
+    common = content if isinstance(content, dict) else {}
+    listed = common.pop("pictures", None) if common else content
+    if not isinstance(listed, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("file"), str) for entry in listed
+    ):
+        raise ValueError(f"{file} lists no pictures")
+    inside = [entry for entry in listed if is_inside(file.parent, entry["file"])]
+    if len(inside) < len(listed):
+        log.warning("%s names pictures outside of its folder. They are left out.", file)
+    return common, inside
+
+
+def is_inside(folder: Path, name: str) -> bool:
+    """Whether a file of this name lies in the folder, wherever links lead."""
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle; what no path can have
+        return False
+
+
+def _name(recipe: Recipe, entries: Mapping[str, Entry]) -> str:
+    """Its file; where that is another picture's, the first one beside it that is not."""
+    stem = recipe.file.removesuffix(".png")
+    names = chain([recipe.file], (f"{stem}-{number}.png" for number in count(2)))
+    return next(name for name in names if name not in entries or _is_of(entries[name], recipe))
+
+
+def _described(recipe: Recipe) -> Entry:
+    return {**recipe.facts, "prompt": recipe.prompt, "seed": recipe.seed}
+
+
+def _is_of(entry: Entry, recipe: Recipe) -> bool:
+    return (entry.get("prompt"), entry.get("seed")) == (recipe.prompt, recipe.seed)
