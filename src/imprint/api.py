@@ -253,7 +253,10 @@ class Sweep:
 
 
 def compose(*overrides: str, verb: str = "train") -> DictConfig:
-    """The configuration that `imprint <verb> <overrides>` runs with. Raises UserError for what does not exist."""
+    """The configuration that `imprint <verb> <overrides>` runs with. Raises UserError for what does not exist.
+
+    What is `--config-dir mine` in a command is the override `hydra.searchpath=[file:///path/to/mine]` here.
+    """
     try:
         return config.compose(verb, overrides)
     except HydraException as error:
