@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from hydra.core.hydra_config import HydraConfig
 
 PROGRAM = "imprint.cli"
+ALONE = "hydra.mode=RUN"  # where a verb is a sweep by itself: one of its points
 
 
 @contextmanager
@@ -21,7 +22,8 @@ def single_run_command_line() -> Iterator[None]:
     main = sys.modules["__main__"]
     before = sys.argv, main.__spec__
     if HydraConfig.initialized():
-        sys.argv = [sys.argv[0], "train", *_folders(), *HydraConfig.get().overrides.task]
+        job = HydraConfig.get()
+        sys.argv = [sys.argv[0], str(job.job.config_name), *_folders(), *job.overrides.task, ALONE]
         main.__spec__ = find_spec(PROGRAM)
     try:
         yield
