@@ -96,8 +96,8 @@ def contestants(tmp_path: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     with file.open(encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
-            if row["row"] == "tuned":
-                found.setdefault(row["method"], set()).add(row["subject"])
+            if row["role"] == "contestant" and row["subject"]:
+                found.setdefault(row["entry"], set()).add(row["subject"])
     return found
 
 
@@ -123,22 +123,18 @@ def test_methods_come_into_one_table_in_whichever_command(benchmark: Benchmark, 
     assert (rex.kind, rex.noun, rex.pictures["tuned"].asked) == ("live", "dog", 2)
 
 
-def test_it_is_a_sweep_of_its_subjects_side_by_side(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_it_is_a_sweep_of_its_subjects_and_does_nothing_twice(benchmark: Benchmark, tmp_path: Path) -> None:
     said = benchmark("sweep.name=mine")
     assert "Side by side: 2 points." in said.text
     assert "[2/2]" in said.text
     sweep = Sweep.named("mine", tmp_path / "outputs")
-    assert [point.overrides for point in sweep.points] == [("dataset.subject=mug",), ("dataset.subject=rex",)]
+    assert [point.overrides for point in sweep.points] == [("dataset.subject=rex",), ("dataset.subject=mug",)]
     assert sweep.commands[0].startswith("imprint benchmark ")
     assert "2 done" in sweep.summary.read_text(encoding="utf-8")
     assert sweep.report.is_file()
     assert {run.read()["side_by_side"] for run in runs(tmp_path).values()} == {2}
-
-
-def test_the_same_command_again_does_nothing_twice(benchmark: Benchmark, tmp_path: Path) -> None:
-    benchmark()
     before = {file: file.stat().st_mtime_ns for run in runs(tmp_path).values() for file in run.folder.rglob("*.*")}
-    said = benchmark()
+    said = benchmark("sweep.name=mine")
     assert said.code == 0
     assert "2 points: 2 done" in said.text
     assert contestants(tmp_path) == {"lora": {"rex", "mug"}}
@@ -160,21 +156,21 @@ def test_an_interrupted_one_goes_on(
     benchmark: Benchmark, tmp_path: Path, ctrl_c: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(trainer: Any, module: Any) -> None:
-        if "rex" in trainer.default_root_dir and trainer.global_step == 4:
+        if "mug" in trainer.default_root_dir and trainer.global_step == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         after_every_step(patch, interrupt)
         assert benchmark("hydra/launcher=basic").code == 130
-    assert [run.status for run in runs(tmp_path).values()] == ["finished", "running"]  # mug, rex
-    assert not runs(tmp_path)["rex-lora-sd"].error.exists()
-    assert len(sheets(runs(tmp_path)["mug-lora-sd"])) == 1
+    assert [run.status for run in runs(tmp_path).values()] == ["running", "finished"]  # mug, rex
+    assert not runs(tmp_path)["mug-lora-sd"].error.exists()
+    assert len(sheets(runs(tmp_path)["rex-lora-sd"])) == 1
     said = benchmark()
     assert "1 done, 1 to go on with" in said.text
     assert contestants(tmp_path) == {"lora": {"rex", "mug"}}
-    rex = runs(tmp_path)["rex-lora-sd"]
-    assert [row["step"] for row in metrics(rex)] == [1, 2, 3, 4, 5, 6]  # none is done twice
-    assert len(rex.read()["started"]) == 2
+    mug = runs(tmp_path)["mug-lora-sd"]
+    assert [row["step"] for row in metrics(mug)] == [1, 2, 3, 4, 5, 6]  # none is done twice
+    assert len(mug.read()["started"]) == 2
 
 
 def test_a_failing_subject_does_not_stop_the_others(
@@ -257,20 +253,23 @@ def test_everything_wrong_is_told_before_anything_is_trained(benchmark: Benchmar
         (["subjects=[reks]"], "subjects='reks': there is no such subject; did you mean rex"),
         (["seeds=[]"], "seeds=[]: give at least one"),
         (["seeds=[1,1]"], "seeds=[1, 1]: give at least one, and each only once"),
-        (["seed=1", "seeds=[1,2]"], "seed=1: the collection, seeds and hydra.sweeper.points set it, too"),
-        (["evaluation=none", "images=null", "prompts=null"], "a benchmark scores what it trains"),
-        (["evaluation=quick,careful"], "evaluation=quick,careful: a benchmark has one"),
+        (["seed=1", "seeds=[1,2]"], "seed='1': the collection, seeds and hydra.sweeper.points set it, too"),
+        (["evaluation=quick,careful"], "evaluation='quick,careful': a benchmark has one"),
         (["prompts=[99]"], "numbers=[99]"),
         (["+colour=red"], "colour='red': unknown key"),
     ],
 )
 def test_settings_that_cannot_be(settings: list[str], message: str, benchmark: Benchmark) -> None:
-    if settings[0] == "evaluation=none":
-        settings = [*settings, "evaluation.encoders=null"]
     said = benchmark(*settings)
     assert said.code == 1
     assert message in said.text
     assert "Traceback" not in said.text
+
+
+def test_without_an_evaluation_there_is_nothing_to_compare(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = typed_with(capfd)("benchmark", "evaluation=none", "subjects=[dog6]", f"outputs={tmp_path}")
+    assert said.code == 1
+    assert "evaluation='none': a benchmark scores what it trains" in said.text
 
 
 def test_a_dry_run_says_what_would_be_done(benchmark: Benchmark, tmp_path: Path) -> None:
