@@ -121,17 +121,19 @@ def test_processes_end_with_a_launcher_that_is_killed(tiny_sd: Path, pictures: P
         env={**os.environ, "TMPDIR": str(place)},
         stderr=subprocess.DEVNULL,
     )
-    _until(lambda: sum(run.metrics.is_file() for run in runs(tmp_path / "runs")) == 2)
-    assert list(place.glob("imprint-devices-*"))
-    workers = {process for process, parent in _processes().items() if parent == launcher.pid}
-    assert len(workers) >= 2
-    launcher.kill()
-    launcher.wait()
+    try:
+        _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == 2)
+        assert list(place.glob("imprint-devices-*"))
+        workers = {process for process, parent in _processes().items() if parent == launcher.pid}
+        assert len(workers) >= 2
+    finally:
+        launcher.kill()
+        launcher.wait()
     _until(lambda: not workers & _processes().keys())
     assert not list(place.glob("imprint-devices-*"))
 
 
-def _until(is_so: Callable[[], bool], seconds: float = 120) -> None:
+def _until(is_so: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end
