@@ -68,6 +68,12 @@ class StackedLauncher(_Shell):
         assert self._launcher is not None
         return self._launcher.composer
 
+    def launch_prepared(self, points: Sequence[Any], initial_job_idx: int) -> Sequence[JobReturn]:
+        """In place of `launch`, by a sweeper that has prepared the points."""
+        assert self._launcher is not None
+        returns: Sequence[JobReturn] = self._launcher.launch_prepared(points, initial_job_idx)
+        return returns
+
     def foretold(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
         assert self._launcher is not None
         lines: Sequence[str] = self._launcher.foretold(plans, names)

@@ -34,25 +34,34 @@ class _Shell(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Any:
+    def sweep(self, arguments: list[str]) -> None:
         from imprint.startup import imported
 
         launching = imported("imprint.launching")
         assert self._context is not None and self._config is not None and self._launcher is not None
         composer = getattr(self._launcher, "composer", None) or launching.Composer(self._context, self._config)
-        return self._sweep(composer, self._launcher, arguments)
+        self._sweep(composer, self._launcher, arguments)
 
-    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> Any:
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
         raise NotImplementedError
 
 
 class GridSweeper(_Shell):
     """All combinations of the axes (`params` and the command's), times the listed points."""
 
-    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> Any:
-        from imprint.launching import run_grid
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
+        from imprint.launching import asked, run_grid
 
-        return run_grid(composer, launcher, arguments, axes=self.axes, listed=self.settings["points"])
+        run_grid(composer, launcher, asked(composer, [*self.axes, *arguments], self.settings["points"]), arguments)
+
+
+class BenchmarkSweeper(_Shell):
+    """A grid, for each subject of a collection."""
+
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
+        from imprint.verbs.benchmark import run_benchmark
+
+        run_benchmark(composer, launcher, arguments, axes=self.axes, listed=self.settings.get("points", ()))
 
 
 class SearchSweeper(_Shell):

@@ -1,6 +1,7 @@
 """What a point of a sweep is configured as. Most points differ in values alone, so most need no new composition."""
 
 import pickle
+import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,6 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from imprint.config import without_hydra
 from imprint.libraries.hydra import current_configuration, override_dirname
+
+OTHER_THAN_TEXT = frozenset({"null", "true", "false", "nan", "inf"})  # as values of overrides
 
 
 class Composer:
@@ -38,6 +41,11 @@ class Composer:
     def of_hydra(self) -> list[str]:
         """What the command said to Hydra itself: its launcher, its sweeper."""
         return [text for text in self.config.hydra.overrides.hydra if not text.startswith("hydra.mode=")]
+
+    def options(self, group: str) -> list[str]:
+        """The choices of a group of the configuration."""
+        job, hydra = self.config.hydra.job, list(self.config.hydra.overrides.hydra)
+        return list(self._loader.get_group_options(group, None, job.config_name, hydra))
 
     def point(self, overrides: Sequence[str]) -> DictConfig:
         """What the verb is given for this point. Raises Hydra's errors."""
@@ -83,6 +91,12 @@ class Composer:
         if "." in key:
             return False
         if key not in self._groups:
-            job, hydra = self.config.hydra.job, list(self.config.hydra.overrides.hydra)
-            self._groups[key] = bool(self._loader.get_group_options(key, None, job.config_name, hydra))
+            self._groups[key] = bool(self.options(key))
         return self._groups[key]
+
+
+def quoted(text: str) -> str:
+    """As a value of an override: in quotes, unless it is a plain word."""
+    if re.fullmatch(r"[A-Za-z_][\w-]*", text, re.ASCII) and text.lower() not in OTHER_THAN_TEXT:
+        return text
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"

@@ -1,5 +1,6 @@
 """A run in its folder: locked, begun, fitted, saved, noted; whatever else the process trains meanwhile."""
 
+import gc
 import logging
 import shutil
 import time
@@ -17,17 +18,19 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 from torch.optim import Optimizer
 
-from imprint.build import Plan, Watcher, place_of
+from imprint.build import Plan, Watcher, assemble, place_of, score_run, scoring_noted, sheets_of
 from imprint.errors import RunBusy, UserError
 from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import interruptible, process_rank
 from imprint.provenance import describe, file_bytes, folder_bytes
+from imprint.relaunch import single_run_command_line
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
 from imprint.reporting.scores import ScoreCurve
+from imprint.reporting.tracking.scores import log_scores
 from imprint.reporting.tracking.tracker import concluding
 from imprint.runs import Run
 from imprint.training.module import Personalisation
@@ -37,6 +40,18 @@ from imprint.training.trainer import make_trainer
 log = logging.getLogger(__name__)
 
 Assemble = Callable[[Plan], Personalisation]  # the dear half of building
+
+
+def train_and_score(plan: Plan, cfg: DictConfig) -> None:
+    """The run of `plan`, alone in its process: trained, or gone on with, and scored by its evaluation; what is there is
+    left as it is. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
+    if plan.run.status == "finished":
+        log.info("Finished before: %s", plan.run.folder)
+    else:
+        with single_run_command_line():
+            carry_out(plan, cfg, assemble)
+        gc.collect()  # trainer and network hold each other: both would stay beside what judges, and the next point's
+    _score(plan)
 
 
 def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
@@ -65,6 +80,20 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
         )
         run.checkpoint.unlink(missing_ok=True)
     log.info("Finished: %s", run.folder)
+
+
+def _score(plan: Plan) -> None:
+    """The finished run, by its evaluation, where it has one and its scores are not there yet."""
+    profile, trainer = plan.parts.evaluation, plan.parts.trainer
+    if profile is None or process_rank() != 0:
+        return
+    files = sheets_of(plan)
+    if not files:
+        with scoring_noted(plan.run):
+            files = score_run(plan.run, profile, accelerator=trainer.accelerator, encoders=plan.parts.model.encoders)
+        for file in files:
+            log.info("Scores: %s", file)
+    log_scores(plan.run, files, plan.parts.report.wandb)
 
 
 def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from imprint.libraries.lightning import command_line
 
 PROGRAM = "imprint.cli"
+ALONE = "hydra.mode=RUN"  # where a verb is a sweep by itself: one of its points
 
 
 @contextmanager
@@ -20,7 +21,8 @@ def single_run_command_line() -> Iterator[None]:
     if not HydraConfig.initialized():
         yield
         return
-    with command_line(PROGRAM, ["train", *_folders(), *HydraConfig.get().overrides.task]):
+    job = HydraConfig.get()
+    with command_line(PROGRAM, [str(job.job.config_name), *_folders(), *job.overrides.task, ALONE]):
         yield
 
 

@@ -18,7 +18,7 @@ from imprint.config import compose, conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
 from imprint.launching import Composer
-from imprint.launching.axes import asked
+from imprint.launching.plan import asked
 
 GROUPS = {
     "model",

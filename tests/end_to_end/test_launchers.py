@@ -2,11 +2,16 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from launched import SCORED, runs, started, train
+from launched import PROGRAM, SCORED, runs, started, train
 from rounding import near
 from small_runs import losses, overrides
 
@@ -105,3 +110,44 @@ def _sheet(run: Path) -> ScoreSheet:
     [file] = (run / "scores").glob("*.json")
     assert json.loads(file.read_text(encoding="utf-8"))
     return ScoreSheet.read(file)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="without /proc it is not told who started whom")
+def test_processes_end_with_a_launcher_that_is_killed(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """They would stay for ever, each with a model in memory."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "seed=0,1", "hparams.steps=100000")
+    launcher = subprocess.Popen(
+        [sys.executable, *PROGRAM, "-m", *settings, "hydra/launcher=joblib"],
+        env={**os.environ, "TMPDIR": str(place)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == 2)
+        assert list(place.glob("imprint-devices-*"))
+        workers = {process for process, parent in _processes().items() if parent == launcher.pid}
+        assert len(workers) >= 2
+    finally:
+        launcher.kill()
+        launcher.wait()
+    _until(lambda: not workers & _processes().keys())
+    assert not list(place.glob("imprint-devices-*"))
+
+
+def _until(is_so: Callable[[], bool], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def _processes() -> dict[int, int]:
+    """Those that run, and who started them."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended by now
+            state, parent = file.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(file.parent.name)] = int(parent)
+    return found

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import Said, Typed, typed_with
@@ -62,6 +63,21 @@ def test_points_are_trained_together_and_are_the_runs_that_they_are_alone(
         [tracked] = run.folder.glob("wandb/offline-run-*")
         assert tracked.name.endswith(run.signature)
         assert alone.read().model_fields_set | {"side_by_side"} == run.read().model_fields_set
+
+
+def test_each_point_is_prepared_once(grid: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever plans the sweep; with the sweep's name in what is told of it."""
+    preparing = sys.modules["imprint.build.prepare"]
+    prepared: list[int] = []
+    identity_of = preparing.identity_of
+
+    def counted(parts: Any, *rest: Any, **more: Any) -> Any:
+        prepared.append(parts.seed)
+        return identity_of(parts, *rest, **more)
+
+    monkeypatch.setattr(preparing, "identity_of", counted)
+    assert grid("method=lora,dreambooth", "seed=0,1", "hparams.steps=1").code == 0
+    assert sorted(prepared) == [0, 0, 1, 1]
 
 
 def test_samples_and_looks_on_the_way_are_those_of_each_point(

@@ -1,10 +1,12 @@
 """Grids: `imprint train -m`, planned, watched and summed up."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import Said, Typed, typed_with
+from launched import started
 from small_runs import overrides
 
 from imprint.runs import Run
@@ -194,6 +196,27 @@ def test_a_tracked_grid_sums_itself_up_at_wandb(grid: Typed, outputs: Path) -> N
     assert len(list(sweep.folder.glob("wandb/offline-run-*"))) == 1
     for point in sweep.points:
         assert list(point.run.folder.glob("wandb/offline-run-*"))
+
+
+def test_what_no_evaluation_measures_is_no_objective(grid: Typed, outputs: Path) -> None:
+    said = grid("seed=0,1", "sweep.objectives=[nope]")
+    assert said.code == 1
+    assert "sweep.objectives=['nope']: there is no metric 'nope'" in said.text
+    assert not outputs.exists()
+    assert grid("seed=0,1", "sweep.objectives=[vendi]", "dry_run=true").code == 0
+
+
+@pytest.mark.slow
+def test_two_equal_grids_at_once_share_the_work(tiny_sd: Path, pictures: Path, outputs: Path) -> None:
+    settings = [*overrides(tiny_sd, pictures, outputs, "method=lora", "seed=0,1"), "hparams.steps=60"]
+    with ThreadPoolExecutor() as pool:
+        done = [each.result() for each in [pool.submit(started, "-m", *settings) for _ in range(2)]]
+    for each in done:
+        assert each.returncode == 0, each.stderr
+        assert "Error executing job" not in each.stderr
+        assert "Traceback" not in each.stderr
+    assert statuses(outputs) == ["finished", "finished"]
+    assert [len(point.run.read()["started"]) for point in only_sweep(outputs).points] == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "what now"])

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
-from imprint.composing import Composer
+from imprint.composing import Composer, quoted
 from imprint.config import conf_folder, own_choices_first, register_resolvers
 
 
@@ -88,3 +88,13 @@ def test_a_point_without_hydras_part_is_closed(composer: Composer, tmp_path: Pat
     assert "hydra" not in cfg
     assert OmegaConf.is_struct(cfg)
     assert OmegaConf.to_container(cfg)["name"] == cfg.name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["dog6", "stuffed animal", "true", "007", "it's", "a\\b", "end\\", "a\\'b", "{x}, [y]", "ümlaut", "-dash", ""],
+)
+def test_a_quoted_text_is_read_as_it_was(composer: Composer, text: str) -> None:
+    [override] = composer.parse([f"dataset.class_noun={quoted(text)}"])
+    assert str(override.value()) == text
+    assert not isinstance(override.value(), bool | int)

@@ -23,9 +23,17 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("elsewhere")
 def test_it_is_that_of_the_run_and_not_that_of_the_program() -> None:
     with single_run_command_line():
-        assert sys.argv[1:] == ["train", "method=lora", "seed=1"]
+        assert sys.argv[1:] == ["train", "method=lora", "seed=1", "hydra.mode=RUN"]
         command, _ = _hydra_subprocess_cmd(1)
         assert command[:5] == [sys.executable, "-m", "imprint.cli", "train", "method=lora"]
+
+
+def test_a_point_of_a_benchmark_is_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verb alone would be the whole benchmark."""
+    monkeypatch.setattr(sys, "argv", ["imprint", "subjects=[dog6,cat]"])
+    compose("benchmark", ["subjects=[dog6,cat]", "dataset.subject=cat"])
+    with single_run_command_line():
+        assert sys.argv[1:] == ["benchmark", "subjects=[dog6,cat]", "dataset.subject=cat", "hydra.mode=RUN"]
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -71,7 +71,7 @@ def open_judged(
         problems.append(Problem("evaluation.size", [height, width], remedy))
     photos = [_photos(subject.dataset) for subject in subjects]
     for subject, own in zip(subjects, photos, strict=True):
-        problems += _misfits(subject, profile, here(own, class_photos))
+        problems += misfits(subject, profile, here(own, class_photos))
     features = features_for(profile, {**profile.encoders, **source.model.encoders, **encoders}, device, problems)
     if problems:
         raise ConfigError(dict.fromkeys(map(str, problems)))
@@ -127,6 +127,22 @@ def here(photos: Sequence[Photo], class_photos: Sequence[Photo]) -> Here:
     return Here(len(photos), trained_on, len(photos) - trained_on, len(class_photos))
 
 
+def misfits(subject: Subject, profile: Profile, here: Here) -> Iterator[str]:
+    """What the profile cannot ask or measure of this subject."""
+    dataset, noun = subject.dataset, subject.concept.noun
+    for name, asked in profile.asked(dataset.kind, noun).items():
+        if not asked:
+            remedy = f"has no prompt for {dataset.subject} ({dataset.kind}, {noun}). Choose others."
+            yield f"evaluation.pictures.{name} {remedy}"
+    yield from profile.problems(here)
+
+
+def photos_before(subject: Subject) -> Here:
+    """What will be there to judge a run of this subject by."""
+    held_out = len(subject.dataset.held_out() or ()) if subject.dataset.holdout else 0
+    return Here(len(subject.pictures) + held_out, len(subject.pictures), held_out, 0)
+
+
 def _dataset(run: Run) -> Dataset | JointDataset:
     dataset: Dataset | JointDataset = rebuilt(
         run.read().config.dataset, "dataset", Dataset | JointDataset, manifest=run.manifest, trust=run.trust
@@ -138,16 +154,6 @@ def _photos(dataset: Dataset) -> list[Photo]:
     parts = dataset.parts()
     held_out = photos_of(parts.held_out, trained_on=False) if parts.held_out else []
     return [*photos_of(parts.trained, trained_on=True), *held_out]
-
-
-def _misfits(subject: Subject, profile: Profile, here: Here) -> Iterator[str]:
-    """What the profile cannot ask or measure of this subject."""
-    dataset, noun = subject.dataset, subject.concept.noun
-    for name, asked in profile.asked(dataset.kind, noun).items():
-        if not asked:
-            remedy = f"has no prompt for {dataset.subject} ({dataset.kind}, {noun}). Choose others."
-            yield f"evaluation.pictures.{name} {remedy}"
-    yield from profile.problems(here)
 
 
 def _notes(subject: Subject, profile: Profile, count: int, base: str | None) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """What a training is made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Lt
+from omegaconf import DictConfig
 from torch.optim import Optimizer
 
 from imprint.build.naming import Candidates
@@ -64,6 +65,15 @@ class Plan:
     @property
     def concepts(self) -> tuple[Concept, ...]:
         return tuple(subject.concept for subject in self.subjects)
+
+
+class Prepared(NamedTuple):
+    """A point of a sweep: how Hydra tells it from the others, and what `plan` was prepared from. None where it cannot
+    be prepared."""
+
+    overrides: Sequence[str]
+    cfg: DictConfig
+    plan: Plan | None
 
 
 def framing_of(dataset: Dataset, facts: Facts) -> Framing:

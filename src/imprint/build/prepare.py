@@ -1,14 +1,15 @@
 """The cheap half: every problem is found before a model is loaded."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from imprint.build.conflicts import conflicts
 from imprint.build.identity import identity_of
-from imprint.build.judged import features_for
+from imprint.build.judged import features_for, misfits, photos_before
 from imprint.build.parts import Parts, Plan
 from imprint.build.subjects import find_concepts, find_nouns, find_subjects, told
 from imprint.config import resolved, signature
@@ -39,6 +40,8 @@ def prepare(cfg: DictConfig) -> Plan:
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
         features_for(part["evaluation"], encoders, torch.device("cpu"), problems)
+        for subject in subjects or ():
+            problems.extend(misfits(subject, part["evaluation"], photos_before(subject)))
     if problems:
         raise ConfigError(problems)
     assert facts and nouns and subjects and prior_content is not None
@@ -47,6 +50,13 @@ def prepare(cfg: DictConfig) -> Plan:
     folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
     run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
     return Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run)
+
+
+def with_reporting(plan: Plan, cfg: DictConfig) -> Plan:
+    """`plan` with the reports and the sweep that `cfg` names by now. They are no part of a result, so the rest need not
+    be prepared again."""
+    tree = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in ("report", "sweep")}
+    return replace(plan, parts=replace(plan.parts, **Constructor().arguments(Parts, tree, "")))
 
 
 def _tried(part: T | None, ask: Callable[[T], R], problems: list[Problem | str]) -> R | None:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from filelock import FileLock
@@ -13,6 +14,7 @@ from filelock import FileLock
 from imprint.build.galleries import Galleries, asked_of, draw_missing, galleries, shots
 from imprint.build.judged import Judged, open_judged
 from imprint.build.measuring import Exhibits, keep, measure
+from imprint.build.parts import Plan
 from imprint.build.sheets import meaning, sheet_of
 from imprint.errors import UserError
 from imprint.evaluation.encoders.base import Encoder
@@ -69,6 +71,31 @@ def scored(
     sheets = {file: ScoreSheet.read(file) for file in files}
     found = [_kept(judged, profile, sheets) for judged in subjects]
     return [file for file in found if file] if all(found) else []
+
+
+def sheets_of(plan: Plan) -> list[Path]:
+    """The scores of a finished run by its own evaluation, as `scored` finds them; none where it has no evaluation."""
+    parts = plan.parts
+    if parts.evaluation is None:
+        return []
+    return scored(plan.run, parts.evaluation, accelerator=parts.trainer.accelerator, encoders=parts.model.encoders)
+
+
+def means_of(run: Run, profile: str | None) -> dict[str, float]:
+    """By metric, over the run's subjects: its latest scores under the profile; empty before it is scored."""
+    latest = {note.subject: note.means for note in run.read().scores.values() if note.profile == profile}
+    metrics = dict.fromkeys(name for means in latest.values() for name in means)
+    return {name: fmean(means[name] for means in latest.values() if name in means) for name in metrics}
+
+
+def objective_of(plan: Plan) -> float | list[float] | None:
+    """What a search is told of the run: one number, or one for each objective; None where one is not measured."""
+    profile, names = plan.parts.evaluation, plan.parts.sweep.objectives
+    means = means_of(plan.run, profile.name if profile else None)
+    if not names or any(name not in means for name in names):
+        return None
+    values = [means[name] for name in names]
+    return values[0] if len(values) == 1 else values
 
 
 @contextmanager

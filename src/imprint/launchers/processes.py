@@ -5,24 +5,32 @@ left then run one at a time: that tells which one it is and, if it was memory, l
 """
 
 import logging
+import os
+import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.core.utils import JobReturn
 from joblib import Parallel, delayed
 from omegaconf import OmegaConf
 
 from imprint.errors import ConfigError, Problem
-from imprint.launchers.devices import take_devices
 from imprint.launchers.portable import lost, portable
 from imprint.libraries.joblib_launcher import JoblibLauncher, TerminatedWorkerError, arguments_of_job, run_job
 
 log = logging.getLogger(__name__)
 
+WATCH = "launcher-watch"
+LOOK = 1.0  # seconds between two looks whether the launcher is still there
 KILLED = "its process was killed, perhaps for want of memory."
+_held: list[FileLock] = []  # of GPUs, for as long as this process lives
+
 Points = Mapping[int, tuple[str, ...]]  # by their place, as the overrides that make them
 
 
@@ -64,15 +72,62 @@ class Processes(JoblibLauncher):
             pre_dispatch="n_jobs",
         )
         work = (
-            delayed(_execute)(claims, self.n_jobs, **arguments_of_job(self, place, overrides))
+            delayed(_execute)(os.getpid(), claims, self.n_jobs, **arguments_of_job(self, place, overrides))
             for place, overrides in points.items()
         )
         with closing(parallel(work)) as outcomes:
             yield from outcomes
 
 
-def _execute(claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
-    """In one of the processes."""
+def take_devices(claims: Path, *, places: int, each: int) -> None:
+    """Restricts this process to GPUs of its own, `each` of them, if it has not been before: it takes one of `places`
+    that no living process holds. Must be called before CUDA is used. Changes nothing where there is no GPU."""
+    if _held:
+        return
+    import torch
+
+    visible = visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count())
+    for place in range(places if visible else 0):
+        lock = FileLock(claims / f"{place}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue
+        _held.append(lock)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(share(visible, place, each))
+        return
+
+
+def visible_devices(named: str | None, count: int) -> list[str]:
+    """What CUDA calls the `count` devices here, of which the environment has `named` some."""
+    names = [name.strip() for name in named.split(",")] if named else [str(index) for index in range(count)]
+    return names[:count]
+
+
+def share(devices: Sequence[str], place: int, each: int) -> list[str]:
+    """The `each` devices of a place. Places beyond the last device begin again with the first one."""
+    whole = max(len(devices) // each, 1)
+    first = place % whole * each
+    return list(devices[first : first + each])
+
+
+def _execute(launcher: int, claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
+    """In one of the processes. `launcher` is the process that started them."""
+    _end_with(launcher, claims)
     each = OmegaConf.select(job["config"], "trainer.devices", default=1)
     take_devices(claims, places=places, each=each)
     return job["idx"], portable(run_job(**job))
+
+
+def _end_with(launcher: int, claims: Path) -> None:
+    """joblib's processes outlive a launcher that is killed, for ever, with a model in memory. These end as if they were
+    killed, too: their points go on from their checkpoints. Nobody else is left to remove `claims`."""
+
+    def watch() -> None:
+        while os.getppid() == launcher:
+            time.sleep(LOOK)
+        shutil.rmtree(claims, ignore_errors=True)
+        os._exit(1)
+
+    if WATCH not in (thread.name for thread in threading.enumerate()):  # by an earlier point
+        threading.Thread(target=watch, name=WATCH, daemon=True).start()

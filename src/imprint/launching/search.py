@@ -2,29 +2,30 @@
 
 import hashlib
 import logging
-import shlex
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, get_args
 
 from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 
 from imprint.build import Parts, prepare
 from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem, RunBusy, UserError
-from imprint.launching.axes import LONGEST_NAME
-from imprint.launching.grid import own_settings
-from imprint.launching.objectives import unmeasured
-from imprint.launching.space import Space, described, one_of, space_of
-from imprint.launching.trials import Direction, Trials
-from imprint.launching.trying import Attempts
+from imprint.evaluation.profile import Profile
+from imprint.launching.launch import command_line, launch, own_settings
+from imprint.launching.plan import LONGEST_NAME, Asked, Planned, planned_point
+from imprint.launching.show import Observer, choose_show
+from imprint.launching.status import Status
+from imprint.launching.summary import Keeper, failures
+from imprint.launching.trials import Direction, Space, Trials, described, one_of, space_of
 from imprint.locations import locate
 from imprint.sweeps import Sweep
 
 log = logging.getLogger(__name__)
-
 
 Goal = Literal["first", "all"]
 
@@ -77,7 +78,7 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
             composer,
             launcher,
             sweep,
-            command=shlex.join(["imprint", "train", "-m", *arguments, *composer.of_hydra]),
+            command=command_line(composer, ("train", "-m"), arguments),
             fixed=fixed,
             own=own_settings(composer, arguments, sweep),
             goals=list(goals),
@@ -92,6 +93,109 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
                 log.info("%s: %s: %s", "Best" if len(goals) == 1 else "Not beaten", chosen, values)
     if failure := attempts.failure():
         raise failure
+
+
+class Attempts:
+    """The trials as points of a sweep: launched, watched, and noted in its folder.
+
+    `fixed` and `own` are set for every trial; `goals` are the metrics that it is judged by."""
+
+    def __init__(
+        self,
+        composer: Composer,
+        launcher: Launcher,
+        sweep: Sweep,
+        *,
+        command: str,
+        fixed: tuple[str, ...],
+        own: Mapping[str, str],
+        goals: Sequence[str],
+    ) -> None:
+        self._composer = composer
+        self._launcher = launcher
+        self._sweep = sweep
+        self._command = command
+        self._fixed = fixed
+        self._own = own
+        self._goals = goals
+        self._points: list[Planned] = []
+        self._seen: dict[str, Status] = {}
+        self._heard: dict[str, str] = {}
+        self._refused: dict[str, str] = {}  # why trials could not even begin, by what was set for them
+        self._keeper = Keeper(sweep, self._points)
+
+    def values(self, chosen: Sequence[Mapping[str, Any]]) -> list[list[float] | None]:
+        """What each comes to, all of them launched together; None where it failed."""
+        since = time.time()
+        tried = [self._point(params) for params in chosen]
+        together = {point.name: point for point in tried if point}
+        self._run(list(together.values()), since)
+        return [self._value(point) if point else None for point in tried]
+
+    def failure(self) -> UserError | None:
+        """What the search ends with, if a trial did not end well."""
+        refused = [f"  - {told}: {reason}" for told, reason in self._refused.items()]
+        failed = failures(self._points, self._seen, self._heard)
+        if not refused:
+            return failed
+        return UserError("\n".join([*([str(failed)] if failed else []), "Trials that cannot be:", *refused]))
+
+    def close(self) -> None:
+        if self._points:
+            self._keeper.end(self._seen)
+            log.info("Summary: %s", self._sweep.summary)
+            log.info("Report:  %s", self._sweep.report)
+
+    def _point(self, params: Mapping[str, Any]) -> Planned | None:
+        told = tuple(f"{key}={value}" for key, value in params.items())
+        asked = Asked((*self._fixed, *told), told)
+        try:
+            return planned_point(self._composer.point(asked.overrides), asked)
+        except (UserError, HydraException) as error:
+            self._refused[" ".join(told)] = str(error)
+            log.warning("%s cannot be: %s", " ".join(told), error)
+            return None
+
+    def _run(self, together: Sequence[Planned], since: float) -> None:
+        new = [point for point in together if point.name not in self._seen]
+        if not new:
+            return
+        self._points += new
+        self._note(new)
+        keep = self._keeper.keep
+        observer = Observer(new, choose_show(new), lambda seen: keep(self._seen | dict(seen)), since=since)
+        try:
+            with observer:
+                self._heard |= launch(self._launcher, new, self._own, first=len(self._points) - len(new))
+        except Exception as error:  # of the launcher; the folders tell how far the points are
+            self._heard |= {point.name: str(error) for point in new}
+            log.warning("The launcher failed: %s", error)
+        finally:
+            self._seen |= observer.seen
+
+    def _note(self, new: Sequence[Planned]) -> None:
+        settings = new[0].plan.parts.sweep
+        self._sweep.note(
+            question=settings.question,
+            command=self._command,
+            objectives=settings.objectives,
+            points=[point.point for point in new],
+        )
+
+    def _value(self, point: Planned) -> list[float] | None:
+        seen = self._seen[point.name]
+        measured = seen.state == "done" and all(name in seen.means for name in self._goals)
+        return [seen.means[name] for name in self._goals] if measured else None
+
+
+def unmeasured(names: Sequence[str], profile: Profile | None) -> Problem | None:
+    """What is wrong where a search cannot be told how good a run is."""
+    there = list(profile.metrics) if profile else []
+    missing = [name for name in names if name not in there]
+    if names and not missing:
+        return None
+    remedy = f"choose among those of this evaluation: {', '.join(there)}" if there else "add evaluation=quick"
+    return Problem("sweep.objectives", list(names), f"a search goes by metrics of the evaluation; {remedy}.")
 
 
 def _go(trials: Trials, attempts: Attempts, search: Search) -> None:

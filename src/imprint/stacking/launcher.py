@@ -3,17 +3,16 @@
 import logging
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from imprint.build import Plan, prepare
+from imprint.build import Plan, Prepared, objective_of, prepare
 from imprint.composing import Composer
-from imprint.config import without_hydra
 from imprint.errors import ConfigError, Problem
-from imprint.libraries.hydra import current_configuration
+from imprint.fitting import train_and_score
 from imprint.stacking.group import Group
 from imprint.stacking.grouping import groups, told
 from imprint.stacking.in_turn import InTurn
@@ -21,17 +20,9 @@ from imprint.stacking.in_turn import InTurn
 log = logging.getLogger(__name__)
 
 
-class _Job(NamedTuple):
-    """A point as Hydra knows it. `plan` is None where the point cannot be prepared: then it is launched to say why."""
-
-    config: DictConfig
-    cfg: DictConfig
-    plan: Plan | None
-
-
 class Stacked:
-    """Hydra's interface of launchers. Each point is launched, in the order of the groups, when its group has been
-    trained: it then finds itself finished, is scored and returns what it returns alone; one that failed fails. One
+    """Hydra's interface of launchers. Each point is Hydra's job, in the order of the groups, when its group has been
+    trained: it is then scored and returns what it returns alone; one that failed fails. One
     that cannot be trained beside others is trained on its own before, or, if it takes programs of its own, at that
     moment."""
 
@@ -59,45 +50,52 @@ class Stacked:
         return Composer(self._context, self._config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        return self.launch_prepared([self._prepared(point) for point in job_overrides], initial_job_idx)
+
+    def launch_prepared(self, points: Sequence[Prepared], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Of points that whoever planned them has prepared."""
         setup_globals()
-        jobs = [self._job(point, initial_job_idx + number) for number, point in enumerate(job_overrides)]
         returned: dict[int, JobReturn] = {}
         in_turn = InTurn()
-        for points, _ in groups([job.plan for job in jobs], self._max_points):
-            ended = self._trained([jobs[point] for point in points], in_turn)
-            returned |= {point: self._launched(jobs[point], error) for point, error in zip(points, ended, strict=True)}
-        return [returned[number] for number in range(len(jobs))]
+        for group, _ in groups([point.plan for point in points], self._max_points):
+            ended = self._trained([points[number] for number in group], in_turn)
+            for number, error in zip(group, ended, strict=True):
+                returned[number] = self._concluded(points[number], initial_job_idx + number, error)
+        return [returned[number] for number in range(len(points))]
 
-    def _trained(self, jobs: Sequence[_Job], in_turn: InTurn) -> list[BaseException | None]:
+    def _trained(self, points: Sequence[Prepared], in_turn: InTurn) -> list[BaseException | None]:
         """What ended each early."""
-        if len(jobs) > 1:
-            log.info("%d points side by side", len(jobs))
-            group = Group([(job.plan, job.cfg) for job in jobs if job.plan is not None])
+        if len(points) > 1:
+            log.info("%d points side by side", len(points))
+            group = Group([(point.plan, point.cfg) for point in points if point.plan is not None])
             ended = group.train()
             group.exhibit()
             return ended
-        [job] = jobs
-        if job.plan is None or job.plan.run.status == "finished" or job.plan.parts.trainer.world_size > 1:
+        [(_, cfg, plan)] = points
+        if plan is None or plan.run.status == "finished" or plan.parts.trainer.world_size > 1:
             return [None]
-        return [in_turn.train(job.plan, job.cfg)]
+        return [in_turn.train(plan, cfg)]
 
-    def _job(self, overrides: Sequence[str], number: int) -> _Job:
-        config = self.composer.whole(overrides, number=number)
-        with current_configuration(config):
-            try:
-                cfg = without_hydra(self.composer.whole(overrides, number=number))
-                return _Job(config, cfg, None if cfg.get("dry_run") else prepare(cfg))
-            except Exception:  # it is raised again when the point is launched
-                return _Job(config, config, None)
+    def _prepared(self, overrides: Sequence[str]) -> Prepared:
+        cfg = self.composer.point(overrides)
+        try:
+            return Prepared(overrides, cfg, None if cfg.get("dry_run") else prepare(cfg))
+        except Exception:  # it is raised again when the point is launched
+            return Prepared(overrides, cfg, None)
 
-    def _launched(self, job: _Job, error: BaseException | None) -> JobReturn:
-        def fail(_: Any) -> Any:
-            assert error is not None
-            raise error
+    def _concluded(self, point: Prepared, number: int, error: BaseException | None) -> JobReturn:
+        """As Hydra's job of this number."""
+
+        def conclude(_: Any) -> Any:
+            assert point.plan is not None
+            if error is not None:
+                raise error
+            train_and_score(point.plan, point.cfg)
+            return objective_of(point.plan)
 
         returned = run_job(
-            task_function=self._task if error is None else fail,
-            config=job.config,
+            task_function=self._task if point.plan is None else conclude,
+            config=self.composer.whole(point.overrides, number=number),
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",
             hydra_context=self._context,

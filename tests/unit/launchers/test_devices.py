@@ -7,15 +7,15 @@ import pytest
 import torch
 from filelock import FileLock
 
-from imprint.launchers import devices
-from imprint.launchers.devices import share, take_devices, visible_devices
+from imprint.launchers import processes
+from imprint.launchers.processes import share, take_devices, visible_devices
 
 FOUR = ["0", "1", "2", "3"]
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_held", [])
+    monkeypatch.setattr(processes, "_held", [])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
 

@@ -15,8 +15,8 @@ BASE = ["-m", "seed=0,1", "dry_run=true"]
         ("hydra/launcher=joblib", "joblib", "imprint.launchers.processes", "joblib"),
         ("hydra/launcher=slurm", "submitit", "imprint.launchers.cluster", "slurm"),
         ("hydra/launcher=submitit_local", "submitit", "imprint.launchers.cluster", "slurm"),
-        ("hydra/sweeper=optuna", "optuna", "imprint.launching.space", "search"),
-        ("hydra/sweeper=optuna_pareto", "optuna", "imprint.launching.space", "search"),
+        ("hydra/sweeper=optuna", "optuna", "imprint.launching.trials", "search"),
+        ("hydra/sweeper=optuna_pareto", "optuna", "imprint.launching.trials", "search"),
     ],
 )
 def test_an_extra_that_is_not_installed_is_named(

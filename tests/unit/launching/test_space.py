@@ -4,7 +4,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from imprint.launching.space import described, one_of, space_of
+from imprint.launching.trials import described, one_of, space_of
 
 
 def space(*arguments: str) -> dict[str, BaseDistribution]:

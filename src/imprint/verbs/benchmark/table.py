@@ -1,40 +1,47 @@
 """The table of everything that was scored alike in one folder, whichever command made it."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
+from imprint.build import sheets_of
 from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.reporting.scoreboard import ScoreboardFiles, cost_of, write
+from imprint.launching.plan import Planned
+from imprint.launching.status import first_line
+from imprint.reporting.scoreboard import cost_of, write
 from imprint.runs import Run
-from imprint.verbs.benchmark.campaign import Campaign
+
+log = logging.getLogger(__name__)
 
 FOLDER = "benchmark"
 BOOTSTRAP = 10_000  # draws
 SEED = 0
 
 
-def write_table(campaign: Campaign, own: Sequence[Path], failures: Mapping[str, str]) -> ScoreboardFiles:
-    """Of all sheets in the folder whose numbers mean what those of the campaign's `own` mean, in
-    <outputs>/benchmark/<profile>-<what they mean>/.
+def write_tables(points: Sequence[Planned], failures: Mapping[str, str]) -> None:
+    """In <outputs>/benchmark/<profile>-<what its numbers mean>/, of all sheets in the folder whose numbers mean what
+    those of these points do: one table, but where points have judges of their own, as those of another model may.
 
     `failures` are reasons by the names of runs; those that lie in the runs' folders are told, too.
     """
-    profile = campaign.request.evaluation.name
-    meant = _meaning(ScoreSheet.read(own[0]))
-    runs = [Run(manifest.parent) for manifest in sorted(campaign.outputs.glob("*/manifest.json"))]
-    sheets = [sheet for run in runs for sheet in _sheets(run, profile) if _meaning(sheet) == meant]
-    told = {**_failures(runs), **failures}
-    return write(
-        sheets,
-        campaign.outputs / FOLDER / f"{profile}-{meant}",
-        title=f"Benchmark: {profile}",
-        costs={run.folder.name: cost_of(run) for run in runs},
-        notes=[f"{name} failed: {_line(reason)}" for name, reason in sorted(told.items())],
-        bootstrap=BOOTSTRAP,
-        seed=SEED,
-    )
+    own = [file for point in points if point.name not in failures for file in sheets_of(point.plan)]
+    outputs, profile = points[0].run.folder.parent, points[0].profile
+    assert profile is not None
+    runs = [Run(manifest.parent) for manifest in sorted(outputs.glob("*/manifest.json"))]
+    sheets = [sheet for run in runs for sheet in _sheets(run, profile)]
+    told = {**_failures(runs), **{name: first_line(reason) for name, reason in failures.items()}}
+    for meant in dict.fromkeys(_meaning(ScoreSheet.read(file)) for file in own):
+        files = write(
+            [sheet for sheet in sheets if _meaning(sheet) == meant],
+            outputs / FOLDER / f"{profile}-{meant}",
+            title=f"Benchmark: {profile}",
+            costs={run.folder.name: cost_of(run) for run in runs},
+            notes=[f"{name} failed: {_line(reason)}" for name, reason in sorted(told.items())],
+            bootstrap=BOOTSTRAP,
+            seed=SEED,
+        )
+        log.info("Table: %s", files.markdown)
 
 
 def _sheets(run: Run, profile: str) -> Iterator[ScoreSheet]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imprint.launching.axes import Asked, name_of
+from imprint.launching.plan import Asked, name_of
 
 POINTS = [Asked((), (f"method.lr={rate}", f"seed={seed}")) for rate in (1, 2) for seed in (0, 1)]
 

@@ -7,41 +7,40 @@ from typing import Any, cast
 
 import pytest
 
-from imprint.launching.costs import Cost, Known, cost, known_runs, total
-from imprint.launching.prospects import Prospect, ToDo
-from imprint.launching.work import Work
+from imprint.launching.plan import Planned, ToDo, Work
+from imprint.launching.plan_text import Cost, Known, cost, known_runs, total
 
 LORA = ("LoRA", "model", "none")
 KNOWN = [Known(Work(1000, LORA, None), 10.0, {"quick": 4.0}, 500), Known(Work(2000, LORA, "quick"), 20.0, {}, 700)]
 
 
-def prospect(
+def planned(
     samples: int, *, profile: str | None = None, kind: tuple[str, ...] = LORA, to_do: ToDo = "to train"
-) -> Prospect:
-    return cast(Prospect, SimpleNamespace(work=Work(samples, kind, profile), to_do=to_do))
+) -> Planned:
+    return cast(Planned, SimpleNamespace(work=Work(samples, kind, profile), to_do=to_do))
 
 
 def test_time_goes_by_samples_seen() -> None:
-    assert cost(prospect(3000), KNOWN) == Cost(30.0, 600.0)
+    assert cost(planned(3000), KNOWN) == Cost(30.0, 600.0)
 
 
 def test_scoring_comes_on_top() -> None:
-    assert cost(prospect(3000, profile="quick"), KNOWN).seconds == pytest.approx(34.0)
-    assert cost(prospect(3000, profile="quick", to_do="to score"), KNOWN) == Cost(4.0, 0.0)
+    assert cost(planned(3000, profile="quick"), KNOWN).seconds == pytest.approx(34.0)
+    assert cost(planned(3000, profile="quick", to_do="to score"), KNOWN) == Cost(4.0, 0.0)
 
 
 @pytest.mark.parametrize(
     "unlike",
-    [prospect(10, kind=("LoRA", "another model", "none")), prospect(10, profile="careful")],
+    [planned(10, kind=("LoRA", "another model", "none")), planned(10, profile="careful")],
     ids=["another model", "another evaluation"],
 )
-def test_nothing_is_said_of_what_nothing_alike_was_finished_of(unlike: Prospect) -> None:
+def test_nothing_is_said_of_what_nothing_alike_was_finished_of(unlike: Planned) -> None:
     assert cost(unlike, KNOWN) == Cost(None, None)
-    assert total([prospect(1000), unlike], KNOWN) == Cost(None, None)
+    assert total([planned(1000), unlike], KNOWN) == Cost(None, None)
 
 
 def test_what_is_done_takes_nothing() -> None:
-    assert total([prospect(1000), prospect(9, kind=("?",), to_do="done")], KNOWN) == Cost(10.0, 600.0)
+    assert total([planned(1000), planned(9, kind=("?",), to_do="done")], KNOWN) == Cost(10.0, 600.0)
 
 
 def test_finished_runs_tell_what_they_took(tmp_path: Path) -> None:

@@ -8,20 +8,17 @@ from typing import Any, cast
 
 import pytest
 
-from imprint.launching.best import best_of
-from imprint.launching.pace import Pace
-from imprint.launching.prospects import Prospect
-from imprint.launching.standing import Standing, first_line, standing
-from imprint.launching.work import Work
+from imprint.launching.plan import Planned, Work
+from imprint.launching.status import Eta, Status, best_of, first_line, status_of
 from imprint.runs import Run
 
 LAUNCHED = 1000.0
 SCORES = {"quick-1": {"profile": "quick", "subject": "dog", "means": {"dino": 0.5, "pres": 0.2}, "seconds": 1.0}}
 
 
-def prospect(
+def planned(
     run: Run, *, profile: str | None = None, to_do: str = "to train", samples: int = 100, kind: str = "lora"
-) -> Prospect:
+) -> Planned:
     metrics = {"dino": SimpleNamespace(better="higher"), "pres": SimpleNamespace(better="lower")}
     parts = SimpleNamespace(
         hparams=SimpleNamespace(steps=10),
@@ -32,7 +29,7 @@ def prospect(
     work = Work(samples, (kind,), profile)
     name = run.folder.name
     return cast(
-        Prospect, SimpleNamespace(run=run, plan=plan, work=work, profile=profile, to_do=to_do, name=name, told=name)
+        Planned, SimpleNamespace(run=run, plan=plan, work=work, profile=profile, to_do=to_do, name=name, told=name)
     )
 
 
@@ -49,75 +46,75 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_what_has_no_folder_waits(run: Run) -> None:
-    assert standing(prospect(run), since=LAUNCHED).state == "waiting"
+    assert status_of(planned(run), since=LAUNCHED).state == "waiting"
 
 
 @pytest.mark.parametrize("status", ["running", "failed"])
 def test_what_happened_before_the_launch_is_over(run: Run, status: str) -> None:
     written(run, at=LAUNCHED - 1, status=status)
-    assert standing(prospect(run), since=LAUNCHED).state == "waiting"
+    assert status_of(planned(run), since=LAUNCHED).state == "waiting"
 
 
 def test_a_share_of_the_steps_is_done(run: Run) -> None:
     written(run, status="running")
     run.metrics.write_text("step,loss\n1,0.5\n4,0.25\n7,0.1")  # the last line is being written
-    found = standing(prospect(run), since=LAUNCHED)
+    found = status_of(planned(run), since=LAUNCHED)
     assert (found.state, found.share) == ("training", 0.4)
 
 
 def test_a_failure_says_why(run: Run) -> None:
-    written(run, status="failed", error="no space")
-    assert standing(prospect(run), since=LAUNCHED)[::4] == ("failed", "no space")
+    written(run, status="failed", error="no seta")
+    assert status_of(planned(run), since=LAUNCHED)[::4] == ("failed", "no seta")
 
 
 def test_without_an_evaluation_a_finished_run_is_done(run: Run) -> None:
     written(run, at=LAUNCHED - 1, status="finished", training={"seconds": 3.0})
-    assert standing(prospect(run), since=LAUNCHED) == Standing("done", 1.0, {}, 3.0)
+    assert status_of(planned(run), since=LAUNCHED) == Status("done", 1.0, {}, 3.0)
 
 
 def test_with_one_it_is_done_when_it_is_scored(run: Run) -> None:
     written(run, status="finished")
-    assert standing(prospect(run, profile="quick"), since=LAUNCHED).state == "scoring"
+    assert status_of(planned(run, profile="quick"), since=LAUNCHED).state == "scoring"
     written(run, status="finished", scores=SCORES)
-    found = standing(prospect(run, profile="quick"), since=LAUNCHED)
+    found = status_of(planned(run, profile="quick"), since=LAUNCHED)
     assert (found.state, found.means) == ("done", {"dino": 0.5, "pres": 0.2})
 
 
 def test_scores_of_an_earlier_evaluation_are_not_those_that_are_waited_for(run: Run) -> None:
     written(run, at=LAUNCHED - 1, status="finished", scores=SCORES)
-    assert standing(prospect(run, profile="quick", to_do="to score"), since=LAUNCHED).state == "scoring"
-    assert standing(prospect(run, profile="quick", to_do="done"), since=LAUNCHED).state == "done"
+    assert status_of(planned(run, profile="quick", to_do="to score"), since=LAUNCHED).state == "scoring"
+    assert status_of(planned(run, profile="quick", to_do="done"), since=LAUNCHED).state == "done"
 
 
 def test_a_run_that_cannot_be_scored_failed(run: Run) -> None:
     written(run, status="finished")
     run.scoring_error.parent.mkdir()
     run.scoring_error.write_text("no encoder")
-    found = standing(prospect(run, profile="quick"), since=LAUNCHED)
+    found = status_of(planned(run, profile="quick"), since=LAUNCHED)
     assert (found.state, found.reason) == ("failed", "no encoder")
 
 
 def test_the_best_is_the_best_by_the_first_objective_that_is_measured(tmp_path: Path) -> None:
-    points = [prospect(Run(tmp_path / name), profile="quick") for name in "abc"]
-    seen = {"a": Standing("done", 1, {"dino": 0.2}), "b": Standing("done", 1, {"dino": 0.4}), "c": Standing("training")}
+    points = [planned(Run(tmp_path / name), profile="quick") for name in "abc"]
+    seen = {"a": Status("done", 1, {"dino": 0.2}), "b": Status("done", 1, {"dino": 0.4}), "c": Status("training")}
     best = best_of(points, seen)
     assert best is not None
-    assert (best.prospect.name, best.metric, best.value) == ("b", "dino", 0.4)
+    assert (best.point.name, best.metric, best.value) == ("b", "dino", 0.4)
     for point in points:
         point.plan.parts.sweep.objectives[:] = ["pres"]
-    lower = {name: Standing("done", 1, {"pres": value}) for name, value in (("a", 0.2), ("b", 0.4), ("c", 0.3))}
+    lower = {name: Status("done", 1, {"pres": value}) for name, value in (("a", 0.2), ("b", 0.4), ("c", 0.3))}
     best = best_of(points, lower)
     assert best is not None
-    assert best.prospect.name == "a"
-    assert best_of(points, dict.fromkeys("abc", Standing("training"))) is None
+    assert best.point.name == "a"
+    assert best_of(points, dict.fromkeys("abc", Status("training"))) is None
 
 
 def test_nothing_is_foretold_before_anything_is_done(tmp_path: Path) -> None:
-    points = [prospect(Run(tmp_path / name)) for name in "ab"]
-    pace = Pace(points)
-    assert pace.left({"a": Standing("training"), "b": Standing("waiting")}) == ""
-    assert "about" in pace.left({"a": Standing("done"), "b": Standing("waiting")})
-    assert pace.left({"a": Standing("done"), "b": Standing("failed")}) == ""
+    points = [planned(Run(tmp_path / name)) for name in "ab"]
+    eta = Eta(points)
+    assert eta.left({"a": Status("training"), "b": Status("waiting")}) == ""
+    assert "about" in eta.left({"a": Status("done"), "b": Status("waiting")})
+    assert eta.left({"a": Status("done"), "b": Status("failed")}) == ""
 
 
 @pytest.mark.parametrize(
@@ -137,12 +134,12 @@ def test_the_rest_takes_what_its_likes_took(
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     points = [
-        prospect(Run(tmp_path / name), samples=seen, kind=kind)
+        planned(Run(tmp_path / name), samples=seen, kind=kind)
         for name, seen, kind in zip("ab", samples, kinds, strict=True)
     ]
-    pace = Pace(points)
+    eta = Eta(points)
     now = 10.0
-    assert pace.left({"a": Standing("done"), "b": Standing("waiting")}) == expected
+    assert eta.left({"a": Status("done"), "b": Status("waiting")}) == expected
 
 
 def test_what_was_done_before_is_no_measure(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,11 +147,11 @@ def test_what_was_done_before_is_no_measure(run: Run, tmp_path: Path, monkeypatc
     monkeypatch.setattr("time.monotonic", lambda: now)
     run.metrics.parent.mkdir(parents=True, exist_ok=True)
     run.metrics.write_text("step,loss\n5,0.1\n", encoding="utf-8")
-    pace = Pace([prospect(run, to_do="to go on with"), prospect(Run(tmp_path / "b"))])
-    waiting = {run.folder.name: Standing("waiting"), "b": Standing("waiting")}
-    assert pace.left(waiting) == ""
+    eta = Eta([planned(run, to_do="to go on with"), planned(Run(tmp_path / "b"))])
+    waiting = {run.folder.name: Status("waiting"), "b": Status("waiting")}
+    assert eta.left(waiting) == ""
     now = 10.0
-    assert pace.left({**waiting, run.folder.name: Standing("done")}) == ", about 20 s"
+    assert eta.left({**waiting, run.folder.name: Status("done")}) == ", about 20 s"
 
 
 @pytest.mark.parametrize(
