@@ -1,6 +1,10 @@
 """What all tests share: one thread, no network, and tiny models in the real formats."""
 
+import gc
 import os
+
+# What is imported lives as long as the tests: a search for garbage need not look at it, now or in any test.
+gc.disable()
 
 # Read by the libraries when they are imported.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -20,6 +24,14 @@ from tiny import load_tiny, tiny_pipeline
 from imprint.families.base import Family
 
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Searches for garbage begin, in what comes from here on."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

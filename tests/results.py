@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from composed import compose
 from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, stock
 from PIL import Image
 from tiny import RESOLUTION
 
-from imprint.config import compose
 from imprint.export import export
 from imprint.generate import generate
 from imprint.merge import merge

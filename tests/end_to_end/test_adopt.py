@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, stock
 from results import CLOSE, by_the_library, drawn, exported, merged
 from rich.console import Console
@@ -17,7 +18,6 @@ from tiny import RESOLUTION, tiny_pipeline
 from imprint.adopt import adopt
 from imprint.compare import Request as Comparison
 from imprint.compare import contrast, tell
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluate import evaluate
 from imprint.evaluation.sheet import ScoreSheet

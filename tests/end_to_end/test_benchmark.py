@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from command import typed_with
+from composed import compose
 from filelock import FileLock
 from lessons import after_every_step
 from omegaconf import DictConfig
@@ -20,7 +21,6 @@ from tiny_encoders import tiny_clip, tiny_vit
 from imprint import benchmark as verb
 from imprint.benchmark import benchmark, crew, table, work
 from imprint.benchmark.crew import _answer_of, _Child
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.reporting.scoreboard import ScoreboardFiles, writing

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from diffusers import DiffusionPipeline
 from drawing import ROUNDING, distance, draw, stock
 from lessons import assembled
@@ -14,7 +15,6 @@ from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import trained_family
-from imprint.config import compose
 from imprint.export import export
 from imprint.runs import Run
 from imprint.train import train

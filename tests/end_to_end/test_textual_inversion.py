@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, stock
 from lessons import after_every_step
 from PIL import Image
@@ -17,7 +18,6 @@ from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.export import export
 from imprint.generate import generate

@@ -44,11 +44,12 @@ def test_a_training_loads_what_it_needs() -> None:
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    gc.unfreeze()  # what all tests share
     (tmp_path / "imported_at_last.py").write_text("import gc\nTHRESHOLD = gc.get_threshold()\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield "imported_at_last"
     sys.modules.pop("imported_at_last", None)
-    gc.unfreeze()
+    gc.freeze()
     torch.set_flush_denormal(False)
 
 

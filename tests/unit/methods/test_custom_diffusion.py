@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
 from safetensors.torch import load_file, save_file
 from small_runs import configure
@@ -12,7 +13,6 @@ from tiny import load_tiny
 from torch import nn
 
 from imprint.build import prepare, trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.export import export
 from imprint.families.sd import StableDiffusion

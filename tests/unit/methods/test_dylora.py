@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
 from lessons import after_every_step, assembled, batches, gradients
 from PIL import Image
@@ -19,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imprint.build import prepare, trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.export import export
 from imprint.families.sd_source import StableDiffusionSource

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, draw
 from lessons import after_every_step, assembled
 from safetensors.torch import load_file
@@ -13,7 +14,6 @@ from tiny import load_tiny
 from torch import Tensor
 
 from imprint.build import prepare, trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.export import export
 from imprint.families.sd_source import StableDiffusionSource
