@@ -24,6 +24,7 @@ from tiny import load_tiny, tiny_pipeline
 from imprint.families.base import Family
 
 torch.set_num_threads(1)
+pytest_plugins = ["skips"]
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,6 +10,7 @@ from weakref import ref
 
 import pytest
 import torch
+from skips import NOT_HERE
 
 from imprint.startup import imported
 
@@ -78,7 +79,7 @@ def test_what_is_imported_again_keeps_no_garbage(written: str) -> None:
 
 def test_numbers_too_small_to_matter_become_zero_in_all_threads_of_a_program(written: str) -> None:
     if not torch.set_flush_denormal(False):
-        pytest.skip("This processor always computes with them.")
+        pytest.skip(f"{NOT_HERE} the processor always computes with them")
     tiny = torch.tensor([1e-40])
     assert (tiny * 1).item() > 0
     imported(written)
