@@ -13,15 +13,17 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from small_runs import draw_masks, draw_pictures
+from small_runs import configure, draw_masks, draw_pictures
 from tiny import load_tiny, tiny_pipeline
 
 from imprint.families.base import Family
+from imprint.runs import Run
 
 torch.set_num_threads(1)
 pytest_plugins = ["skips"]
@@ -50,6 +52,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, and nothing less shows what a file's synchronisation with its disk is for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline folder that predicts noise. Read only."""
@@ -72,6 +82,19 @@ def tiny_family(tiny_sd: Path) -> Family:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of a subject. Read only."""
     return draw_pictures(tmp_path_factory.mktemp("pictures") / "subject")
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """`finished("method=lora")`: a run with these settings, trained once for all who compare with it. Read only; a test
+    that patches something asks for it before."""
+    from imprint.train import train
+
+    @functools.cache
+    def run(*settings: str) -> Run:
+        return train(configure(tiny_sd, pictures, tmp_path_factory.mktemp("finished"), *settings))
+
+    return run
 
 
 @pytest.fixture(scope="session")

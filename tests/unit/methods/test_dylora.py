@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -288,9 +289,8 @@ def test_settings_without_a_sense_are_refused(
     assert expected in str(caught.value)
 
 
-def test_an_average_is_kept_of_every_block(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, "method=dylora", "hparams.ema=0.5"))
-    plain = train(configure(tiny_sd, pictures, tmp_path, "method=dylora"))
+def test_an_average_is_kept_of_every_block(finished: Callable[..., Run]) -> None:
+    run, plain = finished("method=dylora", "hparams.ema=0.5"), finished("method=dylora")
     assert losses(run) == losses(plain)
     averaged, last = load_file(run.result / FILE), load_file(plain.result / FILE)
     assert averaged.keys() == last.keys()
