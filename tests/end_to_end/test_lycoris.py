@@ -10,7 +10,7 @@ from diffusers import DiffusionPipeline
 from drawing import ROUNDING, distance, draw, stock
 from lessons import assembled
 from safetensors.torch import load_file
-from small_runs import configure, losses
+from small_runs import configure
 from tiny import load_tiny
 from torch import Tensor
 
@@ -134,4 +134,3 @@ def test_adapters_learn_in_float32_from_the_untuned_model_on(
         assert parameter.dtype == (torch.float32 if parameter.requires_grad else torch.bfloat16), name
     exact = configure(tiny_sd, pictures, tmp_path, *settings)
     assert distance(draw(assembled(exact).family, SAMPLER), draw(load_tiny(tiny_sd), SAMPLER)) == 0
-    assert losses(train(rounded)) == pytest.approx(losses(train(exact)), rel=0.05)
