@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 # One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test test-slow test-numerics test-newest test-oldest lint types format docs bench report world \
-  miniature miniature-report clean
+.PHONY: help setup demo test test-miniature test-slow test-numerics test-newest test-oldest lint types format docs \
+  bench report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,14 @@ demo: setup  ## compare the methods on the built-in miniature, on this machine's
 	$(BIN)/imprint train -m experiment=demo hydra/launcher=joblib
 	$(BIN)/imprint report outputs/demo/sweeps/demo open=true
 
-test: setup  ## run every test but the slow ones
-	$(PYTEST) -m "not slow"
+test: setup  ## run every test but the slow ones and the miniature's own
+	$(PYTEST) -m "not slow" --ignore tests/unit/miniature
+
+test-miniature: setup  ## run the tests of how the built-in model is made and measured, which nothing else imports
+	$(PYTEST) -m "not slow" tests/unit/miniature
 
 test-slow: setup  ## run the slow tests: whole programs, several processes
-	$(PYTEST) -m slow
+	$(PYTEST) --dist loadgroup -m slow
 
 test-numerics: setup  ## run the tests that compare numbers, as on several processors
 	$(BIN)/python tests/processors.py

@@ -1,6 +1,10 @@
 """What all tests share: one thread, no network, and tiny models in the real formats."""
 
+import gc
 import os
+
+# What is imported lives as long as the tests: a search for garbage need not look at it, now or in any test.
+gc.disable()
 
 # Read by the libraries when they are imported.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -9,19 +13,30 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from families import load_tiny
-from small_runs import draw_masks, draw_pictures
+from small_runs import configure, draw_masks, draw_pictures
 from tiny import tiny_pipeline
 from tiny_sdxl import tiny_sdxl_pipeline
 
 from imprint.families.base import Family
+from imprint.runs import Run
 
 torch.set_num_threads(1)
+pytest_plugins = ["skips"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Searches for garbage begin, in what comes from here on."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -37,6 +52,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMPRINT_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, and nothing less shows what a file's synchronisation with its disk is for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +90,19 @@ def tiny_family(tiny_sd: Path) -> Family:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of a subject. Read only."""
     return draw_pictures(tmp_path_factory.mktemp("pictures") / "subject")
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """`finished("method=lora")`: a run with these settings, trained once for all who compare with it. Read only; a test
+    that patches something asks for it before."""
+    from imprint.verbs.train import train
+
+    @functools.cache
+    def run(*settings: str) -> Run:
+        return train(configure(tiny_sd, pictures, tmp_path_factory.mktemp("finished"), *settings))
+
+    return run
 
 
 @pytest.fixture(scope="session")

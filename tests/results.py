@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from composed import compose
 from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, stock
 from PIL import Image
 from tiny import RESOLUTION
 
-from imprint.config import compose
 from imprint.runs import Run
 from imprint.verbs.export import export
 from imprint.verbs.generate import generate

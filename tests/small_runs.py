@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from composed import compose
 from families import family_of
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw
 
-from imprint.config import compose, conf_folder, resolved
+from imprint.config import conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.evaluation.profile import Profile
 from imprint.runs import Run

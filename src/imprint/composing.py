@@ -15,13 +15,15 @@ from imprint.libraries.hydra import current_configuration, override_dirname
 
 OTHER_THAN_TEXT = frozenset({"null", "true", "false", "nan", "inf"})  # as values of overrides
 
+_QUICK = (OverrideType.CHANGE, OverrideType.ADD)
+
 
 class Composer:
     """Hydra's configuration of a sweep, from which those of its points are made.
 
     Hydra reads and merges some forty files for each point. Here that is done once for all points that choose the same
-    of the groups; their values are then set as Hydra sets them. Whatever is more than a choice or a value (+key, ~key,
-    a setting of Hydra's) is left to Hydra, and so is the complaint about what cannot be set.
+    of the groups; their values are then set as Hydra sets them. Whatever is more than a choice or a value (~key, +key
+    where that is no choice, a setting of Hydra's) is left to Hydra, and so is the complaint about what cannot be set.
     """
 
     def __init__(self, context: HydraContext, config: DictConfig) -> None:
@@ -63,10 +65,12 @@ class Composer:
         return cfg
 
     def _quickly(self, overrides: Sequence[Override]) -> DictConfig | None:
-        if not all(override.type is OverrideType.CHANGE and not override.is_hydra_override() for override in overrides):
+        if any(override.is_hydra_override() or override.type not in _QUICK for override in overrides):
             return None
         choices = [override for override in overrides if self._chooses(override)]
         values = [override for override in overrides if override not in choices]
+        if any(override.type is OverrideType.ADD for override in values):
+            return None
         cfg = self._with(choices)
         try:
             for override in values:

@@ -6,12 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import composed
 import pytest
+import torch
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from skips import NOT_HERE
 
 from imprint.cli import VERBS
 from imprint.config import compose, conf_folder, resolved
@@ -80,18 +83,33 @@ def test_a_file_binds_to_its_constructor(group: str, option: str) -> None:
     cfg = resolved(compose("train", [f"{group}={option}", *GIVEN.get(f"{group}/{option}", [])]))
     constructor = Constructor()
     if "bitsandbytes" in str(cfg[group]):
+        if not torch.cuda.is_available():
+            pytest.skip(f"{NOT_HERE} bitsandbytes is for a GPU, and there is none")
         pytest.importorskip("bitsandbytes")
     constructor.build(cfg[group], group)
     assert not [str(problem) for problem in constructor.problems]
 
 
-@pytest.mark.parametrize("model", options("model"))
-@pytest.mark.parametrize("method", options("method"))
-@pytest.mark.parametrize("prior", options("prior"))
+def _triples() -> Iterator[tuple[str, str, str]]:
+    """Every two of a model, a method and a prior once or more: not more than two of them ever meet in a file."""
+    models, methods, priors = (options(group) for group in ("model", "method", "prior"))
+    for row, model in enumerate(models):
+        for column, method in enumerate(methods):
+            yield model, method, priors[(row + column) % len(priors)]
+
+
+@pytest.mark.parametrize(("model", "method", "prior"), _triples())
 def test_every_model_goes_with_every_method_and_prior(model: str, method: str, prior: str) -> None:
     given = [*GIVEN.get(f"model/{model}", []), *GIVEN.get(f"prior/{prior}", [])]
     cfg = resolved(compose("train", [f"model={model}", f"method={method}", f"prior={prior}", *given]))
     assert cfg["name"].endswith(f"{method}-{model}")
+
+
+def test_no_two_choices_were_left_out() -> None:
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        names = [options(group) for group in ("model", "method", "prior")]
+        met = {(triple[one], triple[other]) for triple in _triples()}
+        assert met == {(left, right) for left in names[one] for right in names[other]}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -116,7 +134,7 @@ def test_every_point_of_every_experiment_composes(experiment: str) -> None:
     points = asked(cast(Composer, parser), axes, whole.hydra.sweeper.points)
     assert len(points) > 1
     for point in points:
-        assert resolved(compose("train", [*given, *point.overrides]))
+        assert resolved(composed.compose("train", [*given, *point.overrides]))  # as a sweep composes its points
 
 
 def test_no_constructor_has_a_default_of_its_own() -> None:

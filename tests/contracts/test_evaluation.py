@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from fake_evidence import FakeFeatures, evidence, photo, shot
 
-from imprint.config import compose, conf_folder, resolved
+from imprint.config import conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric

@@ -6,9 +6,10 @@ from pathlib import Path
 import diffusers
 import pytest
 import yaml
+from composed import compose
 from small_runs import composed_profile
 
-from imprint.config import compose, conf_folder, resolved
+from imprint.config import conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.evaluation.profile import Here, Profile
 from imprint.evaluation.prompts import PromptSet

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
+from composed import compose
 
 from imprint.build import Plan, prepare
-from imprint.config import compose
 from imprint.evaluation.fingerprints import facts_of
 from imprint.reporting.tracking.scores import score_key
 

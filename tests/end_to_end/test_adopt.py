@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, stock
 from results import CLOSE, by_the_library, drawn, exported, merged
 from rich.console import Console
@@ -14,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from small_runs import configure
 from tiny import RESOLUTION, tiny_pipeline
 
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.requests import read_request

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from skips import NOT_HERE
 from small_runs import configure, only_run
 
 from imprint.build import prepare
@@ -71,7 +72,7 @@ def test_each_mistake_is_named(
     settings: list[str], expected: str, tiny_sd: Path, pictures: Path, tmp_path: Path
 ) -> None:
     if settings == ["trainer.accelerator=cuda"] and torch.cuda.is_available():
-        pytest.skip("there is a GPU here")
+        pytest.skip(f"{NOT_HERE} there is a GPU")
     assert expected in message(tiny_sd, pictures, tmp_path / "out", *settings)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command import Said, typed_with
+from composed import compose
 from filelock import FileLock
 from launched import started
 from lessons import after_every_step
@@ -17,7 +18,6 @@ from small_runs import draw_pictures, losses, metrics, overrides
 from tiny_encoders import tiny_clip, tiny_vit
 
 from imprint.build import prepare, scoring
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.launching import launch

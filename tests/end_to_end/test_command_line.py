@@ -1,4 +1,4 @@
-"""imprint as it is typed."""
+"""imprint as it is typed: in a process of its own where that matters, in this one where only what is said does."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command import Typed, typed_with
 from rounding import near
 from small_runs import losses, metrics, only_run, overrides
 
@@ -39,6 +40,11 @@ def test_a_verb_that_does_not_exist_is_refused() -> None:
     assert "trian" in result.stderr
 
 
+@pytest.fixture
+def typed(capfd: pytest.CaptureFixture[str]) -> Typed:
+    return typed_with(capfd)
+
+
 def test_a_configuration_is_shown_with_every_reference_resolved() -> None:
     said = imprint("train", "--cfg", "job", "--resolve", "prior=generated").stdout
     assert "${" not in said
@@ -46,11 +52,11 @@ def test_a_configuration_is_shown_with_every_reference_resolved() -> None:
     assert "weight_decay: 0.01" in said
 
 
-def test_a_grid_has_no_one_configuration_to_show() -> None:
-    result = imprint("train", "-m", "--cfg", "job", "seed=0,1", check=False)
-    assert result.returncode == 1
-    assert "dry_run=true lists points" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_a_grid_has_no_one_configuration_to_show(typed: Typed) -> None:
+    said = typed("train", "-m", "--cfg", "job", "seed=0,1")
+    assert said.code == 1
+    assert "dry_run=true lists points" in said.text
+    assert "Traceback" not in said.text
 
 
 @pytest.mark.parametrize(
@@ -63,11 +69,11 @@ def test_a_grid_has_no_one_configuration_to_show() -> None:
         ("model=sd51", "sd15"),
     ],
 )
-def test_a_misspelt_key_or_choice_gets_the_nearest_names(override: str, expected: str) -> None:
-    result = imprint("train", override, check=False)
-    assert result.returncode == 1
-    assert expected in result.stderr
-    assert "Traceback" not in result.stderr
+def test_a_misspelt_key_or_choice_gets_the_nearest_names(override: str, expected: str, typed: Typed) -> None:
+    said = typed("train", override)
+    assert said.code == 1
+    assert expected in said.text
+    assert "Traceback" not in said.text
 
 
 def test_mistakes_are_told_without_a_stack_trace(tmp_path: Path) -> None:
@@ -208,18 +214,18 @@ def _wait_for_rows(run: Run, count: int, process: subprocess.Popen) -> None:
     raise AssertionError("no step within two minutes")
 
 
-def test_a_folder_of_the_users_own_adds_choices_and_local_overrides(tmp_path: Path) -> None:
+def test_a_folder_of_the_users_own_adds_choices_and_local_overrides(tmp_path: Path, typed: Typed) -> None:
     (tmp_path / "local").mkdir()
     (tmp_path / "local" / "default.yaml").write_text("# @package _global_\nseed: 7\n")
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "mine.yaml").write_text("defaults: [folder, _self_]\npath: /photos\nclass_noun: cat\n")
-    said = imprint("train", "--config-dir", str(tmp_path), "--cfg", "job", "dataset=mine").stdout
+    said = typed("train", "--config-dir", str(tmp_path), "--cfg", "job", "dataset=mine").text
     assert "seed: 7" in said
     assert "path: /photos" in said
-    wrong = imprint("train", "--config-dir", str(tmp_path), "dataset=mine", "dataset.pth=x", check=False)
-    assert "did you mean dataset.path" in wrong.stderr
+    wrong = typed("train", "--config-dir", str(tmp_path), "dataset=mine", "dataset.pth=x")
+    assert "did you mean dataset.path" in wrong.text
 
 
-def test_a_recipe_sets_the_numbers_of_a_pair_of_model_and_method() -> None:
-    assert "lr: 0.0003" in imprint("train", "--cfg", "job", "model=mini").stdout
-    assert "lr: 5.0e-06" in imprint("train", "--cfg", "job", "model=sd15").stdout
+def test_a_recipe_sets_the_numbers_of_a_pair_of_model_and_method(typed: Typed) -> None:
+    assert "lr: 0.0003" in typed("train", "--cfg", "job", "model=mini").text
+    assert "lr: 5.0e-06" in typed("train", "--cfg", "job", "model=sd15").text

@@ -1,5 +1,6 @@
 """The same configuration is the same run; what only changes speed changes nothing else."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from imprint.verbs.train import train
 
 PRIOR = ["prior=generated", "prior.count=3"]
 BATCH = "hparams.batch_size=2"
+FRAMED = (BATCH, "dataset.crop=random", "dataset.flip=true", *PRIOR)
 
 
 def assert_same(one: Run, other: Run) -> None:
@@ -26,20 +28,17 @@ def assert_same(one: Run, other: Run) -> None:
 
 @pytest.mark.numeric
 def test_the_same_configuration_twice_is_the_same_to_the_last_bit(
-    tiny_sd: Path, pictures: Path, tmp_path: Path
+    tiny_sd: Path, pictures: Path, tmp_path: Path, finished: Callable[..., Run]
 ) -> None:
-    settings = [BATCH, *PRIOR, "dataset.crop=random", "dataset.flip=true"]
-    one = train(configure(tiny_sd, pictures, tmp_path / "one", *settings))
+    one = finished(*FRAMED)
     torch.manual_seed(1234)
-    other = train(configure(tiny_sd, pictures, tmp_path / "other", *settings))
+    other = train(configure(tiny_sd, pictures, tmp_path, *FRAMED))
     assert one.folder.name == other.folder.name
     assert_same(one, other)
 
 
-def test_another_seed_is_another_run(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    one = train(configure(tiny_sd, pictures, tmp_path))
-    other = train(configure(tiny_sd, pictures, tmp_path, "seed=1"))
-    assert not set(losses(one)) & set(losses(other))
+def test_another_seed_is_another_run(finished: Callable[..., Run]) -> None:
+    assert not set(losses(finished())) & set(losses(finished("seed=1")))
 
 
 @pytest.mark.parametrize("prior", ["generated", "base_prediction"])
@@ -107,11 +106,11 @@ def test_kept_latents_train_the_same(settings: list[str], tiny_sd: Path, tmp_pat
     assert losses(kept) == near(losses(anew))
 
 
-def test_pictures_loaded_by_other_processes_train_the_same(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    settings = [BATCH, "dataset.crop=random", "dataset.flip=true", *PRIOR]
-    here = train(configure(tiny_sd, pictures, tmp_path / "here", *settings))
-    elsewhere = train(configure(tiny_sd, pictures, tmp_path / "elsewhere", "trainer.workers=2", *settings))
-    assert_same(here, elsewhere)
+def test_pictures_loaded_by_other_processes_train_the_same(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, finished: Callable[..., Run]
+) -> None:
+    elsewhere = train(configure(tiny_sd, pictures, tmp_path, "trainer.workers=2", *FRAMED))
+    assert_same(finished(*FRAMED), elsewhere)
 
 
 @pytest.mark.parametrize("prior", [[], PRIOR, ["prior=base_prediction"]], ids=["none", "generated", "base_prediction"])

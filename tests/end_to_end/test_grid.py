@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from composed import compose
 from drawing import ROUNDING, distance
 from PIL import Image
 from results import drawn
 from small_runs import configure
 
 from imprint.build import Stack
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.families.sd.model import StableDiffusion
 from imprint.runs import Run

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from composed import compose
 from diffusers import StableDiffusionPipeline
 from lessons import Watch, assembled, batches
 from omegaconf import DictConfig
@@ -14,7 +15,6 @@ from safetensors.torch import load_file
 from small_runs import SETTINGS, draw_pictures, losses
 
 from imprint.build import prepare
-from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.training.conditioning import encode_captions
 from imprint.verbs.generate import generate

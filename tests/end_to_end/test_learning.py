@@ -6,10 +6,10 @@ from statistics import fmean
 
 import pytest
 import torch
+from composed import compose
 from lessons import assembled, batches
 
 from imprint.build import trained_family
-from imprint.config import compose
 from imprint.runs import Run
 from imprint.training.module import Personalisation
 from imprint.verbs.train import train

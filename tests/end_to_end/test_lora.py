@@ -1,6 +1,7 @@
 """Adapters learn beside a network that stays as it is, and what they learned opens in other programs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -204,15 +205,14 @@ def test_adapters_learn_at_their_parts_rates(tiny_sd: Path, pictures: Path, tmp_
 
 
 def test_a_strength_for_what_was_not_taught_is_refused_before_loading(
-    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=1"))
+    run = finished("method=lora")
     monkeypatch.setattr(StableDiffusionSource, "load", lambda self: pytest.fail("the model was loaded"))
     with pytest.raises(UserError, match=r"scale\.text=0\.5"):
         trained_family(run, scale={"denoiser": 1.0, "text": 0.5})
 
 
-def test_an_unknown_format_is_refused_with_those_there_are(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=1"))
+def test_an_unknown_format_is_refused_with_those_there_are(finished: Callable[..., Run], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="format='kohia'.*did you mean kohya"):
-        exported(run, tmp_path / "out", "format=kohia")
+        exported(finished("method=lora"), tmp_path / "out", "format=kohia")

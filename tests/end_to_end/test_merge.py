@@ -62,8 +62,10 @@ def facts(file: Path) -> dict[str, str]:
 
 
 class TestLora:
-    @pytest.mark.parametrize("name", ["lora", "everywhere", "loha", "lokr"])
-    @pytest.mark.parametrize("format", ["lora", "kohya"])
+    # A format names tensors, whatever kind of adapter they come from: each kind once, each format twice.
+    @pytest.mark.parametrize(
+        ("name", "format"), [("lora", "lora"), ("everywhere", "kohya"), ("loha", "kohya"), ("lokr", "lora")]
+    )
     def test_what_is_of_low_rank_is_one_exactly(
         self, name: str, format: str, runs: dict[str, Run], tiny_sd: Path, tmp_path: Path
     ) -> None:
@@ -78,8 +80,7 @@ class TestLora:
         assert (about["run"], about["base_model"]) == (run.signature, tiny_sd.name)
         assert about["trigger_words"].endswith(" dog")
 
-    @pytest.mark.parametrize("name", ["dreambooth", "dora"])
-    @pytest.mark.parametrize("format", ["lora", "kohya"])
+    @pytest.mark.parametrize(("name", "format"), [("dreambooth", "lora"), ("dora", "kohya")])
     def test_what_is_not_is_refused_without_a_rank_and_near_with_a_large_one(
         self, name: str, format: str, runs: dict[str, Run], tiny_sd: Path, tmp_path: Path
     ) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from composed import compose
 from nbclient import NotebookClient
 
-from imprint.config import compose
 from imprint.locations import locate
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))

@@ -1,5 +1,6 @@
 """Less memory, more speed: the same training but for rounding."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from small_runs import configure, losses, metrics
 from tiny import tiny_pipeline
 from torch import nn
 
+from imprint.runs import Run
 from imprint.verbs.train import train
 
 PRIOR = ["prior=generated", "prior.count=3"]
@@ -34,10 +36,9 @@ class TestBfloat16:
 
     @pytest.mark.parametrize("settings", [PRIOR, ["prior=base_prediction", "method.roles=[denoiser,text]"]])
     def test_losses_are_near_those_of_float32_and_the_result_is_float32(
-        self, settings: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path
+        self, settings: list[str], finished: Callable[..., Run]
     ) -> None:
-        exact = train(configure(tiny_sd, pictures, tmp_path, *settings))
-        rounded = train(configure(tiny_sd, pictures, tmp_path, BF16, *settings))
+        exact, rounded = finished(*settings), finished(BF16, *settings)
         assert losses(rounded) != losses(exact)
         assert losses(rounded) == pytest.approx(losses(exact), rel=0.03)
         assert {weight.dtype for weight in result_weights(rounded).values() if weight.is_floating_point()} == {
@@ -91,8 +92,9 @@ def test_gradient_checkpointing_leaves_gradients_and_losses_as_they_are(
 
 
 def test_compiling_keeps_names_and_losses(
-    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_sd: Path, pictures: Path, tmp_path: Path, finished: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = finished()
     compiled: list[nn.Module] = []
 
     def interpreted(self: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -106,8 +108,7 @@ def test_compiling_keeps_names_and_losses(
     module = assembled(configure(tiny_sd, pictures, tmp_path, "trainer.compile=true"))
     assert compiled == [module.family.roles["denoiser"]]
     assert module.state_dict().keys() == plain.state_dict().keys()
-    run = train(configure(tiny_sd, pictures, tmp_path / "plain"))
-    other = train(configure(tiny_sd, pictures, tmp_path / "compiled", "trainer.compile=true"))
+    other = train(configure(tiny_sd, pictures, tmp_path, "trainer.compile=true"))
     assert other.folder.name == run.folder.name
     assert losses(other) == near(losses(run))
     assert result_weights(other).keys() == result_weights(run).keys()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from composed import compose
 from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, distance, stock
 from lessons import after_every_step, result_weights
@@ -15,7 +16,6 @@ from small_runs import configure, losses
 from tiny import tiny_pipeline
 
 from imprint.build import trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.runs import Run
 from imprint.training.module import Personalisation

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, stock
 from families import load_tiny
 from lessons import after_every_step
@@ -18,7 +20,6 @@ from small_runs import configure, losses, metrics, only_run, overrides
 from torch import Tensor
 
 from imprint.build import prepare
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.families.process import NoiseProcess
 from imprint.methods.word_files import FILE
@@ -64,15 +65,29 @@ def start(model: Path) -> Tensor:
     return load_tiny(model).vocabularies["clip_l"].token_vectors("dog")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_nothing_changes_but_the_vectors_and_these_are_saved(
-    variant: str, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Whole(NamedTuple):
+    """An uninterrupted run, and the model as it was at the end of it."""
+
+    variant: str
+    settings: Sequence[str]
+    run: Run
+    module: Personalisation
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def whole(
+    request: pytest.FixtureRequest, tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Whole:
     modules: list[Personalisation] = []
-    after_every_step(monkeypatch, lambda trainer, module: modules.append(module))
-    settings = [*SETTINGS, "optimizer.weight_decay=0.5", *VARIANTS[variant]]
-    run = train(configure(tiny_sd, pictures, tmp_path, *settings))
-    module = modules[-1]
+    settings = [*SETTINGS, "optimizer.weight_decay=0.5", *VARIANTS[request.param]]
+    with pytest.MonkeyPatch.context() as patch:
+        after_every_step(patch, lambda trainer, module: modules.append(module))
+        run = train(configure(tiny_sd, pictures, tmp_path_factory.mktemp("whole"), *settings))
+    return Whole(request.param, settings, run, modules[-1])
+
+
+def test_nothing_changes_but_the_vectors_and_these_are_saved(whole: Whole, tiny_sd: Path) -> None:
+    variant, _, run, module = whole
     [vectors_ND] = module.trained()
     assert vectors_ND.dtype == torch.float32
     untuned = load_tiny(tiny_sd).state_dict()
@@ -93,27 +108,24 @@ def test_nothing_changes_but_the_vectors_and_these_are_saved(
         torch.testing.assert_close(saved.norm(dim=1), torch.tensor([0.4]))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
 def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(
-    variant: str, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ["hparams.steps=4", *SETTINGS, *VARIANTS[variant]]
-    whole = train(configure(tiny_sd, pictures, tmp_path / "whole", *settings))
-
     def stop(self: FiniteLoss, trainer, module, loss) -> None:
-        if trainer.global_step == 3:
+        if trainer.global_step == 5:
             raise Stopped
 
+    cfg = configure(tiny_sd, pictures, tmp_path, *whole.settings)
     with monkeypatch.context() as patch:
         patch.setattr(FiniteLoss, "on_before_backward", stop)
         with pytest.raises(Stopped):
-            train(configure(tiny_sd, pictures, tmp_path / "parts", *settings))
-    stopped = Run(tmp_path / "parts" / whole.folder.name)
+            train(cfg)
+    stopped = Run(tmp_path / whole.run.folder.name)
     checkpoint = torch.load(stopped.checkpoint, weights_only=True)
-    assert [value.numel() for value in checkpoint["state_dict"].values()] == [learned(whole).numel()]
-    resumed = train(configure(tiny_sd, pictures, tmp_path / "parts", *settings))
-    assert metrics(resumed) == metrics(whole)
-    assert torch.equal(learned(resumed), learned(whole))
+    assert [value.numel() for value in checkpoint["state_dict"].values()] == [learned(whole.run).numel()]
+    resumed = train(cfg)
+    assert metrics(resumed) == metrics(whole.run)
+    assert torch.equal(learned(resumed), learned(whole.run))
 
 
 def test_a_vector_learns_what_another_word_does(
@@ -132,10 +144,12 @@ def test_a_vector_learns_what_another_word_does(
 
 
 @pytest.mark.parametrize("prior", ["generated", "base_prediction"])
-def test_a_prior_moves_no_vector(prior: str, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_prior_moves_no_vector(
+    prior: str, tiny_sd: Path, pictures: Path, tmp_path: Path, finished: Callable[..., Run]
+) -> None:
     """What the class noun makes cannot change, so neither can what is learned."""
-    settings = [*SETTINGS, "hparams.clip=null", "hparams.batch_size=2"]
-    plain = train(configure(tiny_sd, pictures, tmp_path, *settings))
+    settings = [*SETTINGS, "hparams.batch_size=2"]
+    plain = finished(*settings)
     count = ["prior.count=3"] if prior == "generated" else []
     run = train(configure(tiny_sd, pictures, tmp_path, *settings, f"prior={prior}", *count))
     assert [row["loss/instance"] for row in metrics(run)] == pytest.approx(losses(plain), rel=1e-3)
@@ -150,9 +164,12 @@ def test_losses_in_bfloat16_are_near_those_of_float32(tiny_sd: Path, pictures: P
     assert losses(rounded) == pytest.approx(losses(exact), rel=0.03)
 
 
-def test_gradient_checkpointing_changes_no_loss(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    plain = train(configure(tiny_sd, pictures, tmp_path / "plain", *SETTINGS))
-    less = train(configure(tiny_sd, pictures, tmp_path / "less", *SETTINGS, "trainer.gradient_checkpointing=true"))
+def test_gradient_checkpointing_changes_no_loss(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, finished: Callable[..., Run]
+) -> None:
+    settings = [*SETTINGS, "hparams.batch_size=2"]
+    plain = finished(*settings)
+    less = train(configure(tiny_sd, pictures, tmp_path, *settings, "trainer.gradient_checkpointing=true"))
     assert losses(less) == near(losses(plain))
     torch.testing.assert_close(learned(less), learned(plain), rtol=1e-3, atol=1e-4)
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from composed import compose
 from small_runs import configure
 from unit.reporting.tracking.offline import begun, stays, summary, sync, table
 from wandb_server import wandb_server
 
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.reporting.local import read_metrics
 from imprint.runs import Run

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def scores_are(patch: pytest.MonkeyPatch, by_step: dict[int, float]) -> list[int
     return seen
 
 
-def test_a_curve_and_a_sheet_come_of_a_watched_run(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, *WATCHED))
+def test_a_curve_and_a_sheet_come_of_a_watched_run(finished: Callable[..., Run]) -> None:
+    run = finished(*WATCHED)
     rows = curve(run)
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
     assert {name.partition("@")[0] for name in rows[0]} == {"step", "quick/dino", "quick/clip_i", "quick/clip_t"}
@@ -60,9 +61,8 @@ def test_a_curve_and_a_sheet_come_of_a_watched_run(tiny_sd: Path, pictures: Path
     assert sheet.rows["tuned"]["dino"].mean == pytest.approx(rows[-1][dino], abs=1e-4)
 
 
-def test_looking_changes_nothing_of_the_training(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    watched = train(configure(tiny_sd, pictures, tmp_path / "a", *WATCHED))
-    alone = train(configure(tiny_sd, pictures, tmp_path / "b", "method=lora"))
+def test_looking_changes_nothing_of_the_training(finished: Callable[..., Run]) -> None:
+    watched, alone = finished(*WATCHED), finished("method=lora")
     assert losses(watched) == losses(alone)
     assert watched.folder.name == alone.folder.name
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import composed
 import pytest
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
@@ -15,7 +16,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
 from imprint.composing import Composer, quoted
-from imprint.config import conf_folder, own_choices_first, register_resolvers
+from imprint.config import compose, conf_folder, own_choices_first, register_resolvers
 
 
 @pytest.fixture
@@ -51,7 +52,10 @@ def by_hydra(composer: Composer, overrides: list[str], number: int) -> Any:
         ["dataset.identifier='a b'", "sweep.question=null", "outputs=some/place"],
         ["sweep.objectives=[dino]", "hparams={steps: 7}"],
         ["experiment=demo", "hparams.steps=2"],
+        ["+encoders@model.encoders=mini", "+dataset@dataset.subjects.a=mini/dog6", "dataset=joint", "seed=2"],
         ["+more=1", "seed=2"],
+        ["+dataset.more=1", "seed=2"],
+        ["~samples", "seed=2"],
         ["~outputs", "seed=2"],
         ["hydra.job.chdir=false", "seed=2"],
     ],
@@ -98,3 +102,14 @@ def test_a_quoted_text_is_read_as_it_was(composer: Composer, text: str) -> None:
     [override] = composer.parse([f"dataset.class_noun={quoted(text)}"])
     assert str(override.value()) == text
     assert not isinstance(override.value(), bool | int)
+
+
+@pytest.mark.parametrize(
+    ("verb", "overrides"),
+    [("train", ["method=lora", "seed=3", "+encoders@model.encoders=mini"]), ("generate", ["run=x", "seeds=[3]"])],
+)
+def test_the_tests_own_configurations_are_those_of_programs(verb: str, overrides: list[str]) -> None:
+    for _ in range(2):
+        own, running = composed.compose(verb, overrides), HydraConfig.get().overrides.task
+        assert OmegaConf.to_container(own) == OmegaConf.to_container(compose(verb, overrides))
+        assert running == overrides == HydraConfig.get().overrides.task

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from skips import NOT_HERE
 
 from imprint.errors import UserError
 from imprint.files import folder_atomically, write_atomically, write_json, write_text
@@ -39,7 +40,7 @@ def test_what_cannot_be_written_is_said_with_its_place(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_as_such() -> None:
     if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full on this system")
+        pytest.skip(f"{NOT_HERE} there is no /dev/full")
 
     def to_full_disk(_: Path) -> None:
         with open("/dev/full", "wb", buffering=0) as full:

@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from imprint.data.class_images import ClassImages
 from omegaconf import DictConfig, OmegaConf
 from small_runs import composed_profile, configure
 
@@ -19,7 +20,6 @@ import imprint.methods.lora
 from imprint import construct
 from imprint.build import prepare
 from imprint.construct import Constructor, rebuilt
-from imprint.data.class_images import ClassImages
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.fingerprints import facts_of
 from imprint.evaluation.metrics.base import Metric

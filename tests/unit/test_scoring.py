@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from composed import compose
 from PIL import Image
 from small_runs import SETTINGS, composed_profile, configure, draw_pictures
 from tiny import tiny_pipeline
 
 from imprint.build import Watcher, trained_family
 from imprint.build.scoring import score_run, scored
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import ScoreSheet

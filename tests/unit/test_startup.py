@@ -10,6 +10,7 @@ from weakref import ref
 
 import pytest
 import torch
+from skips import NOT_HERE
 
 from imprint.startup import imported
 
@@ -64,11 +65,12 @@ def test_a_training_loads_what_it_needs() -> None:
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    gc.unfreeze()  # what all tests share
     (tmp_path / "imported_at_last.py").write_text("import gc\nTHRESHOLD = gc.get_threshold()\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield "imported_at_last"
     sys.modules.pop("imported_at_last", None)
-    gc.unfreeze()
+    gc.freeze()
     torch.set_flush_denormal(False)
 
 
@@ -97,7 +99,7 @@ def test_what_is_imported_again_keeps_no_garbage(written: str) -> None:
 
 def test_numbers_too_small_to_matter_become_zero_in_all_threads_of_a_program(written: str) -> None:
     if not torch.set_flush_denormal(False):
-        pytest.skip("This processor always computes with them.")
+        pytest.skip(f"{NOT_HERE} the processor always computes with them")
     tiny = torch.tensor([1e-40])
     assert (tiny * 1).item() > 0
     imported(written)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from composed import compose
 
 from imprint.build import prepare
-from imprint.config import compose
 
 Module = Callable[[str], Any]
 

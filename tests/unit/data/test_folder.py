@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from skips import NOT_HERE
 
 from imprint.data.dataset import open_files
 from imprint.data.folder import PictureFolder
@@ -65,7 +66,7 @@ def test_odd_names(photos: Path, name: bytes) -> None:
     try:
         shutil.copy(photos / "0.png", os.fsdecode(photos) + "/" + os.fsdecode(name))
     except OSError:
-        pytest.skip("this file system does not take the name")
+        pytest.skip(f"{NOT_HERE} the file system does not take the name")
     (photos / "0.png").unlink()
     pictures = folder_of(photos).open()
     assert len(pictures) == 3

@@ -1,9 +1,10 @@
 """What a profile asks for, and what it refuses to begin."""
 
 import pytest
+from composed import compose
 from small_runs import composed_profile
 
-from imprint.config import compose, resolved
+from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.evaluation.profile import Here
 

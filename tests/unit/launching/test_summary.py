@@ -5,8 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from imprint.launching.standing import Standing
-from imprint.launching.summing_up import sum_up
+from imprint.launching.summary import sum_up
 from imprint.sweeps import Sweep
 
 
@@ -17,7 +16,7 @@ def test_it_is_text_whatever_points_commands_and_reasons_hold(tmp_path: Path) ->
     failed: Any = SimpleNamespace(name="run_1", told="prompts='[a|b]' `c`", plan=plan)
     done: Any = SimpleNamespace(name="run_2", told="method.lr=1e-4", plan=plan)
     reason = "Traceback\n```\n\x1b[31m# no heading"
-    seen = {"run_1": Standing("failed", reason=reason), "run_2": Standing("done", means={"dino": 0.5}, seconds=83.0)}
+    seen = {"run_1": Status("failed", reason=reason), "run_2": Status("done", means={"dino": 0.5}, seconds=83.0)}
     sum_up(sweep, [failed, done], seen)
     text = sweep.summary.read_text(encoding="utf-8")
     assert "\x1b" not in text

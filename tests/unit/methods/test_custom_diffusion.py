@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
 from families import load_tiny
 from safetensors.torch import load_file, save_file
@@ -12,7 +13,6 @@ from small_runs import configure
 from torch import nn
 
 from imprint.build import prepare, trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError, UserError
 from imprint.families.sd.model import StableDiffusion
 from imprint.methods.custom_diffusion import FILE, CustomDiffusion

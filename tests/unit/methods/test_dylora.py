@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
 from families import load_tiny
 from lessons import after_every_step, assembled, batches, gradients
@@ -20,7 +22,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imprint.build import prepare, trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import layers
@@ -290,9 +291,8 @@ def test_settings_without_a_sense_are_refused(
     assert expected in str(caught.value)
 
 
-def test_an_average_is_kept_of_every_block(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, "method=dylora", "hparams.ema=0.5"))
-    plain = train(configure(tiny_sd, pictures, tmp_path, "method=dylora"))
+def test_an_average_is_kept_of_every_block(finished: Callable[..., Run]) -> None:
+    run, plain = finished("method=dylora", "hparams.ema=0.5"), finished("method=dylora")
     assert losses(run) == losses(plain)
     averaged, last = load_file(run.result / FILE), load_file(plain.result / FILE)
     assert averaged.keys() == last.keys()

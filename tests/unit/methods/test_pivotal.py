@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from drawing import ROUNDING, distance, draw
 from families import load_tiny
 from lessons import after_every_step, assembled
@@ -13,7 +14,6 @@ from small_runs import configure
 from torch import Tensor
 
 from imprint.build import prepare, trained_family
-from imprint.config import compose
 from imprint.errors import ConfigError
 from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.word_files import FILE

@@ -6,11 +6,11 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from composed import compose
 from PIL import Image
 from unit.reporting.runs_on_disk import make_run, picture
 from unit.reporting.sweeps_on_disk import COMMAND, finished_point, note, rates
 
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.reporting import page, thumbnails
 from imprint.reporting.sweep_page import write_sweep_report

@@ -69,10 +69,16 @@ GRIDS[XL_GRID] = [
     ["method=pivotal", "dataset.identifier=auto", "method.network.roles=[denoiser,text_2]", "seed=2"],
     ["method=lora", "method.roles=[text_2]", "method.rank=1", "dataset.crop=random", "dataset.flip=true"],
 ]
+SINGLE = ("targets, text", "priors, objectives, masks")  # in the precision of a run; what is added up how, doubles show
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.numeric)], ids=str)
-@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize(
+    ("grid", "dtype"),
+    [
+        *((grid, torch.float64) for grid in GRIDS),
+        *(pytest.param(grid, torch.float32, marks=pytest.mark.numeric) for grid in SINGLE),
+    ],
+)
 def test_they_are_the_same(
     grid: str,
     dtype: torch.dtype,

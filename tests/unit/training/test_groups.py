@@ -1,6 +1,6 @@
 """What learns, when, and how fast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from imprint.families.base import Family
 from imprint.methods.dreambooth import DreamBooth
+from imprint.runs import Run
 from imprint.training.module import Personalisation
 from imprint.types import ALWAYS, Concept, ParamGroup, Window
 from imprint.verbs.train import train
@@ -191,15 +192,10 @@ def test_a_warm_up_counts_updates_not_passes(tiny_sd: Path, pictures: Path, tmp_
     ],
 )
 def test_other_optimisers_train(
-    optimizer: list[str], usual: list[float], tiny_sd: Path, pictures: Path, tmp_path: Path
+    optimizer: list[str], finished: Callable[..., Run], tiny_sd: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    run = train(configure(tiny_sd, pictures, tmp_path, *optimizer))
-    found = losses(run)
+    usual = losses(finished())
+    found = losses(train(configure(tiny_sd, pictures, tmp_path, *optimizer)))
     assert found[0] == usual[0]
     # Adam's first step is the same whatever its memory is.
     assert all(one != other for one, other in zip(found[2:], usual[2:], strict=True))
-
-
-@pytest.fixture(scope="module")
-def usual(tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
-    return losses(train(configure(tiny_sd, pictures, tmp_path_factory.mktemp("usual"))))

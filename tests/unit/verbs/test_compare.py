@@ -3,11 +3,11 @@ import json
 from pathlib import Path
 
 import pytest
+from composed import compose
 from rich.console import Console
 from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.verbs.compare import Contrast, Request, contrast, for_machines, main, tell
 

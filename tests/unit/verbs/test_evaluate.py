@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from composed import compose
 from PIL import Image
 from small_runs import draw_pictures
 
-from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.evaluation.spreadsheet import means

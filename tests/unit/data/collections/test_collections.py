@@ -3,10 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from composed import compose
 from omegaconf import OmegaConf
 from PIL import Image
 
-from imprint.config import compose, resolved
+from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.data.collections.base import Collection, Member
 from imprint.errors import ConfigError, UserError

@@ -10,10 +10,11 @@ from statistics import fmean
 from typing import Any
 
 import pytest
+from composed import compose
 from fake_evidence import evidence
 from PIL import Image
 
-from imprint.config import compose, resolved
+from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.metrics.base import Metric

@@ -82,6 +82,7 @@ def test_a_killed_denoiser_goes_on_as_if_nothing_had_happened(tmp_path: Path) ->
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_the_denoiser_learns_and_stock_diffusers_loads_the_result(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -28,7 +28,7 @@ from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
 from imprint.miniature.subjects import NAMED_SUBJECTS, named
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recipe")]  # which is run once
 
 PICTURES = 400
 SHORT = (

@@ -1,7 +1,8 @@
 import pytest
+from composed import compose
 from unit.reporting.scoreboard.sheets import sheet
 
-from imprint.config import compose, conf_folder, resolved
+from imprint.config import conf_folder, resolved
 from imprint.evaluation.published.figures import Claim, claims
 from imprint.reporting.scoreboard import assemble
 from imprint.reporting.scoreboard.published import PublishedRow

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+from composed import compose
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from unit.reporting.fakes import FakeModule, fit, protocol
 from unit.reporting.tracking.offline import settings
 
-from imprint.config import compose, resolved
+from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
 from imprint.reporting.reporter import Reporter
