@@ -26,6 +26,7 @@ CONFIGURED = sorted(
         for file in conf_folder().rglob("*.yaml")
         if not {"hydra", "local"} & set(file.relative_to(conf_folder()).parts)  # Hydra's own parts are no part of a run
         for target in targets(yaml.safe_load(file.read_text(encoding="utf-8")))
+        if not target.startswith("hydra_plugins.")
     }
 )
 

@@ -10,7 +10,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from imprint.data.class_images import ClassImages
 from omegaconf import DictConfig, OmegaConf
 from small_runs import composed_profile, configure
 
@@ -20,6 +19,7 @@ import imprint.methods.lora
 from imprint import construct
 from imprint.build import prepare
 from imprint.construct import Constructor, rebuilt
+from imprint.data.prior import GeneratedPrior
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.fingerprints import facts_of
 from imprint.evaluation.metrics.base import Metric
@@ -135,7 +135,8 @@ def test_a_samplers_later_setting_costs_no_picture_while_it_changes_nothing(tiny
     usual: dict[str, Any] = {"scheduler": "model", "steps": 2, "guidance": 5.0, "negative_prompt": ""}
 
     def folder(sampler: Sampler) -> Path:
-        return ClassImages(facts=tiny_facts, prompt="a dog", seed=0, sampler=sampler, precision="32").folder
+        prior = GeneratedPrior(weight=1.0, prompt="a {noun}", count=1, seed=0, batch_size=1, sampler=sampler)
+        return prior.store(tiny_facts, "a dog", precision="32").folder
 
     before = Sampler(**usual)
     assert LaterSampler(**usual, eta=0.0).told() == before.told()

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from imprint.launching.status import Status
 from imprint.launching.summary import sum_up
 from imprint.sweeps import Sweep
 

@@ -9,11 +9,11 @@ import imprint
 SOURCE = Path(imprint.__file__).parent
 # Model files are read by the classes of diffusers and transformers: that is what families are about.
 EXCEPT = {"libraries", "families", "miniature"}
-OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}
+PUBLIC = {"_asdict", "_fields", "_make", "_replace", "_exit"}  # of named tuples; of os
 
 
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in OF_NAMED_TUPLES
+    return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
 
 
 def is_own(node: ast.expr) -> bool:
