@@ -69,7 +69,8 @@ GRIDS[XL_GRID] = [
     ["method=pivotal", "dataset.identifier=auto", "method.network.roles=[denoiser,text_2]", "seed=2"],
     ["method=lora", "method.roles=[text_2]", "method.rank=1", "dataset.crop=random", "dataset.flip=true"],
 ]
-SINGLE = ("targets, text", "priors, objectives, masks")  # in the precision of a run; what is added up how, doubles show
+# In the precision of a run, too; whether the sums are the right ones, doubles show.
+SINGLE = ("rates, ranks, seeds", "targets, text", "priors, objectives, masks")
 
 
 @pytest.mark.parametrize(
