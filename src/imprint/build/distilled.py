@@ -31,15 +31,15 @@ def distilled(
 
     Raises UserError for what cannot be together, and where there is no exact one.
     """
-    model, results = chosen(runs, weights=weights, scale=scale, base=base)
+    source, results = chosen(runs, weights=weights, scale=scale, base=base)
     if rank is None and any(result.method.replaces_weights for result in results):
         raise not_exact()
     if rank is not None and len(results) == 1 and results[0].method.has_ranks:
         results[0].method.choose_rank(rank)  # better than the nearest of the whole: it was trained to be used alone
         rank = None
-    facts = model.facts()
-    family = model.load()
-    weighed = [(change, result.strengths(scale, facts)) for result, change in changes(family, results, model)]
+    facts = source.facts()
+    family = source.load()
+    weighed = [(change, result.strengths(scale, facts)) for result, change in changes(family, results, source)]
     if not any(change.difference for change, _ in weighed):
         raise UserError("These results changed nothing of the network: no LoRA holds words. Give format=embedding.")
     updates, fit = exact(weighed) if rank is None else approximate(weighed, rank, family.roles)

@@ -39,25 +39,25 @@ def stacked_family(
 
     Raises UserError, before loading, for what cannot be together.
     """
-    model, results = chosen(runs, weights=weights, scale=scale, base=base)
+    source, results = chosen(runs, weights=weights, scale=scale, base=base)
     if len(runs) == 1 and results[0].weight == 1.0:
         family, concepts, _ = trained_family(runs[0], scale=scale, base=base, rank=rank)
         return family, concepts
     if rank is not None:
         for result in results:
             result.method.choose_rank(rank)
-    return Stack(model, results).at(weights, scale), named_apart([run.concepts for run in runs])
+    return Stack(source, results).at(weights, scale), named_apart([run.concepts for run in runs])
 
 
 class Stack:
     """A loaded model that results can be put into at one strength after another."""
 
-    def __init__(self, model: ModelSource, results: Sequence[Result]) -> None:
+    def __init__(self, source: ModelSource, results: Sequence[Result]) -> None:
         """Of what `chosen` returns."""
         self._results = results
-        self._facts = model.facts()
-        self.family = model.load()
-        self._changes = {result.run.folder: change for result, change in changes(self.family, self._results, model)}
+        self._facts = source.facts()
+        self.family = source.load()
+        self._changes = {result.run.folder: change for result, change in changes(self.family, self._results, source)}
         self._untuned = untouched(self.family, [change.difference for change in self._changes.values()])
 
     def at(self, weights: Sequence[float] | None, scale: Mapping[str, float]) -> Family:
@@ -87,14 +87,14 @@ def chosen(
     return models[0], results
 
 
-def changes(family: Family, results: Sequence[Result], model: ModelSource) -> list[tuple[Result, Change]]:
-    """What each result changes of an untuned `family` of `model`. The words that they teach stay in it."""
+def changes(family: Family, results: Sequence[Result], source: ModelSource) -> list[tuple[Result, Change]]:
+    """What each result changes of an untuned `family` of `source`. The words that they teach stay in it."""
     found = []
     # one that replaces the network is read before any word is in it
     for result in sorted(results, key=lambda result: not result.method.replaces_weights):
-        source = own_model(result.run, {}) if result.method.replaces_weights else model
-        same = source is model or source.facts().fingerprint == model.facts().fingerprint
-        found.append((result, taken(family if same else source.load(), result.method, result.run.result)))
+        own = own_model(result.run, {}) if result.method.replaces_weights else source
+        same = own is source or own.facts().fingerprint == source.facts().fingerprint
+        found.append((result, taken(family if same else own.load(), result.method, result.run.result)))
         if not same:
             result.method.load_words(family, result.run.result)
     return found

@@ -18,8 +18,8 @@ def folder_prior(path: Path, **changes: str) -> FolderPrior:
     return FolderPrior(weight=1.0, prompt="a {noun}", **settings)  # type: ignore[arg-type]
 
 
-def pictures_of(prior: Prior, model: Path, family: StableDiffusion):
-    return prior.pictures(family, tiny_source(model).facts(), CONCEPT, precision="32")
+def pictures_of(prior: Prior, folder: Path, family: StableDiffusion):
+    return prior.pictures(family, tiny_source(folder).facts(), CONCEPT, precision="32")
 
 
 @pytest.mark.parametrize(
