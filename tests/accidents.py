@@ -7,7 +7,7 @@ import torch
 
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import NoPrior
-from imprint.families.base import Facts, Family
+from imprint.models.base import Model, ModelInfo
 from imprint.types import Concept
 
 
@@ -21,20 +21,20 @@ class Unpackable(Exception):
 class Killed(NoPrior):
     """As the system does when memory is short."""
 
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         os.kill(os.getpid(), signal.SIGKILL)
         return None
 
 
 class Failing(NoPrior):
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         raise Unpackable(reason="it rained")
 
 
 class Counting(NoPrior):
     """Notes how many threads it has."""
 
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         with open(os.environ["ACCIDENTS_THREADS"], "a", encoding="utf-8") as file:
             file.write(f"{torch.get_num_threads()}\n")
         return None

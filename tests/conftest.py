@@ -24,7 +24,7 @@ from small_runs import configure, draw_masks, draw_pictures
 from tiny import tiny_pipeline
 from tiny_sdxl import tiny_sdxl_pipeline
 
-from imprint.families.base import Family
+from imprint.models.base import Model
 from imprint.runs import Run
 
 torch.set_num_threads(1)
@@ -81,7 +81,7 @@ def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_family(tiny_sd: Path) -> Family:
+def tiny_model(tiny_sd: Path) -> Model:
     """The loaded model of `tiny_sd`. Read only: a test that trains loads its own."""
     return load_tiny(tiny_sd)
 

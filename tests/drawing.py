@@ -9,7 +9,7 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 from tiny import RESOLUTION
 
-from imprint.families.base import Family
+from imprint.models.base import Model
 from imprint.types import Sampler
 
 PROMPTS = ("a photo of a dog", "a red vase on the beach")
@@ -19,12 +19,12 @@ ROUNDING = 1  # of 255 levels
 
 
 def draw(
-    family: Family,
+    model: Model,
     sampler: Sampler = AS_TRAINED,
     prompts: Sequence[str] = PROMPTS,
     seeds: Sequence[int] = SEEDS,
 ) -> list[Image.Image]:
-    return family.generate(prompts, seeds, sampler=sampler, height=RESOLUTION, width=RESOLUTION)
+    return model.generate(prompts, seeds, sampler=sampler, height=RESOLUTION, width=RESOLUTION)
 
 
 def draw_stock(

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from tiny import tiny_pipeline, tiny_source
 from tiny_sdxl import tiny_sdxl_pipeline, tiny_sdxl_source
 
-from imprint.families.pipeline import PipelineModel
-from imprint.families.source import PipelineSource
+from imprint.models.pipeline import PipelineModel
+from imprint.models.source import PipelineSource
 
 
 class TinyFamily(NamedTuple):

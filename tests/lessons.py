@@ -10,28 +10,29 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file
 from torch import Tensor
 
-from imprint.build import assemble, prepare
 from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.planning.assemble import assemble
+from imprint.planning.prepare import prepare
 from imprint.runs import Run
 from imprint.training.guards import AverageUpdate
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.types import Batch
 
 CPU = torch.device("cpu")
 
 
-def assembled(cfg: DictConfig) -> Personalisation:
+def assembled(cfg: DictConfig) -> TrainingModule:
     """What `imprint train` would hand to the trainer."""
     return assemble(prepare(cfg))
 
 
-def batches(module: Personalisation) -> Iterator[Batch]:
+def batches(module: TrainingModule) -> Iterator[Batch]:
     """What it would be fed with by a single process."""
     alone = SimpleNamespace(global_step=0, world_size=1, global_rank=0)
-    yield from module.lesson.feed.loader(module.family, module.latents, trainer=alone, device=CPU)
+    yield from module.task.feed.loader(module.model, module.latents, trainer=alone, device=CPU)
 
 
-def gradients(module: Personalisation, batch: Batch) -> list[Tensor]:
+def gradients(module: TrainingModule, batch: Batch) -> list[Tensor]:
     return list(torch.autograd.grad(module.losses(batch).total, module.trained()))
 
 
@@ -42,9 +43,9 @@ class Watch:
         self.batches: list[Batch] = []
         self.timesteps: dict[str, int] = {}
         self.noise: dict[str, Tensor] = {}
-        losses, timesteps, noise = Personalisation.losses, NoisePrediction.draw_timesteps, NoisePrediction.draw_noise
+        losses, timesteps, noise = TrainingModule.losses, NoisePrediction.draw_timesteps, NoisePrediction.draw_noise
 
-        def watched_losses(module: Personalisation, batch: Batch) -> Any:
+        def watched_losses(module: TrainingModule, batch: Batch) -> Any:
             self.batches.append(batch)
             return losses(module, batch)
 
@@ -58,7 +59,7 @@ class Watch:
             self.noise.update(zip(ids, drawn, strict=True))
             return drawn
 
-        patch.setattr(Personalisation, "losses", watched_losses)
+        patch.setattr(TrainingModule, "losses", watched_losses)
         patch.setattr(NoisePrediction, "draw_timesteps", watched_timesteps)
         patch.setattr(NoisePrediction, "draw_noise", watched_noise)
 
@@ -74,7 +75,7 @@ class Watch:
         ]
 
 
-def after_every_step(patch: pytest.MonkeyPatch, look: Callable[[Any, Personalisation], None]) -> None:
+def after_every_step(patch: pytest.MonkeyPatch, look: Callable[[Any, TrainingModule], None]) -> None:
     """Calls `look(trainer, module)` after every update of the weights and of their average."""
     update = AverageUpdate.on_train_batch_end
     seen: set[tuple[int, int]] = set()

@@ -22,17 +22,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from imprint.families.base import Family
+from imprint.models.base import Model
 
 LAYERS, LONGEST = 95, 288  # of the tiny models: what `counted` finds
 PASS = math.sqrt(2 * LAYERS * LONGEST)  # in eps: what a prediction, or a gradient, is off by in norm
 SINGLE = PASS * torch.finfo(torch.float32).eps
 
 
-def counted(family: Family) -> tuple[int, int]:
+def counted(model: Model) -> tuple[int, int]:
     """The layers that a pass may go through, and the products in the longest sum of any."""
     layers = [
-        layer for part in family.roles.values() for layer in part.modules() if isinstance(layer, nn.Linear | nn.Conv2d)
+        layer for part in model.roles.values() for layer in part.modules() if isinstance(layer, nn.Linear | nn.Conv2d)
     ]
     return len(layers), max(layer.weight[0].numel() for layer in layers)
 

@@ -78,7 +78,7 @@ def kept_latents(cfg: DictConfig) -> LatentCache:
     """Of all pictures of a run, as they are when its first step begins."""
     module = assembled(cfg)
     alone = SimpleNamespace(global_step=0, world_size=1, global_rank=0)
-    module.lesson.feed.loader(module.family, module.latents, trainer=alone, device=CPU)
+    module.task.feed.loader(module.model, module.latents, trainer=alone, device=CPU)
     return module.latents
 
 

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPi
 from tiny import RESOLUTION, TOKENS, tiny_tokenizer, use_published_forms
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from imprint.families.sdxl.model import StableDiffusionXLSource
+from imprint.models.sdxl.model import StableDiffusionXLSource
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "clip_g": 24}

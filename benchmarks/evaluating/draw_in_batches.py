@@ -8,11 +8,11 @@ from pathlib import Path
 
 from spent import spent
 
-from imprint.build.galleries import draw_missing, galleries
-from imprint.build.judged import open_judged
 from imprint.config import compose
 from imprint.requests import read_request
 from imprint.runs import Run
+from imprint.scoring.galleries import draw_missing, galleries
+from imprint.scoring.subject import open_judged
 from imprint.training.trainer import process_device
 from imprint.verbs.evaluate import Request
 

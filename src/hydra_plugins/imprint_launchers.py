@@ -60,7 +60,7 @@ class SlurmLauncher(_Shell):
 class StackedLauncher(_Shell):
     """Points side by side in this process."""
 
-    module, name, extra = "imprint.stacking.launcher", "Stacked", ""
+    module, name, extra = "imprint.batched_runs.launcher", "Stacked", ""
 
     @property
     def composer(self) -> Any:

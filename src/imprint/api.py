@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
     from PIL.Image import Image
 
-    from imprint.families.base import Family
     from imprint.manifest import Manifest
+    from imprint.models.base import Model
     from imprint.reporting.record import RunRecord
     from imprint.types import Concept
 
@@ -63,7 +63,7 @@ class Run:
     def __init__(self, folder: str | Path, *, choices: Mapping[str, str] | None = None) -> None:
         """`choices` is what a sweep set for this run. Raises UserError where no run lies in `folder`."""
         self._files = RunFolder.open(locate(str(folder)))
-        self._family: tuple[str, Family] | None = None
+        self._model: tuple[str, Model] | None = None
         self.folder = self._files.folder
         self.result = self._files.result
         self.choices = dict(choices or {})
@@ -134,15 +134,15 @@ class Run:
 
         prompts = _filled([prompt] if isinstance(prompt, str) else list(prompt), self.concepts)
         seeds = [seed] if isinstance(seed, int) else list(seed)
-        family = self._loaded(device)
-        unknown = sampler.keys() - set(family.sampler._fields)
+        model = self._loaded(device)
+        unknown = sampler.keys() - set(model.sampler._fields)
         if unknown:
-            raise UserError(f"{', '.join(sorted(unknown))}: a sampler has {', '.join(family.sampler._fields)}.")
+            raise UserError(f"{', '.join(sorted(unknown))}: a sampler has {', '.join(model.sampler._fields)}.")
         height, width = size or self._files.frame
-        asked = family.sampler._replace(**sampler)
+        asked = model.sampler._replace(**sampler)
         with torch.no_grad():
             return [
-                family.generate([text], [number], sampler=asked, height=height, width=width)[0]
+                model.generate([text], [number], sampler=asked, height=height, width=width)[0]
                 for text in prompts
                 for number in seeds
             ]
@@ -152,10 +152,10 @@ class Run:
         import torch
         from diffusers import DiffusionPipeline
 
-        from imprint.build import trained_family
+        from imprint.results.load import trained_model
 
-        family, _, method = trained_family(self._finished(), scale={})
-        formats = {**family.formats, **method.formats(family)}
+        model, _, method = trained_model(self._finished(), scale={})
+        formats = {**model.formats, **method.formats(model)}
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             place = Path(folder) / "pipeline"
             formats["pipeline"].write(place, torch.float32)
@@ -199,16 +199,16 @@ class Run:
     def _finished(self) -> RunFolder:
         return RunFolder.finished(self.folder)
 
-    def _loaded(self, device: str) -> "Family":
-        from imprint.build import trained_family
+    def _loaded(self, device: str) -> "Model":
         from imprint.methods.merging import merge_exactly
+        from imprint.results.load import trained_model
         from imprint.training.trainer import available_device
 
-        if self._family is None or self._family[0] != device:
-            family = trained_family(self._finished(), scale={}).family.to(available_device(device))
-            merge_exactly(family.roles.values())
-            self._family = device, family
-        return self._family[1]
+        if self._model is None or self._model[0] != device:
+            model = trained_model(self._finished(), scale={}).model.to(available_device(device))
+            merge_exactly(model.roles.values())
+            self._model = device, model
+        return self._model[1]
 
 
 class Sweep:

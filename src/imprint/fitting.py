@@ -18,12 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 from torch.optim import Optimizer
 
-from imprint.build import Plan, Watcher, assemble, place_of, score_run, scoring_noted, sheets_of
 from imprint.errors import RunBusy, UserError
 from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import interruptible, process_rank
+from imprint.planning.assemble import assemble
+from imprint.planning.parts import Plan
 from imprint.provenance import describe, file_bytes, folder_bytes
 from imprint.relaunch import single_run_command_line
 from imprint.reporting.local import LocalLogger
@@ -32,14 +33,17 @@ from imprint.reporting.redaction import redacted
 from imprint.reporting.scores import ScoreCurve
 from imprint.reporting.tracking.scores import log_scores
 from imprint.reporting.tracking.tracker import concluding
+from imprint.results.base_model import place_of
 from imprint.runs import Run
-from imprint.training.module import Personalisation
+from imprint.scoring.live import Watcher
+from imprint.scoring.score import score_run, scoring_noted, sheets_of
+from imprint.training.module import TrainingModule
 from imprint.training.progress import ResultsOnTheWay
 from imprint.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
-Assemble = Callable[[Plan], Personalisation]  # the dear half of building
+Assemble = Callable[[Plan], TrainingModule]  # the dear half of building
 
 
 def train_and_score(plan: Plan, cfg: DictConfig) -> None:
@@ -127,8 +131,8 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
     pl.seed_everything(parts.seed, workers=True, verbose=False)
     module = assemble(plan)
     if process_rank() == 0:
-        trained = {group.name: sum(p.numel() for p in group.params) for group in module.lesson.groups}
-        every = sum(parameter.numel() for parameter in module.family.parameters())
+        trained = {group.name: sum(p.numel() for p in group.params) for group in module.task.groups}
+        every = sum(parameter.numel() for parameter in module.model.parameters())
         run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
     loggers, callbacks = parts.report.attach(run, config=config, protocol=parts.samples, name=parts.name)
     if parts.trainer.save_every:
@@ -160,7 +164,7 @@ def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> Sco
     return ScoreCurve(plan.run, plan.parts.watch, profile, look=watcher.look, save=save, trackers=trackers)
 
 
-def _save_end(plan: Plan, module: Personalisation, folder: Path, step: int) -> None:
+def _save_end(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:
     """The run's result: what training ended with, or what scored best on the way."""
     if plan.parts.watch.keep == "best" and plan.run.best.is_dir():
         shutil.copytree(plan.run.best, folder, dirs_exist_ok=True)
@@ -168,7 +172,7 @@ def _save_end(plan: Plan, module: Personalisation, folder: Path, step: int) -> N
         _save_result(plan, module, folder, step)
 
 
-def _save_result(plan: Plan, module: Personalisation, folder: Path, step: int) -> None:
+def _save_result(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:
     module.save_result(folder)
     plan.parts.method.sign(folder, {**origin(plan.run), "steps": str(step)})
 

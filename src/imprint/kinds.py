@@ -20,7 +20,7 @@ KIND = "_kind_"  # the same as it is written down: its kind
 
 # Where the classes of a group are. A new class is found by itself; only a new group needs a line.
 HOMES: Mapping[str, str] = {
-    "model": "imprint.families",
+    "model": "imprint.models",
     "sampler": "imprint.types",
     "method": "imprint.methods",
     "dataset": "imprint.data",

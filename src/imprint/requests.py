@@ -9,7 +9,7 @@ from pydantic import NonNegativeFloat
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.errors import ConfigError
-from imprint.families.base import DENOISER
+from imprint.models.base import DENOISER
 
 R = TypeVar("R")
 

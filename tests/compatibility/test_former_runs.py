@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file
 from small_runs import losses
 
-from imprint.build import prepare
 from imprint.config import compose
+from imprint.planning.prepare import prepare
 from imprint.reporting.record import find_runs
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run

@@ -13,11 +13,11 @@ from results import CLOSE, by_the_library
 from rounding import near
 from small_runs import METHODS, configure, losses, metrics
 
-from imprint.build import trained_family
 from imprint.config import conf_folder
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.guards import FiniteLoss
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.types import Sampler
 from imprint.verbs.train import train
 
@@ -43,7 +43,7 @@ class Whole(NamedTuple):
     method: str
     model: Path
     run: Run
-    module: Personalisation
+    module: TrainingModule
 
 
 def settings_of(method: str, *more: str) -> list[str]:
@@ -52,11 +52,11 @@ def settings_of(method: str, *more: str) -> list[str]:
     return [f"method={method}", *usual, *rates, *more]
 
 
-@pytest.fixture(scope="module", params=[f"{family}-{method}" for family in MODELS for method in METHODS])
+@pytest.fixture(scope="module", params=[f"{model}-{method}" for model in MODELS for method in METHODS])
 def whole(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    family, _, method = request.param.partition("-")
-    model = request.getfixturevalue(MODELS[family])
-    modules: list[Personalisation] = []
+    model, _, method = request.param.partition("-")
+    model = request.getfixturevalue(MODELS[model])
+    modules: list[TrainingModule] = []
     with pytest.MonkeyPatch.context() as patch:
         after_every_step(patch, lambda trainer, module: modules.append(module))
         run = train(configure(model, pictures, tmp_path_factory.mktemp("whole"), *settings_of(method)))
@@ -64,19 +64,19 @@ def whole(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pyte
 
 
 def test_every_family_is_here() -> None:
-    assert {family.choice for family in FAMILIES.values()} == MODELS.keys()
+    assert {model.choice for model in FAMILIES.values()} == MODELS.keys()
     named = {
         yaml.safe_load(file.read_text(encoding="utf-8")).get("_target_")
         for file in (conf_folder() / "model").glob("*.yaml")
     }
-    known = {type(family.source(".")) for family in FAMILIES.values()}
+    known = {type(model.source(".")) for model in FAMILIES.values()}
     assert named - {None} == {f"{kind.__module__}.{kind.__qualname__}" for kind in known}
 
 
 def test_a_method_changes_what_is_drawn_and_its_saved_result_is_what_was_learned(whole: Whole) -> None:
     prompts = [concept.fill("a photo of a {identifier} {noun}") for concept in whole.module.concepts]
-    loaded = draw(trained_family(whole.run, scale={}).family, SAMPLER, prompts * 2)
-    assert distance(loaded, draw(whole.module.family, SAMPLER, prompts * 2)) <= ROUNDING
+    loaded = draw(trained_model(whole.run, scale={}).model, SAMPLER, prompts * 2)
+    assert distance(loaded, draw(whole.module.model, SAMPLER, prompts * 2)) <= ROUNDING
     assert distance(loaded, draw(load_tiny(whole.model), SAMPLER, prompts * 2)) > 5 * ROUNDING
 
 
@@ -88,7 +88,7 @@ def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whol
     names: dict[str, Any] = {}
     exec(making.replace("the base model, or another of its kind", str(whole.model)), names)
     prompt = yaml.safe_load(drawing.partition(").images")[0])
-    ours = draw(trained_family(whole.run, scale={}).family, SAMPLER, [prompt, prompt], [3, 4])
+    ours = draw(trained_model(whole.run, scale={}).model, SAMPLER, [prompt, prompt], [3, 4])
     assert distance(ours, by_the_library(names["pipeline"], [prompt], [3, 4])) <= CLOSE
 
 
@@ -124,7 +124,7 @@ def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(whole: Whole, pi
     cfg = configure(whole.model, pictures, tmp_path, *settings_of(whole.method, "hparams.precision=bf16-mixed"))
     module = assembled(cfg)
     learning = {id(parameter) for parameter in module.trained()}
-    for name, parameter in module.family.named_parameters():
+    for name, parameter in module.model.named_parameters():
         expected = torch.float32 if id(parameter) in learning else torch.bfloat16
         assert parameter.dtype == expected, name
     run = train(cfg)
@@ -134,6 +134,6 @@ def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(whole: Whole, pi
 
 def test_nothing_changes_but_what_learns(whole: Whole) -> None:
     learning = {id(parameter) for parameter in whole.module.trained()}
-    now = {name.replace(".base_layer", ""): weight for name, weight in whole.module.family.named_parameters()}
+    now = {name.replace(".base_layer", ""): weight for name, weight in whole.module.model.named_parameters()}
     for name, weight in load_tiny(whole.model).named_parameters():
         assert id(now[name]) in learning or torch.equal(now[name], weight), name

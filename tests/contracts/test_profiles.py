@@ -11,7 +11,7 @@ from small_runs import composed_profile
 
 from imprint.config import conf_folder, resolved
 from imprint.construct import Constructor
-from imprint.evaluation.profile import Here, Profile
+from imprint.evaluation.profile import PhotoCounts, Profile
 from imprint.evaluation.prompts import PromptSet
 
 FILES = sorted((conf_folder() / "evaluation").glob("*.yaml"))
@@ -39,7 +39,7 @@ def test_a_profile_brings_every_encoder_that_it_needs(name: str) -> None:
     profile = composed_profile(name)
     assert {role for metric in profile.metrics.values() for role in metric.needs.encoders} == set(profile.encoders)
     assert all(judge.name for judge in profile.encoders.values())
-    assert not list(profile.problems(Here(photos=4, trained_on=4, held_out=0, class_photos=0)))
+    assert not list(profile.problems(PhotoCounts(photos=4, trained_on=4, held_out=0, class_photos=0)))
 
 
 @pytest.mark.parametrize("name", PROFILES)

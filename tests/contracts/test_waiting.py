@@ -12,17 +12,18 @@ from silent_device import SILENT, NoWaiting, Waited, fit, kept_latents, silent_d
 from small_runs import METHODS, configure
 from torch import Tensor
 
-from imprint.build import Plan, prepare
-from imprint.build.assemble import attach, lesson_of
+from imprint.batched_runs.coroutines import Coroutine
+from imprint.batched_runs.group import Group
+from imprint.batched_runs.memory_budget import MemoryBudget
+from imprint.batched_runs.pass_scheduler import PassScheduler
+from imprint.batched_runs.stopping import Stop
+from imprint.planning.assemble import attach, task_of
+from imprint.planning.parts import Plan
+from imprint.planning.prepare import prepare
 from imprint.reporting.reporter import StepRecorder
-from imprint.stacking.conductor import Conductor
-from imprint.stacking.group import Group
-from imprint.stacking.room import Room
-from imprint.stacking.routines import Routine
-from imprint.stacking.stopping import Stop
 from imprint.training.guards import AverageUpdate, FiniteLoss
 from imprint.training.latents import LatentCache
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 
 WAYS = {
     **{method: [f"method={method}"] for method in METHODS},
@@ -79,7 +80,7 @@ def test_runs_side_by_side(stacked: str, tiny_sd: Path, pictures: Path, tmp_path
     latents, plans = kept_latents(cfgs[0]), [prepare(cfg) for cfg in cfgs]
     steps: list[int] = []
 
-    def live(point: int, plan: Plan, routine: Routine) -> None:
+    def live(point: int, plan: Plan, routine: Coroutine) -> None:
         module = group._assemble(point, plan, routine).to(SILENT)
         for step, batch in zip(range(3), batches(module), strict=False):
             with NoWaiting():
@@ -91,14 +92,14 @@ def test_runs_side_by_side(stacked: str, tiny_sd: Path, pictures: Path, tmp_path
     with silent_device():
         group = Group(list(zip(plans, cfgs, strict=True)))
         group._latents = latents
-        routines = {point: Routine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
-        conductor = Conductor(routines, group._together, Room(CPU), first=len(plans))
+        routines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
+        conductor = PassScheduler(routines, group._together, MemoryBudget(CPU), first=len(plans))
         with NoWaiting():
             conductor.conduct(Stop())
     assert [routine.error for routine in routines.values()] == [None] * len(plans)
     assert sorted(steps) == sorted([0, 1, 2] * len(plans))
 
 
-def alone(plan: Plan, latents: LatentCache) -> Personalisation:
-    family = plan.parts.model.load().to(SILENT)
-    return Personalisation(family, lesson_of(plan, family, attach(plan, family)), latents=latents)
+def alone(plan: Plan, latents: LatentCache) -> TrainingModule:
+    model = plan.parts.model.load().to(SILENT)
+    return TrainingModule(model, task_of(plan, model, attach(plan, model)), latents=latents)

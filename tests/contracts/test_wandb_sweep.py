@@ -7,8 +7,9 @@ import pytest
 import yaml
 from composed import compose
 
-from imprint.build import Plan, prepare
 from imprint.evaluation.fingerprints import facts_of
+from imprint.planning.parts import Plan
+from imprint.planning.prepare import prepare
 from imprint.reporting.tracking.scores import score_key
 
 FILE = Path(__file__).parents[2] / "experiments" / "wandb_sweep" / "sweep.yaml"

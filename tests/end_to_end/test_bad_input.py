@@ -7,11 +7,11 @@ import torch
 from skips import NOT_HERE
 from small_runs import configure, only_run
 
-from imprint.build import prepare
+from imprint.device_transfer import PendingScalar
 from imprint.errors import ConfigError, NonFiniteLoss, UserError
-from imprint.families.sd.model import StableDiffusionSource
+from imprint.models.sd.model import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
-from imprint.transfer import Answer
+from imprint.planning.prepare import prepare
 from imprint.verbs.train import train
 
 
@@ -102,7 +102,7 @@ def test_nothing_comes_of_a_loss_that_is_no_number(
 
     monkeypatch.setattr(NoisePrediction, "losses", broken)
     if losses_come == "later":
-        monkeypatch.setattr(Answer, "is_there", False)
+        monkeypatch.setattr(PendingScalar, "is_there", False)
     with pytest.raises(NonFiniteLoss, match=r"step 4 is nan"):
         train(configure(tiny_sd, pictures, tmp_path))
     run = only_run(tmp_path)

@@ -17,12 +17,13 @@ from lessons import after_every_step
 from small_runs import draw_pictures, losses, metrics, overrides
 from tiny_encoders import tiny_clip, tiny_vit
 
-from imprint.build import prepare, scoring
 from imprint.errors import UserError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.launching import launch
+from imprint.planning.prepare import prepare
 from imprint.reporting.scoreboard import files
 from imprint.runs import Run
+from imprint.scoring import scoring
 from imprint.sweeps import Sweep
 from imprint.verbs.benchmark import table
 from imprint.verbs.train import train

@@ -6,7 +6,7 @@ import pytest
 from lessons import Watch
 from small_runs import configure, draw_pictures
 
-from imprint.build import prepare
+from imprint.planning.prepare import prepare
 from imprint.verbs.train import train
 
 

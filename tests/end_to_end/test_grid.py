@@ -12,9 +12,9 @@ from PIL import Image
 from results import drawn
 from small_runs import configure
 
-from imprint.build import Stack
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd.model import StableDiffusion
+from imprint.models.sd.model import StableDiffusion
+from imprint.results.combine import Stack
 from imprint.runs import Run
 from imprint.verbs.generate import generate
 from imprint.verbs.grid import grid

@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file
 from small_runs import SETTINGS, draw_pictures, losses
 
-from imprint.build import prepare
 from imprint.errors import ConfigError
+from imprint.planning.prepare import prepare
 from imprint.training.conditioning import encode_captions
 from imprint.verbs.generate import generate
 from imprint.verbs.train import train
@@ -136,10 +136,10 @@ class TestPriors:
         module = assembled(joint("hparams.batch_size=2", "prior=base_prediction"))
         batch = next(batches(module))
         assert batch.captions == ["a sks dog", "a ktn cat", "a dog", "a cat"]
-        teacher = module.lesson.teacher
+        teacher = module.task.teacher
         assert teacher is not None
-        told = teacher._captions.condition(module.family, batch.captions[2:])
-        torch.testing.assert_close(told["tokens"], encode_captions(module.family, ["a dog", "a cat"])["tokens"])
+        told = teacher._captions.condition(module.model, batch.captions[2:])
+        torch.testing.assert_close(told["tokens"], encode_captions(module.model, ["a dog", "a cat"])["tokens"])
         assert float(module.losses(batch).prior) == pytest.approx(0.0, abs=1e-9)
 
 
@@ -164,7 +164,7 @@ class TestNewWords:
         run = train(joint(*NEW_WORDS, words=False))
         start = {
             name: vectors["clip_l"].detach().clone()
-            for name, vectors in assembled(joint(*NEW_WORDS, words=False)).family.words.items()
+            for name, vectors in assembled(joint(*NEW_WORDS, words=False)).model.words.items()
         }
         for number, (word, before) in enumerate(start.items(), start=1):
             after = load_file(run.result / f"learned_embeds-{number}.safetensors")[word]

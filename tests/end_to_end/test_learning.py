@@ -9,9 +9,9 @@ import torch
 from composed import compose
 from lessons import assembled, batches
 
-from imprint.build import trained_family
+from imprint.results.load import trained_model
 from imprint.runs import Run
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.verbs.train import train
 
 QUIET = ["samples=none", "report=local", "report.progress=off", "trainer.accelerator=cpu"]
@@ -35,7 +35,7 @@ def errors(run: Run, asked: list[str], subject: str) -> list[tuple[float, float]
     """By batch, of the untuned and of the trained model: the same pictures, noise, timesteps and captions."""
     words = [f"dataset=mini/{subject}", f"dataset.identifier='{run.concepts[0].identifier}'"]
     untuned = assembled(compose("train", [*asked, *words, "seed=1", "hparams.batch_size=8"])).eval()
-    tuned = Personalisation(trained_family(run, scale={}).family, untuned.lesson).eval()
+    tuned = TrainingModule(trained_model(run, scale={}).model, untuned.task).eval()
     tuned.latents = untuned.latents
     with torch.no_grad():
         return [

@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
 from tiny import tiny_source
 
-from imprint.build import trained_family
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd.model import StableDiffusionSource
+from imprint.models.sd.model import StableDiffusionSource
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.guards import FiniteLoss
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.verbs.train import train
 
 BOTH = "method.roles=[denoiser,text]"
@@ -83,10 +83,10 @@ def test_a_merged_pipeline_or_file_draws_the_same_pictures(trained: Trained, tmp
     pipeline = stock(exported(trained.run, tmp_path / "pipeline", "format=pipeline"))
     assert distance(trained.pictures, by_the_library(pipeline)) <= CLOSE
     file = exported(trained.run, tmp_path / "model.safetensors", "format=single_file")
-    family = tiny_source(file, config=str(trained.model)).load()
+    model = tiny_source(file, config=str(trained.model)).load()
     merged = load_tiny(tmp_path / "pipeline")
     for name, weight in merged.state_dict().items():
-        assert torch.equal(family.state_dict()[name], weight), name
+        assert torch.equal(model.state_dict()[name], weight), name
 
 
 def test_kohyas_names_lead_to_the_same_pictures(trained: Trained, tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ def test_the_losses_after_a_stop_are_those_of_an_uninterrupted_run(
 
 def test_adapters_are_float32_in_bfloat16_training(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     cfg = configure(tiny_sd, pictures, tmp_path, *FAST, BOTH, "hparams.precision=bf16-mixed", "method.use_dora=true")
-    module: Personalisation = assembled(cfg)
-    for name, parameter in module.family.named_parameters():
+    module: TrainingModule = assembled(cfg)
+    for name, parameter in module.model.named_parameters():
         assert parameter.dtype == (torch.float32 if ".lora_" in name else torch.bfloat16), name
     exact = train(configure(tiny_sd, pictures, tmp_path / "exact", *FAST, BOTH, "method.use_dora=true"))
     run = train(cfg)
@@ -199,8 +199,8 @@ def test_adapters_are_float32_in_bfloat16_training(tiny_sd: Path, pictures: Path
 def test_adapters_learn_at_their_parts_rates(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     settings = [BOTH, "method=lora", "method.lr=1e-3", "method.text_lr=1e-5", "method.rank=3", "method.text_rank=2"]
     module = assembled(configure(tiny_sd, pictures, tmp_path, *settings))
-    assert {group.name: group.lr for group in module.lesson.groups} == {"denoiser": 1e-3, "text": 1e-5}
-    ranks = [{min(parameter.shape) for parameter in group.params} for group in module.lesson.groups]
+    assert {group.name: group.lr for group in module.task.groups} == {"denoiser": 1e-3, "text": 1e-5}
+    ranks = [{min(parameter.shape) for parameter in group.params} for group in module.task.groups]
     assert ranks == [{3}, {2}]
 
 
@@ -210,7 +210,7 @@ def test_a_strength_for_what_was_not_taught_is_refused_before_loading(
     run = finished("method=lora")
     monkeypatch.setattr(StableDiffusionSource, "load", lambda self: pytest.fail("the model was loaded"))
     with pytest.raises(UserError, match=r"scale\.text=0\.5"):
-        trained_family(run, scale={"denoiser": 1.0, "text": 0.5})
+        trained_model(run, scale={"denoiser": 1.0, "text": 0.5})
 
 
 def test_an_unknown_format_is_refused_with_those_there_are(finished: Callable[..., Run], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from small_runs import configure
 from torch import Tensor
 
-from imprint.build import trained_family
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.types import Sampler
 from imprint.verbs.export import export
@@ -46,12 +46,12 @@ def exported(run: Run, path: Path, format: str) -> Path:
 
 def test_a_loaded_result_draws_what_the_merged_pipeline_does(trained: tuple[Run, Path], tmp_path: Path) -> None:
     run, model = trained
-    loaded = draw(trained_family(run, scale={}).family, SAMPLER)
+    loaded = draw(trained_model(run, scale={}).model, SAMPLER)
     merged = draw(load_tiny(exported(run, tmp_path / "pipeline", "pipeline")), SAMPLER)
     assert distance(loaded, merged) <= ROUNDING
     untuned = draw(load_tiny(model), SAMPLER)
     assert distance(loaded, untuned) > 5 * ROUNDING
-    off = draw(trained_family(run, scale={"denoiser": 0.0, "text": 0.0}).family, SAMPLER)
+    off = draw(trained_model(run, scale={"denoiser": 0.0, "text": 0.0}).model, SAMPLER)
     assert distance(off, untuned) == 0
 
 
@@ -67,7 +67,7 @@ def test_the_lines_of_the_card_merge_the_result(trained: tuple[Run, Path], tmp_p
     names: dict[str, Any] = {}
     exec(merging, names)
     names["pipeline"].save_pretrained(tmp_path / "theirs")
-    ours = draw(trained_family(run, scale={}).family, SAMPLER)
+    ours = draw(trained_model(run, scale={}).model, SAMPLER)
     assert distance(ours, draw(load_tiny(tmp_path / "theirs"), SAMPLER)) <= ROUNDING
 
 
@@ -130,7 +130,7 @@ def test_adapters_learn_in_float32_from_the_untuned_model_on(
     settings = [*FAST, f"method={method}", EVERYWHERE, "method.lr=1e-3"]
     rounded = configure(tiny_sd, pictures, tmp_path, *settings, "hparams.precision=bf16-mixed")
     module = assembled(rounded)
-    for name, parameter in module.family.named_parameters():
+    for name, parameter in module.model.named_parameters():
         assert parameter.dtype == (torch.float32 if parameter.requires_grad else torch.bfloat16), name
     exact = configure(tiny_sd, pictures, tmp_path, *settings)
-    assert distance(draw(assembled(exact).family, SAMPLER), draw(load_tiny(tiny_sd), SAMPLER)) == 0
+    assert distance(draw(assembled(exact).model, SAMPLER), draw(load_tiny(tiny_sd), SAMPLER)) == 0

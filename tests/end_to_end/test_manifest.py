@@ -27,7 +27,7 @@ def test_costs_are_those_of_what_was_trained_and_written(
     module = assembled(cfg)
     assert list(manifest.trained_parameters) == groups
     assert sum(manifest.trained_parameters.values()) == sum(weight.numel() for weight in module.trained())
-    assert manifest.parameters == sum(weight.numel() for weight in module.family.parameters())
+    assert manifest.parameters == sum(weight.numel() for weight in module.model.parameters())
     files = {file.relative_to(run.result).as_posix(): file for file in run.result.rglob("*") if file.is_file()}
     assert manifest.result_files == {name: file.stat().st_size for name, file in files.items()}
     assert manifest.result_bytes == sum(manifest.result_files.values())

@@ -10,9 +10,9 @@ from lessons import assembled, batches
 from rounding import near
 from small_runs import configure, draw_masks, draw_pictures, losses
 
-from imprint.build import prepare
 from imprint.errors import ConfigError
 from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.planning.prepare import prepare
 from imprint.verbs.train import train
 
 
@@ -65,7 +65,7 @@ def test_what_the_network_says_outside_the_mask_has_no_gradient(
     monkeypatch.setattr(NoisePrediction, "losses", watched)
     settings = ["hparams.batch_size=3", "dataset.mask_background=0", "prior=base_prediction"]
     module = assembled(configure(tiny_sd, masked_pictures, tmp_path, *settings))
-    disturb(module.family.roles["denoiser"])
+    disturb(module.model.roles["denoiser"])
     batch = next(batches(module))
     module.losses(batch).total.backward()
     [prediction_BCHW] = seen

@@ -16,11 +16,12 @@ from safetensors.torch import load_file
 from small_runs import configure, draw_pictures
 from tiny import RESOLUTION, tiny_file, tiny_pipeline
 
-from imprint.build import stacked_family, trained_family
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.lora_file import load_lora
+from imprint.models.sd.model import StableDiffusionSource
+from imprint.results.combine import combined_model
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.verbs.train import train
 
@@ -166,9 +167,9 @@ class TestSeveral:
         assert distance(there, back) <= ROUNDING
 
     def test_a_whole_network_has_a_strength_among_others(self, runs: dict[str, Run], tiny_sd: Path) -> None:
-        tuned = trained_family(runs["dreambooth"], scale={}).family.unet.conv_in.weight
+        tuned = trained_model(runs["dreambooth"], scale={}).model.unet.conv_in.weight
         untuned = stock(tiny_sd).unet.conv_in.weight
-        half, _ = stacked_family([runs["dreambooth"]], weights=[0.5], scale={})
+        half, _ = combined_model([runs["dreambooth"]], weights=[0.5], scale={})
         torch.testing.assert_close(half.unet.conv_in.weight, (tuned + untuned) / 2)
 
     def test_subjects_are_named_in_prompts(self, runs: dict[str, Run], tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ class TestSeveral:
         same_name = ["dataset.identifier=ktn", "hparams.steps=1"]
         other = train(configure(other_sd, pictures, tmp_path / "runs", "method=dreambooth", *same_name))
         with pytest.raises(ConfigError) as caught:
-            stacked_family([runs["dreambooth"], other], weights=None, scale={})
+            combined_model([runs["dreambooth"], other], weights=None, scale={})
         said = str(caught.value)
         for expected in ("3 problems", "only one can be the network", "base=...", "dataset.identifier='ktn'"):
             assert expected in said
@@ -220,7 +221,7 @@ class TestSeveral:
         word = ["method=textual_inversion", "dataset.identifier=auto", "hparams.steps=1"]
         other = train(configure(tiny_sd, pictures, tmp_path / "runs", *word))
         with pytest.raises(ConfigError, match="'<dog>'.*call their subject so"):
-            stacked_family([runs["word"], other], weights=None, scale={})
+            combined_model([runs["word"], other], weights=None, scale={})
 
     def test_one_run_is_not_merged(self, runs: dict[str, Run], tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
@@ -257,9 +258,9 @@ class TestAnotherModel:
     def test_of_a_whole_network_the_difference_is_added(
         self, runs: dict[str, Run], tiny_sd: Path, other_sd: Path
     ) -> None:
-        family = trained_family(runs["dreambooth"], scale={}, base=str(other_sd)).family
+        model = trained_model(runs["dreambooth"], scale={}, base=str(other_sd)).model
         own, tuned, other = stock(tiny_sd).unet, stock(runs["dreambooth"].result).unet, stock(other_sd).unet
-        there = family.unet.state_dict()
+        there = model.unet.state_dict()
         for name, weight in other.state_dict().items():
             moved = tuned.state_dict()[name] - own.state_dict()[name]
             torch.testing.assert_close(there[name], weight + moved, atol=1e-6, rtol=1e-6)
@@ -271,10 +272,10 @@ class TestAnotherModel:
         run = train(configure(tiny_sd, pictures, tmp_path, *whole))
         lora = train(configure(tiny_sd, pictures, tmp_path, "method=lora"))
         [(word, rows_ND)] = load_file(run.result / "learned_embeds.safetensors").items()
-        alone = trained_family(run, scale={}, base=str(other_sd)).family
-        stacked, _ = stacked_family([run, lora], weights=None, scale={}, base=str(other_sd))
-        for family in (alone, stacked):
-            assert torch.equal(family.words[word]["clip_l"], rows_ND)
+        alone = trained_model(run, scale={}, base=str(other_sd)).model
+        stacked, _ = combined_model([run, lora], weights=None, scale={}, base=str(other_sd))
+        for model in (alone, stacked):
+            assert torch.equal(model.words[word]["clip_l"], rows_ND)
         ours = drawn([run], tmp_path / "ours", f"base={other_sd}", f"prompt=['a {word} dog']")
         without = drawn([run], tmp_path / "without", f"base={other_sd}", "prompt=['a dog']")
         assert distance(ours, without) > CLOSE
@@ -294,11 +295,11 @@ class TestAnotherModel:
         with pytest.raises(
             ConfigError, match=r"base=.*predicts v_prediction.*proj_in.weight is 8 x 8 x 1 x 1 there, here 8 x 8;"
         ):
-            trained_family(runs["lora"], scale={}, base=str(tiny_sd_v))
+            trained_model(runs["lora"], scale={}, base=str(tiny_sd_v))
 
     def test_a_base_that_is_none_is_called_by_its_key(self, runs: dict[str, Run], tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"^base='.*/nowhere'"):
-            trained_family(runs["lora"], scale={}, base=f"{tmp_path}/nowhere")
+            trained_model(runs["lora"], scale={}, base=f"{tmp_path}/nowhere")
 
 
 class TestPlace:
@@ -308,12 +309,12 @@ class TestPlace:
         tiny_pipeline(tmp_path / "models" / "own")
         monkeypatch.chdir(tmp_path)
         run = train(configure(Path("models/own"), pictures, tmp_path / "runs", "method=lora", "hparams.steps=1"))
-        trained_family(run, scale={})
+        trained_model(run, scale={})
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
-        trained_family(run, scale={})
+        trained_model(run, scale={})
         tiny_pipeline(tmp_path / "elsewhere" / "models" / "own", seed=3)  # another one that is called the same
-        trained_family(run, scale={})
+        trained_model(run, scale={})
 
     def test_a_model_that_is_nowhere_is_told(
         self, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -323,7 +324,7 @@ class TestPlace:
         run = train(configure(Path("./own"), pictures, tmp_path / "runs", "method=lora", "hparams.steps=1"))
         (tmp_path / "own").rename(tmp_path / "gone")
         with pytest.raises(UserError, match=r"model\.source='own'|model\.source='\./own'"):
-            trained_family(run, scale={})
+            trained_model(run, scale={})
 
 
 def _mean_distance(some: Sequence[Image.Image], others: Sequence[Image.Image]) -> float:

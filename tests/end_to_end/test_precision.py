@@ -28,11 +28,11 @@ class TestBfloat16:
         module = assembled(configure(tiny_sd, pictures, tmp_path, *settings))
         learning = {id(parameter) for parameter in module.trained()}
         assert learning
-        for name, parameter in module.family.named_parameters():
+        for name, parameter in module.model.named_parameters():
             expected = torch.float32 if id(parameter) in learning else torch.bfloat16
             assert parameter.dtype == expected, name
-        assert module.lesson.teacher is not None
-        assert {parameter.dtype for parameter in module.lesson.teacher.parameters()} == {torch.bfloat16}
+        assert module.task.teacher is not None
+        assert {parameter.dtype for parameter in module.task.teacher.parameters()} == {torch.bfloat16}
 
     @pytest.mark.parametrize("settings", [PRIOR, ["prior=base_prediction", "method.roles=[denoiser,text]"]])
     def test_losses_are_near_those_of_float32_and_the_result_is_float32(
@@ -106,7 +106,7 @@ def test_compiling_keeps_names_and_losses(
     plain = assembled(configure(tiny_sd, pictures, tmp_path))
     assert not compiled
     module = assembled(configure(tiny_sd, pictures, tmp_path, "trainer.compile=true"))
-    assert compiled == [module.family.roles["denoiser"]]
+    assert compiled == [module.model.roles["denoiser"]]
     assert module.state_dict().keys() == plain.state_dict().keys()
     other = train(configure(tiny_sd, pictures, tmp_path, "trainer.compile=true"))
     assert other.folder.name == run.folder.name

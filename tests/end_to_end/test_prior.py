@@ -15,8 +15,8 @@ from PIL import Image
 from small_runs import configure, draw_pictures, metrics, overrides
 from tiny import tiny_source
 
-from imprint.families.base import Family
-from imprint.families.sd.model import StableDiffusion
+from imprint.models.base import Model
+from imprint.models.sd.model import StableDiffusion
 from imprint.training.conditioning import encode_captions
 from imprint.training.teacher import Teacher
 from imprint.types import Batch
@@ -117,7 +117,7 @@ def test_the_weight_scales_the_priors_share_of_the_gradient(
     for weight in (0.0, 1.0, 0.25):
         settings = ["hparams.batch_size=2", f"prior={prior}", f"prior.weight={weight}", *count]
         module = assembled(configure(tiny_sd, pictures, tmp_path, *settings))
-        disturb(module.family.roles["denoiser"])  # at first, the base prediction is met exactly
+        disturb(module.model.roles["denoiser"])  # at first, the base prediction is met exactly
         found[weight] = gradients(module, next(batches(module)))
     shares = [one - none for one, none in zip(found[1.0], found[0.0], strict=True)]
     assert max(float(share.abs().max()) for share in shares) > 1e-3
@@ -136,8 +136,8 @@ class TestBasePrediction:
         seen: list[tuple[torch.Tensor, ...]] = []
         correct = Teacher.correct
 
-        def watched(self: Teacher, family: Family, target, noisy, t_B, batch: Batch) -> torch.Tensor:
-            corrected = correct(self, family, target, noisy, t_B, batch)
+        def watched(self: Teacher, model: Model, target, noisy, t_B, batch: Batch) -> torch.Tensor:
+            corrected = correct(self, model, target, noisy, t_B, batch)
             seen.append((target, noisy, t_B, corrected))
             return corrected
 
@@ -147,7 +147,7 @@ class TestBasePrediction:
         module = assembled(configure(source, pictures, tmp_path, *settings))
         for role in ("denoiser", "text"):
             if role in roles:
-                disturb(module.family.roles[role])
+                disturb(module.model.roles[role])
         batch = next(batches(module))
         module.losses(batch)
         [(target, noisy, t_B, corrected)] = seen
@@ -158,9 +158,7 @@ class TestBasePrediction:
         with torch.no_grad():
             told = encode_captions(untuned, ["a dog"] * 2)
             expected = untuned.denoise(noisy[is_prior_B], t_B[is_prior_B], told)
-            now = module.family.denoise(
-                noisy[is_prior_B], t_B[is_prior_B], encode_captions(module.family, ["a dog"] * 2)
-            )
+            now = module.model.denoise(noisy[is_prior_B], t_B[is_prior_B], encode_captions(module.model, ["a dog"] * 2))
         torch.testing.assert_close(corrected[is_prior_B], expected, rtol=1e-4, atol=1e-5)
         assert not torch.allclose(now, expected, atol=1e-2)
 
@@ -180,7 +178,7 @@ class TestBasePrediction:
         self, tiny_sd: Path, pictures: Path, tmp_path: Path
     ) -> None:
         module = assembled(configure(tiny_sd, pictures, tmp_path, "prior=base_prediction"))
-        teacher = module.lesson.teacher
+        teacher = module.task.teacher
         assert teacher is not None
         assert not any(parameter.requires_grad for parameter in teacher.parameters())
         own = {parameter.data_ptr() for parameter in module.parameters()}

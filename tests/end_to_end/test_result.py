@@ -15,10 +15,10 @@ from results import CLOSE, SEEDS, by_the_library
 from small_runs import configure, losses
 from tiny import tiny_pipeline
 
-from imprint.build import trained_family
 from imprint.errors import ConfigError
+from imprint.results.load import trained_model
 from imprint.runs import Run
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.verbs.export import export
 from imprint.verbs.generate import generate
 from imprint.verbs.train import train
@@ -106,8 +106,8 @@ def test_the_saved_weights_are_the_averaged_ones(
 ) -> None:
     steps: list[dict[str, torch.Tensor]] = []
 
-    def remember(trainer: object, module: Personalisation) -> None:
-        steps.append({name: weight.detach().clone() for name, weight in module.family.unet.named_parameters()})
+    def remember(trainer: object, module: TrainingModule) -> None:
+        steps.append({name: weight.detach().clone() for name, weight in module.model.unet.named_parameters()})
 
     after_every_step(monkeypatch, remember)
     run = train(configure(tiny_sd, pictures, tmp_path, "hparams.ema=0.3", "method.lr=1e-2"))
@@ -162,7 +162,7 @@ def test_the_last_samples_are_what_the_result_draws(tiny_sd: Path, pictures: Pat
 def test_a_result_on_another_model_than_the_one_it_was_trained_from_is_refused(pictures: Path, tmp_path: Path) -> None:
     model = tiny_pipeline(tmp_path / "model")
     run = train(configure(model, pictures, tmp_path / "runs", "hparams.steps=1"))
-    trained_family(run, scale={})
+    trained_model(run, scale={})
     tiny_pipeline(model, seed=1)
     with pytest.raises(ConfigError, match="model.source=.*not the model any more"):
-        trained_family(run, scale={})
+        trained_model(run, scale={})

@@ -55,14 +55,14 @@ def test_a_loss_is_the_one_that_a_few_lines_compute(tiny_sdxl: Path, pictures: P
     pipeline = stock(tiny_sdxl)
     seen = 0
     for batch, _ in zip(batches(module), range(4), strict=False):
-        objective, seed = module.lesson.objective, module.lesson.seed
+        objective, seed = module.task.objective, module.task.seed
         noise = objective.draw_noise(seed, batch.ids, (4, 8, 8))
-        t_B = objective.draw_timesteps(seed, batch.ids, module.family.process)
+        t_B = objective.draw_timesteps(seed, batch.ids, module.model.process)
         with torch.no_grad():
             latents = 0.13025 * pipeline.vae.encode(batch.pixels_BCHW).latent_dist.mean
-            drawn_latents = module.family.encode(batch.pixels_BCHW)
+            drawn_latents = module.model.encode(batch.pixels_BCHW)
             torch.testing.assert_close(drawn_latents.mean_BCHW, latents)
-        latents = sample_latents(module.family, batch, module.latents, seed=seed, device=CPU)
+        latents = sample_latents(module.model, batch, module.latents, seed=seed, device=CPU)
         train_noise = EulerDiscreteScheduler.from_config(pipeline.scheduler.config).alphas_cumprod[t_B][
             :, None, None, None
         ]

@@ -18,7 +18,7 @@ from small_runs import configure, losses, overrides
 
 from imprint.runs import Run
 from imprint.sweeps import Sweep
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.verbs.train import train
 
 STACKED = ["sweep.name=mine"]
@@ -67,7 +67,7 @@ def test_points_are_trained_together_and_are_the_runs_that_they_are_alone(
 
 def test_each_point_is_prepared_once(grid: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever plans the sweep; with the sweep's name in what is told of it."""
-    preparing = sys.modules["imprint.build.prepare"]
+    preparing = sys.modules["imprint.planning.prepare"]
     prepared: list[int] = []
     identity_of = preparing.identity_of
 
@@ -98,19 +98,19 @@ def test_samples_and_looks_on_the_way_are_those_of_each_point(
 
 
 def test_a_failing_point_stops_no_other(grid: Typed, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward = Personalisation.training_step
+    forward = TrainingModule.training_step
 
-    def stumble(module: Personalisation, *rest: object) -> object:
-        if module.lesson.seed == 1 and module.global_step == 3:
+    def stumble(module: TrainingModule, *rest: object) -> object:
+        if module.task.seed == 1 and module.global_step == 3:
             raise RuntimeError("the disk caught fire")
         return forward(module, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Personalisation, "training_step", stumble)
+    monkeypatch.setattr(TrainingModule, "training_step", stumble)
     said = grid("method=lora", "seed=0,1,2")
     assert said.code == 1
     assert "the disk caught fire" in said.text
     assert [run.status for run in runs(outputs)] == ["finished", "failed", "finished"]
-    monkeypatch.setattr(Personalisation, "training_step", forward)
+    monkeypatch.setattr(TrainingModule, "training_step", forward)
     again = grid("method=lora", "seed=0,1,2")
     assert again.code == 0, again.text
     assert [run.status for run in runs(outputs)] == ["finished"] * 3

@@ -11,7 +11,7 @@ from small_runs import overrides
 
 from imprint.runs import Run
 from imprint.sweeps import Sweep
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def statuses(outputs: Path) -> list[str]:
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs with seed 1 do not get far."""
-    forward = Personalisation.training_step
+    forward = TrainingModule.training_step
 
-    def stumble(module: Personalisation, *args: Any) -> Any:
-        if module.lesson.seed == 1:
+    def stumble(module: TrainingModule, *args: Any) -> Any:
+        if module.task.seed == 1:
             raise RuntimeError("the disk caught fire")
         return forward(module, *args)
 
-    monkeypatch.setattr(Personalisation, "training_step", stumble)
+    monkeypatch.setattr(TrainingModule, "training_step", stumble)
 
 
 def test_every_combination_is_a_run_of_its_own(grid: Typed, outputs: Path) -> None:
@@ -176,11 +176,11 @@ def test_points_that_are_the_same_run_are_launched_once(grid: Typed, outputs: Pa
 
 
 def test_an_interrupted_grid_says_how_far_it_got(grid: Typed, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(module: Personalisation, *args: Any) -> Any:
+    def interrupt(module: TrainingModule, *args: Any) -> Any:
         raise KeyboardInterrupt
 
     grid("seed=0", "sweep.name=mine")
-    monkeypatch.setattr(Personalisation, "training_step", interrupt)
+    monkeypatch.setattr(TrainingModule, "training_step", interrupt)
     said = grid("seed=0,1", "sweep.name=mine")
     assert said.code == 130
     assert "1 done, 1 stopped" in only_sweep(outputs).summary.read_text()

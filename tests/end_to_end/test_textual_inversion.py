@@ -19,14 +19,14 @@ from safetensors.torch import load_file
 from small_runs import configure, losses, metrics, only_run, overrides
 from torch import Tensor
 
-from imprint.build import prepare
 from imprint.errors import ConfigError, UserError
-from imprint.families.process import NoiseProcess
 from imprint.methods.word_files import FILE
+from imprint.models.process import NoiseProcess
+from imprint.planning.prepare import prepare
 from imprint.runs import Run
 from imprint.training.conditioning import encode_captions
 from imprint.training.guards import FiniteLoss
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.verbs.export import export
 from imprint.verbs.generate import generate
 from imprint.verbs.train import train
@@ -71,14 +71,14 @@ class Whole(NamedTuple):
     variant: str
     settings: Sequence[str]
     run: Run
-    module: Personalisation
+    module: TrainingModule
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def whole(
     request: pytest.FixtureRequest, tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Whole:
-    modules: list[Personalisation] = []
+    modules: list[TrainingModule] = []
     settings = [*SETTINGS, "optimizer.weight_decay=0.5", *VARIANTS[request.param]]
     with pytest.MonkeyPatch.context() as patch:
         after_every_step(patch, lambda trainer, module: modules.append(module))
@@ -91,7 +91,7 @@ def test_nothing_changes_but_the_vectors_and_these_are_saved(whole: Whole, tiny_
     [vectors_ND] = module.trained()
     assert vectors_ND.dtype == torch.float32
     untuned = load_tiny(tiny_sd).state_dict()
-    now = module.family.state_dict()
+    now = module.model.state_dict()
     [added] = now.keys() - untuned.keys()
     assert now[added].data_ptr() == vectors_ND.data_ptr()
     for name, weight in untuned.items():
@@ -99,7 +99,7 @@ def test_nothing_changes_but_the_vectors_and_these_are_saved(whole: Whole, tiny_
     saved = learned(run)
     assert saved.dtype == torch.float32
     with module.averaged():
-        [seen] = [vectors["clip_l"] for vectors in module.family.words.values()]
+        [seen] = [vectors["clip_l"] for vectors in module.model.words.values()]
         assert torch.equal(saved, seen)
         assert torch.equal(seen, vectors_ND) == (variant != "held")
     assert not torch.allclose(saved, start(tiny_sd).expand_as(saved), atol=1e-2)

@@ -10,11 +10,12 @@ import pytest
 from safetensors.torch import load_file
 from small_runs import configure, losses
 
-from imprint.build import Watcher, prepare
 from imprint.errors import ConfigError
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.evaluation.watch import Look
+from imprint.planning.prepare import prepare
 from imprint.runs import Run
+from imprint.scoring.live import Watcher
 from imprint.verbs.train import train
 
 WATCHED = [
@@ -36,7 +37,7 @@ def scores_are(patch: pytest.MonkeyPatch, by_step: dict[int, float]) -> list[int
     """Instead of the pictures' own; returns the steps that were looked at."""
     seen: list[int] = []
 
-    def look(self: Watcher, family: Any, step: int) -> dict[str, Look]:
+    def look(self: Watcher, model: Any, step: int) -> dict[str, Look]:
         seen.append(step)
         return {"dino": Look(by_step[step], "0123456789ab")}
 
@@ -114,10 +115,10 @@ def test_a_resumed_run_looks_on(tiny_sd: Path, pictures: Path, tmp_path: Path, m
     scores_are(monkeypatch, {0: 0.1, 2: 0.5, 4: 0.3, 6: 0.2})
     looked = Watcher.look
 
-    def cut_off(self: Watcher, family: Any, step: int) -> Any:
+    def cut_off(self: Watcher, model: Any, step: int) -> Any:
         if step == 6:
             raise KeyboardInterrupt
-        return looked(self, family, step)
+        return looked(self, model, step)
 
     rules = [*WATCHED, "watch.by=dino", "watch.keep=best"]
     with monkeypatch.context() as patch:

@@ -8,17 +8,17 @@ import torch
 from lessons import assembled
 from small_runs import configure
 
-from imprint.build import prepare
 from imprint.errors import ConfigError
-from imprint.families.base import Family
 from imprint.methods.dreambooth import DreamBooth
+from imprint.models.base import Model
+from imprint.planning.prepare import prepare
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
 def test_exactly_what_the_method_returned_requires_a_gradient(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     for roles in (["denoiser"], ["text"], ["denoiser", "text"]):
         module = assembled(configure(tiny_sd, pictures, tmp_path, f"method.roles=[{','.join(roles)}]"))
-        expected = {id(weight) for role in roles for weight in module.family.roles[role].parameters()}
+        expected = {id(weight) for role in roles for weight in module.model.roles[role].parameters()}
         assert {id(weight) for weight in module.parameters() if weight.requires_grad} == expected
         assert {id(weight) for weight in module.trained()} == expected
         assert len(module.trained()) == len(expected)
@@ -26,27 +26,27 @@ def test_exactly_what_the_method_returned_requires_a_gradient(tiny_sd: Path, pic
 
 def test_only_parts_that_learn_are_in_training_mode(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     module = assembled(configure(tiny_sd, pictures, tmp_path, "method.roles=[text]"))
-    assert module.family.roles["text"].training
-    assert not module.family.roles["denoiser"].training
-    assert not any(part.training for part in module.family.vae.modules())
+    assert module.model.roles["text"].training
+    assert not module.model.roles["denoiser"].training
+    assert not any(part.training for part in module.model.vae.modules())
 
 
-def _more(family: Family, groups: list[ParamGroup]) -> list[ParamGroup]:
-    family.roles["text"].requires_grad_(True)
+def _more(model: Model, groups: list[ParamGroup]) -> list[ParamGroup]:
+    model.roles["text"].requires_grad_(True)
     return groups
 
 
-def _frozen_again(family: Family, groups: list[ParamGroup]) -> list[ParamGroup]:
+def _frozen_again(model: Model, groups: list[ParamGroup]) -> list[ParamGroup]:
     groups[0].params[0].requires_grad_(False)
     return groups
 
 
-def _twice(family: Family, groups: list[ParamGroup]) -> list[ParamGroup]:
+def _twice(model: Model, groups: list[ParamGroup]) -> list[ParamGroup]:
     return [*groups, ParamGroup("again", groups[0].params[:1], 1e-3, ALWAYS)]
 
 
-def _in_half(family: Family, groups: list[ParamGroup]) -> list[ParamGroup]:
-    family.roles["denoiser"].to(torch.bfloat16)
+def _in_half(model: Model, groups: list[ParamGroup]) -> list[ParamGroup]:
+    model.roles["denoiser"].to(torch.bfloat16)
     return groups
 
 
@@ -64,8 +64,8 @@ def test_a_method_that_does_not_keep_to_its_word_is_caught(
 ) -> None:
     attach = DreamBooth.attach
 
-    def mistaken(self: DreamBooth, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
-        return mistake(family, attach(self, family, concepts))
+    def mistaken(self: DreamBooth, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        return mistake(model, attach(self, model, concepts))
 
     monkeypatch.setattr(DreamBooth, "attach", mistaken)
     with pytest.raises(AssertionError, match=said):

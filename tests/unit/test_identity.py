@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from small_runs import configure, draw_pictures
 
-from imprint.build import prepare
+from imprint.planning.prepare import prepare
 
 Identify = Callable[..., str]
 GROUPS = ("trainer", "report", "samples", "optimizer", "objective", "prior")

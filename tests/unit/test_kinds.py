@@ -17,16 +17,16 @@ import imprint.evaluation.encoders.clip
 import imprint.evaluation.metrics.clip_t
 import imprint.methods.lora
 from imprint import construct
-from imprint.build import prepare
 from imprint.construct import Constructor, rebuilt
 from imprint.data.prior import GeneratedPrior
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.fingerprints import facts_of
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.metrics.clip_t import ClipT
-from imprint.families.base import Facts, ModelSource
 from imprint.kinds import former_defaults, label_of, of_kind, recorded
 from imprint.methods.base import Method
+from imprint.models.base import ModelInfo, ModelSource
+from imprint.planning.prepare import prepare
 from imprint.training.hparams import HParams
 from imprint.types import Sampler
 
@@ -131,7 +131,7 @@ class LaterSampler(Sampler):
         return {**super()._asdict(), "eta": self.eta}
 
 
-def test_a_samplers_later_setting_costs_no_picture_while_it_changes_nothing(tiny_facts: Facts) -> None:
+def test_a_samplers_later_setting_costs_no_picture_while_it_changes_nothing(tiny_facts: ModelInfo) -> None:
     usual: dict[str, Any] = {"scheduler": "model", "steps": 2, "guidance": 5.0, "negative_prompt": ""}
 
     def folder(sampler: Sampler) -> Path:
@@ -183,8 +183,8 @@ def test_a_class_adds_to_what_its_bases_say() -> None:
 
 
 @pytest.fixture
-def tiny_facts(tiny_sd: Path) -> Facts:
-    node = {"_target_": "imprint.families.sd.model.StableDiffusionSource", "source": str(tiny_sd), "resolution": 32}
+def tiny_facts(tiny_sd: Path) -> ModelInfo:
+    node = {"_target_": "imprint.models.sd.model.StableDiffusionSource", "source": str(tiny_sd), "resolution": 32}
     rest = {"revision": None, "variant": None, "config": None, "prediction": "auto", "allow_pickle": False}
     sampler: dict[str, Any] = {"_target_": "imprint.types.Sampler", "scheduler": "model", "steps": 2, "guidance": 5}
     model = Constructor().build(

@@ -11,10 +11,11 @@ from PIL import Image
 from small_runs import configure, draw_pictures
 from torch import Tensor
 
-from imprint.build import naming, prepare
 from imprint.errors import ConfigError
 from imprint.evaluation.encoders.base import Encoder
-from imprint.families.sd.model import StableDiffusionSource
+from imprint.models.sd.model import StableDiffusionSource
+from imprint.planning import naming
+from imprint.planning.prepare import prepare
 
 NOUNS = ["dog", "cat", "vase"]
 

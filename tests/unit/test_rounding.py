@@ -3,11 +3,11 @@
 import torch
 from rounding import LAYERS, LONGEST, SINGLE, counted, near, near_tensors, near_weights
 
-from imprint.families.base import Family
+from imprint.models.base import Model
 
 
-def test_the_tiny_models_have_these_sums(tiny_family: Family) -> None:
-    assert counted(tiny_family) == (LAYERS, LONGEST)
+def test_the_tiny_models_have_these_sums(tiny_model: Model) -> None:
+    assert counted(tiny_model) == (LAYERS, LONGEST)
 
 
 def test_a_thousandth_is_no_rounding() -> None:

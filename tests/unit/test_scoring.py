@@ -15,13 +15,14 @@ from PIL import Image
 from small_runs import SETTINGS, composed_profile, configure, draw_pictures
 from tiny import tiny_pipeline
 
-from imprint.build import Watcher, trained_family
-from imprint.build.scoring import score_run, scored
 from imprint.errors import UserError
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.families.sd.model import StableDiffusion
+from imprint.models.sd.model import StableDiffusion
+from imprint.results.load import trained_model
 from imprint.runs import Run
+from imprint.scoring.live import Watcher
+from imprint.scoring.score import score_run, scored
 from imprint.verbs.train import train
 
 SMALL = ("evaluation.pictures.subject.numbers=[0,20]", "evaluation.pictures.subject.images=2")
@@ -68,11 +69,11 @@ class Drawn:
         generate = StableDiffusion.generate
 
         def watched(
-            family: StableDiffusion, prompts: Sequence[str], seeds: Sequence[int], **settings: Any
+            model: StableDiffusion, prompts: Sequence[str], seeds: Sequence[int], **settings: Any
         ) -> list[Image.Image]:
             self.prompts += prompts
             self.seeds += seeds
-            return self.change(prompts, generate(family, prompts, seeds, **settings))
+            return self.change(prompts, generate(model, prompts, seeds, **settings))
 
         monkeypatch.setattr(StableDiffusion, "generate", watched)
 
@@ -263,7 +264,7 @@ class TestSeveralSubjects:
         chosen = profile("evaluation.rows=[]")
         sheets = [ScoreSheet.read(file) for file in score_run(joint, chosen, accelerator="cpu")]
         watcher = Watcher(joint, chosen, torch.device("cpu"))
-        looks = watcher.look(trained_family(joint, scale={}).family, 1)
+        looks = watcher.look(trained_model(joint, scale={}).model, 1)
         for name, look in looks.items():
             assert look.mean == pytest.approx(fmean(sheet.rows["tuned"][name].mean for sheet in sheets), abs=1e-4)
         assert looks.keys() == sheets[0].rows["tuned"].keys()

@@ -20,7 +20,7 @@ HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "mat
 SELDOM = {
     *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
     *(
-        "imprint.stacking",
+        "imprint.batched_runs",
         "imprint.launchers",
         "imprint.verbs.benchmark",
         "imprint.verbs.generate",

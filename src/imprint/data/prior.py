@@ -10,9 +10,9 @@ from imprint.data.dataset import open_files, open_folder
 from imprint.data.pictures import PictureSet
 from imprint.draws import seed_of
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family
 from imprint.kinds import of_kind
 from imprint.locations import cache_folder
+from imprint.models.base import Model, ModelInfo
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, key_of
 from imprint.pictures.store import Store
@@ -43,8 +43,8 @@ class Prior(ABC):
         return iter(())
 
     @abstractmethod
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
-        """The prior's own pictures, if it has any. `family` is untuned and on its device."""
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
+        """The prior's own pictures, if it has any. `model` is untuned and on its device."""
 
     def identity(self) -> Mapping[str, object]:
         """What this prior's settings do not say of its content."""
@@ -60,7 +60,7 @@ class NoPrior(Prior):
     def __init__(self) -> None:
         super().__init__(weight=0.0, prompt="")
 
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         return None
 
 
@@ -88,13 +88,13 @@ class GeneratedPrior(Prior):
         self.batch_size = batch_size
         self.sampler = sampler
 
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         store = self.store(facts, self.prompt(concept), precision=precision)
         label = f"Class pictures ({self.prompt(concept)!r})"
-        fill(store, drawn_by(family), batch_size=self.batch_size, label=label, counts_failures=False)
+        fill(store, drawn_by(model), batch_size=self.batch_size, label=label, counts_failures=False)
         return open_files([drawn.file for drawn in store.drawn()])
 
-    def store(self, facts: Facts, prompt: str, *, precision: str) -> Store:
+    def store(self, facts: ModelInfo, prompt: str, *, precision: str) -> Store:
         size = facts.resolution
         common = {
             "model": facts.fingerprint,
@@ -142,7 +142,7 @@ class FolderPrior(Prior):
             asked = f"a folder for each of {', '.join(names)}" if any(names) else "one folder: there is one subject"
             yield Problem("path", self.path, f"give {asked}.")
 
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         return self._open(concept.name)
 
     def identity(self) -> Mapping[str, object]:
@@ -163,5 +163,5 @@ class BasePrediction(Prior):
     samples: Samples = "instance"
     uses_base_prediction = True
 
-    def pictures(self, family: Family, facts: Facts, concept: Concept, *, precision: str) -> PictureSet | None:
+    def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         return None

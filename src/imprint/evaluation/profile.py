@@ -34,7 +34,7 @@ class SamplerParts:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class Here(NamedTuple):
+class PhotoCounts(NamedTuple):
     """How many real pictures there are."""
 
     photos: int
@@ -144,7 +144,7 @@ class Profile:
         alone = needs.sets == (SUBJECT,)
         return row == "untuned" or (alone and (row != "real" or needs.photos > 0))
 
-    def problems(self, here: Here) -> Iterator[str]:
+    def problems(self, here: PhotoCounts) -> Iterator[str]:
         """What cannot be measured beside so many real pictures."""
         for name, metric in self.metrics.items():
             for what, kind, how in REMEDIES:

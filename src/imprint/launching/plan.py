@@ -9,12 +9,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from imprint.build import Plan, Prepared, prepare, sheets_of, with_reporting
 from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import name_of as class_name
 from imprint.libraries.hydra import combinations
+from imprint.planning.parts import Plan, Prepared
+from imprint.planning.prepare import prepare, with_reporting
 from imprint.runs import Run
+from imprint.scoring.score import sheets_of
 from imprint.suggestions import nearest
 from imprint.sweeps import Point
 

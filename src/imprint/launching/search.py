@@ -12,7 +12,6 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 
-from imprint.build import Parts, prepare
 from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem, RunBusy, UserError
 from imprint.evaluation.profile import Profile
@@ -23,6 +22,8 @@ from imprint.launching.status import Status
 from imprint.launching.summary import Keeper, failures
 from imprint.launching.trials import Direction, Space, Trials, described, one_of, space_of
 from imprint.locations import locate
+from imprint.planning.parts import Parts
+from imprint.planning.prepare import prepare
 from imprint.sweeps import Sweep
 
 log = logging.getLogger(__name__)

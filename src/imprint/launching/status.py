@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from imprint.build import means_of
 from imprint.launching.plan import Planned
 from imprint.manifest import Manifest
 from imprint.reporting.local import last_step
 from imprint.reporting.units import duration, score
+from imprint.scoring.score import means_of
 
 State = Literal["waiting", "training", "scoring", "done", "failed", "stopped"]
 ENDED: tuple[State, ...] = ("done", "failed")

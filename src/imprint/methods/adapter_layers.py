@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from imprint.families.base import Family, Format
 from imprint.files import write_atomically
+from imprint.models.base import Format, Model
 
 if TYPE_CHECKING:
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -47,15 +47,15 @@ def merge(part: nn.Module, strength: float) -> None:
         part.set_submodule(name, plain)
 
 
-def merged_formats(family: Family, roles: Sequence[str]) -> Mapping[str, Format]:
+def merged_formats(model: Model, roles: Sequence[str]) -> Mapping[str, Format]:
     """The family's own, with the adapters of these parts merged into the network."""
 
     def write(format: Format, path: Path, dtype: torch.dtype) -> None:
         for role in roles:
-            merge(family.roles[role], 1.0)
+            merge(model.roles[role], 1.0)
         format.write(path, dtype)
 
-    return {name: Format(format.name, partial(write, format)) for name, format in family.formats.items()}
+    return {name: Format(format.name, partial(write, format)) for name, format in model.formats.items()}
 
 
 def write_weights(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -13,11 +13,11 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Facts, Family, Format, is_text, strength_of
 from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
 from imprint.methods.settings import PartSettings, missing_layers, part_faults, role_faults, unknown_roles
+from imprint.models.base import Format, Model, ModelInfo, is_text, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:
@@ -69,27 +69,27 @@ class Adapters(Method):
     def kinds(self) -> list[Kind]:
         return [self.targets] if isinstance(self.targets, str) else self.targets
 
-    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem]:
+    def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem]:
         yield from unknown_roles(self.roles, facts)
         yield from missing_layers("targets", self.kinds, self.kinds, self.roles, facts)
 
-    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
-        return [ParamGroup(role, self._learning(family, role), self._rate(role), ALWAYS) for role in self.roles]
+    def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        return [ParamGroup(role, self._learning(model, role), self._rate(role), ALWAYS) for role in self.roles]
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
         return strengths_without_use(scale, self.roles)
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         """With a strength other than 1 the adapters are merged: between the untuned weights (0) and the tuned."""
         for role in self.roles:
-            for parameter in self._insert(family, role):
+            for parameter in self._insert(model, role):
                 parameter.requires_grad_(False)
-            self._fill(family, role, self._read(family, folder, role), folder)
+            self._fill(model, role, self._read(model, folder, role), folder)
             if (strength := strength_of(scale, role)) != 1.0:
-                merge(family.roles[role], strength)
+                merge(model.roles[role], strength)
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return merged_formats(family, self.roles)
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return merged_formats(model, self.roles)
 
     def size(self, role: str) -> Size:
         usual = Size(self.text_rank, self.text_alpha) if is_text(role) else Size(self.rank, self.alpha)
@@ -97,9 +97,9 @@ class Adapters(Method):
         rank = own.get("rank", usual.rank)
         return Size(rank, own.get("alpha", usual.alpha * rank / usual.rank))
 
-    def _kohya(self, family: Family, network: Mapping[str, str], tensors: LayerTensors) -> Format:
+    def _kohya(self, model: Model, network: Mapping[str, str], tensors: LayerTensors) -> Format:
         origin = {**self.origin, **network}
-        write = partial(write_kohya, family=family, roles=self.roles, origin=origin, tensors=tensors)
+        write = partial(write_kohya, model=model, roles=self.roles, origin=origin, tensors=tensors)
         return Format("lora.safetensors", write)
 
     @abstractmethod
@@ -107,11 +107,11 @@ class Adapters(Method):
         """peft's description of the adapters of `role`, on the layers whose names end in one of `targets`."""
 
     @abstractmethod
-    def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
+    def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
         """What `save` wrote for `role`, by peft's names."""
 
-    def _described(self, family: Family, role: str) -> "PeftConfig":
-        kinds = family.adapter_targets[role]
+    def _described(self, model: Model, role: str) -> "PeftConfig":
+        kinds = model.adapter_targets[role]
         return self._config(role, [name for kind in self.kinds for name in kinds.get(kind, ())])
 
     def _of(self, role: str) -> PartSettings:
@@ -121,26 +121,26 @@ class Adapters(Method):
     def _rate(self, role: str) -> float:
         return self._of(role).get("lr", self.text_lr if is_text(role) else self.lr)
 
-    def _learning(self, family: Family, role: str) -> list[nn.Parameter]:
+    def _learning(self, model: Model, role: str) -> list[nn.Parameter]:
         """Puts adapters that are to learn into a part."""
-        return self._insert(family, role)
+        return self._insert(model, role)
 
-    def _weights(self, family: Family, role: str) -> dict[str, Tensor]:
+    def _weights(self, model: Model, role: str) -> dict[str, Tensor]:
         """What is saved of a part, by peft's names."""
-        return weights(family.roles[role])
+        return weights(model.roles[role])
 
-    def _insert(self, family: Family, role: str) -> list[nn.Parameter]:
+    def _insert(self, model: Model, role: str) -> list[nn.Parameter]:
         from peft import inject_adapter_in_model
 
-        part = family.roles[role]
+        part = model.roles[role]
         assert not any(parameter.requires_grad for parameter in part.parameters()), "adapters go into a frozen part"
-        inject_adapter_in_model(self._described(family, role), part, NAME)
+        inject_adapter_in_model(self._described(model, role), part, NAME)
         return [parameter for parameter in part.parameters() if parameter.requires_grad]
 
-    def _fill(self, family: Family, role: str, tensors: dict[str, Tensor], folder: Path) -> None:
+    def _fill(self, model: Model, role: str, tensors: dict[str, Tensor], folder: Path) -> None:
         from peft import set_peft_model_state_dict
 
-        part = family.roles[role]
+        part = model.roles[role]
         if _shapes(tensors) != _shapes(weights(part)):
             raise UserError(f"{folder}: these adapters were made for other layers than those of this model's {role}.")
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)

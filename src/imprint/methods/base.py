@@ -9,10 +9,10 @@ from typing import ClassVar
 from torch.nn import Parameter
 
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import TEXT, Facts, Family, Format, is_text
 from imprint.methods.identifier import choose_identifier
 from imprint.methods.settings import template_faults
 from imprint.methods.usage import drawing_lines
+from imprint.models.base import TEXT, Format, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup
 
 
@@ -42,24 +42,24 @@ class Method(ABC):
         """What is wrong with the settings whatever the model is, each beginning with its key."""
         yield from template_faults(self.templates)
 
-    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+    def choose_identifier(self, facts: ModelInfo, noun: str, taken: Collection[str]) -> str:
         """The word that dataset.identifier=auto stands for: a rare one that the model has already, and none of
         `taken`."""
         return choose_identifier(facts.tokenizer, taken)
 
-    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+    def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         """What makes this method impossible on this model; the key of a Problem is relative to `method`."""
         return iter(())
 
     @abstractmethod
-    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+    def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         """Prepares the (frozen) family and returns what trains: exactly these parameters, in float32."""
 
-    def before_step(self, family: Family, *, seed: int, step: int) -> None:  # noqa: B027 - few methods change
+    def before_step(self, model: Model, *, seed: int, step: int) -> None:  # noqa: B027 - few methods change
         """Called before every pass of a step. What it does follows from its arguments alone, since a step can have
         several passes, on several processes, and be done again after an interruption."""
 
-    def resting(self, family: Family, *, seed: int, step: int) -> Iterable[Parameter]:
+    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
         """Of what trains, the parameters that this step leaves as they are: without gradient, decay or moments."""
         return ()
 
@@ -67,16 +67,16 @@ class Method(ABC):
         """The captions of a picture that has none of its own."""
         return [concept.fill(template) for template in self.templates]
 
-    def usage(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def usage(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         """A few lines of Python that draw each concept with a saved result in `folder`, without imprint."""
         return f"{self.loading(concepts, facts)}\n{drawing_lines(self.templates[0], concepts)}"
 
     @abstractmethod
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         """The lines among them that make `pipeline`."""
 
     @abstractmethod
-    def save(self, family: Family, folder: Path) -> None:
+    def save(self, model: Model, folder: Path) -> None:
         """Writes the result in the format that other tools read."""
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
@@ -98,17 +98,17 @@ class Method(ABC):
         raise ConfigError([Problem("rank", rank, remedy)])
 
     @abstractmethod
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""
 
-    def load_words(self, family: Family, folder: Path) -> None:  # noqa: B027 - few methods have both
+    def load_words(self, model: Model, folder: Path) -> None:  # noqa: B027 - few methods have both
         """Of a saved result that replaces weights, puts the words alone into a family: the weights go there as a
         difference."""
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
         """Notes in the files of a saved result what they were made from, where their format has a place for it."""
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
+    def formats(self, model: Model) -> Mapping[str, Format]:
         """Formats for a family with a result of this method loaded, beside or in place of the family's own. Writing
         one may use the family up."""
         return {}

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from imprint.errors import UserError
-from imprint.families.base import Family, strength_of
 from imprint.methods.adapter_layers import layers, merge
 from imprint.methods.base import Method
 from imprint.methods.low_rank import Factors, LowRank, factors_in
+from imprint.models.base import Model, strength_of
 
 Weights = Mapping[str, Mapping[str, Tensor]]  # role -> name -> weight
 
@@ -24,16 +24,16 @@ class Change(NamedTuple):
 
 
 @torch.no_grad()
-def taken(family: Family, method: Method, folder: Path) -> Change:
-    """The change that the result of `method` in `folder` makes to `family`. Its weights are then what they were; words
+def weight_delta(model: Model, method: Method, folder: Path) -> Change:
+    """The change that the result of `method` in `folder` makes to `model`. Its weights are then what they were; words
     that the result teaches stay."""
-    before = {role: {name: x.clone() for name, x in own.items()} for role, own in _weights(family).items()}
-    method.load(family, folder, scale={})
-    low_rank = _low_rank(family, before)
-    for part in family.roles.values():
+    before = {role: {name: x.clone() for name, x in own.items()} for role, own in _weights(model).items()}
+    method.load(model, folder, scale={})
+    low_rank = _low_rank(model, before)
+    for part in model.roles.values():
         merge(part, 1.0)
     difference: dict[str, dict[str, Tensor]] = {}
-    for role, own in _weights(family).items():
+    for role, own in _weights(model).items():
         changed = {name: now for name, now in own.items() if name in before[role]}
         assert changed.keys() == before[role].keys(), "a result leaves the names of the weights as they were"
         moved = {name: now - old for name, now in changed.items() if not torch.equal(now, old := before[role][name])}
@@ -45,9 +45,9 @@ def taken(family: Family, method: Method, folder: Path) -> Change:
 
 
 @torch.no_grad()
-def add(family: Family, difference: Weights, strengths: Mapping[str, float]) -> None:
+def add(model: Model, difference: Weights, strengths: Mapping[str, float]) -> None:
     """Adds a difference, a strength a role. Raises UserError if the family has other weights."""
-    own = _weights(family)
+    own = _weights(model)
     wrong = [
         f"{role}'s {name} ({tuple(moved.shape)})"
         for role, moved_ones in difference.items()
@@ -61,9 +61,9 @@ def add(family: Family, difference: Weights, strengths: Mapping[str, float]) -> 
             own[role][name].add_(moved.to(own[role][name].device), alpha=strength_of(strengths, role))
 
 
-def untouched(family: Family, differences: Iterable[Weights]) -> Weights:
+def untouched(model: Model, differences: Iterable[Weights]) -> Weights:
     """Copies of the weights that the differences are of, as they are now."""
-    own = _weights(family)
+    own = _weights(model)
     kept: dict[str, dict[str, Tensor]] = {}
     for difference in differences:
         for role, moved in difference.items():
@@ -72,25 +72,25 @@ def untouched(family: Family, differences: Iterable[Weights]) -> Weights:
 
 
 @torch.no_grad()
-def put_back(family: Family, kept: Weights) -> None:
-    own = _weights(family)
+def restore(model: Model, kept: Weights) -> None:
+    own = _weights(model)
     for role, weights in kept.items():
         for name, weight in weights.items():
             own[role][name].copy_(weight)
 
 
-def _weights(family: Family) -> dict[str, dict[str, Tensor]]:
-    return {role: dict(_own(part)) for role, part in family.roles.items()}
+def _weights(model: Model) -> dict[str, dict[str, Tensor]]:
+    return {role: dict(_own(part)) for role, part in model.roles.items()}
 
 
 def _own(part: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, weight.detach()) for name, weight in part.named_parameters())
 
 
-def _low_rank(family: Family, before: Weights) -> LowRank | None:
+def _low_rank(model: Model, before: Weights) -> LowRank | None:
     found: dict[str, dict[str, Factors]] = {}
-    for role, part in family.roles.items():
-        for name, weight in _weights(family)[role].items():
+    for role, part in model.roles.items():
+        for name, weight in _weights(model)[role].items():
             plain = name.replace(".base_layer.", ".")
             if plain in before[role] and not torch.equal(weight, before[role][plain]):
                 return None  # something beside the adapters has changed

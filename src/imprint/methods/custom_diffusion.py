@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import DENOISER, Facts, Family, Format, strength_of
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.base import Method, strengths_without_use
@@ -20,6 +19,7 @@ from imprint.methods.settings import missing_layers, under
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import loading_lines
+from imprint.models.base import DENOISER, Format, Model, ModelInfo, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 FILE = "pytorch_custom_diffusion_weights.safetensors"  # what the library calls it
@@ -37,22 +37,22 @@ class CustomDiffusion(Method):
     words: TextualInversion
     lr: PositiveFloat  # of the keys and values
 
-    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+    def choose_identifier(self, facts: ModelInfo, noun: str, taken: Collection[str]) -> str:
         return self.words.choose_identifier(facts, noun, taken)
 
-    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+    def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         yield from under("words", self.words.problems(facts, concepts))
         yield from missing_layers("method", "custom_diffusion", ["keys_and_values"], [DENOISER], facts)
 
-    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
-        weights = _weights(family)
+    def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        weights = _weights(model)
         for name, weight in weights.items():
             weight.requires_grad_(True)
-            family.roles[DENOISER].get_submodule(name).register_forward_hook(_without_first_token)
+            model.roles[DENOISER].get_submodule(name).register_forward_hook(_without_first_token)
         denoiser = ParamGroup(DENOISER, list(weights.values()), self.lr, ALWAYS)
-        return [denoiser, *self.words.attach(family, concepts)]
+        return [denoiser, *self.words.attach(model, concepts)]
 
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return (
             f"{FROM_BASE}\n"
             "# Without _pipeline, diffusers 0.42 reads the file and changes nothing.\n"
@@ -60,17 +60,17 @@ class CustomDiffusion(Method):
             f"{loading_lines(concepts, facts)}"
         )
 
-    def save(self, family: Family, folder: Path) -> None:
+    def save(self, model: Model, folder: Path) -> None:
         stored = {}
-        for name, weight in _weights(family).items():
+        for name, weight in _weights(model).items():
             attention, _, own = name.rpartition(".")
             stored[f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight"] = weight.detach().cpu().contiguous()
         tuned = {name.partition(PROCESSOR)[0] for name in stored}
         # An empty tensor stands for an attention that stays as it is: the library wants to hear of every one.
-        names: Any = family.roles[DENOISER].attn_processors
+        names: Any = model.roles[DENOISER].attn_processors
         others = {name: torch.zeros(0) for name in names if name.removesuffix(PROCESSOR) not in tuned}
         write_weights(folder / FILE, {**stored, **others}, {})
-        self.words.save(family, folder)
+        self.words.save(model, folder)
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(folder / FILE, origin)
@@ -80,23 +80,23 @@ class CustomDiffusion(Method):
         return strengths_without_use(scale, [DENOISER])
 
     @torch.no_grad()
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         stored = load_file(folder / FILE)
-        for name, weight in _weights(family).items():
+        for name, weight in _weights(model).items():
             attention, _, own = name.rpartition(".")
             tuned = stored.get(f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight")
             if tuned is None or tuned.shape != weight.shape:
                 raise UserError(f"{folder}: these keys and values were learned for other layers than this model's.")
             weight.lerp_(tuned.to(weight), strength_of(scale, DENOISER))
-        self.words.load(family, folder, scale={})
+        self.words.load(model, folder, scale={})
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return self.words.formats(family)
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return self.words.formats(model)
 
 
-def _weights(family: Family) -> dict[str, nn.Parameter]:
+def _weights(model: Model) -> dict[str, nn.Parameter]:
     """Those of the keys and values, by layer."""
-    found = selected(family, DENOISER, "keys_and_values")
+    found = selected(model, DENOISER, "keys_and_values")
     return {name.removesuffix(".weight"): weight for name, weight in found.items()}
 
 

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from pydantic import PositiveFloat
 
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family, is_text
 from imprint.kinds import of_kind
 from imprint.methods.base import Method
 from imprint.methods.selection import Selection, kinds_of, selected
 from imprint.methods.settings import RateSettings, missing_layers, part_faults, role_faults, unknown_roles
+from imprint.models.base import Model, ModelInfo, is_text
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 
@@ -36,32 +36,32 @@ class DreamBooth(Method):
         if self.layers == []:
             yield "layers=[]: nothing would learn. Give all, bias_norm, or a kind of layer such as attention."
 
-    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem]:
+    def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem]:
         yield from unknown_roles(self.roles, facts)
         if kinds := kinds_of(self.layers):
             yield from missing_layers("layers", self.layers, kinds, self.roles, facts)
 
-    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
-        return [self._group(family, role) for role in self.roles]
+    def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        return [self._group(model, role) for role in self.roles]
 
     @property
     def replaces_weights(self) -> bool:
         return True
 
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return "from diffusers import DiffusionPipeline\n\npipeline = DiffusionPipeline.from_pretrained(folder)"
 
-    def save(self, family: Family, folder: Path) -> None:
-        family.save_pipeline(folder)
+    def save(self, model: Model, folder: Path) -> None:
+        model.save_pipeline(folder)
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        family.load_parts(folder, self.roles)
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        model.load_parts(folder, self.roles)
 
     def _rate(self, role: str) -> float:
         return (self.by_role or {}).get(role, {}).get("lr", self.text_lr if is_text(role) else self.lr)
 
-    def _group(self, family: Family, role: str) -> ParamGroup:
-        parameters = list(selected(family, role, self.layers).values())
+    def _group(self, model: Model, role: str) -> ParamGroup:
+        parameters = list(selected(model, role, self.layers).values())
         for parameter in parameters:
             parameter.requires_grad_(True)
         return ParamGroup(role, parameters, self._rate(role), ALWAYS)

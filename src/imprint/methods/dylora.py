@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from imprint.draws import uniform
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import Family, is_text
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, layers
 from imprint.methods.adapters import Size
 from imprint.methods.blocks import Blocks, blocks_of, split_weight, whole_weight
 from imprint.methods.lora import LoRA
+from imprint.models.base import Model, is_text
 
 Split = tuple[Blocks, list[nn.Parameter]]
 
@@ -50,20 +50,20 @@ class DyLoRA(LoRA):
         """How many blocks take part in a step; every number of them is as likely as any other."""
         return 1 + int(uniform(seed, "dylora", step) * self._count(role))
 
-    def before_step(self, family: Family, *, seed: int, step: int) -> None:
+    def before_step(self, model: Model, *, seed: int, step: int) -> None:
         for role in self.roles:
             count = self.drawn(role, seed=seed, step=step)
             share = self._count(role) / count  # of alpha / rank, this makes alpha / b
             factor = share**0.5 if self.use_rslora else share
-            for layer in layers(family.roles[role]).values():
+            for layer in layers(model.roles[role]).values():
                 (down, _), (up, _) = _split(layer)
                 down.use(count, factor=factor, only_last=self.only_last)
                 up.use(count, factor=1.0, only_last=self.only_last)
 
-    def resting(self, family: Family, *, seed: int, step: int) -> Iterable[nn.Parameter]:
+    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[nn.Parameter]:
         for role in self.roles:
             count = self.drawn(role, seed=seed, step=step)
-            for layer in layers(family.roles[role]).values():
+            for layer in layers(model.roles[role]).values():
                 for _, parameters in _split(layer):
                     yield from parameters[count:]
                     yield from parameters[: count - 1] if self.only_last else ()
@@ -94,23 +94,23 @@ class DyLoRA(LoRA):
     def _count(self, role: str) -> int:
         return self._size_trained(role).rank // self.granularity
 
-    def _learning(self, family: Family, role: str) -> list[nn.Parameter]:
-        self._insert(family, role)
-        for layer in layers(family.roles[role]).values():
+    def _learning(self, model: Model, role: str) -> list[nn.Parameter]:
+        self._insert(model, role)
+        for layer in layers(model.roles[role]).values():
             split_weight(_down(layer), size=self.granularity, dim=0)
             split_weight(_up(layer), size=self.granularity, dim=1)
-        return [parameter for parameter in family.roles[role].parameters() if parameter.requires_grad]
+        return [parameter for parameter in model.roles[role].parameters() if parameter.requires_grad]
 
-    def _weights(self, family: Family, role: str) -> dict[str, Tensor]:
+    def _weights(self, model: Model, role: str) -> dict[str, Tensor]:
         found = {}
-        for name, layer in layers(family.roles[role]).items():
+        for name, layer in layers(model.roles[role]).items():
             found[f"{name}.lora_A.weight"] = whole_weight(_down(layer))
             found[f"{name}.lora_B.weight"] = whole_weight(_up(layer))
         return {name: tensor.detach().cpu().float().contiguous() for name, tensor in found.items()}
 
-    def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
+    def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
         rank = self.size(role).rank
-        stored = super()._read(family, folder, role)
+        stored = super()._read(model, folder, role)
         return {name: (x[:rank] if ".lora_A." in name else x[:, :rank]).contiguous() for name, x in stored.items()}
 
 

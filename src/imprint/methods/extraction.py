@@ -6,9 +6,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import strength_of
 from imprint.methods.change import Change
 from imprint.methods.low_rank import Factors, LowRank, nearest, together
+from imprint.models.base import strength_of
 
 Strengths = Mapping[str, float]  # by role
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from imprint.families.base import Family, Format
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME
 from imprint.methods.peft_folder import PeftFolder
+from imprint.models.base import Format, Model
 
 if TYPE_CHECKING:
     from peft import LoHaConfig
@@ -23,8 +23,8 @@ class LoHa(PeftFolder):
 
     kind = "LoHa"
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return {**super().formats(model), "kohya": self._kohya(model, NETWORK, _kohya_tensors)}
 
     def _config(self, role: str, targets: Sequence[str]) -> "LoHaConfig":
         from peft import LoHaConfig

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import PositiveInt
 from torch import Tensor
 
-from imprint.families.base import Family, Format
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME
 from imprint.methods.peft_folder import PeftFolder
+from imprint.models.base import Format, Model
 
 if TYPE_CHECKING:
     from peft import LoKrConfig
@@ -30,8 +30,8 @@ class LoKr(PeftFolder):
     factor: PositiveInt | Literal[-1]
     decompose_both: bool
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return {**super().formats(model), "kohya": self._kohya(model, NETWORK, _kohya_tensors)}
 
     def _config(self, role: str, targets: Sequence[str]) -> "LoKrConfig":
         from peft import LoKrConfig

@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import UserError
-from imprint.families.base import Facts, Family, Format
 from imprint.kinds import of_kind
 from imprint.libraries.peft import use_layers
 from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.usage import FROM_BASE
+from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
 if TYPE_CHECKING:
@@ -36,28 +36,28 @@ class LoRA(Adapters):
     use_dora: bool
     use_rslora: bool
 
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return f"{FROM_BASE}\npipeline.load_lora_weights(folder)"
 
-    def save(self, family: Family, folder: Path) -> None:
+    def save(self, model: Model, folder: Path) -> None:
         tensors: dict[str, Tensor] = {}
         description: dict[str, Any] = {}
         for role in self.roles:
-            own = self._weights(family, role)
-            tensors.update({family.names.stock(role, name): tensor for name, tensor in own.items()})
-            part = family.names.part(role)
-            description.update({f"{part}.{key}": value for key, value in self._essentials(family, role).items()})
+            own = self._weights(model, role)
+            tensors.update({model.names.stock(role, name): tensor for name, tensor in own.items()})
+            part = model.names.part(role)
+            description.update({f"{part}.{key}": value for key, value in self._essentials(model, role).items()})
         write_weights(folder / FILE, tensors, {DESCRIPTION: json.dumps(description, sort_keys=True)})
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(folder / FILE, origin)
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        super().load(family, folder, scale=scale)
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        super().load(model, folder, scale=scale)
         self.origin = {key: value for key, value in read_metadata(folder / FILE).items() if key != DESCRIPTION}
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return {**super().formats(family), "kohya": self._kohya(family, NETWORK, _kohya_tensors)}
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return {**super().formats(model), "kohya": self._kohya(model, NETWORK, _kohya_tensors)}
 
     def _config(self, role: str, targets: Sequence[str]) -> "LoraConfig":
         from peft import LoraConfig
@@ -77,16 +77,16 @@ class LoRA(Adapters):
         use_layers(config, {nn.Linear: LowRankLinear})
         return config
 
-    def _essentials(self, family: Family, role: str) -> dict[str, Any]:
+    def _essentials(self, model: Model, role: str) -> dict[str, Any]:
         """What a reader must know. The rest would only be refused by versions of peft that do not know it yet."""
-        config = self._described(family, role)
+        config = self._described(model, role)
         names = ("r", "lora_alpha", "use_dora", "use_rslora", "lora_dropout")
         return {**{name: getattr(config, name) for name in names}, "target_modules": sorted(config.target_modules)}
 
-    def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
+    def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
         stored = load_file(folder / FILE)
-        names = {family.names.stock(role, name): name for name in weights(family.roles[role])}
-        part = family.names.part(role)
+        names = {model.names.stock(role, name): name for name in weights(model.roles[role])}
+        part = model.names.part(role)
         return {names.get(key, key): tensor for key, tensor in stored.items() if key.startswith(f"{part}.")}
 
 

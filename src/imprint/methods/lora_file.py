@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Family, strength_of
 from imprint.methods.adapter_layers import NAME, merge, read_metadata, write_weights
 from imprint.methods.kohya import KohyaLayer, write_kohya_layers
 from imprint.methods.low_rank import LowRank, as_adapter
+from imprint.models.base import Model, strength_of
 
 FILE = "pytorch_lora_weights.safetensors"
 DESCRIPTION = "lora_adapter_metadata"  # where the library looks for alpha and its like
@@ -25,55 +25,55 @@ LORA_FORMATS = ("lora", "kohya")  # by the stock library's names, and by those t
 
 
 def write_updates(
-    format: str, file: Path, dtype: torch.dtype, *, family: Family, updates: LowRank, origin: Mapping[str, str]
+    format: str, file: Path, dtype: torch.dtype, *, model: Model, updates: LowRank, origin: Mapping[str, str]
 ) -> None:
     """Raises UserError for a name that readers would not take for such a file."""
     if file.suffix != ".safetensors":
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
     write = {"lora": write_lora, "kohya": write_kohya_lora}[format]
-    write(file, dtype, family=family, updates=updates, origin=origin)
+    write(file, dtype, model=model, updates=updates, origin=origin)
 
 
-def write_lora(file: Path, dtype: torch.dtype, *, family: Any, updates: LowRank, origin: Mapping[str, str]) -> None:
-    """Every alpha is its rank, so that readers who pass over alphas draw the same. `family` may be an outline."""
+def write_lora(file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]) -> None:
+    """Every alpha is its rank, so that readers who pass over alphas draw the same. `model` may be an outline."""
     tensors: dict[str, Tensor] = {}
     description: dict[str, Any] = {}
     for role, own in updates.items():
         for layer, factors in own.items():
-            down, up = as_adapter(factors, family.roles[role].get_submodule(layer).weight)
-            tensors[family.names.stock(role, f"{layer}.lora_A.weight")] = down.to(dtype)
-            tensors[family.names.stock(role, f"{layer}.lora_B.weight")] = up.to(dtype)
-        part = family.names.part(role)
+            down, up = as_adapter(factors, model.roles[role].get_submodule(layer).weight)
+            tensors[model.names.stock(role, f"{layer}.lora_A.weight")] = down.to(dtype)
+            tensors[model.names.stock(role, f"{layer}.lora_B.weight")] = up.to(dtype)
+        part = model.names.part(role)
         description |= {f"{part}.{key}": value for key, value in _config({n: f.rank for n, f in own.items()}).items()}
     about = {DESCRIPTION: json.dumps(description, sort_keys=True)}
     write_weights(file, tensors, {**origin, **about})
 
 
 def write_kohya_lora(
-    file: Path, dtype: torch.dtype, *, family: Any, updates: LowRank, origin: Mapping[str, str]
+    file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]
 ) -> None:
     """A part has one alpha, its usual rank: the stock library gives alphas of their own to the wrong layers."""
     stored = []
     for role, own in updates.items():
         alpha = _usual(factors.rank for factors in own.values())
         for layer, factors in own.items():
-            down, up = as_adapter(factors, family.roles[role].get_submodule(layer).weight)
+            down, up = as_adapter(factors, model.roles[role].get_submodule(layer).weight)
             tensors = {"lora_down.weight": down, "lora_up.weight": up * (factors.rank / alpha)}
-            stored.append(KohyaLayer(family.names.kohya(role, layer), tensors, alpha=float(alpha), rank=factors.rank))
-    write_kohya_layers(file, dtype, stored, family=family, origin={**origin, **NETWORK})
+            stored.append(KohyaLayer(model.names.kohya(role, layer), tensors, alpha=float(alpha), rank=factors.rank))
+    write_kohya_layers(file, dtype, stored, model=model, origin={**origin, **NETWORK})
 
 
-def load_lora(family: Family, file: Path, *, scale: Mapping[str, float]) -> dict[str, str]:
+def load_lora(model: Model, file: Path, *, scale: Mapping[str, float]) -> dict[str, str]:
     """Puts a file that `write_lora` wrote into an untuned family; returned is what it was made from."""
     from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 
     stored, about = load_file(file), read_metadata(file)
-    found = {role: _layers(stored, family, role) for role in family.roles}
+    found = {role: _layers(stored, model, role) for role in model.roles}
     known = 2 * sum(map(len, found.values()))
     if known < len(stored):
         matched = f"only {known}" if known else "none"
         raise UserError(f"{file}: {matched} of its {len(stored)} weights belong to layers of this model.")
-    for role, part in family.roles.items():
+    for role, part in model.roles.items():
         layers = found[role]
         if not layers:
             continue
@@ -88,12 +88,12 @@ def load_lora(family: Family, file: Path, *, scale: Mapping[str, float]) -> dict
     return {key: value for key, value in about.items() if key not in (DESCRIPTION, "format")}
 
 
-def _layers(stored: Mapping[str, Tensor], family: Family, role: str) -> dict[str, dict[str, Tensor]]:
+def _layers(stored: Mapping[str, Tensor], model: Model, role: str) -> dict[str, dict[str, Tensor]]:
     found: dict[str, dict[str, Tensor]] = {}
-    for name, module in family.roles[role].named_modules():
+    for name, module in model.roles[role].named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             for kind in ("lora_A", "lora_B"):
-                key = family.names.stock(role, f"{name}.{kind}.weight")
+                key = model.names.stock(role, f"{name}.{kind}.weight")
                 if key in stored:
                     found.setdefault(name, {})[kind] = stored[key].float()
     return found

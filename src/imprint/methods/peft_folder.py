@@ -7,10 +7,10 @@ from typing import ClassVar
 from safetensors.torch import load_file
 from torch import Tensor
 
-from imprint.families.base import Facts, Family
 from imprint.methods.adapter_layers import add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.usage import FROM_BASE
+from imprint.models.base import Model, ModelInfo
 from imprint.types import Concept
 
 FILE = "adapter_model.safetensors"
@@ -22,7 +22,7 @@ class PeftFolder(Adapters):
 
     kind: ClassVar[str]  # what people call such adapters
 
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return (
             "from pathlib import Path\n\n"
             "from peft import PeftModel\n"
@@ -34,20 +34,20 @@ class PeftFolder(Adapters):
             "    setattr(pipeline, part, tuned)"
         )
 
-    def save(self, family: Family, folder: Path) -> None:
+    def save(self, model: Model, folder: Path) -> None:
         for role in self.roles:
-            own = folder / family.names.part(role)
-            self._described(family, role).save_pretrained(own)
-            write_weights(own / FILE, {f"{PREFIX}{name}": x for name, x in weights(family.roles[role]).items()}, {})
+            own = folder / model.names.part(role)
+            self._described(model, role).save_pretrained(own)
+            write_weights(own / FILE, {f"{PREFIX}{name}": x for name, x in weights(model.roles[role]).items()}, {})
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
         for file in folder.glob(f"*/{FILE}"):
             add_metadata(file, origin)
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        super().load(family, folder, scale=scale)
-        self.origin = read_metadata(folder / family.names.part(self.roles[0]) / FILE)
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        super().load(model, folder, scale=scale)
+        self.origin = read_metadata(folder / model.names.part(self.roles[0]) / FILE)
 
-    def _read(self, family: Family, folder: Path, role: str) -> dict[str, Tensor]:
-        stored = load_file(folder / family.names.part(role) / FILE)
+    def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
+        stored = load_file(folder / model.names.part(role) / FILE)
         return {name.removeprefix(PREFIX): tensor for name, tensor in stored.items()}

@@ -11,7 +11,6 @@ from pydantic import PositiveInt
 from torch.nn import Parameter
 
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family, Format, is_text
 from imprint.kinds import of_kind
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import Method
@@ -19,6 +18,7 @@ from imprint.methods.dreambooth import DreamBooth
 from imprint.methods.settings import under
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.word_files import loading_lines
+from imprint.models.base import Format, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup, Window
 
 Share = Annotated[float, Ge(0), Le(1)]
@@ -60,47 +60,47 @@ class Pivotal(Method):
                 f"{idle[0] + 1} of {self.steps}. Let one begin where the other ends."
             )
 
-    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+    def choose_identifier(self, facts: ModelInfo, noun: str, taken: Collection[str]) -> str:
         """One name that shows its vectors: <s1><s2>."""
         size = self.words.vectors
         names = ("".join(f"<s{first + index}>" for index in range(size)) for first in count(1, size))
         free = (word for word in names if word not in taken)
         return next(word for word in free if facts.why_not_new(word, size) is None)
 
-    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+    def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         yield from under("words", self.words.problems(facts, concepts))
         yield from under("network", self.network.problems(facts, concepts))
         if isinstance(self.network, DreamBooth) and any(map(is_text, self.network.roles)):
             remedy = "a text encoder that learns whole has no place for a word. Choose [denoiser], or adapters."
             yield Problem("network.roles", self.network.roles, remedy)
 
-    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+    def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         # in this order, since adapters go into parts in which nothing learns yet
-        tuned = self.network.attach(family, concepts)
-        words = self.words.attach(family, concepts)
+        tuned = self.network.attach(model, concepts)
+        words = self.words.attach(model, concepts)
         return [
             *(group._replace(window=self._window(self.inversion)) for group in words),
             *(group._replace(window=self._window(self.tuning)) for group in tuned),
         ]
 
-    def before_step(self, family: Family, *, seed: int, step: int) -> None:
-        self.network.before_step(family, seed=seed, step=step)
+    def before_step(self, model: Model, *, seed: int, step: int) -> None:
+        self.network.before_step(model, seed=seed, step=step)
 
-    def resting(self, family: Family, *, seed: int, step: int) -> Iterable[Parameter]:
-        return self.network.resting(family, seed=seed, step=step)
+    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
+        return self.network.resting(model, seed=seed, step=step)
 
     @property
     def replaces_weights(self) -> bool:
         return self.network.replaces_weights
 
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         # a whole pipeline has the word in it
         network = self.network.loading(concepts, facts)
         return network if isinstance(self.network, DreamBooth) else f"{network}\n{loading_lines(concepts, facts)}"
 
-    def save(self, family: Family, folder: Path) -> None:
-        self.network.save(family, folder)
-        self.words.save(family, folder)
+    def save(self, model: Model, folder: Path) -> None:
+        self.network.save(model, folder)
+        self.words.save(model, folder)
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
         self.network.sign(folder, origin)
@@ -116,15 +116,15 @@ class Pivotal(Method):
     def choose_rank(self, rank: int) -> None:
         self.network.choose_rank(rank)
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        self.network.load(family, folder, scale=scale)
-        self.load_words(family, folder)
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        self.network.load(model, folder, scale=scale)
+        self.load_words(model, folder)
 
-    def load_words(self, family: Family, folder: Path) -> None:
-        self.words.load(family, folder, scale={})
+    def load_words(self, model: Model, folder: Path) -> None:
+        self.words.load(model, folder, scale={})
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return {**self.network.formats(family), **self.words.formats(family)}
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return {**self.network.formats(model), **self.words.formats(model)}
 
     def _window(self, shares: tuple[Share, Share]) -> Window:
         start, stop = (round(share * self.steps) for share in shares)

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from imprint.families.base import Family
 from imprint.methods.adapters import Kind
+from imprint.models.base import Model
 
 Selection = Literal["all", "bias_norm"] | Kind | list[Kind]
 NORMALISATION = (nn.GroupNorm, nn.LayerNorm)
@@ -18,14 +18,14 @@ def kinds_of(selection: Selection) -> list[Kind]:
     return [kind for kind in get_args(Kind) if kind in asked]
 
 
-def selected(family: Family, role: str, selection: Selection) -> dict[str, nn.Parameter]:
+def selected(model: Model, role: str, selection: Selection) -> dict[str, nn.Parameter]:
     """Weights of a part, by name: all, biases and normalisations, or those of the layers of some kinds."""
-    part = family.roles[role]
+    part = model.roles[role]
     if selection == "all":
         return dict(part.named_parameters())
     if selection == "bias_norm":
         return dict(_biases_and_normalisations(part))
-    endings = tuple(name for kind in kinds_of(selection) for name in family.adapter_targets[role].get(kind, ()))
+    endings = tuple(name for kind in kinds_of(selection) for name in model.adapter_targets[role].get(kind, ()))
     return dict(_of_layers(part, endings))
 
 

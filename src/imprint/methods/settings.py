@@ -6,7 +6,7 @@ from pydantic import ConfigDict, PositiveFloat, PositiveInt
 from typing_extensions import TypedDict
 
 from imprint.errors import Problem
-from imprint.families.base import Facts
+from imprint.models.base import ModelInfo
 from imprint.templates import template_fault
 
 
@@ -26,7 +26,7 @@ def template_faults(templates: Sequence[str]) -> Iterator[str]:
 
 
 def missing_layers(
-    key: str, value: object, kinds: Sequence[str], roles: Sequence[str], facts: Facts
+    key: str, value: object, kinds: Sequence[str], roles: Sequence[str], facts: ModelInfo
 ) -> Iterator[Problem]:
     """Of `roles`, those parts of the model that have no layer of any of these kinds."""
     for role in roles:
@@ -41,7 +41,7 @@ def under(key: str, problems: Iterator[Problem | str]) -> Iterator[Problem | str
         yield problem._replace(key=f"{key}.{problem.key}") if isinstance(problem, Problem) else problem
 
 
-def unknown_roles(roles: Sequence[str], facts: Facts) -> Iterator[Problem]:
+def unknown_roles(roles: Sequence[str], facts: ModelInfo) -> Iterator[Problem]:
     for role in roles:
         if role not in facts.roles:
             yield Problem("roles", roles, f"this model has no part {role!r}; it has {list(facts.roles)}.")

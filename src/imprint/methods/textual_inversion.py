@@ -12,12 +12,12 @@ from torch import Tensor
 
 from imprint.draws import normal
 from imprint.errors import Problem
-from imprint.families.base import Facts, Family, Format
-from imprint.families.words import Vocabulary, tokens_of
 from imprint.kinds import of_kind
 from imprint.methods.base import Method
 from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, sign_words, write_words
+from imprint.models.base import Format, Model, ModelInfo
+from imprint.models.words import Vocabulary, tokens_of
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 NOUN, RANDOM = "noun", "random"
@@ -57,14 +57,14 @@ class TextualInversion(Method):
         if without := [template for template in self.templates if "{identifier}" not in template]:
             yield f"templates={without}: nothing is learned from a caption without {{identifier}}."
 
-    def choose_identifier(self, facts: Facts, noun: str, taken: Collection[str]) -> str:
+    def choose_identifier(self, facts: ModelInfo, noun: str, taken: Collection[str]) -> str:
         """The class noun as a word of its own: <dog>. Of plain letters, which every program takes as they are."""
         name = "-".join(PLAIN.findall(noun.lower())) or "subject"
         candidates = (f"<{name}>" if number == 1 else f"<{name}-{number}>" for number in count(1))
         free = (word for word in candidates if word not in taken)
         return next(word for word in free if facts.why_not_new(word, self.vectors) is None)
 
-    def problems(self, facts: Facts, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
+    def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         for concept in concepts:
             yield from self._word_problems(facts, concept)
         tokens = [token for concept in concepts for token in tokens_of(concept.identifier, self.vectors)]
@@ -80,32 +80,32 @@ class TextualInversion(Method):
                 )
                 yield Problem("start", self.start, remedy)
 
-    def attach(self, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
+    def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         learned = [
             vectors_ND
             for concept in concepts
-            for vectors_ND in family.learn_word(
-                concept.identifier, self._start(family, concept), length=self.norm
+            for vectors_ND in model.learn_word(
+                concept.identifier, self._start(model, concept), length=self.norm
             ).values()
         ]
         return [ParamGroup("words", learned, self.lr, ALWAYS)]
 
-    def loading(self, concepts: Sequence[Concept], facts: Facts) -> str:
+    def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return f"{FROM_BASE}\n{loading_lines(concepts, facts)}"
 
-    def save(self, family: Family, folder: Path) -> None:
-        write_words(family.words, folder)
+    def save(self, model: Model, folder: Path) -> None:
+        write_words(model.words, folder)
 
     def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
         sign_words(folder, origin)
 
-    def load(self, family: Family, folder: Path, *, scale: Mapping[str, float]) -> None:
-        self.origin = load_words(family, folder)
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        self.origin = load_words(model, folder)
 
-    def formats(self, family: Family) -> Mapping[str, Format]:
-        return embedding_formats(family, self.origin)
+    def formats(self, model: Model) -> Mapping[str, Format]:
+        return embedding_formats(model, self.origin)
 
-    def _word_problems(self, facts: Facts, concept: Concept) -> Iterator[str]:
+    def _word_problems(self, facts: ModelInfo, concept: Concept) -> Iterator[str]:
         if fault := facts.why_not_new(concept.identifier, self.vectors):
             remedy = f"{fault} Textual Inversion teaches a new word. Give auto or one in lower case: {EXAMPLE}."
             yield str(Problem(concept.key("identifier"), concept.identifier, remedy))
@@ -113,8 +113,8 @@ class TextualInversion(Method):
             remedy = "the model's tokenizer finds no word in it. Say what the pictures show: dog."
             yield str(Problem(concept.key("class_noun"), concept.noun, remedy))
 
-    def _start(self, family: Family, concept: Concept) -> dict[str, Tensor]:
-        return {name: self._start_in(vocabulary, concept) for name, vocabulary in family.vocabularies.items()}
+    def _start(self, model: Model, concept: Concept) -> dict[str, Tensor]:
+        return {name: self._start_in(vocabulary, concept) for name, vocabulary in model.vocabularies.items()}
 
     def _start_in(self, vocabulary: Vocabulary, concept: Concept) -> Tensor:
         if self.start == RANDOM:
@@ -122,10 +122,10 @@ class TextualInversion(Method):
             names = [(self.seed, "word", concept.identifier, index) for index in range(self.vectors)]
             drawn_ND = normal(names, known_VD.shape[1:]).to(known_VD.device)
             return known_VD.mean(dim=0) + drawn_ND * known_VD.std(dim=0)
-        return dealt(vocabulary.token_vectors(concept.noun if self.start == NOUN else self.start), self.vectors)
+        return round_robin(vocabulary.token_vectors(concept.noun if self.start == NOUN else self.start), self.vectors)
 
 
-def dealt(tokens_ND: Tensor, hands: int) -> Tensor:
+def round_robin(tokens_ND: Tensor, hands: int) -> Tensor:
     """The rows dealt out in turn, over again if there are too few, and of each hand the mean."""
     rounds = -(-hands // len(tokens_ND))
     enough_ND = tokens_ND.repeat(rounds, 1)[: max(hands, len(tokens_ND))]

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.errors import Problem, UserError
-from imprint.families.base import Facts, Family, Format
 from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
+from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
 FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder
@@ -56,17 +56,17 @@ def sign_words(folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(file, {**origin, "trigger_words": word})
 
 
-def load_words(family: Family, folder: Path) -> Mapping[str, str]:
+def load_words(model: Model, folder: Path) -> Mapping[str, str]:
     """Puts all saved words into a model; returned is what the last of them was made from."""
     about: Mapping[str, str] = {}
-    for word in read_words(folder, list(family.vocabularies)):
-        for vectors_ND in family.learn_word(word.word, word.vectors, length=None).values():
+    for word in read_words(folder, list(model.vocabularies)):
+        for vectors_ND in model.learn_word(word.word, word.vectors, length=None).values():
             vectors_ND.requires_grad_(False)
         about = word.about
     return about
 
 
-def loading_lines(concepts: Sequence[Concept], facts: Facts) -> str:
+def loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
     """Lines of Python with which the stock library loads what `write_words` wrote."""
     names = numbered(FILE, len(concepts))
     if len(facts.word_parts) > 1:
@@ -84,18 +84,18 @@ def loading_lines(concepts: Sequence[Concept], facts: Facts) -> str:
     return "\n".join(f'pipeline.load_textual_inversion(folder, weight_name="{name}")' for name in names)
 
 
-def embedding_formats(family: Family, origin: Mapping[str, str]) -> Mapping[str, Format]:
+def embedding_formats(model: Model, origin: Mapping[str, str]) -> Mapping[str, Format]:
     """One for each learned word."""
-    words = family.words
+    words = model.words
     names = zip(words, numbered("embedding", len(words)), numbered("embedding.safetensors", len(words)), strict=True)
-    return {format: Format(name, partial(_write_embedding, family, word, origin)) for word, format, name in names}
+    return {format: Format(name, partial(_write_embedding, model, word, origin)) for word, format, name in names}
 
 
-def _write_embedding(family: Family, word: str, origin: Mapping[str, str], file: Path, dtype: torch.dtype) -> None:
+def _write_embedding(model: Model, word: str, origin: Mapping[str, str], file: Path, dtype: torch.dtype) -> None:
     """As front ends share it: the file's name, not its content, is the word that they put it under."""
     if file.suffix != ".safetensors":
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
-    stored = {name: rows_ND.detach().to("cpu", dtype).contiguous() for name, rows_ND in family.words[word].items()}
+    stored = {name: rows_ND.detach().to("cpu", dtype).contiguous() for name, rows_ND in model.words[word].items()}
     if len(stored) == 1:
         stored = {FRONT_ENDS_KEY: next(iter(stored.values()))}
     write_weights(file, stored, origin)

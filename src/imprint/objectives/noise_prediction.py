@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from imprint import draws
 from imprint.errors import Problem
-from imprint.families.base import Facts
-from imprint.families.process import NoiseProcess
 from imprint.kinds import of_kind
+from imprint.models.base import ModelInfo
+from imprint.models.process import NoiseProcess
 from imprint.objectives.weighting import Weighting
 from imprint.types import Losses
 
@@ -37,7 +37,7 @@ class NoisePrediction:
         self.noise_offset = noise_offset
         self.timesteps = timesteps
 
-    def problems(self, facts: Facts) -> Iterator[Problem]:
+    def problems(self, facts: ModelInfo) -> Iterator[Problem]:
         """What makes this objective impossible on this model; keys are relative to `objective`."""
         if self.timesteps[1] > facts.timesteps:
             yield Problem(

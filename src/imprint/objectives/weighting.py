@@ -8,13 +8,13 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from imprint.errors import Problem
-from imprint.families.base import Facts
-from imprint.families.process import NoiseProcess
 from imprint.kinds import of_kind
+from imprint.models.base import ModelInfo
+from imprint.models.process import NoiseProcess
 
 
 class Weighting(ABC):
-    def problems(self, facts: Facts) -> Iterator[Problem]:
+    def problems(self, facts: ModelInfo) -> Iterator[Problem]:
         """What makes this weighting impossible on this model; keys are relative to `objective.weighting`."""
         return iter(())
 
@@ -41,7 +41,7 @@ class MinSNR(Weighting):
     def __init__(self, *, gamma: PositiveFloat) -> None:
         self.gamma = gamma
 
-    def problems(self, facts: Facts) -> Iterator[Problem]:
+    def problems(self, facts: ModelInfo) -> Iterator[Problem]:
         if facts.prediction == "epsilon" and facts.has_zero_terminal_snr:
             yield Problem(
                 "gamma",

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from imprint.errors import UserError
-from imprint.families.base import Family
+from imprint.models.base import Model
 from imprint.pictures.claims import claimed
 from imprint.pictures.recipe import Recipe
 from imprint.pictures.store import Store
@@ -23,12 +23,12 @@ PATIENCE = 0.2  # seconds between looks at what others draw
 SILENCE = 10.0  # seconds between words about the progress
 
 
-def drawn_by(family: Family) -> Draw:
+def drawn_by(model: Model) -> Draw:
     def draw(recipes: Sequence[Recipe]) -> list[Image.Image]:
         prompts, seeds = [recipe.prompt for recipe in recipes], [recipe.seed for recipe in recipes]
         height, width = recipes[0].size
         with torch.no_grad():
-            return family.generate(prompts, seeds, sampler=recipes[0].sampler, height=height, width=width)
+            return model.generate(prompts, seeds, sampler=recipes[0].sampler, height=height, width=width)
 
     return draw
 

@@ -70,7 +70,7 @@ class SamplePictures(pl.Callback):
                 with quiet, module.drawing(), precision_of(trainer):
                     fill(
                         store,
-                        drawn_by(module.family),
+                        drawn_by(module.model),
                         batch_size=self._protocol.batch_size,
                         label=None,
                         counts_failures=False,

@@ -11,17 +11,17 @@ from pytorch_lightning.loggers.logger import Logger
 
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.watch import Look, Watch
-from imprint.families.base import Family
 from imprint.files import folder_atomically
 from imprint.libraries.lightning import precision_of
+from imprint.models.base import Model
 from imprint.reporting.local import LocalLogger, read_metrics
 from imprint.reporting.samples import undisturbed
 from imprint.runs import Run
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 
 log = logging.getLogger(__name__)
 
-Looking = Callable[[Family, int], Mapping[str, Look]]  # by metric, the model as it is after a step
+Looking = Callable[[Model, int], Mapping[str, Look]]  # by metric, the model as it is after a step
 
 
 class ScoreCurve(pl.Callback):
@@ -38,7 +38,7 @@ class ScoreCurve(pl.Callback):
         profile: Profile,
         *,
         look: Looking,
-        save: Callable[[Personalisation, Path, int], None],
+        save: Callable[[TrainingModule, Path, int], None],
         trackers: Sequence[Logger],
     ) -> None:
         self._run = run
@@ -81,7 +81,7 @@ class ScoreCurve(pl.Callback):
             began = time.monotonic()
             quiet = undisturbed(module, trainer.strategy.root_device)
             with quiet, module.drawing(), precision_of(trainer):
-                found = self._look(module.family, self._step)
+                found = self._look(module.model, self._step)
             scores = {self._column(name, look.fingerprint): look.mean for name, look in found.items()}
             for logger in (self._curve, *self._trackers):
                 logger.log_metrics(scores, self._step)
@@ -90,7 +90,7 @@ class ScoreCurve(pl.Callback):
         if trainer.strategy.broadcast(over, src=0):
             trainer.should_stop = True
 
-    def _apply_rules(self, module: Personalisation) -> bool:
+    def _apply_rules(self, module: TrainingModule) -> bool:
         """Keeps the result if it is the best so far, and notes all; whether training is to end here."""
         facts: dict[str, Any] = {"profile": self._profile.name, "looks": len(self._steps()), **self._cost()}
         over = False

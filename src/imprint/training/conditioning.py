@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import torch
 
-from imprint.families.base import Family
-from imprint.families.conditioning import joined, rows
+from imprint.models.base import Model
+from imprint.models.conditioning import joined, rows
 from imprint.types import Conditioning
 
 
-def encode_captions(family: Family, captions: Sequence[str]) -> Conditioning:
+def encode_captions(model: Model, captions: Sequence[str]) -> Conditioning:
     """A dropped caption is what the model takes for none."""
-    return family.encode_text(captions, empty_is_unconditional=True)
+    return model.encode_text(captions, empty_is_unconditional=True)
 
 
 class CaptionCache:
@@ -23,8 +23,8 @@ class CaptionCache:
         self._kept: dict[str, Conditioning] = {}
 
     @torch.no_grad()
-    def condition(self, family: Family, captions: Sequence[str]) -> Conditioning:
+    def condition(self, model: Model, captions: Sequence[str]) -> Conditioning:
         for caption in captions:
             if caption not in self._kept:
-                self._kept[caption] = rows(encode_captions(family, [caption]), 0)
+                self._kept[caption] = rows(encode_captions(model, [caption]), 0)
         return joined([self._kept[caption] for caption in captions])

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from imprint.data.loader import PositionSampler, make_loader
 from imprint.data.stream import TrainingStream
-from imprint.families.base import Family
+from imprint.models.base import Model
 from imprint.training.latents import LatentCache
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Feed:
     resolution: int
     cache: bool
 
-    def loader(self, family: Family, latents: LatentCache, *, trainer: pl.Trainer, device: torch.device) -> DataLoader:
+    def loader(self, model: Model, latents: LatentCache, *, trainer: pl.Trainer, device: torch.device) -> DataLoader:
         """Batches from the trainer's step on, for this process. Fills `latents` first if they can be kept: what
         is there already stays."""
         stream = self.stream
@@ -33,7 +33,7 @@ class Feed:
             log.info("Latents are not kept: %s.", reason)
         elif self.cache:
             missing = (view for view in stream.views() if view.key not in latents)
-            latents.fill(family, ((view.key, stream.pixels_of(view)) for view in missing), device)
+            latents.fill(model, ((view.key, stream.pixels_of(view)) for view in missing), device)
             stream = stream.without_pixels()
         sampler = PositionSampler(
             steps=(trainer.global_step, self.steps),

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.types import Batch
 
 
@@ -20,7 +20,7 @@ class FiniteLoss(Callback):
         self._keys = batch.keys
 
     def on_before_backward(self, trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> None:
-        assert isinstance(module, Personalisation)
+        assert isinstance(module, TrainingModule)
         module.loss_check.see(loss, step=trainer.global_step + 1, pictures=self._keys)
 
 
@@ -34,7 +34,7 @@ class AverageUpdate(Callback):
         self._seen = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        assert isinstance(module, Personalisation)
+        assert isinstance(module, TrainingModule)
         if trainer.global_step > self._seen and module.average is not None:
             self._seen = trainer.global_step
             module.average.update(module.trained())

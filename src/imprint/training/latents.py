@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from imprint import draws
-from imprint.families.base import Family
-from imprint.transfer import sent
+from imprint.device_transfer import to_device
+from imprint.models.base import Model
 from imprint.types import Batch, Moments
 
 
@@ -25,27 +25,27 @@ class LatentCache:
         return key in self._moments
 
     @torch.no_grad()
-    def fill(self, family: Family, views: Iterable[tuple[str, Tensor]], device: torch.device) -> None:
+    def fill(self, model: Model, views: Iterable[tuple[str, Tensor]], device: torch.device) -> None:
         """`views` are (key, pixels_CHW)."""
         for key, pixels_CHW in views:
-            moments = family.encode(pixels_CHW.unsqueeze(0).to(device))
+            moments = model.encode(pixels_CHW.unsqueeze(0).to(device))
             self._moments[key] = Moments(moments.mean_BCHW[0].cpu(), moments.std_BCHW[0].cpu())
 
     def moments(self, keys: list[str], device: torch.device) -> Moments:
         kept = [self._moments[key] for key in keys]
         return Moments(
-            sent(torch.stack([moments.mean_BCHW for moments in kept]), device),
-            sent(torch.stack([moments.std_BCHW for moments in kept]), device),
+            to_device(torch.stack([moments.mean_BCHW for moments in kept]), device),
+            to_device(torch.stack([moments.std_BCHW for moments in kept]), device),
         )
 
 
-def sample_latents(family: Family, batch: Batch, cache: LatentCache, *, seed: int, device: torch.device) -> Tensor:
+def sample_latents(model: Model, batch: Batch, cache: LatentCache, *, seed: int, device: torch.device) -> Tensor:
     """One draw from each sample's latent distribution."""
     if batch.pixels_BCHW is None:
         moments = cache.moments(batch.keys, device)
     else:
         with torch.no_grad():
-            moments = family.encode(batch.pixels_BCHW)
+            moments = model.encode(batch.pixels_BCHW)
     names = [(seed, "latent", name) for name in batch.ids]
-    noise_BCHW = sent(draws.normal(names, moments.mean_BCHW.shape[1:]), device)
+    noise_BCHW = to_device(draws.normal(names, moments.mean_BCHW.shape[1:]), device)
     return moments.mean_BCHW + moments.std_BCHW * noise_BCHW

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from imprint.device_transfer import PendingScalar
 from imprint.errors import NonFiniteLoss
-from imprint.transfer import Answer
 
 
 class LossCheck:
@@ -19,7 +19,7 @@ class LossCheck:
 
     def see(self, loss: Tensor, *, step: int, pictures: Sequence[str]) -> None:
         self.settle()
-        self._unread = _Unread(Answer(loss), step, pictures)
+        self._unread = _Unread(PendingScalar(loss), step, pictures)
         if self._unread.loss.is_there:
             self.settle()
 
@@ -36,6 +36,6 @@ class LossCheck:
 
 
 class _Unread(NamedTuple):
-    loss: Answer
+    loss: PendingScalar
     step: int
     pictures: Sequence[str]

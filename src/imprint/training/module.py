@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
+from imprint.device_transfer import to_device
 from imprint.draws import seed_layers, seed_of
-from imprint.families.base import Family, is_text
 from imprint.methods.base import Method
 from imprint.methods.merging import merged
+from imprint.models.base import Model, is_text
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.averaging import MovingAverage
 from imprint.training.clipping import clip_within_step
@@ -27,14 +28,13 @@ from imprint.training.hparams import HParams
 from imprint.training.latents import LatentCache, sample_latents
 from imprint.training.loss_check import LossCheck
 from imprint.training.teacher import Teacher
-from imprint.transfer import sent
 from imprint.types import Batch, Concept, Losses, ParamGroup
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class TrainingTask:
     """What is learned, from what, and how it is judged."""
 
     concepts: Sequence[Concept]
@@ -49,7 +49,7 @@ class Lesson:
     seed: int
 
 
-class Personalisation(pl.LightningModule):
+class TrainingModule(pl.LightningModule):
     """Wraps a family and a lesson about it. A checkpoint holds what trains and nothing else."""
 
     # A checkpoint has only the trained part of the state; the rest comes from the model's source.
@@ -58,8 +58,8 @@ class Personalisation(pl.LightningModule):
 
     def __init__(
         self,
-        family: Family,
-        lesson: Lesson,
+        model: Model,
+        task: TrainingTask,
         *,
         latents: LatentCache | None = None,
         captions: CaptionCache | None = None,
@@ -67,59 +67,59 @@ class Personalisation(pl.LightningModule):
         """`latents` and `captions` are those that others with this autoencoder and text encoder have left, if there are
         any."""
         super().__init__()
-        self.family = family
-        self.lesson = lesson
-        self.concepts = lesson.concepts
+        self.model = model
+        self.task = task
+        self.concepts = task.concepts
         self.latents = LatentCache() if latents is None else latents
         self.loss_check = LossCheck()
         self._micro_batches: list[Losses] = []
         text_learns = any(
             parameter.requires_grad
-            for role, part in family.roles.items()
+            for role, part in model.roles.items()
             if is_text(role)
             for parameter in part.parameters()
         )
         captions = CaptionCache() if captions is None else captions
         if text_learns:
             log.info("Text embeddings are not kept: what makes them learns.")
-        self.condition = partial(encode_captions if text_learns else captions.condition, family)
-        self.average = MovingAverage(self.trained(), lesson.hparams.ema) if lesson.hparams.ema else None
+        self.condition = partial(encode_captions if text_learns else captions.condition, model)
+        self.average = MovingAverage(self.trained(), task.hparams.ema) if task.hparams.ema else None
 
     def trained(self) -> list[nn.Parameter]:
-        return [parameter for group in self.lesson.groups for parameter in group.params]
+        return [parameter for group in self.task.groups for parameter in group.params]
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        self.lesson.method.before_step(self.family, seed=self.lesson.seed, step=self.global_step)
+        self.task.method.before_step(self.model, seed=self.task.seed, step=self.global_step)
         losses = self.losses(batch)
         self._micro_batches.append(Losses(*(value.detach() for value in losses)))
         return losses.total
 
     def losses(self, batch: Batch) -> Losses:
         """Depends on the weights, the batch and the seed; on nothing else."""
-        lesson, process = self.lesson, self.family.process
-        seed_layers(seed_of(lesson.seed, "layers", *batch.ids), self.device)
-        latents_BCHW = sample_latents(self.family, batch, self.latents, seed=lesson.seed, device=self.device)
-        noise_BCHW = sent(lesson.objective.draw_noise(lesson.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
-        t_B = sent(lesson.objective.draw_timesteps(lesson.seed, batch.ids, process), self.device)
+        task, process = self.task, self.model.process
+        seed_layers(seed_of(task.seed, "layers", *batch.ids), self.device)
+        latents_BCHW = sample_latents(self.model, batch, self.latents, seed=task.seed, device=self.device)
+        noise_BCHW = to_device(task.objective.draw_noise(task.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
+        t_B = to_device(task.objective.draw_timesteps(task.seed, batch.ids, process), self.device)
         noisy_BCHW = process.add_noise(latents_BCHW, noise_BCHW, t_B)
         target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)
-        if lesson.teacher is not None:
-            target_BCHW = lesson.teacher.correct(self.family, target_BCHW, noisy_BCHW, t_B, batch)
-        told = {**self.condition(batch.captions), **self.family.encode_geometry(batch.geometry)}
-        return lesson.objective.losses(
-            self.family.denoise(noisy_BCHW, t_B, told),
+        if task.teacher is not None:
+            target_BCHW = task.teacher.correct(self.model, target_BCHW, noisy_BCHW, t_B, batch)
+        told = {**self.condition(batch.captions), **self.model.encode_geometry(batch.geometry)}
+        return task.objective.losses(
+            self.model.denoise(noisy_BCHW, t_B, told),
             target_BCHW,
             process=process,
             t_B=t_B,
             is_prior_B=batch.prior_mask(self.device),
-            prior_weight=lesson.prior_weight,
+            prior_weight=task.prior_weight,
             weights_BHW=batch.weights_BHW,
         )
 
     def configure_optimizers(self) -> Any:
-        hparams = self.lesson.hparams
-        optimizer = self.lesson.make_optimizer(
-            [{"name": group.name, "params": group.params, "lr": group.lr} for group in self.lesson.groups]
+        hparams = self.task.hparams
+        optimizer = self.task.make_optimizer(
+            [{"name": group.name, "params": group.params, "lr": group.lr} for group in self.task.groups]
         )
         rate = get_scheduler(
             hparams.rate.name,
@@ -134,17 +134,17 @@ class Personalisation(pl.LightningModule):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         self._gather_losses()
         # What rests must not move: without a gradient it has neither decay nor moments.
-        for group in self.lesson.groups:
+        for group in self.task.groups:
             if not group.window.holds(self.global_step):
                 for parameter in group.params:
                     parameter.grad = None
-        for parameter in self.lesson.method.resting(self.family, seed=self.lesson.seed, step=self.global_step):
+        for parameter in self.task.method.resting(self.model, seed=self.task.seed, step=self.global_step):
             parameter.grad = None
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        precision = self.lesson.hparams.precision
+        precision = self.task.hparams.precision
         if gradient_clip_val and precision != "16-mixed" and type(optimizer) is AdamW and optimizer.defaults["fused"]:
             clip_within_step(optimizer, self.trained(), gradient_clip_val)
         elif gradient_clip_val and precision == "bf16-mixed":
@@ -162,7 +162,7 @@ class Personalisation(pl.LightningModule):
 
     def train_dataloader(self) -> DataLoader:
         """Called when the model is on its device and a checkpoint, if there is one, has been read."""
-        return self.lesson.feed.loader(self.family, self.latents, trainer=self.trainer, device=self.device)
+        return self.task.feed.loader(self.model, self.latents, trainer=self.trainer, device=self.device)
 
     def on_train_end(self) -> None:
         self.loss_check.settle()
@@ -193,15 +193,15 @@ class Personalisation(pl.LightningModule):
     @contextmanager
     def drawing(self) -> Iterator[None]:
         """For as long as pictures are drawn from the weights as they are: averaged, and adapters merged."""
-        with self.averaged(), merged(self.family.roles.values()):
+        with self.averaged(), merged(self.model.roles.values()):
             yield
 
     @property
     def frame(self) -> tuple[int, int]:
         """(height, width) of the pictures that are drawn."""
-        return (self.lesson.feed.resolution, self.lesson.feed.resolution)
+        return (self.task.feed.resolution, self.task.feed.resolution)
 
     @torch.no_grad()
     def save_result(self, folder: Any) -> None:
         with self.averaged():
-            self.lesson.method.save(self.family, folder)
+            self.task.method.save(self.model, folder)

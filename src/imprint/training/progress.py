@@ -9,7 +9,7 @@ import torch
 
 from imprint.files import folder_atomically
 from imprint.runs import Run
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 
 
 class ResultsOnTheWay(pl.Callback):
@@ -18,7 +18,7 @@ class ResultsOnTheWay(pl.Callback):
     What an interrupted run had saved beyond its checkpoint, it saves again when it goes on, the same.
     """
 
-    def __init__(self, run: Run, every: int, save: Callable[[Personalisation, Path, int], None]) -> None:
+    def __init__(self, run: Run, every: int, save: Callable[[TrainingModule, Path, int], None]) -> None:
         self._run = run
         self._every = every
         self._save = save
@@ -28,7 +28,7 @@ class ResultsOnTheWay(pl.Callback):
         self._step = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        assert isinstance(module, Personalisation)
+        assert isinstance(module, TrainingModule)
         if trainer.global_step == self._step:
             return
         self._step = trainer.global_step

@@ -9,9 +9,6 @@ from typing import Any, Literal
 import torch
 from omegaconf import DictConfig
 
-from imprint.build.foreign import Missing, Pictures, score_pictures
-from imprint.build.judged import open_judged, photos_of
-from imprint.build.scoring import score_run
 from imprint.data.dataset import open_folder
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem, UserError
@@ -21,10 +18,14 @@ from imprint.evaluation.records import Photo
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.evaluation.spreadsheet import means
 from imprint.locations import locate
+from imprint.planning.evaluable import photos_of
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking.scores import log_scores
 from imprint.requests import Scale, read_request
 from imprint.runs import Run
+from imprint.scoring.external import Missing, Pictures, score_pictures
+from imprint.scoring.score import score_run
+from imprint.scoring.subject import open_subjects
 from imprint.tables.terminal import as_text
 from imprint.training.trainer import process_device
 from imprint.types import Concept
@@ -144,7 +145,7 @@ def _check(runs: Sequence[Run], profile: Profile, device: torch.device, shared: 
     problems = []
     for run in runs:
         try:
-            open_judged(run, profile, device=device, **shared)
+            open_subjects(run, profile, device=device, **shared)
         except UserError as error:
             problems.append(f"{run.folder.name}: {error}")
     if problems:

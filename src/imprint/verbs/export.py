@@ -9,13 +9,13 @@ import torch
 from omegaconf import DictConfig
 from pydantic import PositiveInt
 
-from imprint.build import distilled, trained_family
-from imprint.build.trained import method_of
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.methods.lora_file import LORA_FORMATS, write_updates
 from imprint.reporting.model_card import origin
 from imprint.requests import read_request
+from imprint.results.as_lora import as_lora
+from imprint.results.load import method_of, trained_model
 from imprint.runs import Run
 from imprint.suggestions import nearest
 
@@ -49,8 +49,8 @@ def export(cfg: DictConfig) -> Path:
     if request.rank is not None and not method_of(run).has_ranks:
         remedy = f"only {' and '.join(LORA_FORMATS)} have a rank to choose. Leave it out."
         raise ConfigError([Problem("rank", request.rank, remedy)])
-    family, _, method = trained_family(run, scale={}, base=request.base, rank=request.rank)
-    formats = {**family.formats, **method.formats(family)}
+    model, _, method = trained_model(run, scale={}, base=request.base, rank=request.rank)
+    formats = {**model.formats, **method.formats(model)}
     format = formats.get(request.format)
     if format is None and request.format in LORA_FORMATS:
         return _as_lora(run, request)
@@ -62,15 +62,13 @@ def export(cfg: DictConfig) -> Path:
 
 
 def _as_lora(run: Run, request: Request) -> Path:
-    lora = distilled([run], weights=None, scale={}, rank=request.rank, base=request.base)
+    lora = as_lora([run], weights=None, scale={}, rank=request.rank, base=request.base)
     log.info("LoRA: %s.", lora.fit)
-    if lora.family.words:
-        log.warning(
-            "Its words (%s) are no part of it: export them with format=embedding.", ", ".join(lora.family.words)
-        )
+    if lora.model.words:
+        log.warning("Its words (%s) are no part of it: export them with format=embedding.", ", ".join(lora.model.words))
     out = locate(request.out) if request.out else run.folder / "export" / f"{request.format}.safetensors"
     about = {**origin(run), **lora.fit.facts()}
     write_updates(
-        request.format, out, getattr(torch, request.dtype), family=lora.family, updates=lora.updates, origin=about
+        request.format, out, getattr(torch, request.dtype), model=lora.model, updates=lora.updates, origin=about
     )
     return out

@@ -11,18 +11,17 @@ from typing import Literal
 from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from imprint.build import chosen, named_apart, stacked_family
-from imprint.build.base_model import other_model
-from imprint.build.stacked import Result
 from imprint.construct import rebuilt
 from imprint.errors import UserError
-from imprint.families.base import ModelSource
 from imprint.locations import locate
 from imprint.methods.merging import merge_exactly
+from imprint.models.base import ModelSource
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, file_name
 from imprint.pictures.store import Store
 from imprint.requests import Scale, read_request
+from imprint.results.base_model import other_model
+from imprint.results.combine import Result, chosen, combined_model, named_apart
 from imprint.runs import Run
 from imprint.templates import placeholders, template_fault
 from imprint.training.trainer import available_device
@@ -123,10 +122,10 @@ def generate(cfg: DictConfig) -> Path:
     store = Store(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in asked], {})
     if store.missing():
         scale = dict(mix.scale)
-        family, _ = stacked_family(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
-        family = family.to(available_device(request.accelerator))
-        merge_exactly(family.roles.values())
-        fill(store, drawn_by(family), batch_size=request.batch_size, label="Drawing", counts_failures=False)
+        model, _ = combined_model(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
+        model = model.to(available_device(request.accelerator))
+        merge_exactly(model.roles.values())
+        fill(store, drawn_by(model), batch_size=request.batch_size, label="Drawing", counts_failures=False)
     pictures = store.drawn()
     for drawn in pictures[:SHOWN]:
         log.info("%s  %s", drawn.file, drawn.recipe.prompt)

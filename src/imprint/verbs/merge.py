@@ -9,12 +9,13 @@ import torch
 from omegaconf import DictConfig
 from pydantic import PositiveInt
 
-from imprint.build import distilled, stacked_family
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.methods.lora_file import LORA_FORMATS, write_updates
 from imprint.reporting.model_card import origin
 from imprint.requests import Scale, read_request
+from imprint.results.as_lora import as_lora
+from imprint.results.combine import combined_model
 from imprint.runs import Run
 from imprint.suggestions import nearest
 from imprint.verbs.generate import as_list
@@ -51,17 +52,15 @@ def merge(cfg: DictConfig) -> Path:
     scale = request.scale.by_role()
     out, dtype = locate(request.out), getattr(torch, request.dtype)
     if request.format in WHOLE:
-        family, _ = stacked_family(runs, weights=request.weights, scale=scale, base=request.base)
-        family.formats[request.format].write(out, dtype)
+        model, _ = combined_model(runs, weights=request.weights, scale=scale, base=request.base)
+        model.formats[request.format].write(out, dtype)
         return out
-    lora = distilled(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
+    lora = as_lora(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
     log.info("LoRA: %s.", lora.fit)
-    if lora.family.words:
-        log.warning(
-            "Their words (%s) are no part of it: they stay in files of their own.", ", ".join(lora.family.words)
-        )
+    if lora.model.words:
+        log.warning("Their words (%s) are no part of it: they stay in files of their own.", ", ".join(lora.model.words))
     about = {**_origin(runs, request), **lora.fit.facts()}
-    write_updates(request.format, out, dtype, family=lora.family, updates=lora.updates, origin=about)
+    write_updates(request.format, out, dtype, model=lora.model, updates=lora.updates, origin=about)
     return out
 
 

@@ -7,10 +7,12 @@ import logging
 
 from omegaconf import DictConfig
 
-from imprint.build import Plan, objective_of, prepare
 from imprint.fitting import train_and_score
 from imprint.launching import foretold
+from imprint.planning.parts import Plan
+from imprint.planning.prepare import prepare
 from imprint.runs import Run
+from imprint.scoring.score import objective_of
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from composed import compose
 
-from imprint.build import prepare
+from imprint.planning.prepare import prepare
 
 Module = Callable[[str], Any]
 
@@ -31,8 +31,8 @@ def test_the_task_is_the_configuration(
     material = task.Material(
         size="tiny", resolution=32, model=tiny_sd, weights="", pictures=pictures, class_pictures=pictures, noun="vase"
     )
-    lesson = task.Task(method=method, steps=7, lr=0.25, batch_size=3, prior=prior, class_count=5, rank=2, seed=9)
-    [[program, verb, *overrides]] = module("sides.own").programs([lesson], material, tmp_path)
+    task = task.Task(method=method, steps=7, lr=0.25, batch_size=3, prior=prior, class_count=5, rank=2, seed=9)
+    [[program, verb, *overrides]] = module("sides.own").programs([task], material, tmp_path)
     assert (program, verb) == ("imprint", "train")
     cfg = compose("train", overrides)
     prepare(cfg)  # nothing is wrong with it

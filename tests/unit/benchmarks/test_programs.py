@@ -60,8 +60,8 @@ def test_the_peers_scripts_run_unchanged_with_a_stand_in_for_torchvision(
     material = task.Material(
         size="tiny", resolution=32, model=tmp_path / "m", weights="", pictures=tmp_path / "p", class_pictures=tmp_path
     )
-    lesson = task.Task(method="lora", steps=3, lr=1e-3, rank=2, prior="drawn", class_count=7)
-    [program] = module("sides.peer").programs(peer, [lesson], material, tmp_path / "outputs")
+    task = task.Task(method="lora", steps=3, lr=1e-3, rank=2, prior="drawn", class_count=7)
+    [program] = module("sides.peer").programs(peer, [task], material, tmp_path / "outputs")
     taken = module("programs").run(program, tmp_path, threads=1)
     assert len(taken.updates) == 3
     told = (tmp_path / "outputs/00/told.json").read_text()

@@ -16,7 +16,7 @@ from imprint.data.pictures import PictureSet
 from imprint.data.prior import GeneratedPrior
 from imprint.draws import seed_of
 from imprint.errors import UserError
-from imprint.families.base import Facts
+from imprint.models.base import ModelInfo
 from imprint.types import Concept, Sampler
 
 SAMPLER = Sampler("DDIMScheduler", 4, 5.0, "")
@@ -46,7 +46,7 @@ class Painter:
 
 
 @pytest.fixture
-def facts(tiny_sd: Path) -> Facts:
+def facts(tiny_sd: Path) -> ModelInfo:
     return tiny_source(tiny_sd).facts()
 
 
@@ -59,7 +59,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Images:
     """Those of a prior with these settings."""
 
-    def __init__(self, facts: Facts, *, prompt: str, precision: str, **settings: Any) -> None:
+    def __init__(self, facts: ModelInfo, *, prompt: str, precision: str, **settings: Any) -> None:
         self._facts = facts
         self._precision = precision
         self._settings = {"weight": 1.0, "prompt": prompt, **settings}
@@ -69,12 +69,12 @@ class Images:
         prior = GeneratedPrior(**self._settings, count=1, batch_size=1)
         return prior.store(self._facts, prior.template, precision=self._precision).folder
 
-    def draw(self, family: Any, *, count: int, batch_size: int) -> PictureSet:
+    def draw(self, model: Any, *, count: int, batch_size: int) -> PictureSet:
         prior = GeneratedPrior(**self._settings, count=count, batch_size=batch_size)
-        return prior.pictures(family, self._facts, Concept("sks", "dog"), precision=self._precision)
+        return prior.pictures(model, self._facts, Concept("sks", "dog"), precision=self._precision)
 
 
-def images(facts: Facts, **changes: Any) -> Images:
+def images(facts: ModelInfo, **changes: Any) -> Images:
     return Images(facts, **({"prompt": "a dog", "seed": 0, "sampler": SAMPLER, "precision": "32"} | changes))
 
 
@@ -82,7 +82,7 @@ def seeds_of(indices: Sequence[int]) -> list[int]:
     return [seed_of(0, "class image", index) for index in indices]
 
 
-def test_the_folder_is_named_by_everything_that_a_picture_depends_on(facts: Facts) -> None:
+def test_the_folder_is_named_by_everything_that_a_picture_depends_on(facts: ModelInfo) -> None:
     variants = [
         images(facts),
         images(facts._replace(fingerprint="another model")),
@@ -99,7 +99,7 @@ def test_the_folder_is_named_by_everything_that_a_picture_depends_on(facts: Fact
     assert images(facts).folder == variants[0].folder
 
 
-def test_pictures_are_drawn_once_whatever_number_or_batch_is_asked_for(facts: Facts) -> None:
+def test_pictures_are_drawn_once_whatever_number_or_batch_is_asked_for(facts: ModelInfo) -> None:
     painter = Painter()
     first = images(facts).draw(painter, count=5, batch_size=2)
     assert [len(call) for call in painter.calls] == [2, 2, 1]
@@ -116,7 +116,7 @@ def test_pictures_are_drawn_once_whatever_number_or_batch_is_asked_for(facts: Fa
     assert len({picture.content for picture in more.pictures}) == 7
 
 
-def test_only_what_an_interruption_left_out_is_drawn(facts: Facts) -> None:
+def test_only_what_an_interruption_left_out_is_drawn(facts: ModelInfo) -> None:
     with pytest.raises(KeyboardInterrupt):
         images(facts).draw(Painter(fails_at_call=3), count=8, batch_size=2)
     folder = images(facts).folder
@@ -128,7 +128,7 @@ def test_only_what_an_interruption_left_out_is_drawn(facts: Facts) -> None:
     assert [picture.key for picture in resumed.pictures] == [f"{index:05d}.png" for index in range(8)]
 
 
-def test_a_picture_whose_writing_is_cut_short_is_not_there(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_whose_writing_is_cut_short_is_not_there(facts: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Image.Image.save
 
     def half(self: Image.Image, path: Path, *args: Any, **kwargs: Any) -> None:
@@ -147,7 +147,7 @@ def test_a_picture_whose_writing_is_cut_short_is_not_there(facts: Facts, monkeyp
     assert painter.seeds == seeds_of([1, 2])
 
 
-def test_those_who_ask_at_once_draw_each_picture_once(facts: Facts) -> None:
+def test_those_who_ask_at_once_draw_each_picture_once(facts: ModelInfo) -> None:
     painters = [Painter() for _ in range(4)]
     found: list[Any] = []
 
@@ -165,7 +165,7 @@ def test_those_who_ask_at_once_draw_each_picture_once(facts: Facts) -> None:
     assert sorted(drawn) == sorted(seeds_of(range(6)))
 
 
-def test_other_files_in_the_folder_are_no_class_pictures(facts: Facts) -> None:
+def test_other_files_in_the_folder_are_no_class_pictures(facts: ModelInfo) -> None:
     images(facts).draw(Painter(), count=2, batch_size=2)
     Image.new("RGB", (8, 8)).save(images(facts).folder / "zzz.png")
     Image.new("RGB", (8, 8)).save(images(facts).folder / "00002.jpg")
@@ -175,12 +175,12 @@ def test_other_files_in_the_folder_are_no_class_pictures(facts: Facts) -> None:
     ]
 
 
-def test_the_folder_keeps_its_name(facts: Facts) -> None:
+def test_the_folder_keeps_its_name(facts: ModelInfo) -> None:
     made_before = images(facts._replace(fingerprint="0" * 64, resolution=64))
     assert made_before.folder.name == "008d2419cecfc7eb"
 
 
-def test_pictures_of_an_earlier_version_are_used_and_a_damaged_one_is_drawn_again(facts: Facts) -> None:
+def test_pictures_of_an_earlier_version_are_used_and_a_damaged_one_is_drawn_again(facts: ModelInfo) -> None:
     """It kept no index."""
     before = images(facts).draw(Painter(), count=3, batch_size=2)
     folder = images(facts).folder
@@ -192,7 +192,7 @@ def test_pictures_of_an_earlier_version_are_used_and_a_damaged_one_is_drawn_agai
     assert len(json.loads((folder / "pictures.json").read_text())["pictures"]) == 3
 
 
-def test_where_a_picture_cannot_be_drawn_the_run_ends(facts: Facts) -> None:
+def test_where_a_picture_cannot_be_drawn_the_run_ends(facts: ModelInfo) -> None:
     class Broken(Painter):
         def generate(self, prompts: Sequence[str], seeds: Sequence[int], **asked: Any) -> list[Image.Image]:
             if seeds_of([1])[0] in seeds:

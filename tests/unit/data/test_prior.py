@@ -7,7 +7,7 @@ from tiny import tiny_source
 
 from imprint.data.prior import BasePrediction, FolderPrior, GeneratedPrior, NoPrior, Prior
 from imprint.errors import UserError
-from imprint.families.sd.model import StableDiffusion
+from imprint.models.sd.model import StableDiffusion
 from imprint.types import Concept, Sampler
 
 CONCEPT = Concept("sks", "dog")
@@ -18,22 +18,22 @@ def folder_prior(path: Path, **changes: str) -> FolderPrior:
     return FolderPrior(weight=1.0, prompt="a {noun}", **settings)  # type: ignore[arg-type]
 
 
-def pictures_of(prior: Prior, folder: Path, family: StableDiffusion):
-    return prior.pictures(family, tiny_source(folder).facts(), CONCEPT, precision="32")
+def pictures_of(prior: Prior, folder: Path, model: StableDiffusion):
+    return prior.pictures(model, tiny_source(folder).facts(), CONCEPT, precision="32")
 
 
 @pytest.mark.parametrize(
     ("prior", "samples"), [(NoPrior(), "none"), (BasePrediction(weight=1.0, prompt="a {noun}"), "instance")]
 )
 def test_some_have_no_pictures_of_their_own(
-    prior: Prior, samples: str, tiny_sd: Path, tiny_family: StableDiffusion
+    prior: Prior, samples: str, tiny_sd: Path, tiny_model: StableDiffusion
 ) -> None:
     assert prior.samples == samples
     assert prior.uses_base_prediction == isinstance(prior, BasePrediction)
-    assert pictures_of(prior, tiny_sd, tiny_family) is None
+    assert pictures_of(prior, tiny_sd, tiny_model) is None
 
 
-def test_a_generated_prior_draws_the_class_prompt(tiny_sd: Path, tiny_family: StableDiffusion) -> None:
+def test_a_generated_prior_draws_the_class_prompt(tiny_sd: Path, tiny_model: StableDiffusion) -> None:
     prior = GeneratedPrior(
         weight=1.0,
         prompt="a photo of a {noun}",
@@ -43,13 +43,13 @@ def test_a_generated_prior_draws_the_class_prompt(tiny_sd: Path, tiny_family: St
         sampler=Sampler("DDIMScheduler", 1, 1.0, ""),
     )
     assert prior.prompt(CONCEPT) == "a photo of a dog"
-    pictures = pictures_of(prior, tiny_sd, tiny_family)
+    pictures = pictures_of(prior, tiny_sd, tiny_model)
     assert pictures is not None
     assert [picture.size for picture in pictures.pictures] == [(32, 32)] * 3
     assert len({picture.content for picture in pictures.pictures}) == 3
 
 
-def test_a_folder_of_the_class_is_known_by_its_content(pictures: Path, tmp_path: Path, tiny_sd, tiny_family) -> None:
+def test_a_folder_of_the_class_is_known_by_its_content(pictures: Path, tmp_path: Path, tiny_sd, tiny_model) -> None:
     import shutil
 
     shutil.copytree(pictures, tmp_path / "copy")
@@ -58,7 +58,7 @@ def test_a_folder_of_the_class_is_known_by_its_content(pictures: Path, tmp_path:
     assert folder_prior(pictures, background="blue").identity() != prior.identity()
     (tmp_path / "copy" / "0.png").unlink()
     assert copied.identity() != prior.identity()
-    found = pictures_of(prior, tiny_sd, tiny_family)
+    found = pictures_of(prior, tiny_sd, tiny_model)
     assert found is not None
     assert len(found) == 3
 

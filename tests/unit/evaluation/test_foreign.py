@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imprint.evaluation.foreign import answers, matched, named_prompts
-from imprint.evaluation.foreign_prompts import GivenPrompt, given_prompts
+from imprint.evaluation.external_pictures import answers, matched, named_prompts
+from imprint.evaluation.external_prompts import GivenPrompt, given_prompts
 from imprint.types import Concept
 
 CONCEPT = Concept("sks", "dog")

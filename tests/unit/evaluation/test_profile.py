@@ -6,9 +6,9 @@ from small_runs import composed_profile
 
 from imprint.config import resolved
 from imprint.construct import Constructor
-from imprint.evaluation.profile import Here
+from imprint.evaluation.profile import PhotoCounts
 
-ENOUGH = Here(photos=5, trained_on=5, held_out=0, class_photos=0)
+ENOUGH = PhotoCounts(photos=5, trained_on=5, held_out=0, class_photos=0)
 
 
 def problems(name: str, *settings: str) -> str:

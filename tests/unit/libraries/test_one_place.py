@@ -7,8 +7,7 @@ from pathlib import Path
 import imprint
 
 SOURCE = Path(imprint.__file__).parent
-# Model files are read by the classes of diffusers and transformers: that is what families are about.
-EXCEPT = {"libraries", "families", "miniature"}
+EXCEPT = {"libraries", "miniature"}
 PUBLIC = {"_asdict", "_fields", "_make", "_replace", "_exit"}  # of named tuples; of os
 
 

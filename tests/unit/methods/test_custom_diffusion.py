@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from small_runs import configure
 from torch import nn
 
-from imprint.build import prepare, trained_family
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd.model import StableDiffusion
 from imprint.methods.custom_diffusion import FILE, CustomDiffusion
 from imprint.methods.textual_inversion import TextualInversion
+from imprint.models.sd.model import StableDiffusion
+from imprint.planning.prepare import prepare
+from imprint.results.load import trained_model
 from imprint.types import Concept
 from imprint.verbs.export import export
 from imprint.verbs.train import train
@@ -32,17 +33,17 @@ def method(**settings: Any) -> CustomDiffusion:
 
 
 def taught(model: Path) -> StableDiffusion:
-    family = load_tiny(model)
-    for group in method().attach(family, DOGS):
+    model = load_tiny(model)
+    for group in method().attach(model, DOGS):
         disturb(nn.ParameterList(group.params))
-    return family
+    return model
 
 
 def test_keys_and_values_of_cross_attention_learn_and_a_word_that_starts_as_a_rare_one(tiny_sd: Path) -> None:
-    family = load_tiny(tiny_sd)
-    denoiser, words = method().attach(family, DOGS)
+    model = load_tiny(tiny_sd)
+    denoiser, words = method().attach(model, DOGS)
     expected = {
-        id(weight) for name, weight in family.unet.named_parameters() if "attn2.to_k" in name or "attn2.to_v" in name
+        id(weight) for name, weight in model.unet.named_parameters() if "attn2.to_k" in name or "attn2.to_v" in name
     }
     assert expected
     assert {id(weight) for weight in denoiser.params} == expected
@@ -51,9 +52,9 @@ def test_keys_and_values_of_cross_attention_learn_and_a_word_that_starts_as_a_ra
 
 def test_the_first_token_teaches_keys_and_values_nothing(tiny_sd: Path) -> None:
     """It is the same in every text: as in the authors' training, what is learned is not learned for all texts."""
-    family = load_tiny(tiny_sd)
-    method().attach(family, DOGS)
-    layer: Any = family.unet.get_submodule("mid_block.attentions.0.transformer_blocks.0.attn2.to_k").double()
+    model = load_tiny(tiny_sd)
+    method().attach(model, DOGS)
+    layer: Any = model.unet.get_submodule("mid_block.attentions.0.transformer_blocks.0.attn2.to_k").double()
     x_BLD = torch.randn(2, 5, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     out_BLD = layer(x_BLD)
     torch.testing.assert_close(out_BLD, x_BLD @ layer.weight.T)
@@ -72,10 +73,10 @@ class TestFiles:
     def test_the_stock_library_draws_the_same(self, folder: Path, tiny_sd: Path) -> None:
         pipeline = stock(tiny_sd)
         pipeline.unet.load_attn_procs(folder, weight_name=FILE, _pipeline=pipeline)
-        family = load_tiny(tiny_sd)
-        method().load(family, folder, scale={})
-        assert distance(draw(family), draw_stock(pipeline)) <= ROUNDING + 1
-        assert distance(draw(family), draw(load_tiny(tiny_sd))) > 5 * ROUNDING
+        model = load_tiny(tiny_sd)
+        method().load(model, folder, scale={})
+        assert distance(draw(model), draw_stock(pipeline)) <= ROUNDING + 1
+        assert distance(draw(model), draw(load_tiny(tiny_sd))) > 5 * ROUNDING
 
     def test_the_library_names_every_attention(self, folder: Path, tiny_sd: Path) -> None:
         stored = load_file(folder / FILE)
@@ -87,11 +88,11 @@ class TestFiles:
     def test_a_strength_leads_from_the_untuned_weights_to_the_tuned(
         self, strength: float, folder: Path, tiny_sd: Path
     ) -> None:
-        untuned, tuned, family = load_tiny(tiny_sd), taught(tiny_sd), load_tiny(tiny_sd)
-        method().load(family, folder, scale={"denoiser": strength})
+        untuned, tuned, model = load_tiny(tiny_sd), taught(tiny_sd), load_tiny(tiny_sd)
+        method().load(model, folder, scale={"denoiser": strength})
         for name, weight in untuned.unet.named_parameters():
             expected = torch.lerp(weight, dict(tuned.unet.named_parameters())[name], strength)
-            torch.testing.assert_close(dict(family.unet.named_parameters())[name], expected)
+            torch.testing.assert_close(dict(model.unet.named_parameters())[name], expected)
 
     def test_a_file_for_other_layers_is_refused(self, folder: Path, tiny_sd: Path) -> None:
         stored = load_file(folder / FILE)
@@ -106,7 +107,7 @@ def test_exports_draw_the_same(tiny_sd: Path, pictures: Path, tmp_path: Path) ->
         configure(tiny_sd, pictures, tmp_path, *FAST, "method.words.lr=1e-2", "prior=generated", "prior.count=3")
     )
     ask = [f"run={run.folder}", "dtype=float32"]
-    ours = draw(trained_family(run, scale={}).family, prompts=["a <dog> dog"] * 2)
+    ours = draw(trained_model(run, scale={}).model, prompts=["a <dog> dog"] * 2)
     folder = export(compose("export", [*ask, "format=pipeline", f"out={tmp_path / 'pipeline'}"]))
     assert distance(ours, draw(load_tiny(folder), prompts=["a <dog> dog"] * 2)) <= ROUNDING
     word = export(compose("export", [*ask, "format=embedding", f"out={tmp_path / 'word.safetensors'}"]))

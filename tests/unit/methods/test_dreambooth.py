@@ -7,9 +7,9 @@ from families import load_tiny
 from small_runs import configure
 from tiny import tiny_source
 
-from imprint.build import prepare
 from imprint.errors import ConfigError
 from imprint.methods.dreambooth import DreamBooth
+from imprint.planning.prepare import prepare
 from imprint.types import ALWAYS, Concept
 from imprint.verbs.train import train
 
@@ -29,17 +29,17 @@ def dreambooth(**changes: Any) -> DreamBooth:
 
 
 def test_every_part_it_names_learns_whole_at_its_rate(tiny_sd: Path) -> None:
-    family = load_tiny(tiny_sd)
-    groups = dreambooth(roles=["denoiser", "text"]).attach(family, [CONCEPT])
+    model = load_tiny(tiny_sd)
+    groups = dreambooth(roles=["denoiser", "text"]).attach(model, [CONCEPT])
     assert [(group.name, group.lr, group.window) for group in groups] == [
         ("denoiser", 1e-5, ALWAYS),
         ("text", 1e-6, ALWAYS),
     ]
     for group in groups:
-        expected = list(family.roles[group.name].parameters())
+        expected = list(model.roles[group.name].parameters())
         assert [id(weight) for weight in group.params] == [id(weight) for weight in expected]
         assert all(weight.requires_grad for weight in expected)
-    assert not any(weight.requires_grad for weight in family.vae.parameters())
+    assert not any(weight.requires_grad for weight in model.vae.parameters())
 
 
 def test_templates_are_filled() -> None:
@@ -48,16 +48,16 @@ def test_templates_are_filled() -> None:
 
 
 def test_what_is_saved_is_what_is_loaded(tiny_sd: Path, tmp_path: Path) -> None:
-    family, method = load_tiny(tiny_sd), dreambooth(roles=["denoiser", "text"])
-    method.attach(family, [CONCEPT])
+    model, method = load_tiny(tiny_sd), dreambooth(roles=["denoiser", "text"])
+    method.attach(model, [CONCEPT])
     with torch.no_grad():
         for role in method.roles:
-            for weight in family.roles[role].parameters():
+            for weight in model.roles[role].parameters():
                 weight.add_(0.5)
-    method.save(family, tmp_path / "result")
+    method.save(model, tmp_path / "result")
     loaded = load_tiny(tiny_sd)
     method.load(loaded, tmp_path / "result", scale={"denoiser": 1.0})
-    for name, weight in family.state_dict().items():
+    for name, weight in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], weight), name
 
 
@@ -98,24 +98,24 @@ class TestLayers:
         ],
     )
     def test_layers_of_the_chosen_kinds_learn_and_no_others(self, layers: Any, parts: set[str], tiny_sd: Path) -> None:
-        family = load_tiny(tiny_sd)
-        [group] = dreambooth(layers=layers).attach(family, [CONCEPT])
-        learning = {name for name, weight in family.unet.named_parameters() if weight.requires_grad}
+        model = load_tiny(tiny_sd)
+        [group] = dreambooth(layers=layers).attach(model, [CONCEPT])
+        learning = {name for name, weight in model.unet.named_parameters() if weight.requires_grad}
         assert len(group.params) == len(learning)
         for part in parts:
             assert any(f".{part}." in name for name in learning), part
         kinds = [layers] if isinstance(layers, str) else layers
-        endings = [ending for kind in kinds for ending in family.adapter_targets["denoiser"][kind]]
-        for name, weight in family.unet.named_parameters():
+        endings = [ending for kind in kinds for ending in model.adapter_targets["denoiser"][kind]]
+        for name, weight in model.unet.named_parameters():
             of_kind = any(f".{name}".rpartition(".")[0].endswith(f".{ending}") for ending in endings)
             assert weight.requires_grad == of_kind, name
 
     def test_biases_and_normalisations(self, tiny_sd: Path) -> None:
-        family = load_tiny(tiny_sd)
-        [denoiser, text] = dreambooth(roles=["denoiser", "text"], layers="bias_norm").attach(family, [CONCEPT])
-        learning = {name for name, weight in family.named_parameters() if weight.requires_grad}
+        model = load_tiny(tiny_sd)
+        [denoiser, text] = dreambooth(roles=["denoiser", "text"], layers="bias_norm").attach(model, [CONCEPT])
+        learning = {name for name, weight in model.named_parameters() if weight.requires_grad}
         assert len(learning) == len(denoiser.params) + len(text.params)
-        for name, weight in family.named_parameters():
+        for name, weight in model.named_parameters():
             if name.startswith(("unet.", "text_encoder.")):
                 assert (name in learning) == (name.endswith(".bias") or "norm" in name), name
             if name in learning:
@@ -126,12 +126,12 @@ class TestLayers:
         self, layers: str, tiny_sd: Path, pictures: Path, tmp_path: Path
     ) -> None:
         run = train(configure(tiny_sd, pictures, tmp_path, f"method.layers={layers}", "hparams.steps=2"))
-        family = load_tiny(tiny_sd)
-        [group] = dreambooth(layers=layers).attach(family, [CONCEPT])
+        model = load_tiny(tiny_sd)
+        [group] = dreambooth(layers=layers).attach(model, [CONCEPT])
         assert run.read().trained_parameters == {"denoiser": sum(weight.numel() for weight in group.params)}
         saved = load_tiny(run.result).state_dict()
-        learning = {name for name, weight in family.named_parameters() if weight.requires_grad}
-        for name, weight in family.state_dict().items():
+        learning = {name for name, weight in model.named_parameters() if weight.requires_grad}
+        for name, weight in model.state_dict().items():
             assert torch.equal(saved[name], weight) == (name not in learning), name
 
     @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ from small_runs import configure, losses, only_run, overrides
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imprint.build import prepare, trained_family
 from imprint.errors import ConfigError
-from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import layers
 from imprint.methods.blocks import whole_weight
 from imprint.methods.dylora import DyLoRA
 from imprint.methods.lora import FILE
+from imprint.models.sd.model import StableDiffusionSource
+from imprint.planning.prepare import prepare
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.types import Concept, Sampler
 from imprint.verbs.export import export
@@ -69,13 +70,13 @@ def step_with(method: DyLoRA, blocks: int, role: str = "denoiser") -> int:
 
 def attached(method: DyLoRA, model: Path) -> Any:
     """A family with adapters that have learned something, training."""
-    family = load_tiny(model)
+    model = load_tiny(model)
     torch.manual_seed(0)
-    for group in method.attach(family, DOGS):
+    for group in method.attach(model, DOGS):
         disturb(nn.ParameterList(group.params))
     for role in method.roles:
-        family.roles[role].train()
-    return family
+        model.roles[role].train()
+    return model
 
 
 class TestStep:
@@ -88,12 +89,12 @@ class TestStep:
         self, granularity: int, use_rslora: bool, only_last: bool, tiny_sd: Path
     ) -> None:
         method = dylora(granularity=granularity, use_rslora=use_rslora, only_last=only_last)
-        family = attached(method, tiny_sd)
-        layer = family.unet.get_submodule(LAYER).double()
+        model = attached(method, tiny_sd)
+        layer = model.unet.get_submodule(LAYER).double()
         x_BLD = torch.randn(2, 5, layer.in_features, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
         for blocks in range(1, 6 // granularity + 1):
             rank = blocks * granularity
-            method.before_step(family, seed=0, step=step_with(method, blocks))
+            method.before_step(model, seed=0, step=step_with(method, blocks))
             layer.zero_grad()
             found_BLD = layer(x_BLD)
             found_BLD.square().sum().backward()
@@ -113,10 +114,10 @@ class TestStep:
 
     def test_values_and_gradients_of_a_convolution(self, tiny_sd: Path) -> None:
         method = dylora(granularity=2)
-        family = attached(method, tiny_sd)
-        layer = family.unet.get_submodule(CONVOLUTION).double()
+        model = attached(method, tiny_sd)
+        layer = model.unet.get_submodule(CONVOLUTION).double()
         x_BCHW = torch.randn(2, 16, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-        method.before_step(family, seed=0, step=step_with(method, 2))
+        method.before_step(model, seed=0, step=step_with(method, 2))
         found_BCHW = layer(x_BCHW)
         found_BCHW.square().sum().backward()
         down, up = (_leaf(whole_weight(part["default"])) for part in (layer.lora_A, layer.lora_B))
@@ -129,16 +130,16 @@ class TestStep:
 
     def test_outside_training_the_rank_is_whole(self, tiny_sd: Path) -> None:
         method = dylora()
-        family = attached(method, tiny_sd)
-        whole = draw(family.eval(), SAMPLER)
-        method.before_step(family.train(), seed=0, step=step_with(method, 1))
-        assert distance(draw(family, SAMPLER), whole) == 0  # drawing is no training, whatever the module's mode
+        model = attached(method, tiny_sd)
+        whole = draw(model.eval(), SAMPLER)
+        method.before_step(model.train(), seed=0, step=step_with(method, 1))
+        assert distance(draw(model, SAMPLER), whole) == 0  # drawing is no training, whatever the module's mode
 
     def test_an_untrained_adapter_of_any_rank_changes_nothing(self, tiny_sd: Path) -> None:
-        method, family = dylora(), load_tiny(tiny_sd)
-        method.attach(family, DOGS)
-        method.before_step(family.train(), seed=0, step=3)
-        assert distance(draw(family, SAMPLER), draw(load_tiny(tiny_sd), SAMPLER)) == 0
+        method, model = dylora(), load_tiny(tiny_sd)
+        method.attach(model, DOGS)
+        method.before_step(model.train(), seed=0, step=3)
+        assert distance(draw(model, SAMPLER), draw(load_tiny(tiny_sd), SAMPLER)) == 0
 
 
 def _leaf(weight: Tensor) -> Tensor:
@@ -186,7 +187,7 @@ def test_what_rests_in_a_step_does_not_move(
     history: list[tuple[Tensor, Tensor]] = []
 
     def look(trainer: Any, module: Any) -> None:
-        layer: Any = layers(module.family.roles["denoiser"])[LAYER]
+        layer: Any = layers(module.model.roles["denoiser"])[LAYER]
         parts = [whole_weight(part["default"]).detach().clone() for part in (layer.lora_A, layer.lora_B)]
         history.append((parts[0], parts[1].T))
 
@@ -214,7 +215,7 @@ def test_a_recomputed_pass_has_the_rank_of_the_first(tiny_sd: Path, pictures: Pa
     for more in ([], ["trainer.gradient_checkpointing=true"]):
         module = assembled(configure(tiny_sd, pictures, tmp_path, *settings, *more))
         disturb(nn.ParameterList(module.trained()))
-        module.lesson.method.before_step(module.family, seed=0, step=step_with(dylora(rank=4), 2))
+        module.task.method.before_step(module.model, seed=0, step=step_with(dylora(rank=4), 2))
         found.append(gradients(module, next(batches(module))))
     for plain, checkpointed in zip(*found, strict=True):
         torch.testing.assert_close(checkpointed, plain)
@@ -228,30 +229,30 @@ class TestResult:
     ) -> None:
         settings = {"granularity": 2, "use_rslora": use_rslora, "roles": ["denoiser", "text"]}
         method, smaller = dylora(**settings), dylora(**settings)
-        family, fresh = attached(method, tiny_sd), load_tiny(tiny_sd)
-        method.save(family, tmp_path)
+        model, fresh = attached(method, tiny_sd), load_tiny(tiny_sd)
+        method.save(model, tmp_path)
         smaller.choose_rank(rank)
         smaller.load(fresh, tmp_path, scale={})
         assert {len(weight) for name, weight in fresh.unet.named_parameters() if ".lora_A." in name} == {rank}
-        method.before_step(family, seed=0, step=step_with(method, rank // 2))
+        method.before_step(model, seed=0, step=step_with(method, rank // 2))
         x_BLD = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(1))
-        trained, cut = (own.unet.get_submodule(LAYER) for own in (family, fresh))
+        trained, cut = (own.unet.get_submodule(LAYER) for own in (model, fresh))
         torch.testing.assert_close(trained(x_BLD), cut(x_BLD))
 
     def test_the_stock_pipeline_draws_a_smaller_rank(self, tiny_sd: Path, tmp_path: Path) -> None:
         method = dylora(targets="attention", alpha=30.0)
         method.save(attached(method, tiny_sd), tmp_path / "whole")
-        family = load_tiny(tiny_sd)
+        model = load_tiny(tiny_sd)
         method.choose_rank(2)
-        method.load(family, tmp_path / "whole", scale={})
+        method.load(model, tmp_path / "whole", scale={})
         method.origin = {"title": "t", "trigger_words": "sks dog", "base_model": "m"}
         file = tmp_path / "kohya.safetensors"
-        method.formats(family)["kohya"].write(file, torch.float32)
+        method.formats(model)["kohya"].write(file, torch.float32)
         assert {len(x) for name, x in load_file(file).items() if name.endswith("lora_down.weight")} == {2}
         pipeline = stock(tiny_sd)
         pipeline.load_lora_weights(str(file))
-        assert distance(draw(family), draw_stock(pipeline)) <= ROUNDING
-        assert distance(draw(family), draw(load_tiny(tiny_sd))) > 5 * ROUNDING
+        assert distance(draw(model), draw_stock(pipeline)) <= ROUNDING
+        assert distance(draw(model), draw(load_tiny(tiny_sd))) > 5 * ROUNDING
 
     def test_a_rank_that_was_not_learned_is_refused(self) -> None:
         for rank in (0, 3, 8):
@@ -260,10 +261,10 @@ class TestResult:
 
     def test_the_file_is_a_plain_lora(self, tiny_sd: Path, tmp_path: Path) -> None:
         method = dylora()
-        family = attached(method, tiny_sd)
-        method.before_step(family, seed=0, step=step_with(method, 1))
-        method.save(family, tmp_path)  # whole, whatever the last step's rank was
-        layer: Any = layers(family.unet)[LAYER]
+        model = attached(method, tiny_sd)
+        method.before_step(model, seed=0, step=step_with(method, 1))
+        method.save(model, tmp_path)  # whole, whatever the last step's rank was
+        layer: Any = layers(model.unet)[LAYER]
         stored = load_file(tmp_path / FILE)
         assert torch.equal(stored[f"unet.{LAYER}.lora_A.weight"], whole_weight(layer.lora_A["default"]))
         assert stored[f"unet.{LAYER}.lora_B.weight"].shape[1] == 6
@@ -311,16 +312,16 @@ class TestRuns:
     def test_files_of_a_smaller_rank_draw_what_it_draws(
         self, format: str, run: Run, tiny_sd: Path, tmp_path: Path
     ) -> None:
-        smaller = draw(trained_family(run, scale={}, rank=2).family)
+        smaller = draw(trained_model(run, scale={}, rank=2).model)
         file = exported(run, tmp_path / "a.safetensors", f"format={format}", "rank=2")
         pipeline = stock(tiny_sd)
         pipeline.load_lora_weights(str(file))
         assert distance(smaller, draw_stock(pipeline)) <= ROUNDING
-        assert distance(smaller, draw(trained_family(run, scale={}).family)) > 2 * ROUNDING
+        assert distance(smaller, draw(trained_model(run, scale={}).model)) > 2 * ROUNDING
 
     def test_a_whole_model_of_a_smaller_rank(self, run: Run, tmp_path: Path) -> None:
         folder = exported(run, tmp_path / "pipeline", "format=pipeline", "rank=2")
-        smaller = draw(trained_family(run, scale={}, rank=2).family)
+        smaller = draw(trained_model(run, scale={}, rank=2).model)
         assert distance(smaller, draw_stock(stock(folder))) <= ROUNDING
 
     def test_pictures_of_a_smaller_rank(self, run: Run, tmp_path: Path) -> None:
@@ -343,7 +344,7 @@ class TestRuns:
     def test_results_of_one_rank_have_none_to_choose(self, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
         run = train(configure(tiny_sd, pictures, tmp_path, "method=textual_inversion", "dataset.identifier=auto"))
         with pytest.raises(ConfigError, match="rank=2: what TextualInversion learned has no rank"):
-            trained_family(run, scale={}, rank=2)
+            trained_model(run, scale={}, rank=2)
 
 
 def exported(run: Run, path: Path, *settings: str) -> Path:

@@ -11,11 +11,11 @@ from lessons import assembled, batches, gradients
 from small_runs import configure
 from torch import nn
 
-from imprint.build import prepare
 from imprint.errors import ConfigError, UserError
-from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.adapter_layers import layers, merge, weights
 from imprint.methods.lora import LoRA
+from imprint.models.sd.model import StableDiffusionSource
+from imprint.planning.prepare import prepare
 from imprint.types import Concept
 
 DOG = Concept("sks", "dog")
@@ -95,36 +95,36 @@ def test_what_only_lora_has_is_checked_too(setting: str, tiny_sd: Path, pictures
 def test_every_layer_of_the_chosen_kinds_and_no_other_is_wrapped(
     targets: str, wrapped: set[str], tiny_sd: Path
 ) -> None:
-    family = load_tiny(tiny_sd)
+    model = load_tiny(tiny_sd)
     expected = {
         name
-        for name, module in family.unet.named_modules()
+        for name, module in model.unet.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and name.endswith(tuple(f".{ending}" for ending in wrapped))
     }
-    lora(targets=targets).attach(family, [DOG])
+    lora(targets=targets).attach(model, [DOG])
     assert expected
-    assert set(layers(family.unet)) == expected
-    assert not layers(family.text_encoder)
+    assert set(layers(model.unet)) == expected
+    assert not layers(model.text_encoder)
 
 
 def test_what_trains_is_what_was_returned(tiny_sd: Path) -> None:
-    family = load_tiny(tiny_sd)
-    groups = lora(roles=["denoiser", "text"]).attach(family, [DOG])
+    model = load_tiny(tiny_sd)
+    groups = lora(roles=["denoiser", "text"]).attach(model, [DOG])
     returned = {id(parameter) for group in groups for parameter in group.params}
-    assert returned == {id(parameter) for parameter in family.parameters() if parameter.requires_grad}
+    assert returned == {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     assert [(group.name, group.lr) for group in groups] == [("denoiser", 1e-4), ("text", 1e-5)]
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 1.5])
 def test_a_merge_leaves_plain_layers_between_the_untuned_and_the_tuned(strength: float, tiny_sd: Path) -> None:
-    family = load_tiny(tiny_sd)
-    untuned = {name: weight.clone() for name, weight in family.unet.state_dict().items()}
-    [group] = lora().attach(family, [DOG])
+    model = load_tiny(tiny_sd)
+    untuned = {name: weight.clone() for name, weight in model.unet.state_dict().items()}
+    [group] = lora().attach(model, [DOG])
     disturb(nn.ParameterList(group.params))
-    layer: Any = layers(family.unet)["mid_block.attentions.0.transformer_blocks.0.attn1.to_q"]
+    layer: Any = layers(model.unet)["mid_block.attentions.0.transformer_blocks.0.attn1.to_q"]
     update = layer.lora_B["default"].weight @ layer.lora_A["default"].weight * (2.0 / 4)
-    merge(family.unet, strength)
-    merged = family.unet.state_dict()
+    merge(model.unet, strength)
+    merged = model.unet.state_dict()
     assert merged.keys() == untuned.keys()
     name = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"
     torch.testing.assert_close(merged[name], untuned[name] + strength * update)
@@ -133,9 +133,9 @@ def test_a_merge_leaves_plain_layers_between_the_untuned_and_the_tuned(strength:
 
 @pytest.mark.parametrize("other", [{"targets": ["attention", "feed_forward"]}, {"rank": 3}])
 def test_adapters_for_layers_of_another_model_are_refused(other: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
-    family = load_tiny(tiny_sd)
-    lora(**other).attach(family, [DOG])
-    lora(**other).save(family, tmp_path)
+    model = load_tiny(tiny_sd)
+    lora(**other).attach(model, [DOG])
+    lora(**other).save(model, tmp_path)
     with pytest.raises(UserError, match="other layers than those of this model's denoiser"):
         lora().load(load_tiny(tiny_sd), tmp_path, scale={})
 

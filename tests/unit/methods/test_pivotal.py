@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from small_runs import configure
 from torch import Tensor
 
-from imprint.build import prepare, trained_family
 from imprint.errors import ConfigError
-from imprint.families.sd.model import StableDiffusionSource
 from imprint.methods.word_files import FILE
+from imprint.models.sd.model import StableDiffusionSource
+from imprint.planning.prepare import prepare
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.types import Sampler, Window
 from imprint.verbs.export import export
@@ -47,7 +48,7 @@ class TestWindows:
         self, settings: list[str], words: Window, network: Window, tiny_sd: Path, pictures: Path, tmp_path: Path
     ) -> None:
         module = assembled(configure(tiny_sd, pictures, tmp_path, *PIVOTAL, BOTH, *settings))
-        found = {group.name: group.window for group in module.lesson.groups}
+        found = {group.name: group.window for group in module.task.groups}
         assert found == {"words": words, "denoiser": network, "text": network}
 
     @pytest.mark.parametrize("accumulation", [1, 2])
@@ -57,7 +58,7 @@ class TestWindows:
         history: list[dict[str, list[Tensor]]] = []
 
         def look(trainer: Any, module: Any) -> None:
-            groups = module.lesson.groups
+            groups = module.task.groups
             history.append({group.name: [weight.detach().clone() for weight in group.params] for group in groups})
 
         after_every_step(monkeypatch, look)
@@ -104,12 +105,12 @@ class TestResult:
             width=32,
             generator=[torch.Generator().manual_seed(seed) for seed in (3, 11)],
         ).images
-        ours = draw(trained_family(run, scale={}).family, SAMPLER, PROMPTS)
+        ours = draw(trained_model(run, scale={}).model, SAMPLER, PROMPTS)
         assert distance(ours, theirs) <= ROUNDING + 1
         assert distance(ours, draw(load_tiny(tiny_sd), SAMPLER, ["a photo of dog"] * 2)) > 5 * ROUNDING
 
     def test_the_merged_pipeline_draws_the_same(self, run: Run, tmp_path: Path) -> None:
-        ours = draw(trained_family(run, scale={}).family, SAMPLER, PROMPTS)
+        ours = draw(trained_model(run, scale={}).model, SAMPLER, PROMPTS)
         merged = load_tiny(exported(run, tmp_path / "pipeline", "format=pipeline"))
         assert distance(ours, draw(merged, SAMPLER, PROMPTS)) <= ROUNDING
 
@@ -169,9 +170,9 @@ def test_a_name_that_was_learned_before_is_passed_over(tiny_sd: Path, pictures: 
     plan = prepare(configure(tiny_sd, pictures, tmp_path, *PIVOTAL))
     assert plan.concepts[0].identifier == "<s1><s2>"
     assert plan.parts.method.choose_identifier(plan.facts, "dog", ["<s1><s2>"]) == "<s3><s4>"
-    family = load_tiny(tiny_sd)
-    plan.parts.method.attach(family, plan.concepts)
-    for parameter in family.parameters():
+    model = load_tiny(tiny_sd)
+    plan.parts.method.attach(model, plan.concepts)
+    for parameter in model.parameters():
         parameter.requires_grad_(False)
     captions = plan.parts.method.captions(plan.concepts[0])
     assert len(set(captions)) == 27

@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from tiny import RESOLUTION, tiny_source
 
 from imprint.errors import UserError
-from imprint.families.sd.model import StableDiffusion
-from imprint.methods.textual_inversion import TextualInversion, dealt
+from imprint.methods.textual_inversion import TextualInversion, round_robin
 from imprint.methods.word_files import FILE
+from imprint.models.sd.model import StableDiffusion
 from imprint.types import Concept
 
 CONCEPT = Concept("<toy>", "dog")
@@ -34,9 +34,9 @@ def method(**settings: Any) -> TextualInversion:
     return TextualInversion(**{**usual, **settings})
 
 
-def attached(family: StableDiffusion, concept: Concept = CONCEPT, **settings: Any) -> torch.Tensor:
+def attached(model: StableDiffusion, concept: Concept = CONCEPT, **settings: Any) -> torch.Tensor:
     """The learned vectors before anything is learned."""
-    [group] = method(**settings).attach(family, [concept])
+    [group] = method(**settings).attach(model, [concept])
     [vectors_ND] = group.params
     return vectors_ND.detach()
 
@@ -49,10 +49,10 @@ def told(tiny_sd: Path, concept: Concept = CONCEPT, **settings: Any) -> str:
 class TestStart:
     def test_rows_are_dealt_out_in_turn(self) -> None:
         tokens_ND = torch.tensor([[1.0], [2.0], [4.0]])
-        assert dealt(tokens_ND, 1).tolist() == [[pytest.approx(7 / 3)]]
-        assert dealt(tokens_ND, 2).tolist() == [[2.5], [2.0]]
-        assert dealt(tokens_ND, 3).tolist() == [[1.0], [2.0], [4.0]]
-        assert dealt(tokens_ND, 5).tolist() == [[1.0], [2.0], [4.0], [1.0], [2.0]]
+        assert round_robin(tokens_ND, 1).tolist() == [[pytest.approx(7 / 3)]]
+        assert round_robin(tokens_ND, 2).tolist() == [[2.5], [2.0]]
+        assert round_robin(tokens_ND, 3).tolist() == [[1.0], [2.0], [4.0]]
+        assert round_robin(tokens_ND, 5).tolist() == [[1.0], [2.0], [4.0], [1.0], [2.0]]
 
     def test_the_class_noun(self, tiny_sd: Path) -> None:
         expected = load_tiny(tiny_sd).vocabularies["clip_l"].token_vectors("dog")
@@ -87,9 +87,9 @@ class TestIdentifier:
         assert method().choose_identifier(facts, "家", ()) == "<subject>"
 
     def test_auto_passes_over_a_word_that_was_learned_before(self, tiny_sd: Path, tmp_path: Path) -> None:
-        family = load_tiny(tiny_sd)
-        attached(family, Concept("<dog>", "dog"))
-        family.save_pipeline(tmp_path / "taught")
+        model = load_tiny(tiny_sd)
+        attached(model, Concept("<dog>", "dog"))
+        model.save_pipeline(tmp_path / "taught")
         facts = tiny_source(tmp_path / "taught").facts()
         assert method().choose_identifier(facts, "dog", ()) == "<dog-2>"
         assert "<dog> already" in told(tmp_path / "taught", Concept("<dog>", "dog"))
@@ -137,40 +137,40 @@ class TestRefusals:
 @pytest.mark.parametrize("vectors", [1, 3])
 class TestFiles:
     def taught(self, tiny_sd: Path, vectors: int, norm: float | None = None) -> StableDiffusion:
-        family = load_tiny(tiny_sd)
-        [group] = method(vectors=vectors, norm=norm).attach(family, [CONCEPT])
+        model = load_tiny(tiny_sd)
+        [group] = method(vectors=vectors, norm=norm).attach(model, [CONCEPT])
         with torch.no_grad():
             group.params[0].add_(torch.randn(vectors, 16, generator=torch.Generator().manual_seed(2)))
-        return family
+        return model
 
     def test_what_is_saved_is_what_was_learned(self, vectors: int, tiny_sd: Path, tmp_path: Path) -> None:
-        family = self.taught(tiny_sd, vectors)
-        method().save(family, tmp_path)
+        model = self.taught(tiny_sd, vectors)
+        method().save(model, tmp_path)
         [(word, saved)] = load_file(tmp_path / FILE).items()
         assert word == "<toy>"
-        assert torch.equal(saved, family.text_encoder.get_input_embeddings().vectors[0])
+        assert torch.equal(saved, model.text_encoder.get_input_embeddings().vectors[0])
 
     @pytest.mark.parametrize("norm", [None, 0.4])
     def test_the_stock_pipeline_draws_the_same(
         self, norm: float | None, vectors: int, tiny_sd: Path, tmp_path: Path
     ) -> None:
-        family = self.taught(tiny_sd, vectors, norm)
-        method().save(family, tmp_path)
+        model = self.taught(tiny_sd, vectors, norm)
+        method().save(model, tmp_path)
         method().sign(tmp_path, {"run": "abc"})
-        ours = draw(family, prompts=[PROMPT], seeds=[3])
+        ours = draw(model, prompts=[PROMPT], seeds=[3])
         assert distance(ours, [stock_picture(tiny_sd, tmp_path)]) <= ROUNDING
         assert distance(ours, draw(load_tiny(tiny_sd), prompts=["a photo of dog"], seeds=[3])) > 5 * ROUNDING
 
     def test_an_untuned_model_draws_the_same_with_it(self, vectors: int, tiny_sd: Path, tmp_path: Path) -> None:
-        family, fresh = self.taught(tiny_sd, vectors, norm=0.4), load_tiny(tiny_sd)
-        method().save(family, tmp_path)
+        model, fresh = self.taught(tiny_sd, vectors, norm=0.4), load_tiny(tiny_sd)
+        method().save(model, tmp_path)
         method().load(fresh, tmp_path, scale={"denoiser": 1.0, "text": 1.0})
-        assert distance(draw(family, prompts=[PROMPT], seeds=[3]), draw(fresh, prompts=[PROMPT], seeds=[3])) == 0
+        assert distance(draw(model, prompts=[PROMPT], seeds=[3]), draw(fresh, prompts=[PROMPT], seeds=[3])) == 0
         assert not any(parameter.requires_grad for parameter in fresh.parameters())
 
     def test_front_ends_get_the_same_vectors(self, vectors: int, tiny_sd: Path, tmp_path: Path) -> None:
-        family, fresh, loaded = self.taught(tiny_sd, vectors), load_tiny(tiny_sd), method()
-        method().save(family, tmp_path)
+        model, fresh, loaded = self.taught(tiny_sd, vectors), load_tiny(tiny_sd), method()
+        method().save(model, tmp_path)
         method().sign(tmp_path, {"run": "abc"})
         loaded.load(fresh, tmp_path, scale={})
         file = tmp_path / "toy.safetensors"
@@ -178,7 +178,7 @@ class TestFiles:
         with safe_open(file, framework="pt") as content:
             assert {"run": "abc", "trigger_words": "<toy>"}.items() <= content.metadata().items()
         assert list(load_file(file)) == ["emb_params"]
-        expected = draw(family, prompts=[PROMPT], seeds=[3])
+        expected = draw(model, prompts=[PROMPT], seeds=[3])
         assert distance(expected, [stock_picture(tiny_sd, file, token="<toy>")]) <= ROUNDING
         with pytest.raises(UserError, match=r"toy\.pt.*end in \.safetensors"):
             loaded.formats(fresh)["embedding"].write(tmp_path / "toy.pt", torch.float32)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imprint.families.process import Diffusion, Prediction
+from imprint.models.process import Diffusion, Prediction
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.weighting import MinSNR, Uniform, Weighting
 

@@ -41,7 +41,7 @@ class FakeModule(pl.LightningModule):
 
     def __init__(self, *, fail_at: int | None = None, prior: float = math.nan) -> None:
         super().__init__()
-        self.family = FakeFamily()
+        self.model = FakeFamily()
         self.concepts = [Concept("sks", "dog")]
         self.frame = (8, 12)
         self.last_losses: Losses | None = None
@@ -53,17 +53,17 @@ class FakeModule(pl.LightningModule):
         step = self.trainer.global_step + 1
         if step == self._fail_at:
             raise RuntimeError("failed as planned")
-        assert self.family.training
-        assert not self.family.frozen.training
+        assert self.model.training
+        assert not self.model.frozen.training
         self.noise.append(torch.rand(()).item())
         value = torch.tensor(100.0 + step)
         self.last_losses = Losses(
             value, value - (0 if math.isnan(self._prior) else self._prior), torch.tensor(self._prior), value[None]
         )
-        return -self.family.weight
+        return -self.model.weight
 
     def configure_optimizers(self) -> Any:
-        group = {"params": [self.family.weight], "name": "denoiser", "lr": 1.0}
+        group = {"params": [self.model.weight], "name": "denoiser", "lr": 1.0}
         optimizer = torch.optim.SGD([group])
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 if step < 3 else 0.5)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -71,9 +71,9 @@ class FakeModule(pl.LightningModule):
     @contextmanager
     def drawing(self) -> Iterator[None]:
         with torch.no_grad():
-            self.family.weight.add_(5)
+            self.model.weight.add_(5)
             yield
-            self.family.weight.sub_(5)
+            self.model.weight.sub_(5)
 
 
 def fit(

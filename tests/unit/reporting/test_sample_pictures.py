@@ -65,9 +65,9 @@ def test_training_does_not_notice_the_drawing(run: Run) -> None:
     alone = FakeModule()
     fit(alone, [])
     assert watched.noise == alone.noise
-    assert watched.family.weight == alone.family.weight
-    assert watched.family.drawn
-    assert not any(disturbed for _, disturbed in watched.family.drawn)
+    assert watched.model.weight == alone.model.weight
+    assert watched.model.drawn
+    assert not any(disturbed for _, disturbed in watched.model.drawn)
 
 
 def test_modes_return_even_when_drawing_fails(run: Run) -> None:
@@ -76,11 +76,11 @@ def test_modes_return_even_when_drawing_fails(run: Run) -> None:
     def broken(*args: object, **kwargs: object) -> list:
         raise RuntimeError("no picture")
 
-    module.family.generate = broken  # type: ignore[method-assign]
+    module.model.generate = broken  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="no picture"):
         fit(module, [SamplePictures(run, protocol(), [])])
-    assert module.family.training
-    assert not module.family.frozen.training
+    assert module.model.training
+    assert not module.model.frozen.training
 
 
 def test_a_resumed_run_draws_only_what_is_missing(run: Run, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_resumed_run_draws_only_what_is_missing(run: Run, tmp_path: Path) -> N
     checkpoint = tmp_path / "checkpoints" / "at-step=2.ckpt"
     (run.samples / "step-000002" / "00-s0.png").unlink()
     fit(resumed, [SamplePictures(run, protocol(every=2), [])], resume=checkpoint)
-    assert {weight for weight, _ in resumed.family.drawn} == {2 + 5, 4.5 + 5}, "step 4 was there, 2 and 6 were not"
+    assert {weight for weight, _ in resumed.model.drawn} == {2 + 5, 4.5 + 5}, "step 4 was there, 2 and 6 were not"
     assert {entry.step for entry in read_samples(run)} == {0, 2, 4, 6}
     assert all(entry.untuned_file for entry in read_samples(run))
 
@@ -111,7 +111,7 @@ def test_a_run_killed_while_it_drew_the_last_pictures_draws_them_when_resumed(ru
 def test_no_prompts_no_pictures(run: Run) -> None:
     module = FakeModule()
     fit(module, [SamplePictures(run, protocol(every=1, prompts=()), [])])
-    assert not module.family.drawn
+    assert not module.model.drawn
     assert not run.folder.exists()
 
 

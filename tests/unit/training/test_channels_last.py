@@ -8,7 +8,8 @@ from rounding import near
 from small_runs import configure, losses
 from torch import nn
 
-from imprint.build import assemble, prepare
+from imprint.planning.assemble import assemble
+from imprint.planning.prepare import prepare
 from imprint.verbs.train import train
 
 
@@ -17,7 +18,7 @@ def test_it_is_for_kernels_that_do_not_learn(
     method: str, arranged: bool, tiny_sd: Path, pictures: Path, tmp_path: Path
 ) -> None:
     cfg = configure(tiny_sd, pictures, tmp_path, f"method={method}", "trainer.channels_last=true")
-    denoiser = assemble(prepare(cfg)).family.roles["denoiser"]
+    denoiser = assemble(prepare(cfg)).model.roles["denoiser"]
     kernels = [layer.weight for layer in denoiser.modules() if isinstance(layer, nn.Conv2d)]
     large = [kernel for kernel in kernels if kernel.shape[1] > 1 and kernel.shape[2] > 1]
     assert large

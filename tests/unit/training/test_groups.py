@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
 from torch import Tensor
 
-from imprint.families.base import Family
 from imprint.methods.dreambooth import DreamBooth
+from imprint.models.base import Model
 from imprint.runs import Run
-from imprint.training.module import Personalisation
+from imprint.training.module import TrainingModule
 from imprint.types import ALWAYS, Concept, ParamGroup, Window
 from imprint.verbs.train import train
 
@@ -47,17 +47,17 @@ def test_each_part_has_a_rate_of_its_own(
 ) -> None:
     before: dict[str, Tensor] = {}
     distances: dict[str, float] = {}
-    create = Personalisation.configure_optimizers
+    create = TrainingModule.configure_optimizers
 
-    def begin(module: Personalisation) -> Any:
-        before.update({group.name: group.params[0].detach().clone() for group in module.lesson.groups})
+    def begin(module: TrainingModule) -> Any:
+        before.update({group.name: group.params[0].detach().clone() for group in module.task.groups})
         return create(module)
 
-    def look(trainer: Any, module: Personalisation) -> None:
-        for group in module.lesson.groups:
+    def look(trainer: Any, module: TrainingModule) -> None:
+        for group in module.task.groups:
             distances.setdefault(group.name, float((group.params[0] - before[group.name]).abs().max()))
 
-    monkeypatch.setattr(Personalisation, "configure_optimizers", begin)
+    monkeypatch.setattr(TrainingModule, "configure_optimizers", begin)
     after_every_step(monkeypatch, look)
     settings = ["method.roles=[denoiser,text]", "method.lr=1e-3", "method.text_lr=1e-4", "optimizer.weight_decay=0"]
     run = train(configure(tiny_sd, pictures, tmp_path, *settings))
@@ -77,7 +77,7 @@ class TestWindows:
         """Per step and group: the weights, and how often the optimiser has moved each."""
         steps: list[dict[str, Any]] = []
 
-        def look(trainer: Any, module: Personalisation) -> None:
+        def look(trainer: Any, module: TrainingModule) -> None:
             state = trainer.optimizers[0].state
             steps.append(
                 {
@@ -85,7 +85,7 @@ class TestWindows:
                         [weight.detach().clone() for weight in group.params],
                         [int(state[weight]["step"]) if weight in state else 0 for weight in group.params],
                     )
-                    for group in module.lesson.groups
+                    for group in module.task.groups
                 }
             )
 
@@ -131,8 +131,8 @@ class TestWindows:
 def _train_only(patch: pytest.MonkeyPatch, windows: dict[str, Window]) -> None:
     """A method that trains these modules of the denoiser, each in its window."""
 
-    def attach(method: DreamBooth, family: Family, concepts: Sequence[Concept]) -> list[ParamGroup]:
-        parts = {name: family.roles["denoiser"].get_submodule(name).requires_grad_(True) for name in windows}
+    def attach(method: DreamBooth, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
+        parts = {name: model.roles["denoiser"].get_submodule(name).requires_grad_(True) for name in windows}
         return [ParamGroup(name, list(part.parameters()), method.lr, windows[name]) for name, part in parts.items()]
 
     patch.setattr(DreamBooth, "attach", attach)

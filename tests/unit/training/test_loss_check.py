@@ -6,10 +6,10 @@ import pytest
 import torch
 from small_runs import configure, only_run
 
+from imprint.device_transfer import PendingScalar
 from imprint.errors import NonFiniteLoss
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.loss_check import LossCheck
-from imprint.transfer import Answer
 from imprint.verbs.train import train
 
 GOOD, BAD = torch.tensor(1.0), torch.tensor(torch.inf)
@@ -23,7 +23,7 @@ def test_one_that_is_there_is_told_of_at_once() -> None:
 
 
 def test_one_that_comes_later_is_told_of_before_the_next_or_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Answer, "is_there", False)
+    monkeypatch.setattr(PendingScalar, "is_there", False)
     check = LossCheck()
     check.see(BAD, step=1, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match="step 1 is inf"):
@@ -47,7 +47,7 @@ def test_no_result_is_made_of_it(
         return found._replace(total=found.total * torch.nan) if len(seen) == step else found
 
     monkeypatch.setattr(NoisePrediction, "losses", broken)
-    monkeypatch.setattr(Answer, "is_there", False)
+    monkeypatch.setattr(PendingScalar, "is_there", False)
     with pytest.raises(NonFiniteLoss, match=f"step {step} is nan"):
         train(configure(tiny_sd, pictures, tmp_path, "trainer.save_every=3", "trainer.checkpoint_every=3"))
     run = only_run(tmp_path)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 
 from imprint.errors import ModelNotFound, Problem, UserError
-from imprint.families.checkpoint.hub import fetch
-from imprint.families.checkpoint.quiet import quiet
-from imprint.families.checkpoint.weights import pickles_of, read_header, safetensors_of
 from imprint.hashing import fingerprint
 from imprint.locations import local_path
+from imprint.models.checkpoint.hub import fetch
+from imprint.models.checkpoint.quiet import quiet
+from imprint.models.checkpoint.weights import pickles_of, read_header, safetensors_of
 
 CONFIG = "config.json"
 PIPELINE = "model_index.json"  # of a whole diffusers pipeline

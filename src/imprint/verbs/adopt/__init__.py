@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from imprint.build.subjects import find_concepts, find_nouns, find_subjects
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.data.dataset import Dataset
 from imprint.data.joint import JointDataset
 from imprint.errors import ConfigError, Problem
-from imprint.families.base import ModelSource
 from imprint.locations import locate
+from imprint.models.base import ModelSource
+from imprint.planning.subjects import find_concepts, find_nouns, find_subjects
 from imprint.runs import Run
 from imprint.verbs.adopt.reading import named, read
 from imprint.verbs.adopt.writing import written

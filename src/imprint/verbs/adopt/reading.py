@@ -10,10 +10,10 @@ from torch import Tensor
 
 from imprint.data.dataset import AUTO
 from imprint.errors import ConfigError, Problem, UserError
-from imprint.families.base import Facts, Outline
 from imprint.hashing import file_hash
-from imprint.methods.foreign import Adapters, Words, read_foreign
+from imprint.methods.external_lora import Adapters, Words, read_external
 from imprint.methods.low_rank import LowRank
+from imprint.models.base import MetaModel, ModelInfo
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     notes: list[dict[str, object]]
 
 
-def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
+def read(files: list[Path], outline: MetaModel, *, partial: bool) -> Found:
     updates: list[LowRank] = []
     words: list[Mapping[str, Mapping[str, Tensor]]] = []
     trigger = ""
@@ -35,7 +35,7 @@ def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
     problems: list[str] = []
     for file in files:
         try:
-            content = read_foreign(file, outline, partial=partial)
+            content = read_external(file, outline, partial=partial)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -59,7 +59,7 @@ def read(files: list[Path], outline: Outline, *, partial: bool) -> Found:
 
 
 def named(
-    found: Found, identifier: str, noun: str, files: list[Path], facts: Facts
+    found: Found, identifier: str, noun: str, files: list[Path], facts: ModelInfo
 ) -> tuple[str, dict[str, Mapping[str, Tensor]]]:
     """The word that names the subject, and what was learned for it."""
     if not found.word:

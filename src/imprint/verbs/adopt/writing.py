@@ -8,21 +8,21 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from imprint.build import place_of
-from imprint.build.identity import one_or_all
-from imprint.build.subjects import Subject
 from imprint.config import signature
 from imprint.construct import rebuilt
-from imprint.families.base import Facts, Outline
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import KIND, kind_of, recorded
 from imprint.methods.adopted import Adopted
 from imprint.methods.lora_file import FILE, write_lora
 from imprint.methods.word_files import FILE as WORD_FILE
 from imprint.methods.word_files import write_word
+from imprint.models.base import MetaModel, ModelInfo
+from imprint.planning.identity import one_or_all
+from imprint.planning.subjects import Subject
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
+from imprint.results.base_model import place_of
 from imprint.runs import Run
 from imprint.verbs.adopt.reading import Found
 
@@ -34,8 +34,8 @@ def written(
     found: Found,
     *,
     partial: bool,
-    facts: Facts,
-    outline: Outline,
+    facts: ModelInfo,
+    outline: MetaModel,
     subject: Subject,
     name: str,
     outputs: Path,
@@ -79,7 +79,7 @@ def written(
     facts_of_files = {**origin(run), "adopted_from": ", ".join(str(note["file"]) for note in found.notes)}
     with folder_atomically(run.result) as folder:
         if found.updates:
-            write_lora(folder / FILE, torch.float32, family=outline, updates=found.updates, origin=facts_of_files)
+            write_lora(folder / FILE, torch.float32, model=outline, updates=found.updates, origin=facts_of_files)
         if found.word:
             [(word, vectors)] = found.word.items()
             about = {**facts_of_files, "trigger_words": concept.identifier}

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from imprint.build import sheets_of
 from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
@@ -11,6 +10,7 @@ from imprint.launching.plan import Planned
 from imprint.launching.status import first_line
 from imprint.reporting.scoreboard import cost_of, write
 from imprint.runs import Run
+from imprint.scoring.score import sheets_of
 
 log = logging.getLogger(__name__)
 

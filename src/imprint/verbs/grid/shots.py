@@ -7,11 +7,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imprint.build import Stack, named_apart
 from imprint.errors import UserError
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe
 from imprint.pictures.store import Store
+from imprint.results.combine import Stack, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
@@ -86,9 +86,9 @@ def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
         device = available_device(request.accelerator)
         for mix in to_draw:
             if (mix.runs, mix.base) == (runs, base):
-                family = stack.at(mix.weights, dict(mix.scale)).to(device)
+                model = stack.at(mix.weights, dict(mix.scale)).to(device)
                 label = f"Cells {to_draw.index(mix) + 1} of {len(to_draw)}"
-                fill(stores[mix], drawn_by(family), batch_size=request.batch_size, label=label, counts_failures=False)
+                fill(stores[mix], drawn_by(model), batch_size=request.batch_size, label=label, counts_failures=False)
 
 
 def _filled(template: str, runs: Sequence[Run]) -> str:

@@ -1,0 +1,127 @@
+"""Which points can share one network while they train, and why others cannot."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+from imprint.methods.adapters import Adapters
+from imprint.methods.base import Method
+from imprint.methods.lora import LoRA
+from imprint.methods.pivotal import Pivotal
+from imprint.methods.textual_inversion import TextualInversion
+from imprint.planning.parts import Plan
+
+WITH_KERNELS = frozenset({"feed_forward", "convolutions"})  # kinds of layers that are convolutions in some model
+
+
+class Group(NamedTuple):
+    """Points that are trained together, by their numbers. `reason` says why a single one is on its own."""
+
+    points: tuple[int, ...]
+    reason: str | None
+
+    @property
+    def is_stacked(self) -> bool:
+        return len(self.points) > 1
+
+
+def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[Group]:
+    """Each point in one group, groups in the order of their first points. A point without a plan stays on its own.
+
+    What must be alike is what a pass through the network consists of: the model, its precision, and the shape of the
+    batch. Pictures, prior, objective, optimiser, rates, ranks, lengths and seeds are each point's own.
+    """
+    found: list[Group] = []
+    alike: dict[Hashable, list[int]] = {}
+    seen: set[str] = set()
+    for number, plan in enumerate(plans):
+        reason = "it cannot be prepared" if plan is None else next(_obstacles(plan, seen), None)
+        if plan is None or reason is not None:
+            found.append(Group((number,), reason))
+            continue
+        seen.add(plan.run.folder.name)
+        alike.setdefault(_kind(plan), []).append(number)
+    for members in alike.values():
+        size = max_points or len(members)
+        parts = [tuple(members[first : first + size]) for first in range(0, len(members), size)]
+        lonely = _why_lonely(members, others=len(alike) > 1, max_points=max_points)
+        found += [Group(part, lonely if len(part) == 1 else None) for part in parts]
+    return sorted(found)
+
+
+def told(found: Sequence[Group], names: Sequence[str]) -> list[str]:
+    """Each group and who is in it; points on their own by their reasons. `names` are those of all points."""
+    lines: list[str] = []
+    reasons: dict[str, list[int]] = {}
+    for group in found:
+        if group.reason is not None:
+            reasons.setdefault(group.reason, []).extend(group.points)
+        else:
+            lines += [f"Side by side: {len(group.points)} points.", _named(group.points, names)]
+    for reason, points in reasons.items():
+        lines += [f"In turn: {len(points)}, since {reason}.", _named(points, names)]
+    return lines
+
+
+def _named(points: Sequence[int], names: Sequence[str]) -> str:
+    return "  " + "; ".join(names[point] for point in points)
+
+
+def _why_lonely(members: Sequence[int], *, others: bool, max_points: int | None) -> str:
+    """Why one of `members`, which are alike, is on its own if it is."""
+    if len(members) > 1:
+        return f"no other is left to join it in a group of {max_points}"
+    return "no other has its model, precision and batch size" if others else "no other is like it"
+
+
+def network_of(plan: Plan) -> Hashable:
+    """What must be alike for points to have the same untuned weights, and the same latents of a picture."""
+    parts = plan.parts
+    return (
+        repr((plan.identity["content"]["model"], plan.identity["model"])),
+        parts.hparams.precision,
+        parts.trainer.accelerator,
+        plan.facts.resolution,
+    )
+
+
+def _kind(plan: Plan) -> Hashable:
+    parts = plan.parts
+    return (
+        network_of(plan),
+        parts.hparams.batch_size,
+        parts.trainer.accumulation,
+        parts.trainer.channels_last and _kernels_that_learn(parts.method),
+    )
+
+
+def _kernels_that_learn(method: Method) -> Hashable:
+    """Where one learns, none is laid out by trainer.channels_last, and what a layer drops goes by the layout."""
+    if isinstance(method, Pivotal):
+        return _kernels_that_learn(method.network)
+    return WITH_KERNELS.intersection(method.kinds) if isinstance(method, Adapters) else frozenset()
+
+
+def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
+    trainer = plan.parts.trainer
+    if plan.run.folder.name in seen:
+        yield "it is the same run as another point"
+    if plan.run.status == "finished":
+        yield "it is trained"
+    yield from _of_method(plan.parts.method)
+    if trainer.world_size > 1:
+        yield f"it takes {trainer.world_size} devices"
+    if trainer.compile:
+        yield "trainer.compile=true: what is compiled is the network of one point"
+    if trainer.gradient_checkpointing:
+        yield "trainer.gradient_checkpointing=true: layers that are computed again must know whose samples they had"
+
+
+def _of_method(method: Method) -> Iterator[str]:
+    """Layers of these are known to stack; a subclass may have others."""
+    if type(method) is Pivotal:
+        yield from _of_method(method.network)
+    elif type(method) is LoRA:
+        if method.use_dora:
+            yield "method.use_dora=true: directions and magnitudes are not products that can be stacked"
+    elif type(method) is not TextualInversion:
+        yield f"{type(method).__name__} changes the network in a way that is not known to stack"

@@ -1,0 +1,148 @@
+"""Layers of a network that several points share. Each sample sees what its own point has learned, and nothing else.
+
+Shape suffixes besides those of types.py: K points, N rows of a point, R rank, I and O channels before and after.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from peft.tuners import lora
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imprint.batched_runs.batch_layout import BatchLayout
+from imprint.batched_runs.low_rank import Scale, with_low_rank
+from imprint.methods.adapter_layers import NAME
+
+
+class StackedWords(nn.Module):
+    """In place of a table of word vectors: each point looks up its own, where its words are."""
+
+    def __init__(self, base: nn.Module, tables: Mapping[int, nn.Module], seating: BatchLayout) -> None:
+        super().__init__()
+        self.base_layer = base
+        self._tables = dict(tables)
+        self._seating = seating
+
+    def forward(self, ids_BL: Tensor) -> Tensor:
+        rows = self._seating.rows.items()
+        return torch.cat([self._tables.get(point, self.base_layer)(ids_BL[own]) for point, own in rows])
+
+
+class StackedAdapters(nn.Module):
+    """A frozen layer, and beside it the low-rank adapter of each point, in one product for all.
+
+    Smaller ranks are filled up with zeros, which change neither an output nor a gradient.
+    """
+
+    def __init__(self, base: nn.Module, adapters: Mapping[int, Any], seating: BatchLayout) -> None:
+        super().__init__()
+        self.base_layer = base
+        self._adapters = dict(adapters)  # not registered: their weights are the points'
+        self._seating = seating
+        self._scales: dict[tuple[tuple[int, ...], torch.dtype], Tensor] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        points = tuple(self._seating.rows)
+        if self._adapters.keys().isdisjoint(points):
+            result: Tensor = self.base_layer(x)
+            return result
+        return self._adapted(x, points)
+
+    @abstractmethod
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
+        """The output of the layer and of the adapters; `x` holds as many samples of each point."""
+
+    def _dropped(self, x: Tensor, points: Sequence[int]) -> Tensor | None:
+        """What the first matrices see in place of `x`: of each point what it would see alone. None if nobody drops."""
+        dropping = self._seating.chances.keys() & self._adapters.keys()
+        if not dropping:
+            return None
+        dtype = self._adapters[next(iter(dropping))].lora_A[NAME].weight.dtype
+        masks = []
+        for point in points:
+            # Drawn as for the point's own input, of which a mask has the size, the type and the layout.
+            mask = torch.ones_like(x[self._seating.rows[point]], dtype=dtype)
+            if point in dropping:
+                with self._seating.chances[point].drawing():
+                    mask = self._adapters[point].lora_dropout[NAME](mask)
+            masks.append(mask)
+        return x * torch.cat(masks)
+
+    def _factors(self, points: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The first and the second matrices of the points (kernels stay what they are), each filled up to one rank."""
+        own = [self._adapters.get(point) for point in points]
+        some = next(adapter for adapter in own if adapter is not None)
+        first, second = some.lora_A[NAME].weight, some.lora_B[NAME].weight
+        # A point that has none here has one of rank 0.
+        firsts = [first[:0] if adapter is None else adapter.lora_A[NAME].weight for adapter in own]
+        seconds = [second[:, :0] if adapter is None else adapter.lora_B[NAME].weight for adapter in own]
+        rank = max(len(weight) for weight in firsts)
+        return (
+            torch.stack([_filled(weight, 0, rank) for weight in firsts]),
+            torch.stack([_filled(weight, 1, rank) for weight in seconds]),
+        )
+
+    def _scale(self, points: Sequence[int], like: Tensor) -> Scale:
+        """How much each adapter counts."""
+        scales = [float(self._adapters[point].scaling[NAME]) for point in points if point in self._adapters]
+        if len(set(scales)) == 1:
+            return scales[0]
+        key = (tuple(points), like.dtype)
+        if key not in self._scales:
+            every = [self._adapters[point].scaling[NAME] if point in self._adapters else 0.0 for point in points]
+            self._scales[key] = torch.tensor(every, dtype=like.dtype, device=like.device).view(-1, 1, 1)
+        return self._scales[key]
+
+
+class StackedLinear(StackedAdapters):
+    base_layer: nn.Linear
+
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
+        first_KRI, second_KOR = self._factors(points)
+        scale = self._scale(points, first_KRI)
+        return with_low_rank(x, self.base_layer, first_KRI, second_KOR, scale=scale, dropped=self._dropped(x, points))
+
+
+class StackedConvolution(StackedAdapters):
+    """The first matrices are kernels of the layer's own size, the second ones of a single pixel."""
+
+    base_layer: nn.Conv2d
+
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
+        first, second = self._factors(points)
+        dropped = self._dropped(x, points)
+        count, rank = first.shape[:2]
+        layer = self.base_layer
+        # The points side by side in the channels: a convolution in as many groups keeps them apart.
+        grouped = (x if dropped is None else dropped).unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)
+        inner = functional.conv2d(
+            grouped, first.flatten(0, 1), None, layer.stride, layer.padding, layer.dilation, groups=count
+        )
+        scale = self._scale(points, first)
+        inner_KNRP = inner.unflatten(1, (count, rank)).transpose(0, 1).flatten(3)
+        scaled_KNRP = inner_KNRP * (scale if isinstance(scale, float) else scale[..., None])
+        update_KNOP: Tensor = torch.matmul(second.flatten(2).view(count, 1, -1, rank), scaled_KNRP)
+        output: Tensor = layer(x)
+        result: Tensor = output + update_KNOP.flatten(0, 1).unflatten(2, inner.shape[-2:]).to(output.dtype)
+        return result
+
+
+def stacked_layer(base: nn.Module, own: Mapping[int, Any], seating: BatchLayout) -> nn.Module:
+    """For a layer at whose place each point has `own`: adapters of peft's, or a table of words."""
+    kind = type(next(iter(own.values())))
+    if issubclass(kind, lora.Linear):
+        return StackedLinear(base, own, seating)
+    if issubclass(kind, lora.Conv2d):
+        return StackedConvolution(base, own, seating)
+    return StackedWords(base, own, seating)
+
+
+def _filled(weight: Tensor, dimension: int, size: int) -> Tensor:
+    if weight.shape[dimension] == size:
+        return weight
+    missing = list(weight.shape)
+    missing[dimension] = size - missing[dimension]
+    return torch.cat([weight, weight.new_zeros(missing)], dim=dimension)

@@ -1,0 +1,180 @@
+"""Pictures that some other program drew: which prompt each of them answers.
+
+Three layouts: an index (`metadata.jsonl`, or `pictures.json` as `imprint generate` writes it) that names each file's
+prompt; a folder for each prompt, named by its number or by its words; files whose names begin with the prompt's number.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from imprint.evaluation.external_prompts import GivenPrompt
+from imprint.evaluation.records import Asked, Shot
+from imprint.hashing import file_hash
+from imprint.pictures.files import open_picture, state_of
+from imprint.pictures.store import is_inside
+
+INDICES = ("metadata.jsonl", "pictures.json")
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
+FILE_KEYS = ("file_name", "file", "image")
+PROMPT_KEYS = ("prompt", "text", "caption")
+SHOWN = 5  # names in a message
+
+
+class PendingScalar(NamedTuple):
+    """A file, and what its place or the index says that it shows."""
+
+    file: Path
+    prompt: str | int | None  # its words, its number, or nothing
+
+
+class ExternalPictures(NamedTuple):
+    """`shots` answer prompts, in their order; unreadable ones are failed."""
+
+    shots: list[Shot]
+    asked: int
+
+
+def answers(folder: Path) -> tuple[list[PendingScalar], list[str]]:
+    """Every picture below `folder`, in natural order, and what is wrong with the index."""
+    for name in INDICES:
+        if (folder / name).is_file():
+            return _indexed(folder / name)
+    return [PendingScalar(file, _by_place(file, folder)) for file in _pictures(folder)], []
+
+
+def named_prompts(found: Sequence[PendingScalar]) -> list[str]:
+    """The prompts that an index names, in the order in which they first come up."""
+    return list(dict.fromkeys(answer.prompt for answer in found if isinstance(answer.prompt, str)))
+
+
+def matched(found: Sequence[PendingScalar], prompts: Sequence[GivenPrompt]) -> tuple[ExternalPictures, list[str]]:
+    """Which picture answers which prompt, and what is not as it should be.
+
+    Each prompt is asked for as often as the one that has the most pictures.
+    """
+    numbers = {_plain(prompt.text): number for number, prompt in enumerate(prompts)}
+    of: dict[int, list[Path]] = {number: [] for number in range(len(prompts))}
+    stray: list[Path] = []
+    for file, told in found:
+        number = told if isinstance(told, int) else numbers.get(_plain(told or ""))
+        of.get(number, stray).append(file) if number is not None else stray.append(file)
+    most = max(len(files) for files in of.values())
+    shots, unreadable = [], []
+    for number, (text, template, category) in enumerate(prompts):
+        for k, file in enumerate(of[number]):
+            shot, fault = _shot(file, text, Asked("subject", number, template, category, k))
+            shots.append(shot)
+            unreadable += [fault] if fault else []
+    faults = [*_stray(stray, len(prompts)), *_missing(of, prompts, most), *_same(shots)]
+    if unreadable:
+        faults.append(f"cannot be read: {_listed(unreadable)}. Draw them again.")
+    return ExternalPictures(shots, most * len(prompts)), faults
+
+
+def _stray(files: Sequence[Path], count: int) -> Iterator[str]:
+    if files:
+        yield (
+            f"{_listed([file.name for file in files])}: of no prompt. Prompts are counted from 0 to {count - 1}: "
+            "name a file NUMBER-anything.png, or its folder by the number or the words of the prompt, or list it in "
+            "metadata.jsonl."
+        )
+
+
+def _missing(of: Mapping[int, Sequence[Path]], prompts: Sequence[GivenPrompt], most: int) -> Iterator[str]:
+    missing = [
+        f"{most - len(files)} of prompt {number} ({prompts[number].text!r})"
+        for number, files in of.items()
+        if len(files) < most
+    ]
+    if missing:
+        yield f"pictures are missing: {_listed(missing)}. Draw them, or give missing=count to count them."
+
+
+def _same(shots: Sequence[Shot]) -> Iterator[str]:
+    counts = Counter(shot.content for shot in shots if shot.state == "ok")
+    for content, count in counts.items():
+        if count > 1:
+            names = [shot.file.name for shot in shots if shot.content == content]
+            yield f"{_listed(names)} are one and the same picture. Draw each with noise of its own."
+
+
+def _shot(file: Path, prompt: str, asked: Asked) -> tuple[Shot, str | None]:
+    try:
+        return Shot(asked, prompt, 0, file, file_hash(file), state_of(open_picture(file))), None
+    except Exception as error:  # whatever the decoders raise
+        return Shot(asked, prompt, 0, file, "", "failed"), f"{file.name} ({error})"
+
+
+def _indexed(index: Path) -> tuple[list[PendingScalar], list[str]]:
+    try:
+        rows = _rows(index)
+    except (OSError, ValueError) as error:
+        return [], [f"{index} cannot be read ({error}). Mend it, or take it away."]
+    found, faults = [], []
+    for place, row in enumerate(rows, start=1):
+        name, prompt = (_first(row, keys) if isinstance(row, Mapping) else None for keys in (FILE_KEYS, PROMPT_KEYS))
+        if not isinstance(name, str) or not isinstance(prompt, str):
+            faults.append(f"{index.name}, entry {place}: a file (file_name) and its prompt (prompt) are needed.")
+        elif not is_inside(index.parent, name):
+            faults.append(f"{index.name}, entry {place}: {name} lies outside of the folder. Copy it there.")
+        else:
+            found.append(PendingScalar(index.parent / name, prompt))
+    twice = [file.name for file, count in Counter(answer.file for answer in found).items() if count > 1]
+    if twice:
+        faults.append(f"{index.name} names {_listed(twice)} more than once.")
+    unnamed = [file.name for file in _pictures(index.parent) if file not in {answer.file for answer in found}]
+    if unnamed:
+        faults.append(f"{index.name} does not name {_listed(unnamed)}. Add them, or take them away.")
+    return found, faults
+
+
+def _rows(index: Path) -> list[Any]:
+    text = index.read_text(encoding="utf-8")
+    if index.suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    content = json.loads(text)
+    rows = content.get("pictures") if isinstance(content, Mapping) else content
+    if not isinstance(rows, list):
+        raise ValueError("it holds no list of pictures")
+    return rows
+
+
+def _first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
+    return next((row[key] for key in keys if key in row), None)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    files = [file for file in [*folder.glob("*"), *folder.glob("*/*")] if file.suffix.lower() in SUFFIXES]
+    visible = [file for file in files if file.is_file() and not file.name.startswith(".")]
+    return sorted(visible, key=lambda file: [*_natural(file.parent.name), *_natural(file.name)])
+
+
+def _natural(name: str) -> Iterator[tuple[int, str]]:
+    for index, part in enumerate(re.split(r"([0-9]+)", name)):
+        yield (int(part), "") if index % 2 else (-1, part)
+
+
+def _by_place(file: Path, folder: Path) -> str | int | None:
+    """A folder says which prompt all its pictures have; else the file's name begins with the prompt's number."""
+    if file.parent != folder:
+        name = file.parent.name
+        return int(name) if name.isdecimal() else name
+    number = re.match(r"([0-9]+)(?![0-9])", file.name)
+    return int(number[1]) if number else None
+
+
+def _plain(text: str) -> str:
+    """A prompt as a folder's name may have it: what stands between words, and capitals, do not count."""
+    return "-".join(re.findall(r"\w+", text.casefold().replace("_", " ")))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + _more(names)
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

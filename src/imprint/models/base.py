@@ -1,0 +1,226 @@
+"""What every model family offers to the methods, the objective and the sampler."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from imprint.errors import UserError
+from imprint.models.process import NoiseProcess, Prediction
+from imprint.models.words import Vocabulary, is_token, why_not_new
+from imprint.types import Conditioning, Geometry, Moments, Sampler
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from imprint.models.checkpoint.layer_names import LayerNames
+
+DENOISER = "denoiser"  # the role of the network that takes noise away; every other role is a text encoder's
+TEXT = "text"  # the role of the first text encoder; further ones are text_2, text_3
+
+
+class ModelInfo(NamedTuple):
+    """What is known of a model before its weights are loaded."""
+
+    fingerprint: str  # of everything that makes the model's output: weights, vocabulary, schedule
+    roles: tuple[str, ...]  # the parts a method may train: "denoiser", "text", "text_2"
+    prediction: Prediction
+    has_zero_terminal_snr: bool
+    timesteps: int
+    resolution: int  # pixels on a side that the model was made for
+    pixel_multiple: int  # both sides of a picture must be a multiple of this
+    tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; those of all who ask: they must learn no words
+    word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
+    adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
+
+    @property
+    def tokenizer(self) -> "PreTrainedTokenizerBase":
+        """The first text encoder's."""
+        return next(iter(self.tokenizers.values()))
+
+    def has_token(self, word: str) -> bool:
+        """Whether every vocabulary has one token for the word."""
+        return all(is_token(tokenizer, word) for tokenizer in self.tokenizers.values())
+
+    def why_not_new(self, word: str, vectors: int) -> str | None:
+        """What keeps `word` from becoming a new word of as many vectors, if anything does."""
+        faults = (why_not_new(tokenizer, word, vectors) for tokenizer in self.tokenizers.values())
+        return next((fault for fault in faults if fault), None)
+
+
+class MetaModel(NamedTuple):
+    """The shape of a model, without its weights."""
+
+    roles: Mapping[str, nn.Module]  # on the device "meta"
+    names: "LayerNames"
+    adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # as `Family.adapter_targets`
+    widths: Mapping[str, int]  # of a word's vectors, by vocabulary
+
+
+class Format(NamedTuple):
+    """A way to write the whole model."""
+
+    name: str  # what a file or folder of this format is usually called
+    write: Callable[[Path, torch.dtype], None]
+
+
+class ModelSource(ABC):
+    """Where a model comes from: what a `model` configuration constructs. Cheap until `load` is called."""
+
+    not_in_identity: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
+    sampler: Sampler  # how this model is usually sampled
+    encoders: Mapping[str, Any]  # by role: what judges pictures of this model's world in place of a profile's encoders
+
+    @abstractmethod
+    def facts(self) -> ModelInfo:
+        """Raises ModelNotFound or UserError, with the remedy, when the model cannot be loaded."""
+
+    @abstractmethod
+    def outline(self) -> MetaModel:
+        """Without reading weights. Raises as `facts`."""
+
+    @abstractmethod
+    def elsewhere(self, source: str) -> "ModelSource":
+        """Another model of this family, that of `source`, sampled in the same way."""
+
+    @abstractmethod
+    def load(self) -> "Model":
+        """The model in float32 on the CPU, everything frozen, in evaluation mode."""
+
+
+class Model(nn.Module, ABC):
+    """A text-to-image model. It knows nothing of methods, data or losses."""
+
+    process: NoiseProcess
+    roles: Mapping[str, nn.Module]
+    adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # role -> kind of layer -> how their names end
+    names: "LayerNames"  # what files of adapters call the layers
+    sampler: Sampler  # how this model is usually sampled
+
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """What files that are made for this model call it, for instance stable-diffusion-v1."""
+
+    @property
+    def adapter_facts(self) -> Mapping[str, str]:
+        """What kohya's scripts note of the model in their files of adapters."""
+        return {}
+
+    @property
+    @abstractmethod
+    def formats(self) -> Mapping[str, Format]:
+        """The formats in which other programs open this model."""
+
+    @property
+    @abstractmethod
+    def pixel_multiple(self) -> int:
+        """What both sides of a picture must be a multiple of."""
+
+    @abstractmethod
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(channels, rows, columns) of the latent of a picture of `height` x `width` pixels."""
+
+    @abstractmethod
+    def encode(self, pixels_BCHW: Tensor) -> Moments:
+        """The latent distribution of pictures in [-1, 1], scaled as the denoiser expects it, float32."""
+
+    @abstractmethod
+    def decode(self, latents_BCHW: Tensor) -> Tensor:
+        """Pictures in [-1, 1], clamped."""
+
+    @abstractmethod
+    def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
+        """What a caption tells the denoiser. Gradients flow into the text encoders where they train.
+
+        For some models an empty text and no text at all are two things: with `empty_is_unconditional`, as in training
+        and for negative prompts, it is the latter.
+        """
+
+    def encode_geometry(self, geometry: Sequence[Geometry]) -> Conditioning:
+        """What the denoiser is told of how a picture came to be seen as it is, beside its caption."""
+        return {}
+
+    @abstractmethod
+    def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
+        """The denoiser's prediction, float32."""
+
+    @abstractmethod
+    def frozen_denoiser(self) -> nn.Module:
+        """A frozen copy of the denoiser as it is now, for `denoise_with`."""
+
+    @abstractmethod
+    def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
+        """As `denoise`, by another copy of the network."""
+
+    def guided(self, positive_BCHW: Tensor, negative_BCHW: Tensor, guidance: float) -> Tensor:
+        """The prediction that goes away from the negative prompt's, and on beyond the positive one's."""
+        return negative_BCHW + guidance * (positive_BCHW - negative_BCHW)
+
+    @abstractmethod
+    def scheduler(self, name: str, **settings: object) -> Any:
+        """The library's scheduler of that name ("model": the checkpoint's own), with this model's noise."""
+
+    @abstractmethod
+    def generate(
+        self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+    ) -> list[Image.Image]:
+        """One picture per (prompt, seed), all in one batch. The noise is drawn on the CPU from the seed
+        alone, so that a picture does not depend on its batch or device. Deterministic."""
+
+    @abstractmethod
+    def enable_gradient_checkpointing(self) -> None:
+        """For the parts that gradients pass: less memory, more time."""
+
+    @abstractmethod
+    def cast_frozen(self, dtype: torch.dtype) -> None:
+        """Gives frozen weights this precision, but for parts that need more of it than that."""
+
+    @property
+    @abstractmethod
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """By the names that files of learned words use where there are several."""
+
+    def learn_word(self, word: str, start: Mapping[str, Tensor], *, length: float | None) -> dict[str, nn.Parameter]:
+        """Adds a new word (see `words.why_not_new`), which stands for N vectors in captions and prompts; `start` holds
+        them by vocabulary, (N, D) each. Returned are these, float32: parameters of their own, so that no other word can
+        change. With a `length`, captions see each vector stretched to it. Raises UserError if the word is not new, or
+        the vectors are not as wide as the model's own."""
+        if start.keys() != self.vocabularies.keys():
+            there, here = (", ".join(names) for names in (start, self.vocabularies))
+            raise UserError(f"The word {word} has vectors for {there}, this model wants them for {here}.")
+        return {
+            name: vocabulary.learn_word(word, start[name], length) for name, vocabulary in self.vocabularies.items()
+        }
+
+    @property
+    def words(self) -> dict[str, dict[str, Tensor]]:
+        """Every learned word, and its vectors (N, D) by vocabulary as captions see them, float32."""
+        found: dict[str, dict[str, Tensor]] = {}
+        for name, vocabulary in self.vocabularies.items():
+            for word, vectors_ND in vocabulary.words.items():
+                found.setdefault(word, {})[name] = vectors_ND
+        return found
+
+    @abstractmethod
+    def load_parts(self, folder: Path, roles: Sequence[str]) -> None:
+        """Replaces the weights of these parts by those of a pipeline written with `save_pipeline`."""
+
+    @abstractmethod
+    def save_pipeline(self, folder: Path) -> None:
+        """Writes the whole model in the library's own folder format: parts that differ from the source as
+        they are now, the others from the source, all in float32. Adapters must be merged."""
+
+
+def is_text(role: str) -> bool:
+    return role != DENOISER
+
+
+def strength_of(scale: Mapping[str, float], role: str) -> float:
+    """What is asked for a role. The strength of `text` is that of all text encoders that have none of their own."""
+    usual = scale.get(TEXT, 1.0) if is_text(role) else 1.0
+    return scale.get(role, usual)

@@ -1,0 +1,131 @@
+"""A checkpoint on the disk, in whichever of its forms."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from imprint.errors import Problem, UserError
+from imprint.hashing import fingerprint
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
+from imprint.models.checkpoint.quiet import quiet
+
+
+class Checkpoint(ABC):
+    """Configurations, tokenizers and scheduler lie in the folder `configs`, in diffusers' layout.
+
+    Creating one touches nothing; `check` must have passed before anything else is asked. Whatever is wrong is
+    raised as a UserError.
+    """
+
+    def __init__(self, layout: Layout, source: str, configs: Path) -> None:
+        self.layout = layout
+        self.source = source
+        self.configs = configs
+
+    @abstractmethod
+    def weight_files(self) -> Mapping[str, Path]:
+        """The files with the weights, by names that do not depend on where they lie."""
+
+    @abstractmethod
+    def read_parts(self) -> dict[str, nn.Module]:
+        """As `load`, with the libraries' remarks."""
+
+    def load(self) -> dict[str, nn.Module]:
+        """The networks in float32, by the names of the layout."""
+        with quiet():
+            return self.read_parts()
+
+    @property
+    def scheduler(self) -> dict[str, Any]:
+        """The configuration of the scheduler."""
+        return self.config(SCHEDULER_CONFIG)
+
+    def check(self) -> None:
+        """Raises everything that makes this no usable checkpoint of the family."""
+        tokenizers = [own.tokenizer for own in self.layout.vocabularies.values()]
+        if not (self.configs / PIPELINE_CONFIG).is_file():
+            parts = ", ".join([*(part.name for part in self.layout.parts), *tokenizers])
+            raise self.refusal(
+                f"{self.configs} is no pipeline in diffusers' layout (no {PIPELINE_CONFIG}). Give the folder "
+                f"that holds {parts} and scheduler, or a single .safetensors file."
+            )
+        self._check_classes()
+        missing = [name for name in self.layout.configs if not (self.configs / name).is_file()]
+        missing += [f"{folder}/" for folder in tokenizers if not self._tokenizer_files(folder)]
+        if missing:
+            raise self.refusal(f"{self.configs} lacks {', '.join(missing)}. Give a complete pipeline folder.")
+        if misfits := list(self._misfits()):
+            raise self.refusal(*misfits)
+
+    def config(self, name: str) -> dict[str, Any]:
+        """The content of a JSON file among the configurations."""
+        path = self.configs / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self.refusal(f"{path} is not readable JSON ({error}). Get the file again.") from error
+        if not isinstance(content, dict):
+            raise self.refusal(f"{path} is no configuration. Get the file again.")
+        return content
+
+    def setting(self, name: str) -> Any:
+        """Of the layout's settings, what the pipeline's configuration says."""
+        return self.config(PIPELINE_CONFIG).get(name, self.layout.settings[name])
+
+    def tokenizers(self, *, shared: bool) -> dict[str, PreTrainedTokenizerBase]:
+        """By vocabulary. New ones, which may be taught words; or, `shared`, the same objects for all who ask while
+        their files stay what they are, which must not be taught anything."""
+        found = {}
+        for name, own in self.layout.vocabularies.items():
+            folder = self.configs / own.tokenizer
+            try:
+                if shared:
+                    found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.tokenizer)))
+                else:
+                    found[name] = _read_tokenizer(own.type, folder)
+            except Exception as error:  # the library lets through whatever its parsers raise
+                raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
+        return found
+
+    def files(self) -> dict[str, Path]:
+        """Everything that makes the model's output, by names that do not depend on where it lies."""
+        files = {name: self.configs / name for name in self.layout.configs}
+        for own in self.layout.vocabularies.values():
+            files |= self._tokenizer_files(own.tokenizer)
+        return {**files, **self.weight_files()}
+
+    def refusal(self, *remedies: str) -> UserError:
+        return UserError("\n".join(str(Problem("model.source", self.source, remedy)) for remedy in remedies))
+
+    def _check_classes(self) -> None:
+        layout, index = self.layout, self.config(PIPELINE_CONFIG)
+        if (pipeline := index.get("_class_name")) != layout.pipeline:
+            raise self.refusal(f"{self.configs} holds a {pipeline}. This family needs a {layout.pipeline}.")
+        for part in layout.parts:
+            entry = index.get(part.name)
+            found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+            if found != part.type.__name__:
+                raise self.refusal(f"its {part.name} is a {found}. This family needs a {part.type.__name__}.")
+
+    def _tokenizer_files(self, folder: str) -> dict[str, Path]:
+        return {f"{folder}/{path.name}": path for path in sorted((self.configs / folder).glob("*")) if path.is_file()}
+
+    def _misfits(self) -> Iterator[str]:
+        """What makes the networks' configurations those of another kind of model."""
+        return self.layout.misfits({part.name: self.config(part.config) for part in self.layout.parts})
+
+
+def _read_tokenizer(type_: Any, folder: Path) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = type_.from_pretrained(folder, local_files_only=True)
+    return tokenizer
+
+
+@lru_cache(maxsize=8)
+def _shared_tokenizer(type_: Any, folder: Path, content: str) -> PreTrainedTokenizerBase:
+    return _read_tokenizer(type_, folder)

@@ -1,0 +1,87 @@
+"""A checkpoint as a folder in diffusers' layout."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from imprint.models.checkpoint.base import Checkpoint
+from imprint.models.checkpoint.layout import Layout, Part
+from imprint.models.checkpoint.weights import (
+    PICKLE_RISK,
+    pickles_of,
+    read_header,
+    safetensors_of,
+    variants_of,
+)
+
+
+class PipelineFolder(Checkpoint):
+    """`variant` names the set of weights that is meant, as in `diffusion_pytorch_model.fp16.safetensors`."""
+
+    def __init__(self, layout: Layout, source: str, folder: Path, *, variant: str | None, allow_pickle: bool) -> None:
+        super().__init__(layout, source, folder)
+        self.variant = variant
+        self.allow_pickle = allow_pickle
+
+    def check(self) -> None:
+        super().check()
+        for path in self.weight_files().values():
+            if path.suffix == ".safetensors":
+                read_header(path, self.source)
+
+    def weight_files(self) -> Mapping[str, Path]:
+        return {name: self.configs / name for names in self._weights().values() for name in names}
+
+    def read_parts(self) -> dict[str, nn.Module]:
+        names = self._weights()
+        return {part.name: self._read(part, names[part.name]) for part in self.layout.parts}
+
+    def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The weight files of each part among `names`. Raises a UserError that names every part without."""
+        chosen = {
+            part.name: safetensors_of(names, part.name, self.variant)
+            or (pickles_of(names, part.name, self.variant) if self.allow_pickle else [])
+            for part in self.layout.parts
+        }
+        if problems := list(self._why_missing(names, [part for part, files in chosen.items() if not files])):
+            raise self.refusal(*problems)
+        return chosen
+
+    def _why_missing(self, names: Sequence[str], parts: Sequence[str]) -> Iterator[str]:
+        pickled = [part for part in parts if pickles_of(names, part, self.variant)]
+        absent = [part for part in parts if part not in pickled]
+        variants = sorted({variant or "null" for part in absent for variant in variants_of(names, part)})
+        if pickled:
+            yield f"the weights of {', '.join(pickled)} are only there as pickle files: {PICKLE_RISK}."
+        if variants:
+            yield (
+                f"there are no weights of {', '.join(absent)} in the variant {self.variant or 'null'}. "
+                f"Set model.variant to one of: {', '.join(variants)}."
+            )
+        elif absent:
+            yield f"{self.configs} holds no weights of {', '.join(absent)}. Get the missing files."
+
+    def _weights(self) -> dict[str, list[str]]:
+        return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")])
+
+    def _read(self, part: Part, names: Sequence[str]) -> nn.Module:
+        module: nn.Module
+        report: dict[str, Any]
+        try:
+            module, report = part.type.from_pretrained(
+                self.configs / part.name,
+                variant=self.variant,
+                use_safetensors=names[0].endswith(".safetensors"),
+                local_files_only=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+        except Exception as error:  # the libraries let through whatever their readers raise
+            raise self.refusal(f"{part.name} cannot be loaded ({error}). Get the files again.") from error
+        if missing := sorted(report["missing_keys"]):
+            some = ", ".join(missing[:3])
+            raise self.refusal(f"{len(missing)} weights of {part.name} are missing ({some} ...). Get the files again.")
+        return module

@@ -1,0 +1,152 @@
+"""A checkpoint as one file in the original layout, as community models are shared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers  # which loads its pipelines when they are asked for
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from imprint.errors import Problem, UserError
+from imprint.files import write_atomically
+from imprint.libraries.diffusers import kind_of_single_file
+from imprint.models.checkpoint.base import Checkpoint
+from imprint.models.checkpoint.layout import Layout, Parts
+from imprint.models.checkpoint.weights import PICKLE_RISK, Stored, read_header
+from imprint.models.process import Prediction
+
+SAFE = ".safetensors"
+PICKLED = (".ckpt", ".pt", ".pth", ".bin")
+DENOISER = "model.diffusion_model."
+FIRST_LAYER = f"{DENOISER}input_blocks.0.0.weight"
+# Empty tensors, by the community's convention: of models that predict v, of those whose last timestep is all noise.
+V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
+INPAINTING_CHANNELS = 9
+
+
+def read_tensors(layout: Layout, path: Path, source: str, *, allow_pickle: bool) -> Mapping[str, Stored]:
+    """The names and shapes of the tensors in the file. Raises UserError when it is a pickle that is not
+    allowed, or holds anything but a whole model of this family."""
+    if path.suffix == SAFE:
+        tensors = read_header(path, source)
+    elif path.suffix in PICKLED:
+        if not allow_pickle:
+            raise _refusal(source, f"{PICKLE_RISK}.")
+        tensors = _read_pickle(path, source)
+    else:
+        raise _refusal(source, f"{path} is neither a folder nor a {SAFE} or .ckpt file.")
+    if wrong := _what_else(layout, tensors):
+        raise _refusal(source, wrong)
+    return tensors
+
+
+def usual_configs(layout: Layout, tensors: Mapping[str, Stored]) -> str:
+    """The hub id of the model that a file with these tensors descends from."""
+    configs = layout.original.usual_configs
+    return configs.get(kind_of_single_file(tensors), next(iter(configs.values())))
+
+
+class SingleFile(Checkpoint):
+    def __init__(self, layout: Layout, source: str, path: Path, configs: Path, tensors: Mapping[str, Stored]) -> None:
+        super().__init__(layout, source, configs)
+        self.path = path
+        self.tensors = tensors
+
+    def weight_files(self) -> Mapping[str, Path]:
+        return {"weights": self.path}
+
+    @property
+    def scheduler(self) -> dict[str, Any]:
+        """As the file says of itself, where it does."""
+        said: dict[str, Any] = {}
+        if V_PREDICTION in self.tensors:
+            said["prediction_type"] = "v_prediction"
+        if ZERO_SNR in self.tensors:
+            said["rescale_betas_zero_snr"] = True
+        return {**super().scheduler, **said}
+
+    def read_parts(self) -> dict[str, nn.Module]:
+        vocabularies = self.layout.vocabularies
+        tokenizers = {vocabularies[name].tokenizer: own for name, own in self.tokenizers(shared=False).items()}
+        try:
+            pipeline = getattr(diffusers, self.layout.pipeline).from_single_file(
+                str(self.path),
+                config=str(self.configs),
+                local_files_only=True,
+                dtype=torch.float32,
+                **tokenizers,
+                **dict.fromkeys(self.layout.absent),
+            )
+        except Exception as error:  # the libraries let through whatever their readers raise
+            raise self.refusal(
+                f"the file does not fit the configurations in {self.configs} ({error}). "
+                "Set model.config to the folder or hub id of the model that it was made from."
+            ) from error
+        parts: dict[str, nn.Module] = {part.name: getattr(pipeline, part.name) for part in self.layout.parts}
+        for part in parts.values():
+            if lacking := [name for name, weight in part.state_dict().items() if weight.is_meta]:
+                raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
+        return parts
+
+
+def write_single_file(
+    file: Path, parts: Parts, dtype: torch.dtype, *, layout: Layout, prediction: Prediction, zero_snr: bool
+) -> None:
+    """Every weight in `dtype`. The file is whole or not there."""
+    if file.suffix != SAFE:
+        raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
+    tensors = {name: weight.to(dtype).contiguous() for name, weight in layout.original.write(parts).items()}
+    if layout.original.says_prediction:
+        tensors |= {name: torch.zeros(0) for name in _marks(prediction, zero_snr)}
+    write_atomically(file, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
+
+
+def _marks(prediction: Prediction, zero_snr: bool) -> list[str]:
+    return [*([V_PREDICTION] if prediction == "v_prediction" else []), *([ZERO_SNR] if zero_snr else [])]
+
+
+def _read_pickle(path: Path, source: str) -> Mapping[str, Stored]:
+    try:
+        content = torch.load(path, map_location="meta", weights_only=True)
+        tensors = content.get("state_dict", content)
+        return {
+            name: Stored(tuple(tensor.shape)) for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)
+        }
+    except Exception as error:  # whatever a damaged or hostile pickle makes the reader raise
+        remedy = f"{path} holds more than weights, or is damaged. Get it as {SAFE}."
+        raise _refusal(source, remedy) from error
+
+
+def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
+    """What the file is if it is not what it should be."""
+    if any("lora" in name for name in tensors) and FIRST_LAYER not in tensors:
+        return "this is a LoRA, not a model. Give the model that it was made for."
+    kind = _kind(tensors)
+    if kind is not None and kind != layout.title:
+        return f"this is a {kind} model. This family holds {layout.title}."
+    lacking = [
+        f"{part} ({prefix}...)"
+        for part, prefix in layout.original.prefixes.items()
+        if not any(name.startswith(prefix) for name in tensors)
+    ]
+    if lacking:
+        return f"the file lacks {', '.join(lacking)} of the original {layout.title} layout. Give a full model."
+    first = tensors.get(FIRST_LAYER)
+    if first is not None and first.shape[1] == INPAINTING_CHANNELS:
+        return "this is an inpainting model (9 input channels). Give the plain text-to-image model."
+    return None
+
+
+def _kind(tensors: Mapping[str, Stored]) -> str | None:
+    """What people call the models whose text encoders are named so."""
+    if any(name.startswith("conditioner.embedders.1.") for name in tensors):
+        return "Stable Diffusion XL"
+    if any(name.startswith("conditioner.embedders.0.") for name in tensors):
+        return "Stable Diffusion XL refiner"
+    return "Stable Diffusion 1.x and 2.x" if any(name.startswith("cond_stage_model.") for name in tensors) else None
+
+
+def _refusal(source: str, remedy: str) -> UserError:
+    return UserError(str(Problem("model.source", source, remedy)))

@@ -1,0 +1,193 @@
+"""A model that the library has a pipeline for: networks by a table, an autoencoder, text encoders with vocabularies."""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from imprint.models.base import DENOISER, Format, Model
+from imprint.models.captions import Captions
+from imprint.models.checkpoint.base import Checkpoint
+from imprint.models.checkpoint.folder import PipelineFolder
+from imprint.models.checkpoint.layer_names import LayerNames
+from imprint.models.checkpoint.layout import AUTOENCODER, Layout, latent_factor, pixel_multiple
+from imprint.models.checkpoint.saving import final_parts, replace_pipeline, write_file, write_pipeline
+from imprint.models.process import Prediction
+from imprint.models.sampler import sample
+from imprint.models.schedulers import build_scheduler, noise_process
+from imprint.models.words import Vocabulary
+from imprint.types import Conditioning, Moments, Sampler
+
+
+class PipelineModel(Model):
+    """What a family adds is its table, and what it tells its denoiser."""
+
+    layout: ClassVar[Layout]
+
+    def __init__(
+        self, *, checkpoint: Checkpoint, parts: Mapping[str, nn.Module], prediction: Prediction, sampler: Sampler
+    ) -> None:
+        """`parts` are by the names of the layout, which are those of this module's children, too."""
+        super().__init__()
+        self.checkpoint = checkpoint
+        for part in self.layout.parts:
+            setattr(self, part.name, parts[part.name])
+        self.process = noise_process(checkpoint.scheduler, prediction)
+        # No module of its own: a compiled stand-in may be put here without renaming any weight.
+        self.roles = {part.role: parts[part.name] for part in self.layout.parts if part.role != AUTOENCODER}
+        self.names = layer_names(self.layout, parts[self.layout.denoiser.name])
+        self.sampler = sampler
+        self._vocabularies = {
+            name: Vocabulary(tokenizer, parts[self.layout.part(self.layout.vocabularies[name].role).name])
+            for name, tokenizer in checkpoint.tokenizers(shared=False).items()
+        }
+        self._captions = {
+            self.layout.vocabularies[name].role: Captions(own) for name, own in self._vocabularies.items()
+        }
+        frozen(self)
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        return {part.name: getattr(self, part.name) for part in self.layout.parts}
+
+    @property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        return self._vocabularies
+
+    @property
+    def formats(self) -> Mapping[str, Format]:
+        return {
+            "single_file": Format("model.safetensors", lambda file, dtype: write_file(self, file, dtype)),
+            "pipeline": Format("pipeline", lambda folder, dtype: replace_pipeline(self, folder, dtype)),
+        }
+
+    @property
+    def pixel_multiple(self) -> int:
+        return pixel_multiple(self._autoencoder.config)
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        config = self._autoencoder.config
+        factor = latent_factor(config)
+        return config.latent_channels, height // factor, width // factor
+
+    def encode(self, pixels_BCHW: Tensor) -> Moments:
+        with self._safely(pixels_BCHW.device):
+            gaussian = self._autoencoder.encode(pixels_BCHW.to(dtype_of(self._autoencoder))).latent_dist
+        scale, shift = self._latent_scale()
+        return Moments((gaussian.mean.float() - shift) * scale, gaussian.std.float() * scale)
+
+    def decode(self, latents_BCHW: Tensor) -> Tensor:
+        scale, shift = self._latent_scale()
+        latents_BCHW = latents_BCHW.float() / scale + shift
+        with self._safely(latents_BCHW.device):
+            latents_BCHW = latents_BCHW.to(dtype_of(self._autoencoder))
+            pixels_BCHW: Tensor = self._autoencoder.decode(latents_BCHW, return_dict=False)[0]
+        return pixels_BCHW.float().clamp(-1, 1)
+
+    def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
+        return self.denoise_with(self.roles[DENOISER], noisy_BCHW, t_B, conditioning)
+
+    def frozen_denoiser(self) -> nn.Module:
+        copied: Any = copy.deepcopy(self.parts[self.layout.denoiser.name])
+        copied.disable_gradient_checkpointing()
+        return frozen(copied)
+
+    def enable_gradient_checkpointing(self) -> None:
+        for role in self.layout.roles:
+            part: Any = self.parts[self.layout.part(role).name]
+            if role == DENOISER:
+                part.enable_gradient_checkpointing()  # whatever learns, its gradient comes from here
+            elif any(parameter.requires_grad for parameter in part.parameters()):
+                # transformers gave it another name in version 5
+                renamed = getattr(part, "activation_checkpointing_enable", None)
+                (renamed or part.gradient_checkpointing_enable)({"use_reentrant": False})
+
+    def cast_frozen(self, dtype: torch.dtype) -> None:
+        for name, part in self.parts.items():
+            if not (name == self.layout.part(AUTOENCODER).name and dtype == torch.float16 and self._overflows):
+                cast_frozen(part, dtype)
+
+    def scheduler(self, name: str, **settings: object) -> Any:
+        return build_scheduler(self.checkpoint.scheduler, name, self.process.prediction, **settings)
+
+    def generate(
+        self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+    ) -> list[Image.Image]:
+        with torch.no_grad(), _evaluating(self):
+            return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
+
+    def save_pipeline(self, folder: Path) -> None:
+        write_pipeline(self, final_parts(self), folder)
+
+    def load_parts(self, folder: Path, roles: Sequence[str]) -> None:
+        saved = PipelineFolder(self.layout, str(folder), folder, variant=None, allow_pickle=False)
+        saved.check()
+        parts = saved.load()
+        for role in roles:
+            self.roles[role].load_state_dict(parts[self.layout.part(role).name].state_dict())
+
+    def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(ids_BL, mask_BL) for a text encoder, on the CPU."""
+        return self._captions[role].tokens(texts)
+
+    @property
+    @abstractmethod
+    def architecture(self) -> str: ...
+
+    @property
+    def _autoencoder(self) -> Any:
+        return getattr(self, self.layout.part(AUTOENCODER).name)
+
+    @property
+    def _overflows(self) -> bool:
+        """Whether the autoencoder's numbers are too large for half precision, as its configuration then says."""
+        return bool(self._autoencoder.config.get("force_upcast", False))
+
+    @contextmanager
+    def _safely(self, device: torch.device) -> Iterator[None]:
+        """Without automatic half precision where the autoencoder overflows in it."""
+        half = torch.is_autocast_enabled(device.type) and torch.get_autocast_dtype(device.type) == torch.float16
+        if half and self._overflows:
+            with torch.autocast(device.type, enabled=False):
+                yield
+        else:
+            yield
+
+    def _latent_scale(self) -> tuple[float, float]:
+        return self._autoencoder.config.scaling_factor, self._autoencoder.config.shift_factor or 0.0
+
+
+def layer_names(layout: Layout, denoiser: Any) -> LayerNames:
+    return LayerNames(layout=layout, denoiser_config=denoiser.config)
+
+
+def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
+    """Frozen weights need no more precision than the computation has."""
+    for parameter in module.parameters():
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.to(dtype)
+
+
+def dtype_of(module: nn.Module) -> torch.dtype:
+    return next(module.parameters()).dtype
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    return module.requires_grad_(False).eval()
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True

@@ -1,0 +1,94 @@
+"""Drawing pictures: one loop for all models, over the library's schedulers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image
+from torch import Tensor
+
+from imprint.errors import Problem, UserError
+from imprint.models.base import Model
+from imprint.models.conditioning import joined
+from imprint.models.schedulers import draws_from_one_seed, extra_arguments, first_noise, scaled_input
+from imprint.types import Conditioning, Geometry, Sampler
+
+
+def sample(
+    model: Model, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+) -> list[Image.Image]:
+    """One picture per (prompt, seed): those of the library's own pipeline.
+
+    Every picture has its own generator on the CPU, for the first noise and for what the scheduler adds on
+    the way. A scheduler that takes one seed for the noise of a whole batch draws its pictures one at a
+    time; it makes that noise on the device, so those pictures are the same only on the same kind of device.
+    """
+    assert len(prompts) == len(seeds), "one seed for each prompt"
+    _check_size(height, width, model.pixel_multiple)
+    scheduler = model.scheduler(sampler.scheduler)
+    if not draws_from_one_seed(scheduler):
+        latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, height=height, width=width)
+    else:
+        latents: list[Tensor] = []
+        for prompt, seed in zip(prompts, seeds, strict=True):
+            scheduler = model.scheduler(sampler.scheduler, noise_sampler_seed=seed)
+            latents.append(_latents(model, scheduler, [prompt], [seed], sampler=sampler, height=height, width=width))
+        latents_BCHW = torch.cat(latents)
+    # one at a time: in a batch the autoencoder, not the denoiser, would need the most memory
+    return [_picture(model.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
+
+
+def _latents(
+    model: Model,
+    scheduler: Any,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    sampler: Sampler,
+    height: int,
+    width: int,
+) -> Tensor:
+    """Between steps the latents are in float32, whatever the precision of the networks."""
+    device = next(model.roles["denoiser"].parameters()).device
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    guided = sampler.guidance > 1
+    told = _told(model, prompts, sampler, height, width)
+    scheduler.set_timesteps(sampler.steps, device=device)
+    shape = model.latent_shape(height, width)
+    noise_BCHW = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+    latents_BCHW = first_noise(scheduler, noise_BCHW.to(device))
+    more = extra_arguments(scheduler, generators)
+    for timestep in scheduler.timesteps:
+        noisy_BCHW = torch.cat([latents_BCHW, latents_BCHW]) if guided else latents_BCHW
+        noisy_BCHW = scaled_input(scheduler, noisy_BCHW, timestep)
+        t_B = model.process.time_of(timestep).expand(len(noisy_BCHW)).to(device)
+        prediction_BCHW = model.denoise(noisy_BCHW, t_B, told)
+        if guided:
+            negative_BCHW, positive_BCHW = prediction_BCHW.chunk(2)
+            prediction_BCHW = model.guided(positive_BCHW, negative_BCHW, sampler.guidance)
+        latents_BCHW = scheduler.step(prediction_BCHW, timestep, latents_BCHW, **more, return_dict=False)[0]
+    return latents_BCHW
+
+
+def _told(model: Model, prompts: Sequence[str], sampler: Sampler, height: int, width: int) -> Conditioning:
+    """Where guidance goes by a negative prompt, those samples come first."""
+    told = model.encode_text(prompts, empty_is_unconditional=False)
+    copies = len(prompts)
+    if sampler.guidance > 1:
+        negative = model.encode_text([sampler.negative_prompt] * len(prompts), empty_is_unconditional=True)
+        told = joined([negative, told])
+        copies = 2 * len(prompts)
+    return {**told, **model.encode_geometry([Geometry.whole(height, width)] * copies)}
+
+
+def _picture(pixels_BCHW: Tensor) -> Image.Image:
+    picture: Image.Image = VaeImageProcessor().postprocess(pixels_BCHW)[0]
+    return picture
+
+
+def _check_size(height: int, width: int, multiple: int) -> None:
+    wrong = [(name, value) for name, value in (("height", height), ("width", width)) if value % multiple]
+    if wrong:
+        remedy = f"this model needs a multiple of {multiple}."
+        raise UserError("\n".join(str(Problem(name, value, remedy)) for name, value in wrong))

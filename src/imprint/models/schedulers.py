@@ -1,0 +1,127 @@
+"""Diffusers' schedulers: the noise a checkpoint was trained with, and the ways to sample it."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import diffusers
+import torch
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
+from torch import Tensor
+
+from imprint.errors import Problem, UserError
+from imprint.libraries.diffusers import needed_packages, schedulers
+from imprint.models.process import Diffusion, Flow, NoiseProcess, Prediction, alphas_from_betas
+from imprint.suggestions import nearest
+
+AS_THE_CHECKPOINT = "model"
+DIFFUSION_SAMPLERS = sorted(
+    {*schedulers(), "LCMScheduler", "TCDScheduler", "SASolverScheduler"}
+    - {"EDMEulerScheduler"}  # made for another kind of noise
+)
+# Those among the others that know flow, by a setting of theirs.
+USING_FLOW_SIGMAS = (
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "UniPCMultistepScheduler",
+    "DEISMultistepScheduler",
+    "SASolverScheduler",
+)
+FLOW_SAMPLERS = sorted(
+    {"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchLCMScheduler", *USING_FLOW_SIGMAS}
+)
+PREDICTIONS: Mapping[str, Prediction] = {
+    "epsilon": "epsilon",
+    "v_prediction": "v_prediction",
+    "flow_prediction": "flow",
+}
+
+
+class NoiseFacts(NamedTuple):
+    """What is asked of a checkpoint's noise before anything of it is loaded."""
+
+    has_zero_terminal_snr: bool
+    timesteps: int
+
+
+def stored_prediction(config: Mapping[str, Any]) -> Prediction | None:
+    """What a checkpoint's scheduler configuration says; None for what is not known here."""
+    if str(config.get("_class_name", "")).startswith("FlowMatch"):
+        return "flow"
+    return PREDICTIONS.get(config.get("prediction_type", "epsilon"))
+
+
+def noise_facts(config: Mapping[str, Any], sampler: str, prediction: Prediction) -> NoiseFacts:
+    """Raises UserError where there is no such sampler for this scheduler configuration."""
+    return _noise_facts(json.dumps(config), sampler, prediction)
+
+
+@lru_cache(maxsize=4)
+def _noise_facts(config: str, sampler: str, prediction: Prediction) -> NoiseFacts:
+    """Asked of every point of a sweep, often of all the same."""
+    scheduler = json.loads(config)
+    build_scheduler(scheduler, sampler, prediction)
+    process = noise_process(scheduler, prediction)
+    return NoiseFacts(process.has_zero_terminal_snr, process.length)
+
+
+def noise_process(config: Mapping[str, Any], prediction: Prediction) -> NoiseProcess:
+    """The forward process that a checkpoint's scheduler configuration describes."""
+    scheduler: Any = build_scheduler(config, AS_THE_CHECKPOINT, prediction)
+    if prediction == "flow":
+        return Flow(scheduler.config.num_train_timesteps)
+    return Diffusion(alphas_from_betas(scheduler.betas), prediction)
+
+
+def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction, **settings: object) -> SchedulerMixin:
+    """The scheduler class `name` ("model": the checkpoint's own) with the checkpoint's noise, and `settings`.
+
+    `clip_sample` and `steps_offset` are what the pipelines of models that predict noise or v insist on; old checkpoints
+    have them wrong.
+    """
+    wanted = config["_class_name"] if name == AS_THE_CHECKPOINT else name
+    known = FLOW_SAMPLERS if prediction == "flow" else DIFFUSION_SAMPLERS
+    if wanted not in known:
+        remedy = (
+            f"no such scheduler for a model that predicts {prediction}; {nearest(wanted, [AS_THE_CHECKPOINT, *known])}"
+        )
+        raise UserError(str(Problem("sampler.scheduler", name, remedy)))
+    try:
+        return getattr(diffusers, wanted).from_config({**config, **_needed(wanted, prediction), **settings})
+    except ImportError as error:
+        packages = ", ".join(needed_packages(wanted))
+        remedy = f"it needs the packages {packages}. Install the one that is missing."
+        raise UserError(str(Problem("sampler.scheduler", name, remedy))) from error
+
+
+def draws_from_one_seed(scheduler: SchedulerMixin) -> bool:
+    """Whether the noise of a whole batch comes from one seed in the scheduler's configuration."""
+    return "noise_sampler_seed" in scheduler.config
+
+
+def first_noise(scheduler: Any, noise_BCHW: Tensor) -> Tensor:
+    """Standard normal noise as wide as the scheduler's first step wants it; those of flows leave it as it is."""
+    return noise_BCHW * getattr(scheduler, "init_noise_sigma", 1.0)
+
+
+def scaled_input(scheduler: Any, noisy_BCHW: Tensor, timestep: Tensor) -> Tensor:
+    """What the network sees of a latent; schedulers of flows scale nothing."""
+    scale = getattr(scheduler, "scale_model_input", None)
+    return noisy_BCHW if scale is None else scale(noisy_BCHW, timestep)
+
+
+def extra_arguments(scheduler: Any, generators: Sequence[torch.Generator]) -> dict[str, Any]:
+    """What its steps take besides: the generators of what it adds on the way, where it adds anything."""
+    takes = inspect.signature(scheduler.step).parameters
+    offered = {"eta": 0.0, "generator": list(generators)}
+    return {name: value for name, value in offered.items() if name in takes}
+
+
+def _needed(scheduler: str, prediction: Prediction) -> dict[str, object]:
+    if prediction != "flow":
+        return {"prediction_type": prediction, "clip_sample": False, "steps_offset": 1}
+    if scheduler in USING_FLOW_SIGMAS:
+        return {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+    return {}

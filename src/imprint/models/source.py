@@ -1,0 +1,222 @@
+"""Where a model comes from: a hub id, a folder, or a single file."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from pydantic import PositiveInt
+from torch import nn
+from transformers import PreTrainedModel
+
+from imprint.errors import ModelNotFound, Problem, UserError
+from imprint.hashing import fingerprint
+from imprint.kinds import KIND
+from imprint.locations import local_path
+from imprint.models.base import MetaModel, ModelInfo, ModelSource
+from imprint.models.checkpoint.base import Checkpoint
+from imprint.models.checkpoint.folder import PipelineFolder
+from imprint.models.checkpoint.hub import fetch
+from imprint.models.checkpoint.layer_names import LayerNames
+from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part, pixel_multiple
+from imprint.models.checkpoint.quiet import quiet
+from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
+from imprint.models.pipeline import PipelineModel
+from imprint.models.process import Prediction
+from imprint.models.schedulers import noise_facts, stored_prediction
+from imprint.types import Sampler
+
+log = logging.getLogger(__name__)
+
+SHARD_INDICES = "*.index*.json"
+Self = TypeVar("Self", bound="PipelineSource")
+
+
+class PipelineSource(ModelSource):
+    """`source` is a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt`
+    file.
+
+    `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
+    hub id of the model that the file descends from. `prediction` overrides what the checkpoint's scheduler
+    says; a single file that does not tell has that of its `config`. `revision` pins a hub id.
+    """
+
+    model: ClassVar[type[PipelineModel]]
+
+    # All but the resolution is in the fingerprint, or has no part in training.
+    not_in_identity = frozenset(
+        {
+            *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),
+            *("sampler", "encoders"),
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        revision: str | None,
+        variant: str | None,
+        config: str | None,
+        prediction: Literal["auto", "epsilon", "v_prediction", "flow"],
+        resolution: PositiveInt,
+        allow_pickle: bool,
+        sampler: Sampler,
+        encoders: Mapping[str, Any],
+    ) -> None:
+        if sampler.steps < 1:
+            raise ValueError(f"sampler.steps={sampler.steps}: at least one step is needed.")
+        self.source = source
+        self.revision = revision
+        self.variant = variant
+        self.config = config
+        self.prediction = prediction
+        self.resolution = resolution
+        self.allow_pickle = allow_pickle
+        self.sampler = sampler
+        self.encoders = encoders
+
+    def facts(self) -> ModelInfo:
+        checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
+        noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
+        multiple = pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
+        if self.resolution % multiple:
+            raise UserError(
+                str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
+            )
+        content = [fingerprint(checkpoint.files()), prediction]
+        content += [f"{name}={checkpoint.setting(name)}" for name in layout.settings]
+        return ModelInfo(
+            fingerprint=hashlib.sha256(" ".join(content).encode()).hexdigest(),
+            roles=layout.roles,
+            prediction=prediction,
+            has_zero_terminal_snr=noise.has_zero_terminal_snr,
+            timesteps=noise.timesteps,
+            resolution=self.resolution,
+            pixel_multiple=multiple,
+            tokenizers=checkpoint.tokenizers(shared=True),
+            word_parts={name: (layout.part(own.role).name, own.tokenizer) for name, own in layout.vocabularies.items()},
+            adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
+        )
+
+    def outline(self) -> MetaModel:
+        layout = self.layout
+        roles = {role: self._without_weights(layout.part(role)) for role in layout.roles}
+        widths = {
+            name: roles[own.role].get_input_embeddings().embedding_dim  # type: ignore[operator]
+            for name, own in layout.vocabularies.items()
+        }
+        names = LayerNames(layout=layout, denoiser_config=roles[layout.denoiser.role].config)  # type: ignore[arg-type]
+        return MetaModel(roles, names, self.model.adapter_targets, widths)
+
+    def elsewhere(self: Self, source: str) -> Self:
+        """A single file finds its configurations where this model has them, if that is on this machine."""
+        path = local_path(self.source)
+        return type(self)(
+            source=source,
+            revision=None,
+            variant=None,
+            config=str(path) if path and path.is_dir() else self.config,
+            prediction="auto",
+            resolution=self.resolution,
+            allow_pickle=self.allow_pickle,
+            sampler=self.sampler,
+            encoders=self.encoders,
+        )
+
+    def load(self) -> PipelineModel:
+        return self.model(
+            checkpoint=self._checkpoint,
+            parts=self._checkpoint.load(),
+            prediction=self._prediction,
+            sampler=self.sampler,
+        )
+
+    @property
+    def layout(self) -> Layout:
+        return self.model.layout
+
+    @property
+    def _prediction(self) -> Prediction:
+        if self.prediction != "auto":
+            return self.prediction
+        config = self._checkpoint.scheduler
+        stored = stored_prediction(config)
+        if stored is None:
+            known = "epsilon, v_prediction and flow_prediction"
+            raise self._checkpoint.refusal(f"it predicts {config.get('prediction_type')!r}. Known are {known}.")
+        return stored
+
+    def _without_weights(self, part: Part) -> nn.Module:
+        config = self._checkpoint.config(part.config)
+        with quiet(), torch.device("meta"):
+            if issubclass(part.type, PreTrainedModel):
+                network: nn.Module = part.type(part.type.config_class.from_dict(config))
+            else:
+                network = part.type.from_config(config)
+        return network
+
+    @cached_property
+    def _checkpoint(self) -> Checkpoint:
+        checkpoint = self._find()
+        checkpoint.check()
+        return checkpoint
+
+    def _find(self) -> Checkpoint:
+        path = local_path(self.source, suffixes=(SAFE, *PICKLED))
+        if path is None:
+            return self._from_hub()
+        self._warn_of_unused(single_file=path.is_file())
+        if path.is_dir():
+            return self._folder(path)
+        if path.is_file():
+            return self._single_file(path)
+        raise ModelNotFound(
+            str(Problem("model.source", self.source, f"there is no file or folder {path}. Give an existing one."))
+        )
+
+    def _folder(self, path: Path) -> PipelineFolder:
+        return PipelineFolder(self.layout, self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
+
+    def _from_hub(self) -> PipelineFolder:
+        def weights(names: Sequence[str]) -> list[str]:
+            chosen = self._folder(Path(self.source)).choose(names)
+            return [name for files in chosen.values() for name in files]
+
+        patterns = (*self.layout.config_patterns, SHARD_INDICES)
+        return self._folder(
+            fetch(
+                self.source,
+                self.revision,
+                patterns=patterns,
+                choose=weights,
+                key="model.source",
+                variant=self.variant,
+            )
+        )
+
+    def _single_file(self, path: Path) -> SingleFile:
+        tensors = read_tensors(self.layout, path, self.source, allow_pickle=self.allow_pickle)
+        config = self.config or usual_configs(self.layout, tensors)
+        configs = local_path(config)
+        if configs is None:
+            configs = fetch(
+                config,
+                None,
+                patterns=self.layout.config_patterns,
+                choose=lambda names: [],
+                key="model.config",
+                variant=None,
+            )
+        return SingleFile(self.layout, self.source, path, configs, tensors)
+
+    def _warn_of_unused(self, *, single_file: bool) -> None:
+        if self.revision is not None:
+            log.warning("model.revision=%s has no effect: %s is on this machine.", self.revision, self.source)
+        if single_file and self.variant is not None:
+            log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
+        if not single_file and self.config is not None:
+            log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)
