@@ -134,13 +134,13 @@ class TestCaptions:
     @pytest.fixture
     def told(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         captions: set[str] = set()
-        condition = StableDiffusion.condition
+        encode = StableDiffusion.encode_text
 
-        def watched(self: StableDiffusion, texts: list[str]):
+        def watched(self: StableDiffusion, texts: list[str], *, empty_is_unconditional: bool):
             captions.update(texts)
-            return condition(self, texts)
+            return encode(self, texts, empty_is_unconditional=empty_is_unconditional)
 
-        monkeypatch.setattr(StableDiffusion, "condition", watched)
+        monkeypatch.setattr(StableDiffusion, "encode_text", watched)
         return captions
 
     @pytest.mark.parametrize("roles", ["[denoiser]", "[denoiser,text]"])

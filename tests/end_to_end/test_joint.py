@@ -30,7 +30,7 @@ def joint(tiny_sd: Path, pictures: Path, tmp_path: Path):
     subjects = {"a": ("dog", pictures, "sks"), "b": ("cat", cats, "ktn")}
 
     def configure(*settings: str, names: Sequence[str] = ("a", "b"), words: bool = True) -> DictConfig:
-        given = [setting for setting in SETTINGS if not setting.startswith("dataset")]
+        given = ["model=sd"] + [setting for setting in SETTINGS if not setting.startswith("dataset")]
         given += [f"model.source={tiny_sd}", f"outputs={tmp_path / 'runs'}", "dataset=joint"]
         for name in names:
             noun, folder, word = subjects[name]
@@ -48,7 +48,7 @@ def test_each_is_seen_equally_often_under_its_own_words(joint, monkeypatch: pyte
     assert Counter(caption for _, _, caption in watch.samples(prior=False)) == {"a sks dog": 6, "a ktn cat": 6}
     manifest = run.read()
     assert [(words.identifier, words.noun) for words in manifest.concepts] == [("sks", "dog"), ("ktn", "cat")]
-    drawn = {row["prompt"] for row in json.loads(run.sample_index.read_text())}
+    drawn = {row["prompt"] for row in json.loads(run.sample_index.read_text())["pictures"]}
     assert {"sks dog" in prompt for prompt in drawn} == {"ktn cat" in prompt for prompt in drawn} == {True, False}
     card = (run.result / "README.md").read_text()
     assert "**sks dog**" in card
@@ -56,7 +56,7 @@ def test_each_is_seen_equally_often_under_its_own_words(joint, monkeypatch: pyte
 
 
 def test_a_run_of_one_is_the_run_of_that_subject_alone(joint, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    alone = [*SETTINGS, f"model.source={tiny_sd}", f"dataset.path={pictures}", f"outputs={tmp_path / 'alone'}"]
+    alone = ["model=sd", *SETTINGS, f"model.source={tiny_sd}", f"dataset.path={pictures}", f"outputs={tmp_path / 'alone'}"]
     more = ["hparams.batch_size=2", "prior=base_prediction"]
     first, second = train(joint(*more, names=["a"])), train(compose("train", [*alone, *more]))
     assert first.signature == second.signature

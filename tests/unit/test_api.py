@@ -39,7 +39,7 @@ def test_a_run_tells_what_lies_in_its_folder(run: imprint.Run) -> None:
     assert [(one.step, one.prompt, one.seed) for one in run.pictures] == [(0, "a sks dog", 0), (2, "a sks dog", 0)]
     assert all(one.path.is_file() and one.untuned == run.pictures[0].path for one in run.pictures)
     assert list(run.result.iterdir())
-    for part in (str(run.folder), "finished", "LoRA", "sks dog", "2 steps", "loss"):
+    for part in (str(run.folder), "finished", "lora", "sks dog", "2 steps", "loss"):
         assert part in repr(run)
 
 

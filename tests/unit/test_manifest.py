@@ -83,16 +83,28 @@ def picture(file: str) -> str:
     return json.dumps([{"step": 0, "prompt": "a", "seed": 0, "file": file, "untuned_file": None}])
 
 
-@pytest.mark.parametrize(
-    "index", ["", "{}", '[{"step": 1}]', picture("../../private.png"), picture("/home/me/private.png")]
-)
-def test_an_index_of_samples_is_refused_that_is_none_or_leaves_its_folder(index: str, tmp_path: Path) -> None:
+@pytest.fixture
+def sampled(tmp_path: Path) -> Run:
     run = Run(tmp_path / "dog-0123456789")
     run.samples.mkdir(parents=True)
-    run.sample_index.write_text(index)
+    return run
+
+
+@pytest.mark.parametrize("index", ["", "{}", '[{"step": 1}]', '[{"file": "a.png"}]'])
+def test_an_index_of_samples_that_is_none_is_refused(index: str, sampled: Run) -> None:
+    sampled.sample_index.write_text(index)
     with pytest.raises(UserError, match="samples.json"):
-        read_samples(run)
-    assert read_run(run).samples == []
+        read_samples(sampled)
+    assert read_run(sampled).samples == []
+
+
+@pytest.mark.parametrize("place", ["../../private.png", "/home/me/private.png"])
+def test_pictures_outside_of_the_folder_are_left_out(
+    place: str, sampled: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    sampled.sample_index.write_text(picture(place))
+    assert read_samples(sampled) == []
+    assert "outside of its folder" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"points": [{"run": 5}]}', b'{"commands": "one"}'])

@@ -18,7 +18,7 @@ def schedulers() -> set[str]:
 
 
 def needed_packages(name: str) -> list[str]:
-    """What a class of the library needs that is not all installed: the name then means a stand-in, which says so here."""
+    """What a class of the library needs where some of it is not installed: a stand-in has its name then."""
     return list(getattr(getattr(diffusers, name), "_backends", ()))
 
 

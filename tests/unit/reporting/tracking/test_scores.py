@@ -110,7 +110,7 @@ def test_another_strength_or_base_has_names_of_its_own(tmp_path: Path) -> None:
     log_scores(run, files[:1])
     log_scores(run, files[1:])
     names: Sequence[set[str]] = [set(history(stay)[0]) for stay in stays(run.folder)]
-    assert f"{score_name(plain, 'dino')}, scale.unet=0.5" in names[1]
+    assert f"{score_name(plain, 'dino')}, scale.denoiser=0.5" in names[1]
     assert score_name(plain, "dino") not in names[1]
 
 
