@@ -56,7 +56,13 @@ def test_each_is_seen_equally_often_under_its_own_words(joint, monkeypatch: pyte
 
 
 def test_a_run_of_one_is_the_run_of_that_subject_alone(joint, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    alone = ["model=sd", *SETTINGS, f"model.source={tiny_sd}", f"dataset.path={pictures}", f"outputs={tmp_path / 'alone'}"]
+    alone = [
+        "model=sd",
+        *SETTINGS,
+        f"model.source={tiny_sd}",
+        f"dataset.path={pictures}",
+        f"outputs={tmp_path / 'alone'}",
+    ]
     more = ["hparams.batch_size=2", "prior=base_prediction"]
     first, second = train(joint(*more, names=["a"])), train(compose("train", [*alone, *more]))
     assert first.signature == second.signature

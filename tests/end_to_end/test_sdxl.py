@@ -117,7 +117,7 @@ def test_an_adopted_lora_draws_what_it_drew(
 ) -> None:
     file = exported(runs["lora"], tmp_path / "one.safetensors", f"format={format}")
     run = adopted(tiny_sdxl, pictures, tmp_path / "runs", file)
-    assert run.read()["adopted"][0]["matched"] == len(load_file(file))
+    assert run.read().adopted[0]["matched"] == len(load_file(file))
     assert distance(drawn([run], tmp_path / "a"), drawn([runs["lora"]], tmp_path / "b")) <= CLOSE
 
 
@@ -127,7 +127,7 @@ def test_a_part_of_a_loha_is_adopted_from_its_folder(
     """Its names do not say which text encoder they mean; the folder does."""
     file = runs["loha"].result / "text_encoder_2" / "adapter_model.safetensors"
     run = adopted(tiny_sdxl, pictures, tmp_path / "runs", file)
-    assert set(run.read()["trained_parameters"]) == {"text_2"}
+    assert set(run.read().trained_parameters) == {"text_2"}
     loose = tmp_path / "adapter_model.safetensors"
     loose.write_bytes(file.read_bytes())
     with pytest.raises(UserError, match="0 of its"):

@@ -43,6 +43,12 @@ def runs(outputs: Path) -> list[Run]:
     return [point.run for point in Sweep.named("mine", outputs).points]
 
 
+def index_of(run: Run) -> list[dict[str, Any]]:
+    """Of its samples. What a picture shows is left out: it may differ by the rounding of a batch."""
+    rows = json.loads(run.sample_index.read_text(encoding="utf-8"))
+    return [{key: value for key, value in row.items() if key != "content"} for row in rows]
+
+
 def test_points_are_trained_together_and_are_the_runs_that_they_are_alone(
     grid: Typed, outputs: Path, tiny_sd: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -88,7 +94,7 @@ def test_samples_and_looks_on_the_way_are_those_of_each_point(
     assert said.code == 0, said.text
     for run, rate in zip(runs(outputs), ("1e-1", "3e-1"), strict=True):
         alone = train(configure(tiny_sd, pictures, tmp_path / "alone", "method=lora", f"method.lr={rate}", *drawn))
-        assert json.loads(run.sample_index.read_text()) == json.loads(alone.sample_index.read_text())
+        assert index_of(run) == index_of(alone)
         files = sorted(file.relative_to(alone.samples) for file in alone.samples.glob("step-*/*.png"))
         assert len(files) == 3
         for file in files:

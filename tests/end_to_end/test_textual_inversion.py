@@ -1,5 +1,6 @@
 """A run that teaches a word: the word alone changes, and other programs draw it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -245,7 +246,8 @@ def sampled(run: Run, step: int) -> list[Image.Image]:
 def generated(run: Run, folder: Path, *settings: str) -> list[Image.Image]:
     prompt = "prompt=['a photo of {identifier}','a photo of {noun}']"
     generate(compose("generate", [f"run={run.folder}", f"outputs={folder}", prompt, "seeds=[7]", *settings]))
-    return [Image.open(file) for file in sorted(folder.glob("*.png"))]
+    index = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))["pictures"]
+    return [Image.open(folder / entry["file"]) for entry in index]
 
 
 @pytest.mark.parametrize(

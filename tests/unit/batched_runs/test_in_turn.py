@@ -65,13 +65,13 @@ def test_the_model_is_loaded_and_a_picture_and_a_caption_encoded_once(
 
     counted(StableDiffusionSource, "load")
     counted(StableDiffusion, "encode")
-    counted(StableDiffusion, "condition")
+    counted(StableDiffusion, "encode_text")
     in_turn = InTurn()
     trained(in_turn, point("method=dreambooth"))
     first = len(done)
     assert done.count("load") == 1
     assert done.count("encode") > 1
-    assert done.count("condition") == 1
+    assert done.count("encode_text") == 1
     trained(in_turn, point("method=dreambooth", "seed=1"))
     assert len(done) == first
 

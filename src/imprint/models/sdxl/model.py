@@ -49,7 +49,9 @@ class StableDiffusionXL(UNetModel):
 
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
         first, second = (self._encoded(role, texts) for role in (TEXT, TEXT_2))
-        tokens_BLD = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
+        # the first encoder's last layer conditions nothing; its zero lets every trained weight have a gradient
+        unused_B11 = first.last_hidden_state[:, :1, :1] * 0
+        tokens_BLD = torch.cat([first.hidden_states[-2] + unused_B11, second.hidden_states[-2]], dim=-1)
         summary_BD = second.text_embeds
         if empty_is_unconditional and self.checkpoint.setting(ZEROS_FOR_EMPTY):
             # by a product, so that every process has a gradient, if only of zeros

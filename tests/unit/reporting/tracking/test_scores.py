@@ -22,7 +22,7 @@ def scored(
 ) -> tuple[Run, list[Path]]:
     """A finished run with these sheets, and pictures that they are of."""
     run = Run(folder / "rex-lora-0123abcd")
-    config: dict[str, Any] = {"method": {"_target_": "imprint.methods.lora.LoRA"}, "dataset": {"path": "photos/rex"}}
+    config: dict[str, Any] = {"method": {"_kind_": "method/lora"}, "dataset": {"path": "photos/rex"}}
     if trained:
         config["report"] = {"wandb": settings(trained)._asdict()}
     gallery = run.folder / "pictures" / "subject-aa"

@@ -16,7 +16,7 @@ from imprint.sweeps import Point, Sweep
 
 def point(outputs: Path, rate: str, *, better_by: float, mode: str = "offline", status: str = "finished") -> Point:
     """A run with scores and pictures."""
-    method = {"_target_": "imprint.methods.lora.LoRA", "lr": float(rate), "rank": 4}
+    method = {"_kind_": "method/lora", "lr": float(rate), "rank": 4}
     told: dict[str, Any] = {"method": method, "report": {"wandb": settings(mode)._asdict()}}
     folder = make_run(outputs / f"rex-lora-{rate.replace('-', '')}", settings=told, steps=20, drawn_at=(0, 20))
     run = Run(folder)

@@ -45,7 +45,7 @@ def test_an_offline_run_holds_configuration_history_pictures_and_summary(
             "seed": 3,
             "auth": "${oc.env:MY_TOKEN}",
             "indirect": "${auth}",
-            "method": {"_target_": "imprint.methods.lora.LoRA"},
+            "method": {"_kind_": "method/lora"},
             "model": {"source": "pkg://imprint.miniature/weights"},
             "dataset": {"api_key": SECRETS[1], "url": f"https://me:{SECRETS[1]}@host/x", "path": "photos/rex"},
         }

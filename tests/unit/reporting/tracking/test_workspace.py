@@ -24,7 +24,7 @@ def runs(folder: Path, *told: dict[str, Any]) -> list[RunRecord]:
     for number, changes in enumerate(told or ({}, {})):
         name = ("lora", "dreambooth")[number % 2]
         config = {
-            "method": {"_target_": f"imprint.methods.{name}.{name.title()}", "lr": 10.0**-number},
+            "method": {"_kind_": f"method/{name}", "lr": 10.0**-number},
             "report": {"wandb": settings(**changes)._asdict()},
         }
         made = make_run(folder / f"rex-{name}-{number:08x}", settings=config, steps=20, drawn_at=())
