@@ -86,7 +86,9 @@ def test_the_model_family_learns_a_lora_and_draws(
     monkeypatch.syspath_prepend(example.folder)
     from my_models.clip_skip import ClipSkipSource
 
-    model = ClipSkipSource(**vars(tiny_source(tiny_sd))).load()
+    source = ClipSkipSource(**vars(tiny_source(tiny_sd)))
+    assert source.facts().fingerprint != tiny_source(tiny_sd).facts().fingerprint
+    model = source.load()
     prompt = "a sks dog on the beach"
     shorter = tiny_source(tiny_sd).load()
     getattr(shorter.text_encoder, "text_model", shorter.text_encoder).encoder.layers.pop(-1)
