@@ -37,6 +37,7 @@ PICTURES = (".png", ".jpg", ".svg")
 GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
 PARTS = {
     "Guides": [
+        "docs/models",
         "docs/grids",
         "docs/report",
         "docs/evaluation",
@@ -201,8 +202,8 @@ def _signature(told: Any) -> str:
     text = _kind(str(own)).replace("-> '", "-> ").removesuffix("'")
     if len(text) < SHORT:
         return text
-    taken, returned = text[1:].rsplit(") ->", 1)
-    return "(\n    " + re.sub(r", (?=\**\w+:|\*,)", ",\n    ", taken) + f",\n) ->{returned}"
+    taken, closing, returned = text[1:].rpartition(")")
+    return "(\n    " + re.sub(r", (?=\**\w+:|\*,)", ",\n    ", taken) + f",\n{closing}{returned}"
 
 
 def _doc(told: Any) -> str:

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import load_tiny
+from families import FAMILIES, load_tiny
 from small_runs import configure, draw_masks, draw_pictures
 from tiny import tiny_pipeline
-from tiny_sdxl import tiny_sdxl_pipeline
 
 from imprint.models.base import Model
 from imprint.runs import Run
@@ -63,9 +62,16 @@ def no_waiting_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline folder that predicts noise. Read only."""
-    return tiny_pipeline(tmp_path_factory.mktemp("tiny") / "epsilon")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The pipeline folder of a family by its name in conf/model, written when it is first asked for. Read only."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return functools.cache(lambda choice: FAMILIES[choice].pipeline(folder / choice))
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tiny_folder: Callable[[str], Path]) -> Path:
+    """A pipeline folder of Stable Diffusion that predicts noise. Read only."""
+    return tiny_folder("sd")
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +81,9 @@ def tiny_sd_v(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_sdxl(tiny_folder: Callable[[str], Path]) -> Path:
     """A pipeline folder of Stable Diffusion XL. Read only."""
-    return tiny_sdxl_pipeline(tmp_path_factory.mktemp("tiny") / "sdxl")
+    return tiny_folder("sdxl")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 from composed import compose
-from families import family_of
+from families import choice_of
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw
 
@@ -44,7 +44,7 @@ RATES = {
 def overrides(model: Path, pictures: Path, outputs: Path, *more: str) -> list[str]:
     """What `imprint train` is given for a run of a few steps."""
     rates = next((rates for method, rates in RATES.items() if method in more), RATE)
-    choice = family_of(model).choice if model.is_dir() else "sd"
+    choice = choice_of(model) if model.is_dir() else "sd"
     return [
         f"model={choice}",
         *SETTINGS,

@@ -60,9 +60,12 @@ class Score(NamedTuple):
 class Run:
     """A run's folder, as `train` and `open` give it. What it says is read from there when it is asked for."""
 
-    def __init__(self, folder: str | Path, *, choices: Mapping[str, str] | None = None) -> None:
-        """`choices` is what a sweep set for this run. Raises UserError where no run lies in `folder`."""
-        self._files = RunFolder.open(locate(str(folder)))
+    def __init__(
+        self, folder: str | Path, *, choices: Mapping[str, str] | None = None, trust: Sequence[str] = ()
+    ) -> None:
+        """`choices` is what a sweep set for this run, `trust` as in `open`. Raises UserError where no run lies in
+        `folder`."""
+        self._files = RunFolder.open(locate(str(folder)), trust=trust)
         self._model: tuple[str, Model] | None = None
         self.folder = self._files.folder
         self.result = self._files.result
@@ -164,7 +167,8 @@ class Run:
 
     def evaluate(self, *overrides: str) -> list[Score]:
         """Scores it as `imprint evaluate RUN <overrides>` does. What is scored already is found."""
-        command("evaluate", str(self.folder), *overrides)
+        trust = [f"trust=[{','.join(self._files.trust)}]"] if self._files.trust else []
+        command("evaluate", str(self.folder), *trust, *overrides)
         return self.scores
 
     def __repr__(self) -> str:
@@ -197,7 +201,7 @@ class Run:
         return read_run(self._files)
 
     def _finished(self) -> RunFolder:
-        return RunFolder.finished(self.folder)
+        return RunFolder.finished(self.folder, trust=self._files.trust)
 
     def _loaded(self, device: str) -> "Model":
         from imprint.methods.merging import merge_exactly
@@ -273,12 +277,17 @@ def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
 
     if configuration is not None and overrides:
         raise UserError("Give either overrides or a configuration: compose(*overrides) takes them.")
-    return Run(verb.train(compose(*overrides) if configuration is None else configuration).folder)
+    trained = verb.train(compose(*overrides) if configuration is None else configuration)
+    return Run(trained.folder, trust=trained.trust)
 
 
-def open(folder: str | Path) -> Run:
-    """The run that lies in `folder`, finished or not."""
-    return Run(folder)
+def open(folder: str | Path, *, trust: Sequence[str] = ()) -> Run:
+    """The run that lies in `folder`, finished or not.
+
+    A run may have been trained with classes of your own. Their import paths, as in `trust=["my_package.MyMethod"]`,
+    say that these may be used to open it; without that only imprint's own classes are.
+    """
+    return Run(folder, trust=trust)
 
 
 def command(verb: str, *arguments: str) -> None:

@@ -1,5 +1,6 @@
 """What every method of conf/method keeps to, whatever it teaches: a new one is found here and held to the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,6 @@ RATES = {
     "pivotal": ["method.network.lr=3e-2", "method.words.lr=2e-1"],
 }
 STEPS = 4
-MODELS = {"sd": "tiny_sd", "sdxl": "tiny_sdxl"}  # by their choice in conf/model: the fixture of a tiny one
 SAMPLER = Sampler("model", 3, 4.0, "")
 
 
@@ -52,10 +52,15 @@ def settings_of(method: str, *more: str) -> list[str]:
     return [f"method={method}", *usual, *rates, *more]
 
 
-@pytest.fixture(scope="module", params=[f"{model}-{method}" for model in MODELS for method in METHODS])
-def whole(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    model, _, method = request.param.partition("-")
-    model = request.getfixturevalue(MODELS[model])
+@pytest.fixture(scope="module", params=[f"{model}-{method}" for model in FAMILIES for method in METHODS])
+def whole(
+    request: pytest.FixtureRequest,
+    tiny_folder: Callable[[str], Path],
+    pictures: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Whole:
+    choice, _, method = request.param.partition("-")
+    model = tiny_folder(choice)
     modules: list[TrainingModule] = []
     with pytest.MonkeyPatch.context() as patch:
         after_every_step(patch, lambda trainer, module: modules.append(module))
@@ -64,7 +69,6 @@ def whole(request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pyte
 
 
 def test_every_family_is_here() -> None:
-    assert {model.choice for model in FAMILIES.values()} == MODELS.keys()
     named = {
         yaml.safe_load(file.read_text(encoding="utf-8")).get("_target_")
         for file in (conf_folder() / "model").glob("*.yaml")

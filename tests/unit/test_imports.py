@@ -1,12 +1,15 @@
-"""Imports run one way, as ARCHITECTURE.md draws it."""
+"""Imports run one way, as ARCHITECTURE.md draws it, and what it names is there."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import imprint
 
 SOURCE = Path(imprint.__file__).parent
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 FLOORS = [
     ["libraries"],
     [
@@ -99,3 +102,17 @@ def test_strangers_do_not_know_each_other() -> None:
 
 def test_the_miniature_knows_nothing_of_the_rest() -> None:
     assert not [f"{file} imports {other}" for file, own, other in imports() if own in APART]
+
+
+def test_every_package_is_in_the_map() -> None:
+    mapped = re.findall(r"^  (\w+)/ ", ARCHITECTURE, re.MULTILINE)
+    packages = {folder.name for folder in SOURCE.iterdir() if (folder / "__init__.py").is_file()}
+    assert set(mapped) == packages
+    assert len(mapped) == len(packages)
+
+
+def test_every_file_that_is_named_exists() -> None:
+    files = [f"/{path.relative_to(ROOT)}" for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")]
+    named = {name for name in re.findall(r"[\w/<>]+\.py\b", ARCHITECTURE) if not re.search("NAME|<", name)}
+    assert len(named) > 20
+    assert not {name for name in named if not any(file.endswith(f"/{name}") for file in files)}

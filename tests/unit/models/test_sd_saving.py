@@ -1,10 +1,12 @@
 """What is written is what other programs open, and makes the same pictures there."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from drawing import ROUNDING, distance, disturb, draw, draw_stock, stock
+from families import load_tiny
 from safetensors.torch import load_file
 from tiny import tiny_pipeline, tiny_source
 
@@ -105,6 +107,20 @@ def test_the_vocabulary_keeps_its_files(tiny_sd: Path, tmp_path: Path) -> None:
     tiny_source(tiny_sd).load().save_pipeline(tmp_path / "saved")
     names = {path.name for path in (tmp_path / "saved" / "tokenizer").iterdir()}
     assert names == {path.name for path in (tiny_sd / "tokenizer").iterdir()}
+
+
+@pytest.mark.parametrize("model", ["tiny_sd", "tiny_sd_v", "tiny_sdxl"])
+def test_text_encoders_are_saved_as_older_programs_read_them(
+    model: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    load_tiny(request.getfixturevalue(model)).save_pipeline(tmp_path)
+    folders = sorted(tmp_path.glob("text_encoder*"))
+    assert len(folders) == (2 if model == "tiny_sdxl" else 1)
+    for folder in folders:
+        names = load_file(folder / "model.safetensors").keys()
+        assert {name.partition(".")[0] for name in names} <= {"text_model", "text_projection"}
+        assert "text_model.embeddings.token_embedding.weight" in names
+        assert json.loads((folder / "config.json").read_text())["dtype"] == "float32"
 
 
 def test_no_path_of_this_machine_is_saved(tiny_sd: Path, tmp_path: Path) -> None:
