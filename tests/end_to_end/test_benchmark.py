@@ -133,7 +133,7 @@ def test_it_is_a_sweep_of_its_subjects_and_does_nothing_twice(benchmark: Benchma
     assert sweep.commands[0].startswith("imprint benchmark ")
     assert "2 done" in sweep.summary.read_text(encoding="utf-8")
     assert sweep.report.is_file()
-    assert {run.read()["side_by_side"] for run in runs(tmp_path).values()} == {2}
+    assert {run.read().side_by_side for run in runs(tmp_path).values()} == {2}
     before = {file: file.stat().st_mtime_ns for run in runs(tmp_path).values() for file in run.folder.rglob("*.*")}
     said = benchmark("sweep.name=mine")
     assert said.code == 0
@@ -149,7 +149,7 @@ def test_its_runs_are_those_of_train(benchmark: Benchmark, tiny_sd: Path, subjec
     assert benchmark("subjects=[rex]").code == 0
     assert list(runs(tmp_path)) == ["rex-lora-sd"]
     assert runs(tmp_path)["rex-lora-sd"].folder == run.folder
-    assert len(run.read()["started"]) == 1
+    assert len(run.read().started) == 1
     assert len(sheets(run)) == 1
 
 
@@ -173,7 +173,7 @@ def test_an_interrupted_one_goes_on(
     steps = [row["step"] for row in metrics(mug)]
     assert steps == sorted(set(steps))  # none is done twice
     assert steps[-1] == 6
-    assert len(mug.read()["started"]) == 2
+    assert len(mug.read().started) == 2
 
 
 def test_a_failing_subject_does_not_stop_the_others(
@@ -210,10 +210,10 @@ def test_scoring_that_fails_leaves_its_reason_and_is_tried_again_alone(
     rex = runs(tmp_path)["rex-lora-sd"]
     assert rex.status == "finished"
     assert (rex.folder / "scores" / "error.txt").read_text(encoding="utf-8") == "no light to see by"
-    trained_before = rex.read()["started"]
+    trained_before = rex.read().started
     assert "1 point: 1 to score" in benchmark("subjects=[rex]").text
     assert contestants(tmp_path) == {"lora": {"rex"}}
-    assert rex.read()["started"] == trained_before
+    assert rex.read().started == trained_before
     assert not (rex.folder / "scores" / "error.txt").exists()
 
 

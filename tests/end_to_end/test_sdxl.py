@@ -11,15 +11,17 @@ from results import CLOSE, by_the_library, drawn, exported, merged, with_lora
 from rounding import near_tensors
 from safetensors import safe_open
 from safetensors.torch import load_file
-from small_runs import configure
+from small_runs import SETTINGS, configure, draw_masks, draw_pictures, metrics
 from tiny import RESOLUTION
 from tiny_sdxl import WIDTHS
 
 from imprint.config import compose
 from imprint.errors import UserError
+from imprint.evaluation.sheet import ScoreSheet
 from imprint.runs import Run
 from imprint.training.latents import sample_latents
 from imprint.verbs.adopt import adopt
+from imprint.verbs.evaluate import evaluate
 from imprint.verbs.grid import grid as draw_grid
 from imprint.verbs.train import train
 
@@ -171,6 +173,28 @@ def test_several_results_in_one_model(runs: dict[str, Run], tiny_sdxl: Path, tmp
     file = merged(both, tmp_path / "both.safetensors", "weights=[1,0.5]")
     ours = drawn(both, tmp_path / "ours", "weights=[1,0.5]")
     assert distance(ours, by_the_library(with_lora(tiny_sdxl, file))) <= CLOSE
+
+
+def test_two_subjects_with_masks_and_buckets_beside_generated_pictures_and_their_scores(
+    tiny_sdxl: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """What the data brings meets the family: subjects, masks, rectangles, a prior, and what judges the result."""
+    cats = draw_masks(draw_pictures(tmp_path / "cats", count=2, size=(56, 32)))
+    key = "dataset.subjects"
+    settings = [f"+dataset@{key}.a=folder", f"{key}.a.path={pictures}", f"{key}.a.class_noun=dog"]
+    settings += [f"+dataset@{key}.b=folder", f"{key}.b.path={cats}", f"{key}.b.class_noun=cat"]
+    settings += [f"{key}.a.identifier=sks", f"{key}.b.identifier=ktn"]
+    settings += [f"{key}.{name}.crop=buckets" for name in "ab"]
+    plain = [each for each in SETTINGS if not each.startswith("dataset")]
+    places = [f"model.source={tiny_sdxl}", f"outputs={tmp_path / 'runs'}", "+encoders@model.encoders=mini"]
+    prior = ["prior=generated", "prior.count=2", "hparams.batch_size=2"]
+    run = train(compose("train", ["model=sdxl", *plain, *places, "dataset=joint", *settings, *prior, "method=lora"]))
+    assert all(row["loss/prior"] > 0 for row in metrics(run))
+    images = ["evaluation.pictures.subject.images=1", "evaluation.rows=[prompt_only]", "accelerator=cpu"]
+    evaluate(compose("evaluate", [f"run={run.folder}", "evaluation=oft", *images]))
+    sheets = [ScoreSheet.read(file) for file in sorted((run.folder / "scores").rglob("*.json"))]
+    assert sheets
+    assert all({"tuned", "prompt_only"} <= sheet.rows.keys() for sheet in sheets)
 
 
 def test_each_text_encoder_has_a_strength(runs: dict[str, Run], tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def runs(outputs: Path) -> list[Run]:
 
 def index_of(run: Run) -> list[dict[str, Any]]:
     """Of its samples. What a picture shows is left out: it may differ by the rounding of a batch."""
-    rows = json.loads(run.sample_index.read_text(encoding="utf-8"))
+    rows = json.loads(run.sample_index.read_text(encoding="utf-8"))["pictures"]
     return [{key: value for key, value in row.items() if key != "content"} for row in rows]
 
 
