@@ -4,6 +4,7 @@ import csv
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,17 @@ def test_what_another_program_is_at_is_waited_for(
     folder.mkdir(parents=True)
     lock = FileLock(Run(folder).lock, thread_local=False)
     lock.acquire()
-    release = threading.Timer(5, lock.release)
+
+    def release_after_the_other() -> None:
+        patience = time.monotonic() + 300
+        while time.monotonic() < patience:
+            found = runs(tmp_path)
+            if "mug-lora-sd" in found and found["mug-lora-sd"].status == "finished":
+                break
+            time.sleep(0.1)
+        lock.release()
+
+    release = threading.Thread(target=release_after_the_other)
     release.start()
     try:
         said = benchmark()
@@ -235,7 +246,7 @@ def test_what_another_program_is_at_is_waited_for(
     assert "1 of 2 points are being trained by another program: waiting for it." in said.text
     assert contestants(tmp_path) == {"lora": {"rex", "mug"}}
     rex, mug = (runs(tmp_path)[f"{name}-lora-sd"].read() for name in ("rex", "mug"))
-    assert mug["finished"] <= rex["started"][0]
+    assert mug.finished <= rex.started[0]
 
 
 def test_everything_wrong_is_told_before_anything_is_trained(benchmark: Benchmark, tmp_path: Path) -> None:
