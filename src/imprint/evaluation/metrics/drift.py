@@ -1,10 +1,9 @@
-"""Drift: how much prompts that have nothing to do with the subject are drawn differently than before."""
+"""Drift: how much the pictures of other prompts than the subject's have changed."""
 
 from typing import Literal
 
 from imprint.errors import UserError
-from imprint.evaluation.metrics.base import Metric
-from imprint.evaluation.metrics.material import directions, shots_of, untuned_shots_of
+from imprint.evaluation.metrics.base import Metric, per_picture, shots_of, unit_features, untuned_shots_of
 from imprint.evaluation.records import Evidence, Needs, Value
 from imprint.kinds import of_kind
 
@@ -40,10 +39,7 @@ class Drift(Metric):
             )
         assert all(after.seed == untuned.seed for after, untuned in pairs)
         tuned_ND, untuned_ND = (
-            directions(evidence, self.encoder, shots, self.title) for shots in zip(*pairs, strict=True)
+            unit_features(evidence, self.encoder, shots, self.title) for shots in zip(*pairs, strict=True)
         )
         changes = (1 - (tuned_ND * untuned_ND).sum(dim=1)) / 2
-        return [
-            Value(name, shot.asked.number, shot.asked.k, float(change))
-            for (shot, _), change in zip(pairs, changes, strict=True)
-        ]
+        return per_picture([shot for shot, _ in pairs], changes)
