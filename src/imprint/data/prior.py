@@ -14,8 +14,7 @@ from imprint.kinds import of_kind
 from imprint.locations import cache_folder
 from imprint.models.base import Model, ModelInfo
 from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe, key_of
-from imprint.pictures.store import Store
+from imprint.pictures.store import Recipe, Store, key_of
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 

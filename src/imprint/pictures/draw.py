@@ -1,17 +1,20 @@
 """The loop that draws what a store lacks, together with whichever other processes do the same."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
+from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from imprint.errors import UserError
 from imprint.models.base import Model
-from imprint.pictures.claims import claimed
-from imprint.pictures.recipe import Recipe
-from imprint.pictures.store import Store
+from imprint.pictures.store import Recipe, Store
 
 log = logging.getLogger(__name__)
 
@@ -110,3 +113,39 @@ def _drawn(draw: Draw, recipes: Sequence[Recipe], counts_failures: bool) -> Iter
     log.warning("A batch of %d could not be drawn (%s). Each is tried alone.", len(recipes), failure)
     for recipe in recipes:
         yield from _drawn(draw, [recipe], counts_failures)
+
+
+@contextmanager
+def claimed(folder: Path, names: Sequence[str]) -> Iterator[list[str]]:
+    """Yields the first of `names`, up to one that somebody else holds: of two who want the same, one gets all.
+
+    What they stand for may have been done just before: look again. The folder is gone when nobody needs it any more.
+    """
+    with suppress(FileExistsError):  # it may go away between two looks of mkdir's
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        yield list(takewhile(lambda name: _claim(folder / f"{_safe(name)}.lock", held), names))
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _claim(file: Path, held: ExitStack) -> bool:
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except FileNotFoundError:  # the folder went away just now: its last user has finished
+        return False
+    held.callback(_release, lock, file)
+    return True
+
+
+def _release(lock: FileLock, file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+    lock.release()
+
+
+def _safe(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -4,8 +4,10 @@ Several processes may add to it at once. A picture is there if its file is what 
 nothing of a file that can be read, as those of earlier versions do, its name says what it was drawn from.
 """
 
+import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -17,13 +19,28 @@ from PIL import Image
 from imprint.files import write_json
 from imprint.hashing import file_hash
 from imprint.pictures.files import State, open_picture, save_png, state_of
-from imprint.pictures.recipe import Recipe
+from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
 
 INDEX = "pictures.json"
+WORDS = 40  # letters of a prompt in a file's name
 
 Entry = dict[str, Any]  # prompt, seed, content, state, what else the recipe tells; of one that failed: failures, error
+
+
+class Recipe(NamedTuple):
+    """A picture of a store: its file there, and what it is drawn from besides what all pictures of the store are.
+
+    `seed` alone gives its noise. `facts` are what else the store's index says of it: not what it is told apart by.
+    """
+
+    file: str
+    prompt: str
+    seed: int
+    sampler: Sampler
+    size: tuple[int, int]  # height, width
+    facts: Mapping[str, Any]
 
 
 class Drawn(NamedTuple):
@@ -120,6 +137,19 @@ class Store:
             return {}
         of_all = {key: value for key, value in common.items() if key not in self._common}  # as others saw it
         return {entry["file"]: {**of_all, **entry} for entry in listed}
+
+
+def key_of(drawn_from: Mapping[str, Any], letters: int) -> str:
+    """What stands for all of it in a name."""
+    text = json.dumps(drawn_from, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:letters]
+
+
+def file_name(prompt: str, seed: int, drawn_from: Mapping[str, Any]) -> str:
+    """For a folder that holds pictures of all kinds: other ways of drawing never have the same name."""
+    words = "-".join(re.findall("[a-z0-9]+", prompt.lower()))[:WORDS].strip("-")
+    key = key_of({**drawn_from, "prompt": prompt, "seed": seed}, 10)
+    return "-".join(filter(None, (words, f"s{seed}", key))) + ".png"
 
 
 def read_index(file: Path) -> tuple[dict[str, Any], list[Entry]]:

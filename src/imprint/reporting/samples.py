@@ -14,8 +14,7 @@ from imprint.evaluation.samples import SampleProtocol
 from imprint.libraries.lightning import precision_of
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.files import save_png
-from imprint.pictures.recipe import Recipe
-from imprint.pictures.store import Store, read_index
+from imprint.pictures.store import Recipe, Store, read_index
 from imprint.reporting.sheet import contact_sheet
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run

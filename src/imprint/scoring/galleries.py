@@ -13,8 +13,7 @@ from imprint.locations import cache_folder
 from imprint.methods.merging import merge_exactly
 from imprint.models.base import Model
 from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe, key_of
-from imprint.pictures.store import Store
+from imprint.pictures.store import Recipe, Store, key_of
 from imprint.planning.assemble import computing
 from imprint.results.load import trained_model
 from imprint.scoring.subject import EvaluationSubject

@@ -17,8 +17,7 @@ from imprint.locations import locate
 from imprint.methods.merging import merge_exactly
 from imprint.models.base import ModelSource
 from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe, file_name
-from imprint.pictures.store import Store
+from imprint.pictures.store import Recipe, Store, file_name
 from imprint.requests import Scale, read_request
 from imprint.results.base_model import other_model
 from imprint.results.combine import Result, chosen, combined_model, named_apart

@@ -17,8 +17,7 @@ from imprint.draws import generator
 from imprint.errors import UserError
 from imprint.pictures import draw as drawing
 from imprint.pictures.draw import Draw, fill
-from imprint.pictures.recipe import Recipe, file_name
-from imprint.pictures.store import Store, read_index
+from imprint.pictures.store import Recipe, Store, file_name, read_index
 from imprint.types import Sampler
 
 SAMPLER = Sampler("noise", 1, 1.0, "")

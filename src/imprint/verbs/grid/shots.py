@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from imprint.errors import UserError
 from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe
-from imprint.pictures.store import Store
+from imprint.pictures.store import Recipe, Store
 from imprint.results.combine import Stack, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
