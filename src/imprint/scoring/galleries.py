@@ -12,21 +12,23 @@ from imprint.evaluation.records import Asked, Shot
 from imprint.locations import cache_folder
 from imprint.methods.merging import merge_exactly
 from imprint.models.base import Model
-from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.store import Recipe, Store, key_of
+from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
 from imprint.results.load import trained_model
 from imprint.scoring.subject import EvaluationSubject
 
 Drawn = Literal["tuned", "untuned", "prompt_only"]  # the rows whose pictures a model draws
-Galleries = Mapping[Drawn, Mapping[str, Store]]
+Galleries = Mapping[Drawn, Mapping[str, PictureStore]]
 
 
-def galleries(judged: EvaluationSubject, profile: Profile, *, step: int | None = None) -> dict[Drawn, dict[str, Store]]:
+def galleries(
+    judged: EvaluationSubject, profile: Profile, *, step: int | None = None
+) -> dict[Drawn, dict[str, PictureStore]]:
     """Every gallery that the profile needs, by row and set. Those of the untuned model are shared by all runs; with a
     `step`, the run's own are of the model as it was then."""
     asked = profile.asked(judged.kind, judged.concept.noun)
-    found: dict[Drawn, dict[str, Store]] = {
+    found: dict[Drawn, dict[str, PictureStore]] = {
         "tuned": {name: _gallery("tuned", asked[name], judged, profile, step) for name in profile.needed}
     }
     if needed := profile.needed_untuned:
@@ -43,11 +45,11 @@ def departures(judged: EvaluationSubject) -> dict[str, Any]:
     return {**strength, **base}
 
 
-def shots(gallery: Store) -> list[Shot]:
+def shots(gallery: PictureStore) -> list[Shot]:
     """All pictures that are settled, in the order asked; failed and blank ones too."""
     return [
         Shot(asked_of(recipe), recipe.prompt, recipe.seed, file, content, state)
-        for recipe, file, content, state in gallery.drawn()
+        for recipe, file, content, state in gallery.outcomes()
     ]
 
 
@@ -68,7 +70,7 @@ def draw_missing(
                 torch.cuda.empty_cache()
 
 
-def lacking_of(subjects: Sequence[tuple[EvaluationSubject, Galleries]], *, tuned: bool) -> dict[str, Store]:
+def lacking_of(subjects: Sequence[tuple[EvaluationSubject, Galleries]], *, tuned: bool) -> dict[str, PictureStore]:
     """The galleries with missing pictures that the run's own model draws, or those that the untuned one does, by what
     they are called in messages."""
     return {
@@ -80,11 +82,13 @@ def lacking_of(subjects: Sequence[tuple[EvaluationSubject, Galleries]], *, tuned
     }
 
 
-def draw(lacking: Mapping[str, Store], model: Model, profile: Profile, device: torch.device) -> None:
+def draw(lacking: Mapping[str, PictureStore], model: Model, profile: Profile, device: torch.device) -> None:
     """Draws them all with `model`."""
     with computing(profile.precision, device):
         for label, gallery in lacking.items():
-            fill(gallery, drawn_by(model), batch_size=profile.batch_size, label=label, counts_failures=True)
+            generate_missing(
+                gallery, generate_with(model), batch_size=profile.batch_size, label=label, counts_failures=True
+            )
 
 
 def _tuned(judged: EvaluationSubject) -> Model:
@@ -95,7 +99,7 @@ def _tuned(judged: EvaluationSubject) -> Model:
 
 def _gallery(
     row: Drawn, asked: Sequence[Asked], judged: EvaluationSubject, profile: Profile, step: int | None = None
-) -> Store:
+) -> PictureStore:
     name, sampler = asked[0].set, judged.source.model.sampler
     recipes = [
         Recipe(
@@ -122,9 +126,9 @@ def _gallery(
         folder = judged.run.folder / "pictures"
         if step is not None:
             folder /= f"step-{step:06d}"
-        return Store(folder / f"{name}-{key_of(common, 12)}", recipes, common)
+        return PictureStore(folder / f"{name}-{key_of(common, 12)}", recipes, common)
     common["model"] = judged.source.facts.fingerprint
-    return Store(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
+    return PictureStore(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
 
 
 def _prompt(row: Drawn, template: str, judged: EvaluationSubject) -> str:
