@@ -23,7 +23,7 @@ from imprint.launching import launch
 from imprint.planning.prepare import prepare
 from imprint.reporting.scoreboard import files
 from imprint.runs import Run
-from imprint.scoring import scoring
+from imprint.scoring import score as scoring
 from imprint.sweeps import Sweep
 from imprint.verbs.benchmark import table
 from imprint.verbs.train import train
@@ -203,7 +203,7 @@ def test_scoring_that_fails_leaves_its_reason_and_is_tried_again_alone(
         raise UserError("no light to see by")
 
     with monkeypatch.context() as patch:
-        patch.setattr(scoring, "draw_missing", fail)
+        patch.setattr(scoring, "complete_galleries", fail)
         said = benchmark("subjects=[rex]")
     assert said.code == 1
     assert "no light to see by" in said.text
