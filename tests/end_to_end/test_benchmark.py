@@ -18,7 +18,7 @@ from small_runs import draw_pictures, losses, metrics, overrides
 from tiny_encoders import tiny_clip, tiny_vit
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.launching import launch
 from imprint.planning.prepare import prepare
 from imprint.reporting.scoreboard import files

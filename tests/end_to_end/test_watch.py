@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from small_runs import configure, losses
 
 from imprint.errors import ConfigError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.evaluation.watch import LiveScore
 from imprint.planning.prepare import prepare
 from imprint.runs import Run

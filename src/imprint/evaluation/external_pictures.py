@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imprint.evaluation.prompts import PromptSet
-from imprint.evaluation.records import Asked, Shot
+from imprint.evaluation.records import PictureRequest, Shot
 from imprint.hashing import file_hash
 from imprint.pictures.files import open_picture, state_of
 from imprint.pictures.store import is_inside
@@ -100,7 +100,7 @@ def match(found: Sequence[FoundPicture], prompts: Sequence[GivenPrompt]) -> tupl
     shots, unreadable = [], []
     for number, (text, template, category) in enumerate(prompts):
         for k, file in enumerate(of[number]):
-            shot, fault = _shot(file, text, Asked("subject", number, template, category, k))
+            shot, fault = _shot(file, text, PictureRequest("subject", number, template, category, k))
             shots.append(shot)
             unreadable += [fault] if fault else []
     faults = [*_stray(stray, len(prompts)), *_missing(of, prompts, most), *_same(shots)]
@@ -147,7 +147,7 @@ def _same(shots: Sequence[Shot]) -> Iterator[str]:
             yield f"{_listed(names)} are one and the same picture. Draw each with noise of its own."
 
 
-def _shot(file: Path, prompt: str, asked: Asked) -> tuple[Shot, str | None]:
+def _shot(file: Path, prompt: str, asked: PictureRequest) -> tuple[Shot, str | None]:
     try:
         return Shot(asked, prompt, 0, file, file_hash(file), state_of(open_picture(file))), None
     except Exception as error:  # whatever the decoders raise

@@ -12,9 +12,10 @@ from pathlib import Path
 from statistics import fmean
 
 from imprint.errors import UserError
-from imprint.evaluation.profile import SUBJECT, Averaging, Profile
-from imprint.evaluation.records import Asked, Evidence, Features, Photo, Shot, Value
-from imprint.evaluation.sheet import PictureCount, Row, Scored
+from imprint.evaluation.profile import SUBJECT, Profile
+from imprint.evaluation.records import Evidence, Features, Photo, PictureRequest, Shot, Value
+from imprint.evaluation.score_sheet import PictureCount, Row, Scored
+from imprint.evaluation.statistics.nesting import Averaging
 from imprint.hashing import file_hash
 from imprint.types import Concept
 
@@ -31,7 +32,7 @@ class EvaluationInputs:
     concept: Concept
     shots: Mapping[Row, Shots]  # of the rows that a model or another program generated
     asked: Mapping[Row, int]  # how many pictures these should have
-    of_subject: Sequence[tuple[Asked, str]]  # the subject's pictures that were asked for, and their prompts
+    of_subject: Sequence[tuple[PictureRequest, str]]  # the subject's pictures that were asked for, and their prompts
     photos: Sequence[Photo]
     class_photos: Sequence[Photo]
     prompts: Mapping[str, Sequence[tuple[str, str]]]  # by set and number: template, category
@@ -88,7 +89,7 @@ def _measure_row(
     }
     scores, problems = {}, []
     for name, metric in profile.metrics.items():
-        if not profile.suits(metric, row) or not set(metric.needs.sets) <= set(shots):
+        if not profile.applies(metric, row) or not set(metric.needs.sets) <= set(shots):
             continue
         counted = profile.counted.get(name) if row != "real" else None
         try:
@@ -131,12 +132,12 @@ def _average(values: Iterable[Value], averaging: Averaging) -> float:
 def _photos_as_shots(photos: Sequence[Photo], folder: Path) -> list[Shot]:
     """Every photo as a picture of one prompt, with the photo's content, so that none is compared with itself."""
     return [
-        Shot(Asked(SUBJECT, 0, "", "", k), "", 0, _saved(photo, folder), photo.content, "ok")
+        Shot(PictureRequest(SUBJECT, 0, "", "", k), "", 0, _saved(photo, folder), photo.content, "ok")
         for k, photo in enumerate(photos)
     ]
 
 
-def _copies(asked: Sequence[tuple[Asked, str]], photos: Sequence[Photo], folder: Path) -> list[Shot]:
+def _copies(requests: Sequence[tuple[PictureRequest, str]], photos: Sequence[Photo], folder: Path) -> list[Shot]:
     """Each picture that is asked for is one of the photos trained on, in turn, as of a model that only memorised them.
 
     Their contents are those of the new files, so that the comparison with their original counts.
@@ -144,8 +145,8 @@ def _copies(asked: Sequence[tuple[Asked, str]], photos: Sequence[Photo], folder:
     files = [_saved(photo, folder) for photo in photos if photo.trained_on]
     contents = [file_hash(file) for file in files]
     return [
-        Shot(one, prompt, 0, files[index % len(files)], contents[index % len(files)], "ok")
-        for index, (one, prompt) in enumerate(asked)
+        Shot(request, prompt, 0, files[index % len(files)], contents[index % len(files)], "ok")
+        for index, (request, prompt) in enumerate(requests)
     ]
 
 
@@ -162,7 +163,7 @@ def _usable(shots: Shots) -> dict[str, list[Shot]]:
 
 def _restricted(evidence: Evidence, categories: Sequence[str]) -> Evidence:
     shots = {
-        name: [shot for shot in members if shot.asked.category in categories]
+        name: [shot for shot in members if shot.request.category in categories]
         for name, members in evidence.shots.items()
     }
     return replace(evidence, shots=shots)

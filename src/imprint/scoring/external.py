@@ -21,8 +21,8 @@ from imprint.evaluation.external_pictures import (
 from imprint.evaluation.fingerprints import facts_of, fingerprint
 from imprint.evaluation.measuring import EvaluationInputs, measure
 from imprint.evaluation.profile import SUBJECT, Profile
-from imprint.evaluation.records import Asked, Photo
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.records import Photo, PictureRequest
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.planning.evaluable import features_for, photo_counts, photos_of
 from imprint.scoring.score_sheets import write_sheet
 from imprint.training.trainer import process_device
@@ -74,7 +74,7 @@ def score_pictures(
         shots={"tuned": {SUBJECT: external.shots}},
         asked={"tuned": external.asked},
         of_subject=[
-            (Asked(SUBJECT, number, prompt.template, prompt.category, k), prompt.text)
+            (PictureRequest(SUBJECT, number, prompt.template, prompt.category, k), prompt.text)
             for number, prompt in enumerate(prompts)
             for k in range(external.asked // len(prompts))
         ],

@@ -13,8 +13,8 @@ from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.measuring import EvaluationInputs, Shots
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.prompts import without_identifier
-from imprint.evaluation.records import Asked, Picture, Shot
-from imprint.evaluation.sheet import Row
+from imprint.evaluation.records import Picture, PictureRequest, Shot
+from imprint.evaluation.score_sheet import Row
 from imprint.locations import cache_folder
 from imprint.methods.merging import merge_exactly
 from imprint.models.base import Model
@@ -42,7 +42,7 @@ class Galleries(NamedTuple):
         }
 
     def shots(self) -> dict[Row, Shots]:
-        """All pictures that are settled, in the order asked; failed and blank ones too."""
+        """All pictures that are settled, in the order of the requests; failed and blank ones too."""
         return {row: {name: _shots(gallery) for name, gallery in sets.items()} for row, sets in self.rows.items()}
 
     def inputs(self) -> EvaluationInputs:
@@ -52,7 +52,7 @@ class Galleries(NamedTuple):
             concept=subject.concept,
             shots=self.shots(),
             asked={row: sum(len(gallery.recipes) for gallery in sets.values()) for row, sets in self.rows.items()},
-            of_subject=[(Asked(**recipe.facts), recipe.prompt) for recipe in own.recipes] if own else [],
+            of_subject=[(PictureRequest(**recipe.facts), recipe.prompt) for recipe in own.recipes] if own else [],
             photos=subject.photos,
             class_photos=subject.class_photos,
             prompts=self.profile.templates(subject.kind),
@@ -61,14 +61,14 @@ class Galleries(NamedTuple):
 
 def galleries_of(subject: EvaluationSubject, profile: Profile, *, step: int | None = None) -> Galleries:
     """Those of the untuned model are shared by all runs. With a `step`, the run's own are of the model at that step."""
-    asked = profile.asked(subject.kind, subject.concept.noun)
+    requests = profile.requests(subject.kind, subject.concept.noun)
     rows: dict[Row, dict[str, PictureStore]] = {
-        "tuned": {name: _gallery("tuned", asked[name], subject, profile, step) for name in profile.needed}
+        "tuned": {name: _gallery("tuned", requests[name], subject, profile, step) for name in profile.needed}
     }
     if needed := profile.needed_untuned:
-        rows["untuned"] = {name: _gallery("untuned", asked[name], subject, profile) for name in needed}
+        rows["untuned"] = {name: _gallery("untuned", requests[name], subject, profile) for name in needed}
     if "prompt_only" in profile.rows:
-        rows["prompt_only"] = {SUBJECT: _gallery("prompt_only", asked[SUBJECT], subject, profile)}
+        rows["prompt_only"] = {SUBJECT: _gallery("prompt_only", requests[SUBJECT], subject, profile)}
     return Galleries(subject, profile, rows)
 
 
@@ -133,25 +133,25 @@ def _tuned_model(subject: EvaluationSubject) -> Model:
 
 def _shots(gallery: PictureStore) -> list[Shot]:
     return [
-        Shot(Asked(**recipe.facts), recipe.prompt, recipe.seed, file, content, state)
+        Shot(PictureRequest(**recipe.facts), recipe.prompt, recipe.seed, file, content, state)
         for recipe, file, content, state in gallery.outcomes()
     ]
 
 
 def _gallery(
-    row: Row, asked: Sequence[Asked], subject: EvaluationSubject, profile: Profile, step: int | None = None
+    row: Row, requests: Sequence[PictureRequest], subject: EvaluationSubject, profile: Profile, step: int | None = None
 ) -> PictureStore:
-    name, sampler = asked[0].set, subject.source.model.sampler
+    name, sampler = requests[0].set, subject.source.model.sampler
     recipes = [
         Recipe(
-            file=f"{one.number:03d}-{one.k}.png",
-            prompt=_prompt(row, one.template, subject),
-            seed=one.seed(subject.label),
+            file=f"{request.number:03d}-{request.k}.png",
+            prompt=_prompt(row, request.template, subject),
+            seed=request.seed(subject.label),
             sampler=sampler,
             size=subject.size,
-            facts=one._asdict(),
+            facts=request._asdict(),
         )
-        for one in asked
+        for request in requests
     ]
     common: dict[str, Any] = {
         "subject": subject.label,

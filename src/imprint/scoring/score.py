@@ -17,7 +17,7 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.measuring import measure
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.records import Photo
-from imprint.evaluation.sheet import MetricFacts, ScoreSheet
+from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
 from imprint.files import write_text
 from imprint.libraries.lightning import process_rank
 from imprint.planning.parts import Plan

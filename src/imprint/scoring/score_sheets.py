@@ -7,8 +7,7 @@ from typing import Any
 from imprint.evaluation.fingerprints import facts_of, fingerprint, sheet_fingerprint
 from imprint.evaluation.measuring import Measured
 from imprint.evaluation.profile import Profile
-from imprint.evaluation.sheet import MetricFacts, ScoreSheet
-from imprint.evaluation.spreadsheet import write_csv
+from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet, write_csv
 from imprint.kinds import KIND, TARGET, class_in, hashed_settings, label_of
 from imprint.methods.base import scale_key
 from imprint.scoring.galleries import overrides

@@ -27,7 +27,7 @@ def found(folder: Path, prompts: list[GivenPrompt] = PROMPTS) -> tuple[list[tupl
     """(prompt's number, k, file) of every picture, and what is wrong."""
     given, faults = find_pictures(folder)
     foreign, more = match(given, prompts)
-    shots = [(shot.asked.number, shot.asked.k, shot.file.name) for shot in foreign.shots]
+    shots = [(shot.request.number, shot.request.k, shot.file.name) for shot in foreign.shots]
     return shots, [*faults, *more]
 
 

@@ -49,7 +49,7 @@ class TransformerEncoder(Encoder):
 
     def layers(self, pictures: Sequence[Image.Image]) -> list[Tensor]:
         """Of the embedding and of every block, all tokens."""
-        hidden = self._seen(pictures, output_hidden_states=True).hidden_states
+        hidden = self._forward(pictures, output_hidden_states=True).hidden_states
         return [states_NLD.cpu() for states_NLD in hidden]
 
     @abstractmethod
@@ -60,8 +60,8 @@ class TransformerEncoder(Encoder):
     def _load(self, files: Pretrained) -> torch.nn.Module: ...
 
     @abstractmethod
-    def _seen(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
-        """The output of the network that sees pictures."""
+    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
+        """The output of the network for pictures."""
 
     def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
         return self.transform(pictures).to(self.device)
@@ -94,7 +94,7 @@ class Clip(TransformerEncoder):
 
     @torch.inference_mode()
     def images(self, pictures: Sequence[Image.Image]) -> Tensor:
-        features: Tensor = self._model.visual_projection(self._seen(pictures).pooler_output)
+        features: Tensor = self._model.visual_projection(self._forward(pictures).pooler_output)
         return features.cpu()
 
     @torch.inference_mode()
@@ -122,7 +122,7 @@ class Clip(TransformerEncoder):
         return files.load(CLIPModel)
 
     @torch.inference_mode()
-    def _seen(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
+    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
         return self._model.vision_model(pixel_values=self._pixels(pictures), **settings)
 
     @cached_property
@@ -151,7 +151,7 @@ class Vit(TransformerEncoder):
     extras = ()
 
     def images(self, pictures: Sequence[Image.Image]) -> Tensor:
-        last_NLD: Tensor = self._seen(pictures).last_hidden_state
+        last_NLD: Tensor = self._forward(pictures).last_hidden_state
         return last_NLD[:, 0].cpu()
 
     def _fault(self, config: Mapping[str, Any]) -> str | None:
@@ -172,5 +172,5 @@ class Vit(TransformerEncoder):
         )
 
     @torch.inference_mode()
-    def _seen(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
+    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
         return self._model(pixel_values=self._pixels(pictures), **settings)

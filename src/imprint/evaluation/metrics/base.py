@@ -1,4 +1,4 @@
-"""What every metric offers, and how it takes what it needs from the evidence.
+"""The interface of metrics, and functions that take what a metric needs from the evidence.
 
 Each of the functions says in its error what is missing, of whom, and the remedy.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imprint.errors import UserError
-from imprint.evaluation.records import Evidence, Needs, Photo, Picture, Shot, Value
+from imprint.evaluation.records import Better, Evidence, Needs, Photo, Picture, Shot, Value
 
 References = Literal["all", "first", "trained_on", "held_out"]
 REMEDIES: Mapping[References, str] = {
@@ -26,7 +26,7 @@ class Metric(ABC):
     """One number of a subject's pictures. Its settings are part of the number's fingerprint."""
 
     title: ClassVar[str]  # as tables call it: CLIP-I
-    better: ClassVar[Literal["higher", "lower", "neither"]]
+    better: ClassVar[Better]
 
     @property
     @abstractmethod
@@ -88,7 +88,7 @@ def normalised(features_ND: Tensor, whose: str) -> Tensor:
 def per_picture(shots: Sequence[Shot], scores: Iterable[float | Tensor]) -> list[Value]:
     """A score of each picture, in their order."""
     return [
-        Value(shot.asked.set, shot.asked.number, shot.asked.k, float(score))
+        Value(shot.request.set, shot.request.number, shot.request.k, float(score))
         for shot, score in zip(shots, scores, strict=True)
     ]
 
@@ -96,7 +96,7 @@ def per_picture(shots: Sequence[Shot], scores: Iterable[float | Tensor]) -> list
 def by_prompt(shots: Sequence[Shot]) -> dict[int, list[Shot]]:
     prompts: dict[int, list[Shot]] = {}
     for shot in shots:
-        prompts.setdefault(shot.asked.number, []).append(shot)
+        prompts.setdefault(shot.request.number, []).append(shot)
     return prompts
 
 

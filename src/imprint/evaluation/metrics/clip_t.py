@@ -48,7 +48,7 @@ class ClipT(Metric):
     def _text(self, shot: Shot, concept: Concept) -> str:
         if self.text == "identifier":
             return shot.prompt
-        template = shot.asked.template
+        template = shot.request.template
         has_noun = "noun" in {name for _, name, _, _ in Formatter().parse(template)}
         stand_in = concept.noun if self.text == "class" and not has_noun else ""
         return " ".join(template.format(identifier=stand_in, noun=concept.noun).split())

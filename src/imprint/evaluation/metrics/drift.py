@@ -30,14 +30,15 @@ class Drift(Metric):
         return [value for name in self.sets for value in self._of_set(evidence, name)]
 
     def _of_set(self, evidence: Evidence, name: str) -> list[Value]:
-        before = {shot.asked: shot for shot in untuned_shots_of(evidence, name, self.title)}
-        pairs = [(shot, before[shot.asked]) for shot in shots_of(evidence, name, self.title) if shot.asked in before]
+        before = {shot.request: shot for shot in untuned_shots_of(evidence, name, self.title)}
+        after = shots_of(evidence, name, self.title)
+        pairs = [(shot, before[shot.request]) for shot in after if shot.request in before]
         if not pairs:
             raise UserError(
                 f"{self.title} of {evidence.subject}: no {name} prompt has a usable picture by both models. "
                 "Draw them again, or leave the metric out."
             )
-        assert all(after.seed == untuned.seed for after, untuned in pairs)
+        assert all(tuned.seed == untuned.seed for tuned, untuned in pairs)
         tuned_ND, untuned_ND = (
             unit_features(evidence, self.encoder, shots, self.title) for shots in zip(*pairs, strict=True)
         )
