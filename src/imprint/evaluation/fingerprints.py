@@ -24,31 +24,28 @@ def facts_of(
 ) -> dict[str, MetricFacts]:
     """By metric. `sampling` says how pictures are generated, `sets` which are asked for. Subject, run and strength have
     no part in it: numbers of different subjects, methods and strengths are comparable."""
-    return {name: _facts(name, profile, encoders, sampling, sets) for name in profile.metrics}
-
-
-def _facts(
-    name: str,
-    profile: Profile,
-    encoders: Mapping[str, Encoder],
-    sampling: Settings,
-    sets: Mapping[str, Settings],
-) -> MetricFacts:
-    metric = profile.metrics[name]
-    needs = metric.needs
-    settings = settings_of(metric)
-    used = {role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders}
-    depends_on = {
-        "metric": [hashed_class(type(metric)), hashed_settings(type(metric), settings)],
-        "encoders": {role: encoder["fingerprint"] for role, encoder in used.items()},
-        "sampling": sampling,
-        "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},
-        "averaging": profile.averaging,
-        "counted": profile.counted.get(name, []),
-    }
-    return MetricFacts(
-        title=metric.title, better=metric.better, fingerprint=fingerprint(depends_on), settings=settings, encoders=used
-    )
+    facts = {}
+    for name, metric in profile.metrics.items():
+        needs, settings = metric.needs, settings_of(metric)
+        used = {
+            role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders
+        }
+        depends_on = {
+            "metric": [hashed_class(type(metric)), hashed_settings(type(metric), settings)],
+            "encoders": {role: encoder["fingerprint"] for role, encoder in used.items()},
+            "sampling": sampling,
+            "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},
+            "averaging": profile.averaging,
+            "counted": profile.counted.get(name, []),
+        }
+        facts[name] = MetricFacts(
+            title=metric.title,
+            better=metric.better,
+            fingerprint=fingerprint(depends_on),
+            settings=settings,
+            encoders=used,
+        )
+    return facts
 
 
 def settings_of(metric: Metric) -> dict[str, Any]:

@@ -93,18 +93,19 @@ class Profile:
 
     def requests(self, kind: str, noun: str) -> dict[str, list[PictureRequest]]:
         """Every picture of a subject that is generated, by set."""
-        return {name: self.pictures[name].requests(name, kind, noun) for name in self.drawn}
+        return {name: self.pictures[name].requests(name, kind, noun) for name in self.generated_sets}
 
     def templates(self, kind: str) -> dict[str, list[tuple[str, str]]]:
         """(template, category) of every prompt of these sets, by its number; restricted ones too."""
         return {
-            name: [(prompt.template, prompt.category) for prompt in self.pictures[name].of(kind)] for name in self.drawn
+            name: [(prompt.template, prompt.category) for prompt in self.pictures[name].of(kind)]
+            for name in self.generated_sets
         }
 
     @property
-    def drawn(self) -> tuple[str, ...]:
+    def generated_sets(self) -> tuple[str, ...]:
         """The sets that some model generates: those that a metric needs, and the subject's where a row does."""
-        needed = {*self.needed, *self.needed_untuned, *([SUBJECT] if "prompt_only" in self.rows else [])}
+        needed = {*self.tuned_sets, *self.untuned_sets, *([SUBJECT] if "prompt_only" in self.rows else [])}
         return self._sets(needed)
 
     def of_sets(self, names: Sequence[str]) -> tuple["Profile", list[str]]:
@@ -120,15 +121,15 @@ class Profile:
         return chosen, [f"{name} needs pictures that are not here, and is left out." for name in left_out]
 
     @property
-    def needed(self) -> tuple[str, ...]:
+    def tuned_sets(self) -> tuple[str, ...]:
         """The sets that the run's model generates."""
         return self._sets({name for metric in self.metrics.values() for name in metric.needs.sets})
 
     @property
-    def needed_untuned(self) -> tuple[str, ...]:
+    def untuned_sets(self) -> tuple[str, ...]:
         """The sets that the untuned model generates: for metrics that compare with it, and for its own row."""
         compared = {name for metric in self.metrics.values() for name in metric.needs.untuned}
-        return self._sets(compared | (set(self.needed) if "untuned" in self.rows else set()))
+        return self._sets(compared | (set(self.tuned_sets) if "untuned" in self.rows else set()))
 
     def sets(self) -> dict[str, Mapping[str, object]]:
         """By set, the settings that decide which pictures are asked for, whatever the subject."""

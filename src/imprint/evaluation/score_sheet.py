@@ -38,7 +38,7 @@ VALUES = ("run", "subject", "profile", "row", "metric", "set", "category", "numb
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFacts:
-    """What a number means. Numbers are comparable exactly if their fingerprints are equal."""
+    """What a number means. Numbers are comparable if and only if their fingerprints are equal."""
 
     title: str
     better: Better
@@ -154,7 +154,7 @@ def _adapter() -> TypeAdapter[ScoreSheet]:
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 named parts by their classes, and told of captions that were never dropped."""
+    """Version 1 named parts by their classes, and had a caption_dropout of 0 where captions are never dropped."""
     if content.pop("version", 1) > 1:
         return content
     settings = {

@@ -42,7 +42,7 @@ class Watch:
         if self.has_rule and not by:
             raise ValueError("by=None: keep=best and patience go by a metric. Name one of the evaluation's: by=dino.")
         if self.has_rule and not every:
-            raise ValueError("every=0: keep=best and patience need looks on the way. Give every=50, for instance.")
+            raise ValueError("every=0: keep=best and patience need scores on the way. Give every=50, for instance.")
 
     @property
     def has_rule(self) -> bool:

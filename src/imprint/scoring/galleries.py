@@ -63,9 +63,9 @@ def galleries_of(subject: EvaluationSubject, profile: Profile, *, step: int | No
     """Those of the untuned model are shared by all runs. With a `step`, the run's own are of the model at that step."""
     requests = profile.requests(subject.kind, subject.concept.noun)
     rows: dict[Row, dict[str, PictureStore]] = {
-        "tuned": {name: _gallery("tuned", requests[name], subject, profile, step) for name in profile.needed}
+        "tuned": {name: _gallery("tuned", requests[name], subject, profile, step) for name in profile.tuned_sets}
     }
-    if needed := profile.needed_untuned:
+    if needed := profile.untuned_sets:
         rows["untuned"] = {name: _gallery("untuned", requests[name], subject, profile) for name in needed}
     if "prompt_only" in profile.rows:
         rows["prompt_only"] = {SUBJECT: _gallery("prompt_only", requests[SUBJECT], subject, profile)}

@@ -77,7 +77,7 @@ def open_subjects(
     features = features_for(profile, {**profile.encoders, **source.model.encoders, **encoders}, device, problems)
     if problems:
         raise ConfigError(dict.fromkeys(map(str, problems)))
-    rare = choose_identifier(source.facts.tokenizer, ()) if SUBJECT in profile.needed_untuned else None
+    rare = choose_identifier(source.facts.tokenizer, ()) if SUBJECT in profile.untuned_sets else None
     return [
         EvaluationSubject(
             run=run,
@@ -113,13 +113,13 @@ def _photos(dataset: Dataset) -> list[Photo]:
 
 
 def _notes(subject: Subject, profile: Profile, count: int, base: str | None) -> Iterator[str]:
-    for name in profile.drawn:
+    for name in profile.generated_sets:
         for template in profile.pictures[name].left_out(subject.dataset.kind, subject.concept.noun):
             yield f"pictures.{name} leaves out, since it names the subject's own class: {template}"
     if count > 1:
         yield f"This run was taught {count} subjects together; each has a sheet of its own."
     if base is not None:
-        yield f"The result was put into {base}; the floors are of that model."
+        yield f"The result was put into {base}; the untuned rows are of that model."
 
 
 def _labels(subjects: Sequence[Subject]) -> list[str]:

@@ -17,7 +17,7 @@ References = Literal["all", "first", "trained_on", "held_out"]
 REMEDIES: Mapping[References, str] = {
     "all": "Give photos of the subject.",
     "first": "Give photos of the subject.",
-    "trained_on": "Judge a run that was trained on some of them, or choose other references.",
+    "trained_on": "Evaluate a run that was trained on some of them, or choose other references.",
     "held_out": "Train with dataset.holdout=1 or more, or choose other references.",
 }
 

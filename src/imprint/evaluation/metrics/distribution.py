@@ -1,4 +1,4 @@
-"""Whether the class is still drawn as it is: KID and FID between two sets of pictures, over an encoder of ours."""
+"""Whether pictures of the class are still like before: KID and FID of two sets of pictures, over any encoder."""
 
 import warnings
 from abc import abstractmethod
@@ -35,12 +35,12 @@ class ClassFidelity(Metric):
         return Needs(sets=("class",), untuned=untuned, encoders=(self.encoder,), photos=0, class_photos=photos)
 
     def measure(self, evidence: Evidence) -> list[Value]:
-        drawn_ND = evidence.features.images(self.encoder, shots_of(evidence, "class", self.title)).double()
-        distance = self.distance(self._real(evidence), drawn_ND, f"{self.title} of {evidence.subject}")
+        generated_ND = evidence.features.images(self.encoder, shots_of(evidence, "class", self.title)).double()
+        distance = self.distance(self._real(evidence), generated_ND, f"{self.title} of {evidence.subject}")
         return [Value("class", None, None, distance)]
 
     @abstractmethod
-    def distance(self, real_ND: Tensor, drawn_ND: Tensor, whose: str) -> float:
+    def distance(self, real_ND: Tensor, generated_ND: Tensor, whose: str) -> float:
         """Raises UserError, beginning with `whose`, where there are too few."""
 
     def _real(self, evidence: Evidence) -> Tensor:
@@ -83,12 +83,12 @@ class Kid(ClassFidelity):
         self.subsets = subsets
         self.subset_size = subset_size
 
-    def distance(self, real_ND: Tensor, drawn_ND: Tensor, whose: str) -> float:
-        fewest = min(len(real_ND), len(drawn_ND))
+    def distance(self, real_ND: Tensor, generated_ND: Tensor, whose: str) -> float:
+        fewest = min(len(real_ND), len(generated_ND))
         if fewest <= self.subset_size:
             raise UserError(
                 f"{whose}: subset_size={self.subset_size} needs more than so many pictures of the class of both kinds, "
-                f"and there are {len(drawn_ND)} drawn and {len(real_ND)} to compare with. "
+                f"and there are {len(generated_ND)} drawn and {len(real_ND)} to compare with. "
                 "Ask for more, or set a smaller subset_size."
             )
         with warnings.catch_warnings():
@@ -97,8 +97,8 @@ class Kid(ClassFidelity):
                 feature=IdentityFeatures(real_ND.shape[1]), subsets=self.subsets, subset_size=self.subset_size
             )
         kid.update(real_ND, real=True)
-        kid.update(drawn_ND, real=False)
-        with torch.random.fork_rng(devices=[]):  # it draws its subsets from the global generator
+        kid.update(generated_ND, real=False)
+        with torch.random.fork_rng(devices=[]):  # it samples its subsets from the global generator
             torch.manual_seed(seed_of("KID"))
             mean, _ = kid.compute()
         return float(mean)
@@ -115,15 +115,15 @@ class Fid(ClassFidelity):
     title = "FID (encoder features, not Inception)"
     better = "lower"
 
-    def distance(self, real_ND: Tensor, drawn_ND: Tensor, whose: str) -> float:
+    def distance(self, real_ND: Tensor, generated_ND: Tensor, whose: str) -> float:
         features = real_ND.shape[1]
-        if min(len(real_ND), len(drawn_ND)) <= features:
+        if min(len(real_ND), len(generated_ND)) <= features:
             raise UserError(
                 f"{whose}: with {features} features, more than {features} pictures of the class of both kinds are "
-                f"needed, and there are {len(drawn_ND)} drawn and {len(real_ND)} to compare with. "
+                f"needed, and there are {len(generated_ND)} drawn and {len(real_ND)} to compare with. "
                 "Ask for more, or use KID."
             )
         fid = FrechetInceptionDistance(feature=IdentityFeatures(features))
         fid.update(real_ND, real=True)
-        fid.update(drawn_ND, real=False)
+        fid.update(generated_ND, real=False)
         return float(fid.compute().clamp(min=0))  # rounding alone makes it negative
