@@ -28,7 +28,7 @@ class FeatureStore:
         self.encoders = dict(encoders)
         self.batch_size = batch_size
         self.device = torch.device(device)
-        self._known: dict[tuple[str, Side, str], Tensor] = {}  # (encoder's fingerprint, side, content)
+        self._in_memory: dict[tuple[str, Side, str], Tensor] = {}  # (encoder's fingerprint, side, content)
         self._caches: dict[str, FeatureCache] = {}
 
     def check(self, needs: Mapping[str, Needs], key: str) -> None:
@@ -65,10 +65,10 @@ class FeatureStore:
     def layers(self, role: str, pictures: Sequence[Picture]) -> list[Tensor]:
         encoder = self._encoder(role)
         depths: list[tuple[Tensor, ...]] = []
-        for some in _batches(pictures, self.batch_size):
-            found = encoder.layers([_loaded(picture) for picture in some])
+        for batch in _batches(pictures, self.batch_size):
+            found = encoder.layers([_loaded(picture) for picture in batch])
             for depth_NLD in found:
-                _finite(depth_NLD, [_name(picture) for picture in some], encoder)
+                _check_finite(depth_NLD, [_name(picture) for picture in batch], encoder)
             depths.append(tuple(found))
         return [torch.cat(parts) for parts in zip(*depths, strict=True)]
 
@@ -82,23 +82,23 @@ class FeatureStore:
         """Of every item (content, itself), in order."""
         assert items and all(content for content, _ in items)
         fingerprint = encoder.fingerprint
-        unknown = {content: item for content, item in items if (fingerprint, side, content) not in self._known}
+        unknown = {content: item for content, item in items if (fingerprint, side, content) not in self._in_memory}
         if unknown:
             cache = self._cache(fingerprint)
             cached = cache.read(side, list(unknown))
             self._keep(fingerprint, side, cached)
             missing = [(content, item) for content, item in unknown.items() if content not in cached]
             for batch in _batches(missing, self.batch_size):
-                contents, some = zip(*batch, strict=True)
-                features_ND = encode(some)
-                _finite(features_ND, [_name(item) for item in some], encoder)
+                contents, encoded = zip(*batch, strict=True)
+                features_ND = encode(encoded)
+                _check_finite(features_ND, [_name(item) for item in encoded], encoder)
                 found = dict(zip(contents, features_ND, strict=True))
                 self._keep(fingerprint, side, found)
                 cache.write(side, found)
-        return torch.stack([self._known[fingerprint, side, content] for content, _ in items])
+        return torch.stack([self._in_memory[fingerprint, side, content] for content, _ in items])
 
     def _keep(self, fingerprint: str, side: Side, features: Mapping[str, Tensor]) -> None:
-        self._known.update({(fingerprint, side, content): feature for content, feature in features.items()})
+        self._in_memory.update({(fingerprint, side, content): feature for content, feature in features.items()})
 
     def _cache(self, fingerprint: str) -> FeatureCache:
         file = cache_folder() / "features" / f"{fingerprint}.sqlite"
@@ -125,7 +125,7 @@ def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _finite(features: Tensor, names: Sequence[str], encoder: Encoder) -> None:
+def _check_finite(features: Tensor, names: Sequence[str], encoder: Encoder) -> None:
     wrong = [name for name, feature in zip(names, features, strict=True) if not feature.isfinite().all()]
     if wrong:
         raise UserError(
