@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imprint.evaluation.records import Asked, Evidence, Photo, Picture, Shot
+from imprint.evaluation.records import Evidence, Photo, Picture, PictureRequest, Shot
 from imprint.types import Concept
 
 CONCEPT = Concept("sks", "dog")
@@ -41,7 +41,7 @@ class FakeFeatures:
 
 
 def shot(content: str, number: int = 0, k: int = 0, *, set: str = "subject", template: str = TEMPLATE) -> Shot:
-    asked = Asked(set, number, template, "recontextualisation", k)
+    asked = PictureRequest(set, number, template, "recontextualisation", k)
     return Shot(asked, CONCEPT.fill(template), 7, Path(f"{content}.png"), content, "ok")
 
 

@@ -20,9 +20,8 @@ from transformers import (
     ViTModel,
 )
 
-from imprint.evaluation.encoders.clip import Clip
 from imprint.evaluation.encoders.transform import Transform
-from imprint.evaluation.encoders.vit import Vit
+from imprint.evaluation.encoders.transformer import Clip, Vit
 
 SIZE = 16  # pixels on a side
 SMALL = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

@@ -11,8 +11,8 @@ from spent import spent
 from imprint.config import compose
 from imprint.requests import read_request
 from imprint.runs import Run
-from imprint.scoring.galleries import draw_missing, galleries
-from imprint.scoring.subject import open_judged
+from imprint.scoring.galleries import complete_galleries, galleries_of
+from imprint.scoring.subject import open_subjects
 from imprint.training.trainer import process_device
 from imprint.verbs.evaluate import Request
 
@@ -20,8 +20,8 @@ folder, *overrides = sys.argv[1:]
 request = read_request(Request, compose("evaluate", overrides))
 profile, device = request.evaluation, process_device(request.accelerator)
 assert profile is not None
-[judged] = open_judged(
+[subject] = open_subjects(
     Run.finished(Path(folder)), profile, encoders=request.encoders, class_photos=[], scale={}, device=device
 )
 with spent():
-    draw_missing([(judged, galleries(judged, profile))], profile, device)
+    complete_galleries([galleries_of(subject, profile)], device)

@@ -35,7 +35,7 @@ from imprint.reporting.tracking.scores import log_scores
 from imprint.reporting.tracking.tracker import concluding
 from imprint.results.base_model import place_of
 from imprint.runs import Run
-from imprint.scoring.live import Watcher
+from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
 from imprint.training.module import TrainingModule
 from imprint.training.progress import ResultsOnTheWay
@@ -158,10 +158,10 @@ def _let_go(optimizers: Sequence[Optimizer]) -> None:
 
 
 def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> ScoreCurve:
-    watcher = Watcher(plan.run, profile, plan.parts.trainer.own_device)
+    scorer = LiveScorer(plan.run, profile, plan.parts.trainer.own_device)
     trackers = [logger for logger in loggers if not isinstance(logger, LocalLogger)]
     save = partial(_save_result, plan)
-    return ScoreCurve(plan.run, plan.parts.watch, profile, look=watcher.look, save=save, trackers=trackers)
+    return ScoreCurve(plan.run, plan.parts.watch, profile, score=scorer.score, save=save, trackers=trackers)
 
 
 def _save_end(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:

@@ -30,8 +30,8 @@ def test_a_profile_is_called_like_its_file_and_asks_for_something(name: str) -> 
     profile = composed_profile(name)
     assert profile.name == name
     for kind, noun in KINDS:
-        assert all(profile.asked(kind, noun).values())
-        assert set(profile.asked(kind, noun)) == set(profile.pictures)  # no set is there in vain
+        assert all(profile.requests(kind, noun).values())
+        assert set(profile.requests(kind, noun)) == set(profile.pictures)  # no set is there in vain
 
 
 @pytest.mark.parametrize("name", PROFILES)

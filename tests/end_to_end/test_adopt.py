@@ -16,7 +16,7 @@ from small_runs import configure
 from tiny import RESOLUTION, tiny_pipeline
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.verbs.adopt import adopt

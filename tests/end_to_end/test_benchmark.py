@@ -19,12 +19,12 @@ from small_runs import draw_pictures, losses, metrics, overrides
 from tiny_encoders import tiny_clip, tiny_vit
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.launching import launch
 from imprint.planning.prepare import prepare
 from imprint.reporting.scoreboard import files
 from imprint.runs import Run
-from imprint.scoring import score
+from imprint.scoring import score as scoring
 from imprint.sweeps import Sweep
 from imprint.verbs.benchmark import table
 from imprint.verbs.train import train
@@ -204,7 +204,7 @@ def test_scoring_that_fails_leaves_its_reason_and_is_tried_again_alone(
         raise UserError("no light to see by")
 
     with monkeypatch.context() as patch:
-        patch.setattr(score, "draw_missing", fail)
+        patch.setattr(scoring, "complete_galleries", fail)
         said = benchmark("subjects=[rex]")
     assert said.code == 1
     assert "no light to see by" in said.text

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from small_runs import configure
 
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.runs import Run
 from imprint.verbs.train import train
 

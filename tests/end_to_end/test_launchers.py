@@ -15,7 +15,7 @@ from launched import PROGRAM, SCORED, runs, started, train
 from rounding import near
 from small_runs import losses, overrides
 
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.kinds import name_of
 
 pytestmark = pytest.mark.slow

@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 from small_runs import configure, losses
 
 from imprint.errors import ConfigError
-from imprint.evaluation.sheet import ScoreSheet
-from imprint.evaluation.watch import Look
+from imprint.evaluation.score_sheet import ScoreSheet
+from imprint.evaluation.watch import LiveScore
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
-from imprint.scoring.live import Watcher
+from imprint.scoring.live import LiveScorer
 from imprint.verbs.train import train
 
 WATCHED = [
@@ -37,11 +37,11 @@ def scores_are(patch: pytest.MonkeyPatch, by_step: dict[int, float]) -> list[int
     """Instead of the pictures' own; returns the steps that were looked at."""
     seen: list[int] = []
 
-    def look(self: Watcher, model: Any, step: int) -> dict[str, Look]:
+    def score(self: LiveScorer, model: Any, step: int) -> dict[str, LiveScore]:
         seen.append(step)
-        return {"dino": Look(by_step[step], "0123456789ab")}
+        return {"dino": LiveScore(by_step[step], "0123456789ab")}
 
-    patch.setattr(Watcher, "look", look)
+    patch.setattr(LiveScorer, "score", score)
     return seen
 
 
@@ -113,16 +113,16 @@ def test_patience_ends_a_run(tiny_sd: Path, pictures: Path, tmp_path: Path, monk
 
 def test_a_resumed_run_looks_on(tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores_are(monkeypatch, {0: 0.1, 2: 0.5, 4: 0.3, 6: 0.2})
-    looked = Watcher.look
+    looked = LiveScorer.score
 
-    def cut_off(self: Watcher, model: Any, step: int) -> Any:
+    def cut_off(self: LiveScorer, model: Any, step: int) -> Any:
         if step == 6:
             raise KeyboardInterrupt
         return looked(self, model, step)
 
     rules = [*WATCHED, "watch.by=dino", "watch.keep=best"]
     with monkeypatch.context() as patch:
-        patch.setattr(Watcher, "look", cut_off)
+        patch.setattr(LiveScorer, "score", cut_off)
         with pytest.raises(KeyboardInterrupt):
             train(configure(tiny_sd, pictures, tmp_path, *rules))
     run = train(configure(tiny_sd, pictures, tmp_path, *rules))

@@ -10,7 +10,7 @@ from small_runs import overrides
 
 import imprint
 from imprint.evaluation.records import Value
-from imprint.evaluation.sheet import MetricFacts, PictureCount, Scored, ScoreSheet
+from imprint.evaluation.score_sheet import MetricFacts, PictureCount, Scored, ScoreSheet
 from imprint.runs import Run as RunFolder
 from imprint.sweeps import Point
 from imprint.sweeps import Sweep as SweepFolder

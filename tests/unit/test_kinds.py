@@ -13,7 +13,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from small_runs import composed_profile, configure
 
-import imprint.evaluation.encoders.clip
+import imprint.evaluation.encoders.transformer
 import imprint.evaluation.metrics.clip_t
 import imprint.methods.lora
 from imprint import construct
@@ -82,8 +82,8 @@ def test_a_method_that_moves_is_the_same_run(cfg: DictConfig, moved: Callable[[M
 def test_a_metric_and_an_encoder_that_move_mean_the_same(moved: Callable[[ModuleType], ModuleType]) -> None:
     before = meaning(ClipT(**CLIP_T))
     assert meaning(moved(imprint.evaluation.metrics.clip_t).ClipT(**CLIP_T)) == before
-    encoder = mini_clip(imprint.evaluation.encoders.clip)
-    assert mini_clip(moved(imprint.evaluation.encoders.clip)).fingerprint == encoder.fingerprint
+    encoder = mini_clip(imprint.evaluation.encoders.transformer)
+    assert mini_clip(moved(imprint.evaluation.encoders.transformer)).fingerprint == encoder.fingerprint
 
 
 def test_a_class_of_ones_own_goes_by_its_path(cfg: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.manifest import VERSION
 from imprint.reporting.heading import links
 from imprint.reporting.record import read_run

@@ -17,12 +17,12 @@ from tiny import tiny_pipeline
 
 from imprint.errors import UserError
 from imprint.evaluation.profile import Profile
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.models.sd.model import StableDiffusion
 from imprint.results.load import trained_model
 from imprint.runs import Run
-from imprint.scoring.live import Watcher
-from imprint.scoring.score import score_run, scored
+from imprint.scoring.live import LiveScorer
+from imprint.scoring.score import finished_scores, score_run
 from imprint.verbs.train import train
 
 SMALL = ("evaluation.pictures.subject.numbers=[0,20]", "evaluation.pictures.subject.images=2")
@@ -245,7 +245,7 @@ class TestSeveralSubjects:
 
     def test_each_has_a_sheet(self, joint: Run, drawn: Drawn) -> None:
         chosen = profile("evaluation.rows=[untuned,real]")
-        assert not scored(joint, chosen, accelerator="cpu")
+        assert not finished_scores(joint, chosen, accelerator="cpu")
         files = score_run(joint, chosen, accelerator="cpu")
         sheets = [ScoreSheet.read(file) for file in files]
         assert [file.name.rsplit("-", 1)[0] for file in files] == ["oft-a", "oft-b"]
@@ -255,16 +255,16 @@ class TestSeveralSubjects:
             assert sum(words in prompt for prompt in drawn.prompts) == 4
         assert sheets[0].rows["tuned"]["dino"].values != sheets[1].rows["tuned"]["dino"].values
         assert sheets[0].metrics == sheets[1].metrics
-        assert scored(joint, chosen, accelerator="cpu") == files
+        assert finished_scores(joint, chosen, accelerator="cpu") == files
         assert len(joint.read().scores) == 2
         files[1].unlink()
-        assert not scored(joint, chosen, accelerator="cpu")
+        assert not finished_scores(joint, chosen, accelerator="cpu")
 
     def test_a_look_on_the_way_is_their_mean(self, joint: Run) -> None:
         chosen = profile("evaluation.rows=[]")
         sheets = [ScoreSheet.read(file) for file in score_run(joint, chosen, accelerator="cpu")]
-        watcher = Watcher(joint, chosen, torch.device("cpu"))
-        looks = watcher.look(trained_model(joint, scale={}).model, 1)
+        scorer = LiveScorer(joint, chosen, torch.device("cpu"))
+        looks = scorer.score(trained_model(joint, scale={}).model, 1)
         for name, look in looks.items():
             assert look.mean == pytest.approx(fmean(sheet.rows["tuned"][name].mean for sheet in sheets), abs=1e-4)
         assert looks.keys() == sheets[0].rows["tuned"].keys()

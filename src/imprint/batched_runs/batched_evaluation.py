@@ -14,8 +14,7 @@ from imprint.batched_runs.shared_weights import share_weights, sharing_copy
 from imprint.batched_runs.stopping import heard
 from imprint.models.base import Model
 from imprint.planning.parts import Plan
-from imprint.scoring.encode import Shown, view
-from imprint.scoring.galleries import draw, galleries, lacking_of
+from imprint.scoring.galleries import Galleries, encode_galleries, galleries_of, generate_galleries
 from imprint.scoring.subject import open_subjects
 
 log = logging.getLogger(__name__)
@@ -28,14 +27,14 @@ class BatchedEvaluation:
         self._plans = plans
         self._base = base
         self._families: dict[int, Model] = {}
-        self._shown: list[Shown] = []
+        self._galleries: list[Galleries] = []
 
     def view(self) -> None:
         """Draws what is not there, and has the encoders see all of it. What cannot be seen, or not beside this network,
         is seen when its run is scored. Raises KeyboardInterrupt when asked to stop; what is drawn by then stays."""
         self._draw()
         try:
-            view(self._shown)
+            encode_galleries(self._galleries)
         except Exception as error:
             log.warning("Not all pictures could be seen together; each run's are when it is scored. %s", error)
             release_memory()
@@ -61,10 +60,10 @@ class BatchedEvaluation:
         subjects = open_subjects(
             plan.run, profile, encoders=plan.parts.model.encoders, class_photos=(), scale={}, device=device
         )
-        shown = [Shown(judged, profile, galleries(judged, profile)) for judged in subjects]
-        self._shown += shown
-        lacking = lacking_of([(judged, found) for judged, _, found in shown], tuned=True)
-        if not lacking:
+        of_subjects = [galleries_of(subject, profile) for subject in subjects]
+        self._galleries += of_subjects
+        missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(tuned=True).items()}
+        if not missing:
             return
         model = sharing_copy(self._base)
         subjects[0].source.method.load(model, plan.run.result, scale={})
@@ -73,7 +72,7 @@ class BatchedEvaluation:
         routine.ask(Ready())
         try:
             with drawing_by_proxy(model, routine.ask):
-                draw(lacking, model, profile, device)
+                generate_galleries(missing, model, profile, device)
         finally:
             del self._families[point]
 

@@ -13,9 +13,8 @@ from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.locations import cache_folder
 from imprint.models.base import Model, ModelInfo
-from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe, key_of
-from imprint.pictures.store import Store
+from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 
@@ -91,10 +90,10 @@ class GeneratedPrior(Prior):
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         store = self.store(facts, self.prompt(concept), precision=precision)
         label = f"Class pictures ({self.prompt(concept)!r})"
-        fill(store, drawn_by(model), batch_size=self.batch_size, label=label, counts_failures=False)
-        return open_files([drawn.file for drawn in store.drawn()])
+        generate_missing(store, generate_with(model), batch_size=self.batch_size, label=label, counts_failures=False)
+        return open_files([drawn.file for drawn in store.outcomes()])
 
-    def store(self, facts: ModelInfo, prompt: str, *, precision: str) -> Store:
+    def store(self, facts: ModelInfo, prompt: str, *, precision: str) -> PictureStore:
         size = facts.resolution
         common = {
             "model": facts.fingerprint,
@@ -108,7 +107,7 @@ class GeneratedPrior(Prior):
         recipes = [
             Recipe(f"{index:05d}.png", prompt, seed, self.sampler, (size, size), {}) for index, seed in enumerate(seeds)
         ]
-        return Store(cache_folder() / "class_images" / key_of(common, 16), recipes, common)
+        return PictureStore(cache_folder() / "class_images" / key_of(common, 16), recipes, common)
 
 
 @of_kind("prior/folder")

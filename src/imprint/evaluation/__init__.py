@@ -1,1 +1,1 @@
-"""How good: which pictures are drawn to judge a run, and how they are judged."""
+"""Evaluation: which pictures are generated to score a run, encoders, metrics, statistics, published figures."""

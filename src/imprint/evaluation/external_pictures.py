@@ -1,4 +1,4 @@
-"""Pictures that some other program drew: which prompt each of them answers.
+"""Pictures that another program generated: which prompts they were generated from, and which picture belongs to which.
 
 Three layouts: an index (`metadata.jsonl`, or `pictures.json` as `imprint generate` writes it) that names each file's
 prompt; a folder for each prompt, named by its number or by its words; files whose names begin with the prompt's number.
@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imprint.evaluation.external_prompts import GivenPrompt
-from imprint.evaluation.records import Asked, Shot
+from imprint.evaluation.prompts import PromptSet
+from imprint.evaluation.records import PictureRequest, Shot
 from imprint.hashing import file_hash
 from imprint.pictures.files import open_picture, state_of
 from imprint.pictures.store import is_inside
+from imprint.templates import template_fault
+from imprint.types import Concept
 
 INDICES = ("metadata.jsonl", "pictures.json")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
@@ -24,55 +26,98 @@ PROMPT_KEYS = ("prompt", "text", "caption")
 SHOWN = 5  # names in a message
 
 
-class PendingScalar(NamedTuple):
-    """A file, and what its place or the index says that it shows."""
+class GivenPrompt(NamedTuple):
+    text: str  # as the model saw it
+    template: str
+    category: str
+
+
+class FoundPicture(NamedTuple):
+    """A file, and its prompt by an index or by the names of the file and its folder."""
 
     file: Path
-    prompt: str | int | None  # its words, its number, or nothing
+    prompt: str | int | None  # the text, the number, or unknown
 
 
 class ExternalPictures(NamedTuple):
-    """`shots` answer prompts, in their order; unreadable ones are failed."""
+    """`shots` are in the order of the prompts; unreadable ones are failed."""
 
     shots: list[Shot]
     asked: int
 
 
-def answers(folder: Path) -> tuple[list[PendingScalar], list[str]]:
+def profile_prompts(prompts: PromptSet, kind: str, concept: Concept) -> list[GivenPrompt]:
+    """A profile's own list, in which numbers count restricted ones, too."""
+    return [GivenPrompt(_filled(one.template, concept), one.template, one.category) for one in prompts.of(kind)]
+
+
+def given_prompts(
+    texts: Sequence[str], known: Sequence[GivenPrompt], concept: Concept
+) -> tuple[list[GivenPrompt], list[str]]:
+    """A user's own prompts, filled or with places, and what is wrong with them. One that is in the list `known` has the
+    category that it has there."""
+    categories = {prompt.template: prompt.category for prompt in known}
+    found, faults = [], []
+    for text in texts:
+        is_template = "{" in text
+        if is_template and (fault := template_fault(text)):
+            faults.append(f"prompts: {fault}")
+            continue
+        template = text if is_template else _template(text, concept)
+        found.append(GivenPrompt(_filled(template, concept), template, categories.get(template, "")))
+    if twice := sorted({prompt.text for prompt in found if sum(prompt.text == other.text for other in found) > 1}):
+        faults.append(f"prompts: {', '.join(map(repr, twice))} may be given only once.")
+    if concept.identifier and found and not any("{identifier}" in prompt.template for prompt in found):
+        faults.append(f"identifier={concept.identifier!r}: no prompt says it. Give the word that the prompts have.")
+    return found, faults
+
+
+def find_pictures(folder: Path) -> tuple[list[FoundPicture], list[str]]:
     """Every picture below `folder`, in natural order, and what is wrong with the index."""
     for name in INDICES:
         if (folder / name).is_file():
             return _indexed(folder / name)
-    return [PendingScalar(file, _by_place(file, folder)) for file in _pictures(folder)], []
+    return [FoundPicture(file, _prompt_by_name(file, folder)) for file in _pictures(folder)], []
 
 
-def named_prompts(found: Sequence[PendingScalar]) -> list[str]:
+def named_prompts(found: Sequence[FoundPicture]) -> list[str]:
     """The prompts that an index names, in the order in which they first come up."""
-    return list(dict.fromkeys(answer.prompt for answer in found if isinstance(answer.prompt, str)))
+    return list(dict.fromkeys(picture.prompt for picture in found if isinstance(picture.prompt, str)))
 
 
-def matched(found: Sequence[PendingScalar], prompts: Sequence[GivenPrompt]) -> tuple[ExternalPictures, list[str]]:
-    """Which picture answers which prompt, and what is not as it should be.
+def match(found: Sequence[FoundPicture], prompts: Sequence[GivenPrompt]) -> tuple[ExternalPictures, list[str]]:
+    """Which picture belongs to which prompt, and everything that is wrong.
 
     Each prompt is asked for as often as the one that has the most pictures.
     """
     numbers = {_plain(prompt.text): number for number, prompt in enumerate(prompts)}
     of: dict[int, list[Path]] = {number: [] for number in range(len(prompts))}
     stray: list[Path] = []
-    for file, told in found:
-        number = told if isinstance(told, int) else numbers.get(_plain(told or ""))
+    for file, prompt in found:
+        number = prompt if isinstance(prompt, int) else numbers.get(_plain(prompt or ""))
         of.get(number, stray).append(file) if number is not None else stray.append(file)
     most = max(len(files) for files in of.values())
     shots, unreadable = [], []
     for number, (text, template, category) in enumerate(prompts):
         for k, file in enumerate(of[number]):
-            shot, fault = _shot(file, text, Asked("subject", number, template, category, k))
+            shot, fault = _shot(file, text, PictureRequest("subject", number, template, category, k))
             shots.append(shot)
             unreadable += [fault] if fault else []
     faults = [*_stray(stray, len(prompts)), *_missing(of, prompts, most), *_same(shots)]
     if unreadable:
         faults.append(f"cannot be read: {_listed(unreadable)}. Draw them again.")
     return ExternalPictures(shots, most * len(prompts)), faults
+
+
+def _template(text: str, concept: Concept) -> str:
+    for word, place in ((concept.identifier, "{identifier}"), (concept.noun, "{noun}")):
+        if word:
+            text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", place, text)
+    return text
+
+
+def _filled(template: str, concept: Concept) -> str:
+    return " ".join(concept.fill(template).split())
 
 
 def _stray(files: Sequence[Path], count: int) -> Iterator[str]:
@@ -102,14 +147,14 @@ def _same(shots: Sequence[Shot]) -> Iterator[str]:
             yield f"{_listed(names)} are one and the same picture. Draw each with noise of its own."
 
 
-def _shot(file: Path, prompt: str, asked: Asked) -> tuple[Shot, str | None]:
+def _shot(file: Path, prompt: str, asked: PictureRequest) -> tuple[Shot, str | None]:
     try:
         return Shot(asked, prompt, 0, file, file_hash(file), state_of(open_picture(file))), None
     except Exception as error:  # whatever the decoders raise
         return Shot(asked, prompt, 0, file, "", "failed"), f"{file.name} ({error})"
 
 
-def _indexed(index: Path) -> tuple[list[PendingScalar], list[str]]:
+def _indexed(index: Path) -> tuple[list[FoundPicture], list[str]]:
     try:
         rows = _rows(index)
     except (OSError, ValueError) as error:
@@ -122,11 +167,11 @@ def _indexed(index: Path) -> tuple[list[PendingScalar], list[str]]:
         elif not is_inside(index.parent, name):
             faults.append(f"{index.name}, entry {place}: {name} lies outside of the folder. Copy it there.")
         else:
-            found.append(PendingScalar(index.parent / name, prompt))
-    twice = [file.name for file, count in Counter(answer.file for answer in found).items() if count > 1]
+            found.append(FoundPicture(index.parent / name, prompt))
+    twice = [file.name for file, count in Counter(picture.file for picture in found).items() if count > 1]
     if twice:
         faults.append(f"{index.name} names {_listed(twice)} more than once.")
-    unnamed = [file.name for file in _pictures(index.parent) if file not in {answer.file for answer in found}]
+    unnamed = [file.name for file in _pictures(index.parent) if file not in {picture.file for picture in found}]
     if unnamed:
         faults.append(f"{index.name} does not name {_listed(unnamed)}. Add them, or take them away.")
     return found, faults
@@ -158,8 +203,8 @@ def _natural(name: str) -> Iterator[tuple[int, str]]:
         yield (int(part), "") if index % 2 else (-1, part)
 
 
-def _by_place(file: Path, folder: Path) -> str | int | None:
-    """A folder says which prompt all its pictures have; else the file's name begins with the prompt's number."""
+def _prompt_by_name(file: Path, folder: Path) -> str | int | None:
+    """The folder's name is the prompt of all its pictures; else the file's name begins with the prompt's number."""
     if file.parent != folder:
         name = file.parent.name
         return int(name) if name.isdecimal() else name
@@ -173,8 +218,4 @@ def _plain(text: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + _more(names)
-
-
-def _more(names: Sequence[str]) -> str:
-    return f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -1,4 +1,4 @@
-"""Features of pictures and texts: each is computed once, whoever asks for it and how often."""
+"""Features of pictures and texts: each is computed once, and then read from memory or from the cache on disk."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.evaluation.cache import FeatureCache
 from imprint.evaluation.encoders.base import Encoder
+from imprint.evaluation.feature_cache import FeatureCache
 from imprint.evaluation.records import Needs, Photo, Picture, Shot, Side
 from imprint.locations import cache_folder
 
@@ -18,9 +18,9 @@ Item = TypeVar("Item")
 
 
 class FeatureStore:
-    """The features of all encoders, by role; kept in memory, and on disk by the encoder's fingerprint and the content.
+    """The features of all encoders, by role; cached in memory and on disk by the encoder's fingerprint and the content.
 
-    Layers are large and kept nowhere.
+    Layers are large and not cached.
     """
 
     def __init__(self, *, encoders: Mapping[str, Encoder], batch_size: int, device: torch.device | str) -> None:
@@ -28,19 +28,19 @@ class FeatureStore:
         self.encoders = dict(encoders)
         self.batch_size = batch_size
         self.device = torch.device(device)
-        self._known: dict[tuple[str, Side, str], Tensor] = {}  # (encoder's fingerprint, side, content)
+        self._in_memory: dict[tuple[str, Side, str], Tensor] = {}  # (encoder's fingerprint, side, content)
         self._caches: dict[str, FeatureCache] = {}
 
     def check(self, needs: Mapping[str, Needs], key: str) -> None:
-        """That every metric's encoders are there and can do what it asks; only these are checked, and downloaded.
+        """Checks that every metric's encoders are there and offer what it needs; only these are downloaded.
 
-        `needs` is by metric, `key` where the encoders stand in the user's configuration. Raises UserError with all
-        problems; before expensive work.
+        `needs` is by metric, `key` is the encoders' place in the user's configuration. Raises UserError with all
+        problems, before expensive work.
         """
         problems: list[str] = []
         for metric, wanted in needs.items():
             for role in wanted.encoders:
-                problems += self._shortfall(metric, role, wanted.sides, f"{key}.{role}")
+                problems += self._problems(metric, role, wanted.sides, f"{key}.{role}")
         for role in sorted({role for wanted in needs.values() for role in wanted.encoders} & self.encoders.keys()):
             try:
                 self.encoders[role].check(f"{key}.{role}")
@@ -52,8 +52,8 @@ class FeatureStore:
     def images(self, role: str, pictures: Sequence[Picture]) -> Tensor:
         encoder = self._encoder(role)
 
-        def encode(some: Sequence[Picture]) -> Tensor:
-            return encoder.images([_loaded(picture) for picture in some])
+        def encode(batch: Sequence[Picture]) -> Tensor:
+            return encoder.images([_loaded(picture) for picture in batch])
 
         return self._features(encoder, "images", [(picture.content, picture) for picture in pictures], encode)
 
@@ -65,10 +65,10 @@ class FeatureStore:
     def layers(self, role: str, pictures: Sequence[Picture]) -> list[Tensor]:
         encoder = self._encoder(role)
         depths: list[tuple[Tensor, ...]] = []
-        for some in _batches(pictures, self.batch_size):
-            found = encoder.layers([_loaded(picture) for picture in some])
+        for batch in _batches(pictures, self.batch_size):
+            found = encoder.layers([_loaded(picture) for picture in batch])
             for depth_NLD in found:
-                _finite(depth_NLD, [_name(picture) for picture in some], encoder)
+                _check_finite(depth_NLD, [_name(picture) for picture in batch], encoder)
             depths.append(tuple(found))
         return [torch.cat(parts) for parts in zip(*depths, strict=True)]
 
@@ -82,23 +82,23 @@ class FeatureStore:
         """Of every item (content, itself), in order."""
         assert items and all(content for content, _ in items)
         fingerprint = encoder.fingerprint
-        unknown = {content: item for content, item in items if (fingerprint, side, content) not in self._known}
+        unknown = {content: item for content, item in items if (fingerprint, side, content) not in self._in_memory}
         if unknown:
             cache = self._cache(fingerprint)
-            kept = cache.read(side, list(unknown))
-            self._remember(fingerprint, side, kept)
-            missing = [(content, item) for content, item in unknown.items() if content not in kept]
+            cached = cache.read(side, list(unknown))
+            self._keep(fingerprint, side, cached)
+            missing = [(content, item) for content, item in unknown.items() if content not in cached]
             for batch in _batches(missing, self.batch_size):
-                contents, some = zip(*batch, strict=True)
-                features_ND = encode(some)
-                _finite(features_ND, [_name(item) for item in some], encoder)
+                contents, encoded = zip(*batch, strict=True)
+                features_ND = encode(encoded)
+                _check_finite(features_ND, [_name(item) for item in encoded], encoder)
                 found = dict(zip(contents, features_ND, strict=True))
-                self._remember(fingerprint, side, found)
+                self._keep(fingerprint, side, found)
                 cache.write(side, found)
-        return torch.stack([self._known[fingerprint, side, content] for content, _ in items])
+        return torch.stack([self._in_memory[fingerprint, side, content] for content, _ in items])
 
-    def _remember(self, fingerprint: str, side: Side, features: Mapping[str, Tensor]) -> None:
-        self._known.update({(fingerprint, side, content): feature for content, feature in features.items()})
+    def _keep(self, fingerprint: str, side: Side, features: Mapping[str, Tensor]) -> None:
+        self._in_memory.update({(fingerprint, side, content): feature for content, feature in features.items()})
 
     def _cache(self, fingerprint: str) -> FeatureCache:
         file = cache_folder() / "features" / f"{fingerprint}.sqlite"
@@ -110,14 +110,14 @@ class FeatureStore:
             encoder.to(self.device)
         return encoder
 
-    def _shortfall(self, metric: str, role: str, sides: Iterable[Side], key: str) -> list[str]:
+    def _problems(self, metric: str, role: str, sides: Iterable[Side], key: str) -> list[str]:
         if role not in self.encoders:
             there = ", ".join(sorted(self.encoders)) or "none"
             return [f"{metric} needs the encoder {role!r}, and there is {there}. Give {key}=..."]
         encoder = self.encoders[role]
-        lacking = [side for side in sides if side not in encoder.sides]
+        missing = [side for side in sides if side not in encoder.sides]
         return [
-            f"{key}: {metric} needs {side}, which {encoder.name} has not. Give another encoder." for side in lacking
+            f"{key}: {metric} needs {side}, which {encoder.name} has not. Give another encoder." for side in missing
         ]
 
 
@@ -125,7 +125,7 @@ def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _finite(features: Tensor, names: Sequence[str], encoder: Encoder) -> None:
+def _check_finite(features: Tensor, names: Sequence[str], encoder: Encoder) -> None:
     wrong = [name for name, feature in zip(names, features, strict=True) if not feature.isfinite().all()]
     if wrong:
         raise UserError(
@@ -142,7 +142,7 @@ def _loaded(picture: Picture) -> Image.Image:
 
 
 def _name(item: object) -> str:
-    """What the user knows it by."""
+    """For messages."""
     if isinstance(item, Shot):
         return str(item.file)
     return item.key if isinstance(item, Photo) else str(item)

@@ -1,4 +1,4 @@
-"""What a number depends on, in a few letters: equal fingerprints, comparable numbers."""
+"""Fingerprints: hashes of all that a number depends on. Numbers are comparable if their fingerprints are equal."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.profile import Profile
-from imprint.evaluation.sheet import MetricFacts
+from imprint.evaluation.score_sheet import MetricFacts
 from imprint.kinds import hashed_class, hashed_settings
 
 Settings = Mapping[str, Any]
@@ -22,33 +22,30 @@ def fingerprint(value: Any) -> str:
 def facts_of(
     profile: Profile, encoders: Mapping[str, Encoder], *, sampling: Settings, sets: Mapping[str, Settings]
 ) -> dict[str, MetricFacts]:
-    """By metric. `sampling` says how pictures are drawn, `sets` which are asked for. Neither is about a subject, a run
-    or a strength: numbers of two subjects, methods or strengths are there to be compared."""
-    return {name: _facts(name, profile, encoders, sampling, sets) for name in profile.metrics}
-
-
-def _facts(
-    name: str,
-    profile: Profile,
-    encoders: Mapping[str, Encoder],
-    sampling: Settings,
-    sets: Mapping[str, Settings],
-) -> MetricFacts:
-    metric = profile.metrics[name]
-    needs = metric.needs
-    settings = settings_of(metric)
-    judges = {role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders}
-    told = {
-        "metric": [hashed_class(type(metric)), hashed_settings(type(metric), settings)],
-        "encoders": {role: judge["fingerprint"] for role, judge in judges.items()},
-        "sampling": sampling,
-        "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},
-        "averaging": profile.averaging,
-        "counted": profile.counted.get(name, []),
-    }
-    return MetricFacts(
-        title=metric.title, better=metric.better, fingerprint=fingerprint(told), settings=settings, encoders=judges
-    )
+    """By metric. `sampling` says how pictures are generated, `sets` which are asked for. Subject, run and strength have
+    no part in it: numbers of different subjects, methods and strengths are comparable."""
+    facts = {}
+    for name, metric in profile.metrics.items():
+        needs, settings = metric.needs, settings_of(metric)
+        used = {
+            role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders
+        }
+        depends_on = {
+            "metric": [hashed_class(type(metric)), hashed_settings(type(metric), settings)],
+            "encoders": {role: encoder["fingerprint"] for role, encoder in used.items()},
+            "sampling": sampling,
+            "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},
+            "averaging": profile.averaging,
+            "counted": profile.counted.get(name, []),
+        }
+        facts[name] = MetricFacts(
+            title=metric.title,
+            better=metric.better,
+            fingerprint=fingerprint(depends_on),
+            settings=settings,
+            encoders=used,
+        )
+    return facts
 
 
 def settings_of(metric: Metric) -> dict[str, Any]:
@@ -57,5 +54,5 @@ def settings_of(metric: Metric) -> dict[str, Any]:
 
 
 def sheet_fingerprint(sampling: str, metrics: Mapping[str, MetricFacts], rows: Sequence[str]) -> str:
-    """Of all that a sheet tells."""
+    """Of all metrics and rows of a score sheet."""
     return fingerprint([sampling, {name: facts.fingerprint for name, facts in metrics.items()}, sorted(rows)])

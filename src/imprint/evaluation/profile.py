@@ -1,4 +1,4 @@
-"""A protocol: which pictures are drawn, what is measured on them, and how the numbers are averaged."""
+"""An evaluation profile: which pictures are generated, which metrics are measured, and how the numbers are averaged."""
 
 import copy
 import re
@@ -11,19 +11,19 @@ from pydantic import NonNegativeFloat, PositiveInt
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.prompts import PromptSet
-from imprint.evaluation.records import Asked
-from imprint.evaluation.sheet import Row
+from imprint.evaluation.records import PictureRequest
+from imprint.evaluation.score_sheet import Row
+from imprint.evaluation.statistics.nesting import Averaging
 from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 
-Averaging = Literal["macro", "pairs"]
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
 SUBJECT = "subject"  # the prompts about the subject itself
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerParts:
-    """What a profile says of the sampler; null: as the model is usually sampled."""
+    """The sampler's settings; null: those of the model."""
 
     scheduler: str | None
     steps: PositiveInt | None
@@ -58,8 +58,8 @@ class Profile:
     encoders      by role; a model may bring its own in their place
     counted       by metric, the only categories that it is measured on
     averaging     macro: pictures, then prompts; pairs: all pictures alike
-    rows          what is judged beside the run: untuned, prompt_only, real, copies
-    batch_size    pictures drawn at a time, None: by their size; changes memory and speed alone
+    rows          what is scored beside the run: untuned, prompt_only, real, copies
+    batch_size    pictures generated at a time, null: by their size; changes memory and speed alone
     """
 
     def __init__(
@@ -91,20 +91,21 @@ class Profile:
         if faults := list(self._faults()):
             raise ValueError("\n".join(faults))
 
-    def asked(self, kind: str, noun: str) -> dict[str, list[Asked]]:
-        """Every picture of a subject, by set: only the sets that are drawn."""
-        return {name: self.pictures[name].asked(name, kind, noun) for name in self.drawn}
+    def requests(self, kind: str, noun: str) -> dict[str, list[PictureRequest]]:
+        """Every picture of a subject that is generated, by set."""
+        return {name: self.pictures[name].requests(name, kind, noun) for name in self.generated_sets}
 
     def templates(self, kind: str) -> dict[str, list[tuple[str, str]]]:
         """(template, category) of every prompt of these sets, by its number; restricted ones too."""
         return {
-            name: [(prompt.template, prompt.category) for prompt in self.pictures[name].of(kind)] for name in self.drawn
+            name: [(prompt.template, prompt.category) for prompt in self.pictures[name].of(kind)]
+            for name in self.generated_sets
         }
 
     @property
-    def drawn(self) -> tuple[str, ...]:
-        """The sets that some model draws: those that some metric needs, and the subject's own where a row does."""
-        needed = {*self.needed, *self.needed_untuned, *([SUBJECT] if "prompt_only" in self.rows else [])}
+    def generated_sets(self) -> tuple[str, ...]:
+        """The sets that some model generates: those that a metric needs, and the subject's where a row does."""
+        needed = {*self.tuned_sets, *self.untuned_sets, *([SUBJECT] if "prompt_only" in self.rows else [])}
         return self._sets(needed)
 
     def of_sets(self, names: Sequence[str]) -> tuple["Profile", list[str]]:
@@ -120,22 +121,22 @@ class Profile:
         return chosen, [f"{name} needs pictures that are not here, and is left out." for name in left_out]
 
     @property
-    def needed(self) -> tuple[str, ...]:
-        """The sets that the run's model draws."""
+    def tuned_sets(self) -> tuple[str, ...]:
+        """The sets that the run's model generates."""
         return self._sets({name for metric in self.metrics.values() for name in metric.needs.sets})
 
     @property
-    def needed_untuned(self) -> tuple[str, ...]:
-        """The sets that the untuned model draws: what metrics compare with, and what its own row is made of."""
+    def untuned_sets(self) -> tuple[str, ...]:
+        """The sets that the untuned model generates: for metrics that compare with it, and for its own row."""
         compared = {name for metric in self.metrics.values() for name in metric.needs.untuned}
-        return self._sets(compared | (set(self.needed) if "untuned" in self.rows else set()))
+        return self._sets(compared | (set(self.tuned_sets) if "untuned" in self.rows else set()))
 
     def sets(self) -> dict[str, Mapping[str, object]]:
-        """What decides which pictures are asked for, by set, of whatever subject."""
+        """By set, the settings that decide which pictures are asked for, whatever the subject."""
         return {name: chosen.settings() for name, chosen in self.pictures.items()}
 
-    def suits(self, metric: Metric, row: Row) -> bool:
-        """Whether a metric means something of a row."""
+    def applies(self, metric: Metric, row: Row) -> bool:
+        """Whether a metric applies to a row."""
         needs = metric.needs
         if row == "tuned":
             return True
@@ -144,11 +145,11 @@ class Profile:
         alone = needs.sets == (SUBJECT,)
         return row == "untuned" or (alone and (row != "real" or needs.photos > 0))
 
-    def problems(self, here: PhotoCounts) -> Iterator[str]:
-        """What cannot be measured beside so many real pictures."""
+    def problems(self, counts: PhotoCounts) -> Iterator[str]:
+        """Which metrics need more real pictures than there are."""
         for name, metric in self.metrics.items():
             for what, kind, how in REMEDIES:
-                needed, there = getattr(metric.needs, what), getattr(here, what)
+                needed, there = getattr(metric.needs, what), getattr(counts, what)
                 if there < needed:
                     yield (
                         f"evaluation.metrics.{name} needs {needed} {kind}; there are {there}. {how}, "

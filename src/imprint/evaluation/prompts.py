@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from imprint.evaluation.records import Asked
+from imprint.evaluation.records import PictureRequest
 from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 from imprint.templates import template_fault
@@ -48,17 +48,17 @@ class PromptSet:
         pairs = [(template, category) for category, templates in lists.items() for template in templates]
         return [Prompt(number, *pair) for number, pair in enumerate(pairs)]
 
-    def asked(self, name: str, kind: str, noun: str) -> list[Asked]:
-        """Every picture that the set, called `name`, asks for of a subject."""
-        told = [prompt for prompt in self._kept(kind) if not _names(prompt.template, noun)]
-        return [Asked(name, *prompt, k) for prompt in told for k in range(self.images)]
+    def requests(self, name: str, kind: str, noun: str) -> list[PictureRequest]:
+        """Every picture of a subject that the set, called `name`, asks for."""
+        prompts = [prompt for prompt in self._kept(kind) if not _names(prompt.template, noun)]
+        return [PictureRequest(name, *prompt, k) for prompt in prompts for k in range(self.images)]
 
     def left_out(self, kind: str, noun: str) -> list[str]:
         """Prompts about other things that happen to name the subject's own class."""
         return [prompt.template for prompt in self._kept(kind) if _names(prompt.template, noun)]
 
     def settings(self) -> dict[str, object]:
-        """All that decides which pictures are asked for, of whatever subject."""
+        """The settings that decide which pictures are asked for, whatever the subject."""
         chosen = {kind: [prompt[1:] for prompt in self._kept(kind)] for kind in self.prompts}
         return {"prompts": chosen, "images": self.images}
 
@@ -92,7 +92,7 @@ class PromptSet:
 
 
 def _names(template: str, noun: str) -> bool:
-    """A template without places that mentions the noun is not about other things."""
+    """Whether a prompt about other things (without {identifier} and {noun}) mentions the noun."""
     return "{" not in template and bool(noun) and re.search(rf"\b{re.escape(noun)}(e?s)?\b", template, re.I) is not None
 
 

@@ -1,4 +1,4 @@
-"""What passes between drawing, measuring and the tables."""
+"""The records that generating, encoding and measuring exchange."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ from imprint.draws import seed_of
 from imprint.pictures.files import State, open_picture
 from imprint.types import Concept
 
-Side = Literal["images", "texts", "layers"]  # what an encoder can be asked for
+Side = Literal["images", "texts", "layers"]  # what an encoder may offer
+Better = Literal["higher", "lower", "neither"]  # which values of a metric
 
 
-class Asked(NamedTuple):
-    """A picture that a protocol asks for. Its noise is fixed by (subject, template, k), whichever model draws it."""
+class PictureRequest(NamedTuple):
+    """A picture that a profile asks for. Its noise depends on (subject, template, k) alone, not on the model."""
 
     set: str  # the prompts it belongs to: subject, class, unrelated
     number: int  # of the prompt in its set
@@ -30,7 +31,7 @@ class Asked(NamedTuple):
 
 
 class Picture(Protocol):
-    """What can be looked at. Pictures of one content have the same features."""
+    """What encoders compute features of. Pictures of one content have the same features."""
 
     @property
     def content(self) -> str: ...
@@ -39,9 +40,9 @@ class Picture(Protocol):
 
 
 class Shot(NamedTuple):
-    """A picture that was asked for: where it lies, or why it does not."""
+    """A picture that was asked for, and its file; it may have failed."""
 
-    asked: Asked
+    request: PictureRequest
     prompt: str  # as the model saw it
     seed: int
     file: Path
@@ -76,14 +77,13 @@ class Features(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What a metric judges: one subject, as one model draws it. Shots are usable ones, in the order asked."""
+    """What a metric is computed from: one subject, in the pictures of one model. Shots are usable ones, in the order of
+    the requests."""
 
     subject: str
     concept: Concept
     shots: Mapping[str, Sequence[Shot]]  # by prompt set
-    untuned: Mapping[
-        str, Sequence[Shot]
-    ]  # the untuned model's, of the same prompts and noise, where a metric needs them
+    untuned: Mapping[str, Sequence[Shot]]  # the untuned model's, of the same prompts and noise, where needed
     photos: Sequence[Photo]  # of the subject
     class_photos: Sequence[Photo]  # of other members of its class, where the user has some
     features: Features
@@ -99,14 +99,14 @@ class Value(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What a metric cannot do without."""
+    """What a metric requires."""
 
-    sets: tuple[str, ...]  # prompt sets drawn by the judged model
-    untuned: tuple[str, ...]  # prompt sets drawn by the untuned one
+    sets: tuple[str, ...]  # prompt sets of the evaluated model
+    untuned: tuple[str, ...]  # prompt sets of the untuned one
     encoders: tuple[str, ...]  # roles
     photos: int  # how many real pictures
     trained_on: int = 0  # how many of them that the model was trained on
     held_out: int = 0  # how many of them that it was not
     class_photos: int = 0  # how many real pictures of other members of the class
     pictures: int = 1  # how many of each prompt
-    sides: tuple[Side, ...] = ("images",)  # what it asks of its encoders
+    sides: tuple[Side, ...] = ("images",)  # what its encoders must offer

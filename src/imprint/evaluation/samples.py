@@ -1,4 +1,4 @@
-"""Which pictures are drawn to judge a run by eye, and at which steps."""
+"""Sample pictures of a training, to be looked at: which ones, and at which steps."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -15,8 +15,8 @@ from imprint.types import Concept, Sampler, prompts_of
 class SampleProtocol:
     """Every prompt with every seed, at the start, each `every` steps (0: never in between) and at the end.
 
-    A prompt may contain {identifier} and {noun}: with several subjects it is drawn for each, and {name.identifier}
-    means one of them. Without prompts or seeds nothing is ever drawn.
+    A prompt may contain {identifier} and {noun}: with several subjects there is a picture for each, and
+    {name.identifier} means one of them. Without prompts or seeds there are no sample pictures.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""When a run is scored while it trains, and what follows from the scores."""
+"""When a run is scored while it trains, and the rules that depend on the scores: keep=best and patience."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,8 @@ from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 
 
-class Look(NamedTuple):
-    """A metric as it is at one moment of a training."""
+class LiveScore(NamedTuple):
+    """A metric at one step of a training."""
 
     mean: float
     fingerprint: str  # of what the number means
@@ -21,7 +21,7 @@ class Look(NamedTuple):
 
 @of_kind("watch/default")
 class Watch:
-    """Looks at the start, each `every` steps and at the end; with 0, never: a finished run is scored in any case.
+    """Has the run scored at the start, each `every` steps and at the end; with 0, only when it is finished.
 
     The rules `keep` and `patience` go by one metric, chosen beforehand, and change the result; they are part of the
     run's identity where they are used.
@@ -42,7 +42,7 @@ class Watch:
         if self.has_rule and not by:
             raise ValueError("by=None: keep=best and patience go by a metric. Name one of the evaluation's: by=dino.")
         if self.has_rule and not every:
-            raise ValueError("every=0: keep=best and patience need looks on the way. Give every=50, for instance.")
+            raise ValueError("every=0: keep=best and patience need scores on the way. Give every=50, for instance.")
 
     @property
     def has_rule(self) -> bool:
@@ -53,7 +53,7 @@ class Watch:
         return self.every > 0 and (step == total or step % self.every == 0)
 
     def problems(self, profile: Profile | None) -> Iterator[Problem]:
-        """What the rules cannot go by; keys are absolute."""
+        """Why the rules cannot be applied; keys are absolute."""
         if profile is None:
             if self.every:
                 remedy = "nothing is scored while evaluation=none. Choose one: evaluation=quick."
@@ -72,5 +72,5 @@ class Watch:
         return max(range(len(scores)), key=lambda i: (-math.inf if math.isnan(scores[i]) else sign * scores[i], -i))
 
     def is_over(self, scores: Sequence[float], profile: Profile) -> bool:
-        """Whether patience is at its end."""
+        """Whether there was no better score for `patience` times."""
         return self.patience is not None and len(scores) - 1 - self.best(scores, profile) >= self.patience

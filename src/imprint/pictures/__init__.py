@@ -1,1 +1,1 @@
-"""Pictures that models draw: what each is drawn from, where it is kept, and the loop that draws what is missing."""
+"""Generated pictures: how each is made (Recipe), where it is kept (PictureStore), and the loop that generates them."""

@@ -9,7 +9,7 @@ from imprint.files import write_atomically
 
 State = Literal["ok", "blank", "failed"]
 
-# What a picture may be, whatever its name says. Pillow knows more, some of which run other programs.
+# What a picture may be, whatever its name says. Pillow reads more formats, some by running other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 
 
@@ -20,18 +20,18 @@ def readable_formats() -> list[str]:
 
 
 def open_picture(file: Path) -> Image.Image:
-    """In RGB. Raises nearly anything where it is damaged."""
+    """In RGB. Of a damaged file, Pillow may raise nearly any exception."""
     with Image.open(file, formats=readable_formats()) as opened:
         return opened.convert("RGB")
 
 
 def save_png(picture: Image.Image, file: Path) -> None:
-    """Lossless, and the pixels alone: no profile, no note of where the picture comes from."""
+    """Lossless, and only the pixels: no colour profile, no metadata."""
     bare = Image.new(picture.mode, picture.size)
     bare.paste(picture)
     write_atomically(file, lambda temporary: bare.save(temporary, format="PNG"))
 
 
 def state_of(picture: Image.Image) -> State:
-    """A picture of one colour shows nothing: a safety checker's black, or numbers that overflowed."""
+    """blank: of one colour, as by a safety checker or where numbers overflowed."""
     return "blank" if all(len(set(band.getextrema())) == 1 for band in picture.convert("RGB").split()) else "ok"

@@ -1,11 +1,13 @@
-"""A folder of pictures, and its index, which says what made each.
+"""A folder of pictures, and its index, which says how each was generated.
 
-Several processes may add to it at once. A picture is there if its file is what the index says. Where the index says
-nothing of a file that can be read, as those of earlier versions do, its name says what it was drawn from.
+Several processes may add to it at once. A picture is there if its file has the content that the index says. Where the
+index has no entry for a file that can be read, as in folders of earlier versions, the file's name is its description.
 """
 
+import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -17,16 +19,31 @@ from PIL import Image
 from imprint.files import write_json
 from imprint.hashing import file_hash
 from imprint.pictures.files import State, open_picture, save_png, state_of
-from imprint.pictures.recipe import Recipe
+from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
 
 INDEX = "pictures.json"
+PROMPT_LENGTH = 40  # letters of a prompt in a file's name
 
-Entry = dict[str, Any]  # prompt, seed, content, state, what else the recipe tells; of one that failed: failures, error
+Entry = dict[str, Any]  # prompt, seed, content, state, the recipe's facts; of one that failed: failures, error
 
 
-class Drawn(NamedTuple):
+class Recipe(NamedTuple):
+    """How a picture of a store is generated, besides what all pictures of the store have in common, and its file.
+
+    `seed` alone gives its noise. `facts` are more entries for the index; they do not tell pictures apart.
+    """
+
+    file: str
+    prompt: str
+    seed: int
+    sampler: Sampler
+    size: tuple[int, int]  # height, width
+    facts: Mapping[str, Any]
+
+
+class Outcome(NamedTuple):
     """What became of a recipe."""
 
     recipe: Recipe
@@ -35,11 +52,11 @@ class Drawn(NamedTuple):
     state: State
 
 
-class Store:
-    """The pictures of `recipes` in `folder`, among others. `common` is what all that lies there is drawn from.
+class PictureStore:
+    """The pictures of `recipes` in `folder`, where others may lie, too. `common` holds for all pictures of the folder.
 
-    A picture whose drawing failed counts as missing for whoever comes later, and as settled for those who saw it fail.
-    What is there is never overwritten: where another picture has a recipe's file, the recipe gets a file beside it.
+    A picture that failed counts as missing for later processes, and as settled for those that saw it fail.
+    No picture is overwritten: where another one has a recipe's file name, the recipe gets a name with a number.
     """
 
     def __init__(
@@ -50,14 +67,14 @@ class Store:
         self._common = common
         self._index = folder / index
         self._failed_before = {file: entry.get("failures", 0) for file, entry in self._entries().items()}
-        self._sound: dict[str, tuple[str, State]] = {}  # of files that were read: content and state
+        self._checked: dict[str, tuple[str, State]] = {}  # content and state of the files that were read
 
     def missing(self) -> list[Recipe]:
-        return [recipe for recipe, found in self._looked_for() if found is None]
+        return [recipe for recipe, outcome in self._lookup() if outcome is None]
 
-    def drawn(self) -> list[Drawn]:
-        """What became of the recipes that are settled, in their order; failed and blank ones too."""
-        return [found for _, found in self._looked_for() if found is not None]
+    def outcomes(self) -> list[Outcome]:
+        """Of the recipes that are settled, in their order; failed and blank ones too."""
+        return [outcome for _, outcome in self._lookup() if outcome is not None]
 
     @property
     def reasons(self) -> list[str]:
@@ -65,65 +82,78 @@ class Store:
         return list(dict.fromkeys(entry["error"] for entry in self._entries().values() if "error" in entry))
 
     def add(self, pictures: Sequence[tuple[Recipe, Image.Image | Exception]]) -> None:
-        """Writes pictures, and notes those that could not be drawn. What another process has added stays."""
+        """Writes pictures, and notes those that failed. What another process has added stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / ".index.lock"):
             entries = self._entries()
             for recipe, picture in pictures:
                 name = _name(recipe, entries)
                 entry = entries.get(name, {})
-                if self._found(recipe, name, entry) is None:
-                    entries[name] = _described(recipe) | self._made(name, picture, entry.get("failures", 0))
-            for recipe in self.recipes:  # what the index does not tell of yet
+                if self._outcome(recipe, name, entry) is None:
+                    entries[name] = _described(recipe) | self._write(name, picture, entry.get("failures", 0))
+            for recipe in self.recipes:  # files that the index has no entry for yet
                 name = _name(recipe, entries)
-                if "state" not in entries.get(name, {}) and (found := self._found(recipe, name, {})):
-                    entries[name] = _described(recipe) | {"content": found.content, "state": found.state}
+                if "state" not in entries.get(name, {}) and (outcome := self._outcome(recipe, name, {})):
+                    entries[name] = _described(recipe) | {"content": outcome.content, "state": outcome.state}
             listed = [{"file": name, **entry} for name, entry in entries.items()]
             write_json(self._index, {**self._common, "pictures": listed})
 
-    def _made(self, name: str, picture: Image.Image | Exception, failures: int) -> Entry:
+    def _write(self, name: str, picture: Image.Image | Exception, failures: int) -> Entry:
         if isinstance(picture, Exception):
             reason = f"{type(picture).__name__}: {picture}"
             return {"content": "", "state": "failed", "failures": failures + 1, "error": reason}
         save_png(picture, self.folder / name)
-        content, state = self._sound[name] = file_hash(self.folder / name), state_of(picture)
+        content, state = self._checked[name] = file_hash(self.folder / name), state_of(picture)
         return {"content": content, "state": state}
 
-    def _looked_for(self) -> Iterator[tuple[Recipe, Drawn | None]]:
+    def _lookup(self) -> Iterator[tuple[Recipe, Outcome | None]]:
         entries = self._entries()
         for recipe in self.recipes:
             name = _name(recipe, entries)
-            yield recipe, self._found(recipe, name, entries.get(name, {}))
+            yield recipe, self._outcome(recipe, name, entries.get(name, {}))
 
-    def _found(self, recipe: Recipe, name: str, entry: Entry) -> Drawn | None:
-        """None where it is to be drawn."""
+    def _outcome(self, recipe: Recipe, name: str, entry: Entry) -> Outcome | None:
+        """None where it is to be generated."""
         file = self.folder / name
         if entry.get("state") == "failed":
-            is_news = entry.get("failures", 0) > self._failed_before.get(name, 0)
-            return Drawn(recipe, file, "", "failed") if is_news else None
+            is_new = entry.get("failures", 0) > self._failed_before.get(name, 0)
+            return Outcome(recipe, file, "", "failed") if is_new else None
         if not file.is_file():
             return None
         content = entry.get("content")
-        if name not in self._sound or content not in (None, self._sound[name][0]):
+        if name not in self._checked or content not in (None, self._checked[name][0]):
             try:
                 state = entry["state"] if content else state_of(open_picture(file))
-                self._sound[name] = file_hash(file), state
+                self._checked[name] = file_hash(file), state
             except Exception:  # on damaged bytes, Pillow's readers raise nearly everything
                 return None
-        return Drawn(recipe, file, *self._sound[name]) if content in (None, self._sound[name][0]) else None
+        return Outcome(recipe, file, *self._checked[name]) if content in (None, self._checked[name][0]) else None
 
     def _entries(self) -> dict[str, Entry]:
-        """By file. An index that cannot be read is as good as none."""
+        """By file. An index that cannot be read counts as empty."""
         try:
             common, listed = read_index(self._index)
         except (OSError, ValueError):
             return {}
-        of_all = {key: value for key, value in common.items() if key not in self._common}  # as others saw it
+        of_all = {key: value for key, value in common.items() if key not in self._common}  # by another store's `common`
         return {entry["file"]: {**of_all, **entry} for entry in listed}
 
 
+def key_of(settings: Mapping[str, Any], letters: int) -> str:
+    """A hash of all settings, for a name."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:letters]
+
+
+def file_name(prompt: str, seed: int, settings: Mapping[str, Any]) -> str:
+    """For a folder that holds pictures of all kinds: pictures of other settings have other names."""
+    words = "-".join(re.findall("[a-z0-9]+", prompt.lower()))[:PROMPT_LENGTH].strip("-")
+    key = key_of({**settings, "prompt": prompt, "seed": seed}, 10)
+    return "-".join(filter(None, (words, f"s{seed}", key))) + ".png"
+
+
 def read_index(file: Path) -> tuple[dict[str, Any], list[Entry]]:
-    """What an index says of all its pictures, and of each. What lies outside its folder is left out, with a warning.
+    """What an index says of all its pictures, and of each. Files outside its folder are left out, with a warning.
 
     Raises OSError or ValueError where it is no index.
     """
@@ -144,12 +174,12 @@ def is_inside(folder: Path, name: str) -> bool:
     """Whether a file of this name lies in the folder, wherever links lead."""
     try:
         return (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle; what no path can have
+    except (OSError, RuntimeError, ValueError):  # links in a circle; characters that no path can have
         return False
 
 
 def _name(recipe: Recipe, entries: Mapping[str, Entry]) -> str:
-    """Its file; where that is another picture's, the first one beside it that is not."""
+    """Its file; where that is another picture's, the first numbered name that is free or its own."""
     stem = recipe.file.removesuffix(".png")
     names = chain([recipe.file], (f"{stem}-{number}.png" for number in count(2)))
     return next(name for name in names if name not in entries or _is_of(entries[name], recipe))

@@ -26,7 +26,7 @@ def photos_of(pictures: PictureSet, *, trained_on: bool) -> list[Photo]:
 def features_for(
     profile: Profile, encoders: Mapping[str, Encoder], device: torch.device, problems: list[Problem | str]
 ) -> FeatureStore:
-    """Of the encoders that some metric asks for; what is wrong with these is added to `problems`."""
+    """Of the encoders that some metric needs; what is wrong with these is added to `problems`."""
     needs = {f"evaluation.metrics.{name}": metric.needs for name, metric in profile.metrics.items()}
     used = {role for needed in needs.values() for role in needed.encoders}
     features = FeatureStore(
@@ -47,10 +47,10 @@ def photo_counts(photos: Sequence[Photo], class_photos: Sequence[Photo]) -> Phot
 
 
 def misfits(subject: Subject, profile: Profile, counts: PhotoCounts) -> Iterator[str]:
-    """What the profile cannot ask or measure of this subject."""
+    """What the profile cannot generate or measure of this subject."""
     dataset, noun = subject.dataset, subject.concept.noun
-    for name, asked in profile.asked(dataset.kind, noun).items():
-        if not asked:
+    for name, requests in profile.requests(dataset.kind, noun).items():
+        if not requests:
             remedy = f"has no prompt for {dataset.subject} ({dataset.kind}, {noun}). Choose others."
             yield f"evaluation.pictures.{name} {remedy}"
     yield from profile.problems(counts)

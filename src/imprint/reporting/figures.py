@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from imprint.evaluation.sheet import MetricFacts
+from imprint.evaluation.score_sheet import MetricFacts
 from imprint.reporting.scoreboard import Board
 from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
 from imprint.reporting.scoreboard.figures import pareto_figure

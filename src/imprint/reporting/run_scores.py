@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import MetricFacts, ScoreSheet
+from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.record import RunRecord

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from imprint.evaluation.sheet import headed
+from imprint.evaluation.score_sheet import headed
 from imprint.reporting.labels import differing, headings, short
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores

@@ -12,10 +12,9 @@ from torch import nn
 from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
 from imprint.libraries.lightning import precision_of
-from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.files import save_png
-from imprint.pictures.recipe import Recipe
-from imprint.pictures.store import Store, read_index
+from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.store import PictureStore, Recipe, read_index
 from imprint.reporting.sheet import contact_sheet
 from imprint.reporting.tracking.tracker import SampleRow, Tracker
 from imprint.runs import Run
@@ -68,9 +67,9 @@ class SamplePictures(pl.Callback):
             if store.missing():
                 quiet = undisturbed(module, trainer.strategy.root_device)
                 with quiet, module.drawing(), precision_of(trainer):
-                    fill(
+                    generate_missing(
                         store,
-                        drawn_by(module.model),
+                        generate_with(module.model),
                         batch_size=self._protocol.batch_size,
                         label=None,
                         counts_failures=False,
@@ -78,7 +77,7 @@ class SamplePictures(pl.Callback):
                 self._show()
         trainer.strategy.barrier("samples")
 
-    def _store(self, module: Any) -> Store:
+    def _store(self, module: Any) -> PictureStore:
         protocol, folder = self._protocol, f"step-{self._step:06d}"
         recipes = [
             Recipe(
@@ -91,7 +90,7 @@ class SamplePictures(pl.Callback):
             )
             for place, (prompt, seed) in enumerate(protocol.asked(module.concepts))
         ]
-        return Store(self._run.samples, recipes, {}, index=self._run.sample_index.name)
+        return PictureStore(self._run.samples, recipes, {}, index=self._run.sample_index.name)
 
     def _show(self) -> None:
         entries = read_samples(self._run)

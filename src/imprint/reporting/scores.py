@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import Logger
 
 from imprint.evaluation.profile import Profile
-from imprint.evaluation.watch import Look, Watch
+from imprint.evaluation.watch import LiveScore, Watch
 from imprint.files import folder_atomically
 from imprint.libraries.lightning import precision_of
 from imprint.models.base import Model
@@ -21,7 +21,7 @@ from imprint.training.module import TrainingModule
 
 log = logging.getLogger(__name__)
 
-Looking = Callable[[Model, int], Mapping[str, Look]]  # by metric, the model as it is after a step
+Score = Callable[[Model, int], Mapping[str, LiveScore]]  # by metric, the model as it is after a step
 
 
 class ScoreCurve(pl.Callback):
@@ -37,14 +37,14 @@ class ScoreCurve(pl.Callback):
         watch: Watch,
         profile: Profile,
         *,
-        look: Looking,
+        score: Score,
         save: Callable[[TrainingModule, Path, int], None],
         trackers: Sequence[Logger],
     ) -> None:
         self._run = run
         self._watch = watch
         self._profile = profile
-        self._look = look
+        self._score_model = score
         self._save = save
         self._trackers = trackers
         self._curve = LocalLogger(run.score_curve)
@@ -59,21 +59,21 @@ class ScoreCurve(pl.Callback):
         if trainer.is_global_zero:
             self._curve.rewind(self._step)
             self._earlier = dict(self._run.read().watch) if self._step else {}
-        self._look_if_due(trainer, pl_module, total=trainer.max_steps)
+        self._score_if_due(trainer, pl_module, total=trainer.max_steps)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.global_step > self._step:
             self._step = trainer.global_step
-            self._look_if_due(trainer, pl_module, total=trainer.max_steps)
+            self._score_if_due(trainer, pl_module, total=trainer.max_steps)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._step = trainer.global_step
-        self._look_if_due(trainer, pl_module, total=self._step)
+        self._score_if_due(trainer, pl_module, total=self._step)
         self._curve.finalize("success")
 
-    def _look_if_due(self, trainer: pl.Trainer, module: Any, *, total: int) -> None:
+    def _score_if_due(self, trainer: pl.Trainer, module: Any, *, total: int) -> None:
         if not self._watch.due(self._step, total):
             return
         over = False
@@ -81,8 +81,8 @@ class ScoreCurve(pl.Callback):
             began = time.monotonic()
             quiet = undisturbed(module, trainer.strategy.root_device)
             with quiet, module.drawing(), precision_of(trainer):
-                found = self._look(module.model, self._step)
-            scores = {self._column(name, look.fingerprint): look.mean for name, look in found.items()}
+                found = self._score_model(module.model, self._step)
+            scores = {self._column(name, score.fingerprint): score.mean for name, score in found.items()}
             for logger in (self._curve, *self._trackers):
                 logger.log_metrics(scores, self._step)
             self._seconds += time.monotonic() - began
@@ -110,10 +110,10 @@ class ScoreCurve(pl.Callback):
         return over
 
     def _cost(self) -> dict[str, float]:
-        """Of all sessions: the looks' seconds, and which part of the whole time they took."""
-        looking = self._earlier.get("seconds", 0.0) + self._seconds
+        """Of all sessions: the seconds that scoring took, and which part of the whole time that is."""
+        scoring = self._earlier.get("seconds", 0.0) + self._seconds
         whole = self._earlier.get("of_seconds", 0.0) + time.monotonic() - self._began
-        return {"seconds": round(looking, 3), "of_seconds": round(whole, 3), "share": round(looking / whole, 4)}
+        return {"seconds": round(scoring, 3), "of_seconds": round(whole, 3), "share": round(scoring / whole, 4)}
 
     def _steps(self) -> list[int]:
         return [int(step) for step in read_metrics(self._run.score_curve).get("step", []) if step is not None]

@@ -1,1 +1,1 @@
-"""A run's scores: which pictures are missing, what encoders see in all of them, and the sheet of numbers."""
+"""Scores of runs: generates missing pictures, has encoders compute features, and writes score sheets."""

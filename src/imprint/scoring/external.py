@@ -1,4 +1,4 @@
-"""The scores of pictures that some other program drew."""
+"""Scores pictures that another program generated."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,22 @@ from typing import Literal
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem
 from imprint.evaluation.encoders.base import Encoder
-from imprint.evaluation.external_pictures import ExternalPictures, answers, matched, named_prompts
-from imprint.evaluation.external_prompts import GivenPrompt, given_prompts, profile_prompts
+from imprint.evaluation.external_pictures import (
+    ExternalPictures,
+    GivenPrompt,
+    find_pictures,
+    given_prompts,
+    match,
+    named_prompts,
+    profile_prompts,
+)
 from imprint.evaluation.fingerprints import facts_of, fingerprint
+from imprint.evaluation.measuring import EvaluationInputs, measure
 from imprint.evaluation.profile import SUBJECT, Profile
-from imprint.evaluation.records import Asked, Photo
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.records import Photo, PictureRequest
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.planning.evaluable import features_for, photo_counts, photos_of
-from imprint.scoring.measuring import EvaluationInputs, keep, measure
+from imprint.scoring.score_sheets import write_sheet
 from imprint.training.trainer import process_device
 from imprint.types import Concept
 
@@ -43,7 +51,8 @@ class Pictures:
 def score_pictures(
     pictures: Pictures, profile: Profile, *, encoders: Mapping[str, Encoder], accelerator: str, outputs: Path
 ) -> Path:
-    """Writes the sheet into `outputs` and returns its file. Metrics of other prompts than the subject's are left out.
+    """Writes the score sheet into `outputs` and returns its file. Metrics of other prompts than the subject's are left
+    out.
 
     Raises ConfigError with everything that stands in the way.
     """
@@ -53,29 +62,29 @@ def score_pictures(
     photos = photos_of(pictures.references, trained_on=True)
     problems += profile.problems(photo_counts(photos, pictures.class_photos))
     features = features_for(profile, {**profile.encoders, **encoders}, process_device(accelerator), problems)
-    prompts, foreign, faults = _matched(pictures, profile)
-    if pictures.missing == "strict" or not foreign.shots:
+    prompts, external, faults = _matched(pictures, profile)
+    if pictures.missing == "strict" or not external.shots:
         problems += [Problem("images", str(pictures.folder), fault) for fault in faults]
     if problems:
         raise ConfigError(problems)
-    shown = {SUBJECT: [(prompt.template, prompt.category) for prompt in prompts]}
-    exhibits = EvaluationInputs(
+    templates = {SUBJECT: [(prompt.template, prompt.category) for prompt in prompts]}
+    inputs = EvaluationInputs(
         subject=pictures.subject,
         concept=pictures.concept,
-        drawn={"tuned": {SUBJECT: foreign.shots}},
-        asked={"tuned": foreign.asked},
-        to_copy=[
-            (Asked(SUBJECT, number, prompt.template, prompt.category, k), prompt.text)
+        shots={"tuned": {SUBJECT: external.shots}},
+        asked={"tuned": external.asked},
+        of_subject=[
+            (PictureRequest(SUBJECT, number, prompt.template, prompt.category, k), prompt.text)
             for number, prompt in enumerate(prompts)
-            for k in range(foreign.asked // len(prompts))
+            for k in range(external.asked // len(prompts))
         ],
         photos=photos,
         class_photos=pictures.class_photos,
-        prompts=shown,
+        prompts=templates,
     )
-    measured = measure(exhibits, profile, features)
+    measured = measure(inputs, profile, features)
     sampling = {"sampler": "unknown"}
-    sets = {SUBJECT: {"prompts": shown[SUBJECT], "images": foreign.asked // len(prompts)}}
+    sets = {SUBJECT: {"prompts": templates[SUBJECT], "images": external.asked // len(prompts)}}
     sheet = ScoreSheet(
         run=pictures.folder.name,
         method="pictures",
@@ -90,17 +99,17 @@ def score_pictures(
         sampling=fingerprint({**sampling, "sets": sets}),
         metrics=facts_of(profile, features.encoders, sampling=sampling, sets=sets),
         pictures=measured.pictures,
-        prompts=shown,
+        prompts=templates,
         rows=measured.rows,
         seconds={"measuring": time.monotonic() - began},
         notes=[*left_out, *faults, *measured.notes],
     )
-    return keep(sheet, outputs)
+    return write_sheet(sheet, outputs)
 
 
 def _matched(pictures: Pictures, profile: Profile) -> tuple[list[GivenPrompt], ExternalPictures, list[str]]:
-    """The prompts, the pictures that answer them, and all that is not as it should be."""
-    found, faults = answers(pictures.folder)
+    """The prompts, the pictures that belong to them, and everything that is wrong."""
+    found, faults = find_pictures(pictures.folder)
     known = profile_prompts(profile.pictures[SUBJECT], pictures.kind, pictures.concept)
     texts = pictures.prompts or named_prompts(found)
     if pictures.prompts is not None or texts:
@@ -115,5 +124,5 @@ def _matched(pictures: Pictures, profile: Profile) -> tuple[list[GivenPrompt], E
             f"there is no prompt for a subject of the kind {pictures.kind}. Give prompts=FILE, or another kind."
         )
         return [], ExternalPictures([], 0), faults
-    foreign, wrong = matched(found, prompts)
-    return prompts, foreign, [*faults, *wrong]
+    external, wrong = match(found, prompts)
+    return prompts, external, [*faults, *wrong]

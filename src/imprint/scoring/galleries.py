@@ -1,135 +1,179 @@
-"""Where the pictures of a run and of the untuned model lie, which are asked for, and how the missing ones are drawn."""
+"""The pictures by which a run is scored: which are asked for, where they lie, how they are generated and encoded.
+
+A gallery is the picture store of one row (the run's model, or an untuned one) and one set of prompts.
+"""
 
 import gc
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 
+from imprint.evaluation.features import FeatureStore
+from imprint.evaluation.measuring import EvaluationInputs, Shots
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.prompts import without_identifier
-from imprint.evaluation.records import Asked, Shot
+from imprint.evaluation.records import Picture, PictureRequest, Shot
+from imprint.evaluation.score_sheet import Row
 from imprint.locations import cache_folder
 from imprint.methods.merging import merge_exactly
 from imprint.models.base import Model
-from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe, key_of
-from imprint.pictures.store import Store
+from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
 from imprint.results.load import trained_model
 from imprint.scoring.subject import EvaluationSubject
 
-Drawn = Literal["tuned", "untuned", "prompt_only"]  # the rows whose pictures a model draws
-Galleries = Mapping[Drawn, Mapping[str, Store]]
+
+class Galleries(NamedTuple):
+    """Every gallery by which a profile scores a subject, by row and set of prompts."""
+
+    subject: EvaluationSubject
+    profile: Profile
+    rows: Mapping[Row, Mapping[str, PictureStore]]
+
+    def incomplete(self, *, tuned: bool) -> dict[str, PictureStore]:
+        """Those with missing pictures of the run's own model, or of the untuned one, by their names in messages."""
+        return {
+            " ".join(filter(None, (f"{self.subject.run.folder.name},", self.subject.name, row, name))): gallery
+            for row, sets in self.rows.items()
+            for name, gallery in sets.items()
+            if (row == "tuned") == tuned and gallery.missing()
+        }
+
+    def shots(self) -> dict[Row, Shots]:
+        """All pictures that are settled, in the order of the requests; failed and blank ones too."""
+        return {row: {name: _shots(gallery) for name, gallery in sets.items()} for row, sets in self.rows.items()}
+
+    def inputs(self) -> EvaluationInputs:
+        subject, own = self.subject, self.rows["tuned"].get(SUBJECT)
+        return EvaluationInputs(
+            subject=subject.label,
+            concept=subject.concept,
+            shots=self.shots(),
+            asked={row: sum(len(gallery.recipes) for gallery in sets.values()) for row, sets in self.rows.items()},
+            of_subject=[(PictureRequest(**recipe.facts), recipe.prompt) for recipe in own.recipes] if own else [],
+            photos=subject.photos,
+            class_photos=subject.class_photos,
+            prompts=self.profile.templates(subject.kind),
+        )
 
 
-def galleries(judged: EvaluationSubject, profile: Profile, *, step: int | None = None) -> dict[Drawn, dict[str, Store]]:
-    """Every gallery that the profile needs, by row and set. Those of the untuned model are shared by all runs; with a
-    `step`, the run's own are of the model as it was then."""
-    asked = profile.asked(judged.kind, judged.concept.noun)
-    found: dict[Drawn, dict[str, Store]] = {
-        "tuned": {name: _gallery("tuned", asked[name], judged, profile, step) for name in profile.needed}
+def galleries_of(subject: EvaluationSubject, profile: Profile, *, step: int | None = None) -> Galleries:
+    """Those of the untuned model are shared by all runs. With a `step`, the run's own are of the model at that step."""
+    requests = profile.requests(subject.kind, subject.concept.noun)
+    rows: dict[Row, dict[str, PictureStore]] = {
+        "tuned": {name: _gallery("tuned", requests[name], subject, profile, step) for name in profile.tuned_sets}
     }
-    if needed := profile.needed_untuned:
-        found["untuned"] = {name: _gallery("untuned", asked[name], judged, profile) for name in needed}
+    if needed := profile.untuned_sets:
+        rows["untuned"] = {name: _gallery("untuned", requests[name], subject, profile) for name in needed}
     if "prompt_only" in profile.rows:
-        found["prompt_only"] = {SUBJECT: _gallery("prompt_only", asked[SUBJECT], judged, profile)}
-    return found
+        rows["prompt_only"] = {SUBJECT: _gallery("prompt_only", requests[SUBJECT], subject, profile)}
+    return Galleries(subject, profile, rows)
 
 
-def departures(judged: EvaluationSubject) -> dict[str, Any]:
-    """In what the run's pictures are not those of the run as it was trained; mostly in nothing."""
-    strength = {"scale": dict(judged.scale)} if judged.scale else {}
-    base = {"base": judged.source.facts.fingerprint} if judged.base is not None else {}
+def overrides(subject: EvaluationSubject) -> dict[str, Any]:
+    """The strength and the base model that were given in place of the run's own; mostly none."""
+    strength = {"scale": dict(subject.scale)} if subject.scale else {}
+    base = {"base": subject.source.facts.fingerprint} if subject.base is not None else {}
     return {**strength, **base}
 
 
-def shots(gallery: Store) -> list[Shot]:
-    """All pictures that are settled, in the order asked; failed and blank ones too."""
-    return [
-        Shot(asked_of(recipe), recipe.prompt, recipe.seed, file, content, state)
-        for recipe, file, content, state in gallery.drawn()
-    ]
-
-
-def asked_of(recipe: Recipe) -> Asked:
-    return Asked(**recipe.facts)
-
-
-def draw_missing(
-    subjects: Sequence[tuple[EvaluationSubject, Galleries]], profile: Profile, device: torch.device
-) -> None:
-    """A model is only loaded where a picture of its is missing, one at a time and once for all subjects of the run."""
-    one, _ = subjects[0]
+def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -> None:
+    """Generates what is missing of a run's subjects under a profile. A model is only loaded where a picture of its is
+    missing, one at a time and once for all subjects."""
+    subject, profile, _ = of_subjects[0]
     for tuned in (True, False):
-        if lacking := lacking_of(subjects, tuned=tuned):
-            draw(lacking, (_tuned(one) if tuned else one.source.model.load()).to(device), profile, device)
+        missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(tuned=tuned).items()}
+        if missing:
+            model = (_tuned_model(subject) if tuned else subject.source.model.load()).to(device)
+            generate_galleries(missing, model, profile, device)
+            del model
             gc.collect()
             if device.type == "cuda":
                 torch.cuda.empty_cache()
 
 
-def lacking_of(subjects: Sequence[tuple[EvaluationSubject, Galleries]], *, tuned: bool) -> dict[str, Store]:
-    """The galleries with missing pictures that the run's own model draws, or those that the untuned one does, by what
-    they are called in messages."""
-    return {
-        " ".join(filter(None, (f"{judged.run.folder.name},", judged.name, row, name))): gallery
-        for judged, found in subjects
-        for row, sets in found.items()
-        for name, gallery in sets.items()
-        if (row == "tuned") == tuned and gallery.missing()
-    }
-
-
-def draw(lacking: Mapping[str, Store], model: Model, profile: Profile, device: torch.device) -> None:
-    """Draws them all with `model`."""
+def generate_galleries(
+    missing: Mapping[str, PictureStore], model: Model, profile: Profile, device: torch.device
+) -> None:
+    """`missing` is by the galleries' names in messages."""
     with computing(profile.precision, device):
-        for label, gallery in lacking.items():
-            fill(gallery, drawn_by(model), batch_size=profile.batch_size, label=label, counts_failures=True)
+        generate_with_model = generate_with(model)
+        for label, gallery in missing.items():
+            generate_missing(
+                gallery, generate_with_model, batch_size=profile.batch_size, label=label, counts_failures=True
+            )
 
 
-def _tuned(judged: EvaluationSubject) -> Model:
-    model = trained_model(judged.run, scale=judged.scale, base=judged.base).model
+def encode_galleries(of_subjects: Iterable[Galleries]) -> None:
+    """Computes the features of all pictures, and of the photos beside them, in batches over all runs and with weights
+    that are read once. They are cached, so that scoring each run finds them. Raises UserError where one cannot be."""
+    by_encoder: dict[str, tuple[FeatureStore, str, list[Picture]]] = {}  # by the encoder's fingerprint
+    for one in of_subjects:
+        subject = one.subject
+        usable = [
+            shot for sets in one.shots().values() for shots in sets.values() for shot in shots if shot.state == "ok"
+        ]
+        needs = [metric.needs for metric in one.profile.metrics.values()]
+        for role in {role for needed in needs if "images" in needed.sides for role in needed.encoders}:
+            fingerprint = subject.features.encoders[role].fingerprint
+            _, _, pictures = by_encoder.setdefault(fingerprint, (subject.features, role, []))
+            pictures += [*subject.photos, *subject.class_photos, *usable]
+    for features, role, pictures in by_encoder.values():
+        if pictures:
+            features.images(role, pictures)
+
+
+def _tuned_model(subject: EvaluationSubject) -> Model:
+    model = trained_model(subject.run, scale=subject.scale, base=subject.base).model
     merge_exactly(model.roles.values())
     return model
 
 
+def _shots(gallery: PictureStore) -> list[Shot]:
+    return [
+        Shot(PictureRequest(**recipe.facts), recipe.prompt, recipe.seed, file, content, state)
+        for recipe, file, content, state in gallery.outcomes()
+    ]
+
+
 def _gallery(
-    row: Drawn, asked: Sequence[Asked], judged: EvaluationSubject, profile: Profile, step: int | None = None
-) -> Store:
-    name, sampler = asked[0].set, judged.source.model.sampler
+    row: Row, requests: Sequence[PictureRequest], subject: EvaluationSubject, profile: Profile, step: int | None = None
+) -> PictureStore:
+    name, sampler = requests[0].set, subject.source.model.sampler
     recipes = [
         Recipe(
-            file=f"{one.number:03d}-{one.k}.png",
-            prompt=_prompt(row, one.template, judged),
-            seed=one.seed(judged.subject),
+            file=f"{request.number:03d}-{request.k}.png",
+            prompt=_prompt(row, request.template, subject),
+            seed=request.seed(subject.label),
             sampler=sampler,
-            size=judged.size,
-            facts=one._asdict(),
+            size=subject.size,
+            facts=request._asdict(),
         )
-        for one in asked
+        for request in requests
     ]
     common: dict[str, Any] = {
-        "subject": judged.subject,
+        "subject": subject.label,
         "set": name,
         "sampler": sampler.told(),
-        "size": list(judged.size),
+        "size": list(subject.size),
         "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted
-        "prompts": [_prompt(row, prompt.template, judged) for prompt in profile.pictures[name].of(judged.kind)],
+        "prompts": [_prompt(row, prompt.template, subject) for prompt in profile.pictures[name].of(subject.kind)],
     }
     if row == "tuned":
-        common |= departures(judged)
-        folder = judged.run.folder / "pictures"
+        common |= overrides(subject)
+        folder = subject.run.folder / "pictures"
         if step is not None:
             folder /= f"step-{step:06d}"
-        return Store(folder / f"{name}-{key_of(common, 12)}", recipes, common)
-    common["model"] = judged.source.facts.fingerprint
-    return Store(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
+        return PictureStore(folder / f"{name}-{key_of(common, 12)}", recipes, common)
+    common["model"] = subject.source.facts.fingerprint
+    return PictureStore(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
 
 
-def _prompt(row: Drawn, template: str, judged: EvaluationSubject) -> str:
+def _prompt(row: Row, template: str, subject: EvaluationSubject) -> str:
     if row == "prompt_only":
-        return without_identifier(template, judged.concept.noun)
-    concept = judged.concept if row == "tuned" else judged.rare
+        return without_identifier(template, subject.concept.noun)
+    concept = subject.concept if row == "tuned" else subject.untuned_concept
     return concept.fill(template)

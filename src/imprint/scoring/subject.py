@@ -1,4 +1,4 @@
-"""A finished run as an evaluation sees it: whose pictures it draws, from which model, beside which photos."""
+"""The subjects of a run that are scored: from which model, beside which photos, with which encoders."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,18 +24,23 @@ from imprint.types import Concept
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSubject:
-    """One subject of a run. `rare` is the concept by a word that the untuned model knows. `name` is the subject's among
-    several in one run; `base` is the model that the result is put into, where it is not the run's own."""
+    """One subject of a run.
+
+    name              where the run has several subjects, the subject's name in it; else empty
+    label             what the score sheet calls it, and what the noise of its pictures depends on; no two are equal
+    base              the model that the result is put into, where it is not the run's own
+    untuned_concept   with an identifier that the untuned model knows
+    """
 
     run: Run
     name: str
     base: str | None
     source: Source
     scale: Mapping[str, float]
-    subject: str
+    label: str
     kind: str
     concept: Concept
-    rare: Concept
+    untuned_concept: Concept
     photos: Sequence[Photo]
     class_photos: Sequence[Photo]
     size: tuple[int, int]
@@ -72,7 +77,7 @@ def open_subjects(
     features = features_for(profile, {**profile.encoders, **source.model.encoders, **encoders}, device, problems)
     if problems:
         raise ConfigError(dict.fromkeys(map(str, problems)))
-    rare = choose_identifier(source.facts.tokenizer, ()) if SUBJECT in profile.needed_untuned else None
+    rare = choose_identifier(source.facts.tokenizer, ()) if SUBJECT in profile.untuned_sets else None
     return [
         EvaluationSubject(
             run=run,
@@ -80,17 +85,17 @@ def open_subjects(
             base=base,
             source=source,
             scale={role: strength for role, strength in scale.items() if strength != 1},
-            subject=called,
+            label=label,
             kind=subject.dataset.kind,
             concept=subject.concept,
-            rare=Concept(rare, subject.concept.noun) if rare else subject.concept,
+            untuned_concept=Concept(rare, subject.concept.noun) if rare else subject.concept,
             photos=own,
             class_photos=class_photos,
             size=(height, width),
             features=features,
             notes=list(_notes(subject, profile, len(subjects), base)),
         )
-        for subject, called, own in zip(subjects, _told_apart(subjects), photos, strict=True)
+        for subject, label, own in zip(subjects, _labels(subjects), photos, strict=True)
     ]
 
 
@@ -108,19 +113,19 @@ def _photos(dataset: Dataset) -> list[Photo]:
 
 
 def _notes(subject: Subject, profile: Profile, count: int, base: str | None) -> Iterator[str]:
-    for name in profile.drawn:
+    for name in profile.generated_sets:
         for template in profile.pictures[name].left_out(subject.dataset.kind, subject.concept.noun):
             yield f"pictures.{name} leaves out, since it names the subject's own class: {template}"
     if count > 1:
         yield f"This run was taught {count} subjects together; each has a sheet of its own."
     if base is not None:
-        yield f"The result was put into {base}; the floors are of that model."
+        yield f"The result was put into {base}; the untuned rows are of that model."
 
 
-def _told_apart(subjects: Sequence[Subject]) -> list[str]:
-    """What the subjects are called, which differs: a sheet, and the noise of its pictures, go by it."""
-    plain = [subject.dataset.subject for subject in subjects]
+def _labels(subjects: Sequence[Subject]) -> list[str]:
+    """The subjects' names; with the concept's name where two are equal."""
+    names = [subject.dataset.subject for subject in subjects]
     return [
-        f"{called} ({subject.concept.name})" if plain.count(called) > 1 else called
-        for called, subject in zip(plain, subjects, strict=True)
+        f"{name} ({subject.concept.name})" if names.count(name) > 1 else name
+        for name, subject in zip(names, subjects, strict=True)
     ]

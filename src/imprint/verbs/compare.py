@@ -12,7 +12,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from rich.console import Console
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.locations import locate
 from imprint.reporting import labels
 from imprint.reporting.record import RunRecord, differing, find_runs

@@ -15,8 +15,7 @@ from imprint.errors import ConfigError, Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.records import Photo
-from imprint.evaluation.sheet import ScoreSheet
-from imprint.evaluation.spreadsheet import means
+from imprint.evaluation.score_sheet import ScoreSheet, table_of_means
 from imprint.locations import locate
 from imprint.planning.evaluable import photos_of
 from imprint.reporting.reporter import Reporter
@@ -61,7 +60,7 @@ class Request:
 def main(cfg: DictConfig) -> None:
     for file in evaluate(cfg):
         sheet = ScoreSheet.read(file)
-        print(as_text(means(sheet)))
+        print(as_text(table_of_means(sheet)))
         log.info("Scores: %s\n", file)
 
 

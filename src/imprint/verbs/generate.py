@@ -16,9 +16,8 @@ from imprint.errors import UserError
 from imprint.locations import locate
 from imprint.methods.merging import merge_exactly
 from imprint.models.base import ModelSource
-from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe, file_name
-from imprint.pictures.store import Store
+from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.store import PictureStore, Recipe, file_name
 from imprint.requests import Scale, read_request
 from imprint.results.base_model import other_model
 from imprint.results.combine import Result, chosen, combined_model, named_apart
@@ -119,14 +118,16 @@ def generate(cfg: DictConfig) -> Path:
     alone = len(results) == 1 and results[0].weight == 1.0
     concepts = mix.runs[0].concepts if alone else named_apart([run.concepts for run in mix.runs])
     asked = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
-    store = Store(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in asked], {})
+    store = PictureStore(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in asked], {})
     if store.missing():
         scale = dict(mix.scale)
         model, _ = combined_model(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
         model = model.to(available_device(request.accelerator))
         merge_exactly(model.roles.values())
-        fill(store, drawn_by(model), batch_size=request.batch_size, label="Drawing", counts_failures=False)
-    pictures = store.drawn()
+        generate_missing(
+            store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False
+        )
+    pictures = store.outcomes()
     for drawn in pictures[:SHOWN]:
         log.info("%s  %s", drawn.file, drawn.recipe.prompt)
     more = f" and {len(pictures) - SHOWN} more" if len(pictures) > SHOWN else ""

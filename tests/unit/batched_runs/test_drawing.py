@@ -29,7 +29,7 @@ from imprint.batched_runs.stopping import Stop
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.features import FeatureStore
 from imprint.models.sd.model import StableDiffusion
-from imprint.pictures.store import Store
+from imprint.pictures.store import PictureStore
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 from imprint.reporting.samples import read_samples
@@ -192,7 +192,7 @@ def test_what_results_are_scored_by_is_drawn_together(
     assert passes == [[0, 1, 2]] * len(passes)
     assert len(read) == 2, "CLIP and DINO have seen the pictures of all"
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "add", lambda *_: pytest.fail("all pictures were there"))
+        patch.setattr(PictureStore, "add", lambda *_: pytest.fail("all pictures were there"))
         for cfg in cfgs:
             train(cfg)
     assert len(read) == 3, "the first has its prompts read, which are those of all"

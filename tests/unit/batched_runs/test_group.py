@@ -20,10 +20,10 @@ from imprint.batched_runs.group import Group
 from imprint.batched_runs.memory_budget import MemoryBudget
 from imprint.device_transfer import PendingScalar
 from imprint.errors import NonFiniteLoss, RunBusy
-from imprint.evaluation.watch import Look
+from imprint.evaluation.watch import LiveScore
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
-from imprint.scoring.live import Watcher
+from imprint.scoring.live import LiveScorer
 from imprint.verbs.train import train
 
 RATE = 1e-3  # of all that `configure` makes, at most
@@ -149,11 +149,11 @@ def test_a_fault_of_the_group_leaves_no_folder_locked(
 def test_looks_on_the_way_and_their_rules_are_each_ones_own(
     tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look(self: Watcher, model: Any, step: int) -> dict[str, Look]:
+    def score(self: LiveScorer, model: Any, step: int) -> dict[str, LiveScore]:
         falls = self._run is plans[0].run
-        return {"dino": Look(-step if falls else step, "0123456789ab")}
+        return {"dino": LiveScore(-step if falls else step, "0123456789ab")}
 
-    monkeypatch.setattr(Watcher, "look", look)
+    monkeypatch.setattr(LiveScorer, "score", score)
     watched = [
         "evaluation=quick",
         "+encoders@model.encoders=mini",

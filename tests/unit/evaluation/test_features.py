@@ -231,7 +231,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_is(
     """A full disk or another program's lock says nothing against what is there."""
     store(grey).images("grey", levels(1))
     file = cache / "grey-1.sqlite"
-    monkeypatch.setattr("imprint.evaluation.cache.PATIENCE", 0.05)
+    monkeypatch.setattr("imprint.evaluation.feature_cache.LOCK_TIMEOUT", 0.05)
     with closing(sqlite3.connect(file)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with caplog.at_level(logging.WARNING):

@@ -19,22 +19,22 @@ def problems(name: str, *settings: str) -> str:
 
 def test_only_what_some_metric_needs_is_drawn() -> None:
     paper = composed_profile("dreambooth_paper")
-    assert paper.needed == ("subject", "class")
+    assert paper.tuned_sets == ("subject", "class")
     lean = composed_profile("dreambooth_paper", "~evaluation.metrics.pres", "evaluation.rows=[real]")
-    assert (lean.needed, lean.needed_untuned) == (("subject",), ())
-    assert set(lean.asked("live", "dog")) == {"subject"}
+    assert (lean.tuned_sets, lean.untuned_sets) == (("subject",), ())
+    assert set(lean.requests("live", "dog")) == {"subject"}
 
 
 def test_the_untuned_model_draws_what_it_is_judged_and_compared_by() -> None:
     drift_alone = composed_profile("careful", "evaluation.rows=[]")
-    assert drift_alone.needed_untuned == ("class", "unrelated")
-    assert composed_profile("careful").needed_untuned == ("subject", "class", "unrelated")
+    assert drift_alone.untuned_sets == ("class", "unrelated")
+    assert composed_profile("careful").untuned_sets == ("subject", "class", "unrelated")
 
 
 def test_which_rows_a_metric_means_something_of() -> None:
     profile = composed_profile("careful")
     rows = {
-        name: {row for row in ("untuned", "prompt_only", "real", "copies") if profile.suits(metric, row)}
+        name: {row for row in ("untuned", "prompt_only", "real", "copies") if profile.applies(metric, row)}
         for name, metric in profile.metrics.items()
     }
     assert rows["dino"] == {"untuned", "prompt_only", "real", "copies"}

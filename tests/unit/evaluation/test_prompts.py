@@ -6,7 +6,7 @@ import pytest
 from small_runs import composed_profile
 
 from imprint.evaluation.prompts import PromptSet, without_identifier
-from imprint.evaluation.records import Asked
+from imprint.evaluation.records import PictureRequest
 
 
 def prompt_set(**settings: Any) -> PromptSet:
@@ -20,7 +20,7 @@ def prompt_set(**settings: Any) -> PromptSet:
 
 
 def test_a_pictures_seed_is_fixed_by_subject_prompt_and_number_alone() -> None:
-    one = Asked("subject", 4, "a {noun}", "place", 1)
+    one = PictureRequest("subject", 4, "a {noun}", "place", 1)
     assert one.seed("rex") == one._replace(set="class", number=9, category="property").seed("rex")
     assert one.seed("rex") == 5292258650852777365, "pictures that were drawn before are found"
     others = [one.seed("pip"), one._replace(k=2).seed("rex"), one._replace(template="the {noun}").seed("rex")]
@@ -38,19 +38,19 @@ def test_the_papers_lists_are_whole() -> None:
 
 
 def test_every_prompt_is_asked_for_as_often_as_there_are_pictures_of_it() -> None:
-    asked = prompt_set(images=3).asked("subject", "live", "dog")
+    asked = prompt_set(images=3).requests("subject", "live", "dog")
     assert [(one.number, one.k) for one in asked] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert {one.set for one in asked} == {"subject"}
 
 
 def test_what_is_left_of_a_restricted_list_keeps_its_number() -> None:
-    [only] = prompt_set(numbers=[1], images=1).asked("subject", "live", "dog")
+    [only] = prompt_set(numbers=[1], images=1).requests("subject", "live", "dog")
     assert (only.number, only.template) == (1, "a {identifier} {noun} in town")
 
 
 def test_a_restriction_by_category() -> None:
     prompts = {"any": {"place": ["{noun} a"], "property": ["red {noun}", "wet {noun}"]}}
-    asked = prompt_set(prompts=prompts, categories=["property"], images=1).asked("subject", "object", "dog")
+    asked = prompt_set(prompts=prompts, categories=["property"], images=1).requests("subject", "object", "dog")
     assert [one.number for one in asked] == [1, 2]
 
 
@@ -65,7 +65,7 @@ def test_a_restriction_changes_what_a_set_is() -> None:
 def test_prompts_about_other_things_do_not_name_the_class(noun: str, left: int) -> None:
     others = {"any": {"unrelated": ["a photo of a vase", "two dogs at home", "a dog on the beach"]}}
     chosen = prompt_set(prompts=others, images=1)
-    assert len(chosen.asked("unrelated", "live", noun)) == left
+    assert len(chosen.requests("unrelated", "live", noun)) == left
     assert len(chosen.left_out("live", noun)) == 3 - left
 
 

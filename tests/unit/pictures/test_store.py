@@ -15,10 +15,9 @@ from PIL import Image
 
 from imprint.draws import generator
 from imprint.errors import UserError
-from imprint.pictures import draw as drawing
-from imprint.pictures.draw import Draw, fill
-from imprint.pictures.recipe import Recipe, file_name
-from imprint.pictures.store import Store, read_index
+from imprint.pictures import generate as generating
+from imprint.pictures.generate import Generate, generate_missing
+from imprint.pictures.store import PictureStore, Recipe, file_name, read_index
 from imprint.types import Sampler
 
 SAMPLER = Sampler("noise", 1, 1.0, "")
@@ -52,18 +51,18 @@ def recipes(prompts: int = 3, images: int = 2, subject: int = 0) -> list[Recipe]
     ]
 
 
-def store(folder: Path, prompts: int = 3, images: int = 2, subject: int = 0) -> Store:
-    return Store(folder / "pictures", recipes(prompts, images, subject), {"sampler": "noise"})
+def store(folder: Path, prompts: int = 3, images: int = 2, subject: int = 0) -> PictureStore:
+    return PictureStore(folder / "pictures", recipes(prompts, images, subject), {"sampler": "noise"})
 
 
-def fill_store(folder: Path, draw: Draw, *, batch_size: int = 2, **settings: int) -> Store:
+def fill_store(folder: Path, draw: Generate, *, batch_size: int = 2, **settings: int) -> PictureStore:
     opened = store(folder, **settings)
-    fill(opened, draw, batch_size=batch_size, label="test", counts_failures=True)
+    generate_missing(opened, draw, batch_size=batch_size, label="test", counts_failures=True)
     return opened
 
 
-def contents(filled: Store) -> list[str]:
-    return [drawn.content for drawn in filled.drawn()]
+def contents(filled: PictureStore) -> list[str]:
+    return [drawn.content for drawn in filled.outcomes()]
 
 
 def _noise(seed: int) -> Image.Image:
@@ -81,7 +80,7 @@ def _index(folder: Path) -> dict[str, dict]:
 
 
 def test_every_picture_is_drawn_once_and_told_of(tmp_path: Path) -> None:
-    found = fill_store(tmp_path, painter := Painter()).drawn()
+    found = fill_store(tmp_path, painter := Painter()).outcomes()
     assert painter.drawn == len(found) == 6
     assert all(drawn.file.is_file() and drawn.state == "ok" for drawn in found)
     assert len({drawn.content for drawn in found}) == 6
@@ -174,7 +173,7 @@ def test_another_picture_of_the_same_name_is_not_overwritten(tmp_path: Path) -> 
     second = fill_store(tmp_path, others := Painter(), subject=1)
     assert others.drawn == 6
     assert not set(contents(second)) & set(first)
-    assert [drawn.file.name for drawn in second.drawn()][:2] == ["000-0-2.png", "000-1-2.png"]
+    assert [drawn.file.name for drawn in second.outcomes()][:2] == ["000-0-2.png", "000-1-2.png"]
     assert contents(fill_store(tmp_path, again := Painter())) == first
     assert contents(fill_store(tmp_path, again, subject=1)) == contents(second)
     assert again.drawn == 0
@@ -216,13 +215,13 @@ def test_pictures_of_several_sizes_are_drawn_size_by_size(tmp_path: Path) -> Non
         sizes.append({recipe.size for recipe in batch})
         return [_noise(recipe.seed) for recipe in batch]
 
-    fill(Store(tmp_path, mixed, {}), draw, batch_size=None, label=None, counts_failures=False)
+    generate_missing(PictureStore(tmp_path, mixed, {}), draw, batch_size=None, label=None, counts_failures=False)
     assert sorted(map(sorted, sizes)) == [[(8, 8)], [(8, 16)]]
 
 
 def test_a_failing_batch_is_tried_alone_and_what_still_fails_is_counted(tmp_path: Path) -> None:
     bad = Painter(fails=lambda prompts: "a dog 1" in prompts)
-    found = fill_store(tmp_path, bad, batch_size=4).drawn()
+    found = fill_store(tmp_path, bad, batch_size=4).outcomes()
     assert [drawn.state for drawn in found] == ["ok", "ok", "failed", "failed", "ok", "ok"]
     assert all(not drawn.content and not drawn.file.exists() for drawn in found if drawn.state == "failed")
     assert "out of paint" in _index(tmp_path)["001-0.png"]["error"]
@@ -230,14 +229,14 @@ def test_a_failing_batch_is_tried_alone_and_what_still_fails_is_counted(tmp_path
 
 def test_a_batch_that_only_fails_as_a_batch_loses_nothing(tmp_path: Path) -> None:
     crowded = Painter(fails=lambda prompts: len(prompts) > 1)
-    assert {drawn.state for drawn in fill_store(tmp_path, crowded, batch_size=3).drawn()} == {"ok"}
+    assert {drawn.state for drawn in fill_store(tmp_path, crowded, batch_size=3).outcomes()} == {"ok"}
 
 
 def test_what_failed_is_tried_again_the_next_time(tmp_path: Path) -> None:
     fill_store(tmp_path, Painter(fails=lambda prompts: "a dog 1" in prompts))
     later = fill_store(tmp_path, painter := Painter())
     assert painter.drawn == 2
-    assert {drawn.state for drawn in later.drawn()} == {"ok"}
+    assert {drawn.state for drawn in later.outcomes()} == {"ok"}
 
 
 def test_where_nothing_can_be_drawn_the_reason_is_said(tmp_path: Path) -> None:
@@ -255,7 +254,7 @@ def test_what_the_user_can_mend_is_not_counted_as_a_failure(tmp_path: Path) -> N
 
 
 def test_a_picture_of_one_colour_is_told_apart(tmp_path: Path) -> None:
-    found = fill_store(tmp_path, Painter(blank="a dog 2")).drawn()
+    found = fill_store(tmp_path, Painter(blank="a dog 2")).outcomes()
     assert [drawn.state for drawn in found] == ["ok"] * 4 + ["blank"] * 2
     fill_store(tmp_path, again := Painter())
     assert again.drawn == 0
@@ -265,12 +264,12 @@ def test_where_failures_do_not_count_the_first_one_ends_it_and_the_rest_stays(tm
     opened = store(tmp_path)
     with pytest.raises(RuntimeError, match="out of paint"):
         bad = Painter(fails=lambda prompts: "a dog 1" in prompts)
-        fill(opened, bad, batch_size=6, label="test", counts_failures=False)
-    assert [drawn.recipe.prompt for drawn in opened.drawn()] == ["a dog 0", "a dog 0"]
+        generate_missing(opened, bad, batch_size=6, label="test", counts_failures=False)
+    assert [drawn.recipe.prompt for drawn in opened.outcomes()] == ["a dog 0", "a dog 0"]
 
 
 def test_two_at_once_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "PATIENCE", 0.01)
+    monkeypatch.setattr(generating, "POLL_INTERVAL", 0.01)
     meeting = threading.Barrier(2, timeout=30)
 
     class Slow(Painter):
@@ -296,7 +295,7 @@ def test_two_at_once_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_process_that_is_killed_holds_nothing_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "PATIENCE", 0.01)
+    monkeypatch.setattr(generating, "POLL_INTERVAL", 0.01)
     processes = multiprocessing.get_context("fork")
     holds = processes.Event()
 

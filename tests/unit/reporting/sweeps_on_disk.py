@@ -7,7 +7,7 @@ from pathlib import Path
 from unit.reporting.runs_on_disk import make_run, picture
 from unit.reporting.scoreboard.sheets import sheet
 
-from imprint.evaluation.sheet import Scored, ScoreSheet
+from imprint.evaluation.score_sheet import Scored, ScoreSheet
 from imprint.runs import Run
 from imprint.sweeps import Point, Sweep
 

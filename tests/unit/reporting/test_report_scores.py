@@ -9,7 +9,7 @@ import pytest
 from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 
-from imprint.evaluation.sheet import Scored, ScoreSheet
+from imprint.evaluation.score_sheet import Scored, ScoreSheet
 from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import find_runs
 from imprint.reporting.run_scores import scores_of

@@ -8,8 +8,7 @@ from PIL import Image
 from small_runs import draw_pictures
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
-from imprint.evaluation.spreadsheet import means
+from imprint.evaluation.score_sheet import ScoreSheet, table_of_means
 from imprint.tables.terminal import as_text
 from imprint.verbs.evaluate import evaluate
 
@@ -52,7 +51,7 @@ def test_pictures_from_elsewhere_are_scored(places: list[str], tmp_path: Path) -
     assert sheet.prompts["subject"][1] == ("a red {identifier} {noun}", "property")
     assert any("pres" in note and "left out" in note for note in sheet.notes)
     assert list((tmp_path / "drawn" / "scores").glob("*.csv"))
-    table = as_text(means(sheet))
+    table = as_text(table_of_means(sheet))
     assert "4 of 4" in table
     assert sheet.metrics["dino"].fingerprint in table
 
@@ -75,7 +74,7 @@ def test_the_profiles_own_prompts_are_meant_where_none_are_given(places: list[st
     sheet = scored(*rest, "missing=count", f"outputs={tmp_path / 'out'}")
     count = sheet.pictures["tuned"]
     assert (count.asked, count.drawn, count.failed, count.blank) == (25, 4, 0, 0)
-    assert "4 of 25, 21 missing" in as_text(means(sheet))
+    assert "4 of 25, 21 missing" in as_text(table_of_means(sheet))
     assert set(sheet.rows["tuned"]["dino"].by_category) == {"recontextualisation", "property"}
 
 

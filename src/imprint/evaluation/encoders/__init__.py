@@ -1,1 +1,1 @@
-"""What turns pictures and texts into features: one kind a file."""
+"""Encoders turn pictures and texts into features."""

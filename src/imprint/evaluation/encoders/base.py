@@ -1,4 +1,4 @@
-"""What every encoder offers."""
+"""The interface of encoders."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -32,26 +32,26 @@ class Encoder(ABC):
 
     @abstractmethod
     def check(self, key: str = "encoder") -> None:
-        """Gets the weights to this machine, and raises UserError if they are absent or of another kind.
+        """Downloads the weights if necessary, and raises UserError if they are absent or of another kind.
 
-        Reads configurations and headers only. `key` is where the encoder stands in the user's configuration.
+        Reads configurations and headers only. `key` is the encoder's place in the user's configuration.
         """
 
     def to(self, device: torch.device | str) -> None:
-        """Where it computes from now on."""
+        """Sets the device on which it computes."""
         self.device = torch.device(device)
 
     def images(self, pictures: Sequence[Image.Image]) -> Tensor:
         """(N, D)"""
-        self._lacks("images")
+        self._refuse("images")
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """(N, D), in the space of `images`."""
-        self._lacks("texts")
+        self._refuse("texts")
 
     def layers(self, pictures: Sequence[Image.Image]) -> list[Tensor]:
         """Of each depth: (N, L, D)"""
-        self._lacks("layers")
+        self._refuse("layers")
 
-    def _lacks(self, side: Side) -> NoReturn:
+    def _refuse(self, side: Side) -> NoReturn:
         raise UserError(f"{self.name} has no {side}; it offers {', '.join(sorted(self.sides))}. Give another encoder.")

@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018): activations of a classification network, weighted by people's judgements.
+"""LPIPS (Zhang et al. 2018): activations of a classification network, with weights fitted to human judgements.
 
 Two published files make it: the network's weights in torchvision's layout, and the linear weights of LPIPS.
 """
@@ -29,7 +29,7 @@ class Convolution(NamedTuple):
     stride: int
     padding: int
     pooled: tuple[int, int] | None  # kernel and stride of the pooling before it
-    judged: bool  # whether its activations are compared
+    compared: bool  # whether its activations are compared
 
 
 LAYOUTS: Mapping[str, Sequence[Convolution]] = {
@@ -95,7 +95,7 @@ class Lpips(Encoder):
             x_BCHW = functional.conv2d(
                 x_BCHW, weight.to(self.device), bias.to(self.device), stride=layer.stride, padding=layer.padding
             ).relu()
-            if layer.judged:
+            if layer.compared:
                 norm_B1HW = x_BCHW.square().sum(1, keepdim=True).sqrt()
                 scaled_BCHW = x_BCHW / (norm_B1HW + EPSILON) * scales[len(found)].to(self.device).view(1, -1, 1, 1)
                 found.append(scaled_BCHW.flatten(2).transpose(1, 2).cpu())
@@ -103,7 +103,7 @@ class Lpips(Encoder):
 
     @cached_property
     def _weights(self) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
-        """Of every convolution (weight, bias), and of every judged one the square roots of LPIPS' weights."""
+        """Of every convolution (weight, bias), and of every compared one the square roots of LPIPS' weights."""
         layout = LAYOUTS[self.network]
         network, linear = self._read("backbone"), self._read("linear")
         try:
@@ -114,7 +114,7 @@ class Lpips(Encoder):
         except KeyError as error:
             remedy = f"it has no weight {error.args[0]}, so it is no {self.network} in torchvision's layout. {REMEDY}"
             raise UserError(str(Problem(f"{self._key}.backbone", self.backbone, remedy))) from error
-        channels = [len(weight) for (weight, _), layer in zip(convolutions, layout, strict=True) if layer.judged]
+        channels = [len(weight) for (weight, _), layer in zip(convolutions, layout, strict=True) if layer.compared]
         scales = [linear.get(f"lin{depth}.model.1.weight") for depth in range(len(channels))]
         fitting = [
             scale is not None and scale.numel() == count and bool((scale >= 0).all())

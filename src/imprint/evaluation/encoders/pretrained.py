@@ -28,7 +28,7 @@ class Pretrained(NamedTuple):
     folder: Path
     config: Mapping[str, Any]
     weights: tuple[str, ...]
-    extras: tuple[str, ...]  # what else has part in the features
+    extras: tuple[str, ...]  # other files that the features depend on
 
     @property
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""What encoders in transformers' format have in common: files, a transform, weights read when needed."""
+"""Encoders in transformers' format: CLIP, which has pictures and texts in one space, and vision transformers."""
 
 import hashlib
 import json
@@ -8,13 +8,18 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
+import transformers
 from PIL import Image
 from torch import Tensor
+from transformers import CLIPModel, CLIPTokenizer
 
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.encoders.pretrained import Pretrained, find
 from imprint.evaluation.encoders.transform import Transform
-from imprint.kinds import hashed_class
+from imprint.kinds import hashed_class, of_kind
+
+# Vision transformers by their model_type. Names, since the library imports a class when it is first used.
+VIT_CLASSES = {"vit": "ViTModel", "dinov2": "Dinov2Model", "dinov2_with_registers": "Dinov2WithRegistersModel"}
 
 
 class TransformerEncoder(Encoder):
@@ -44,7 +49,7 @@ class TransformerEncoder(Encoder):
 
     def layers(self, pictures: Sequence[Image.Image]) -> list[Tensor]:
         """Of the embedding and of every block, all tokens."""
-        hidden = self._seen(pictures, output_hidden_states=True).hidden_states
+        hidden = self._forward(pictures, output_hidden_states=True).hidden_states
         return [states_NLD.cpu() for states_NLD in hidden]
 
     @abstractmethod
@@ -55,8 +60,8 @@ class TransformerEncoder(Encoder):
     def _load(self, files: Pretrained) -> torch.nn.Module: ...
 
     @abstractmethod
-    def _seen(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
-        """The output of the network that sees pictures."""
+    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
+        """The output of the network for pictures."""
 
     def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
         return self.transform(pictures).to(self.device)
@@ -74,3 +79,98 @@ class TransformerEncoder(Encoder):
         if self.transform.crop != image_size:
             return f"it sees pictures of {image_size} pixels; set transform.crop={image_size} (and resize)."
         return None
+
+
+@of_kind("encoder/clip")
+class Clip(TransformerEncoder):
+    """CLIP. Features are the projected ones, which it was trained to compare."""
+
+    sides = frozenset({"images", "texts", "layers"})
+    extras = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+    def check(self, key: str = "encoder") -> None:
+        super().check(key)
+        _ = self._tokenizer  # small, and as necessary as the weights
+
+    @torch.inference_mode()
+    def images(self, pictures: Sequence[Image.Image]) -> Tensor:
+        features: Tensor = self._model.visual_projection(self._forward(pictures).pooler_output)
+        return features.cpu()
+
+    @torch.inference_mode()
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts beyond the model's length are cut off, as everywhere."""
+        tokens = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self._text_length, return_tensors="pt"
+        ).to(self.device)
+        read = self._model.text_model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+        features: Tensor = self._model.text_projection(read.pooler_output)
+        return features.cpu()
+
+    @property
+    def sharpness(self) -> float:
+        """What it was trained to multiply cosines by where it chooses between texts."""
+        return float(self._model.logit_scale.exp())
+
+    def _fault(self, config: Mapping[str, Any]) -> str | None:
+        kind = config.get("model_type")
+        if kind != "clip":
+            return f"its config.json says model_type={kind!r}, and a whole CLIP is needed (model_type='clip')."
+        return self._size_fault(config.get("vision_config", {}).get("image_size", 224))
+
+    def _load(self, files: Pretrained) -> torch.nn.Module:
+        return files.load(CLIPModel)
+
+    @torch.inference_mode()
+    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
+        return self._model.vision_model(pixel_values=self._pixels(pictures), **settings)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        files = self._files()
+        if "tokenizer.json" not in files.extras and not {"vocab.json", "merges.txt"} <= set(files.extras):
+            raise files.refusal("its vocabulary is missing (vocab.json and merges.txt). Get the missing files.")
+        try:
+            return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True)
+        except Exception as error:  # the library lets through whatever its readers raise
+            raise files.refusal(f"its vocabulary cannot be read ({error}). Get the files again.") from error
+
+    @property
+    def _text_length(self) -> int:
+        return int(self._model.config.text_config.max_position_embeddings)
+
+
+@of_kind("encoder/vit")
+class Vit(TransformerEncoder):
+    """DINO, DINOv2 and other vision transformers that were trained without texts.
+
+    Features are the last layer's class token. The pooler on top of it, which DINO's files lack, is never used.
+    """
+
+    sides = frozenset({"images", "layers"})
+    extras = ()
+
+    def images(self, pictures: Sequence[Image.Image]) -> Tensor:
+        last_NLD: Tensor = self._forward(pictures).last_hidden_state
+        return last_NLD[:, 0].cpu()
+
+    def _fault(self, config: Mapping[str, Any]) -> str | None:
+        kind = config.get("model_type")
+        if kind not in VIT_CLASSES:
+            return f"its config.json says model_type={kind!r}; known here are {', '.join(VIT_CLASSES)}."
+        if kind == "vit":
+            return self._size_fault(config.get("image_size", 224))
+        patch, crop = config.get("patch_size", 14), self.transform.crop  # these take any number of patches
+        if crop is None or crop % patch:
+            return f"it sees patches of {patch} pixels; set transform.crop to a multiple of that."
+        return None
+
+    def _load(self, files: Pretrained) -> torch.nn.Module:
+        kind = files.config["model_type"]
+        return files.load(
+            getattr(transformers, VIT_CLASSES[kind]), **({"add_pooling_layer": False} if kind == "vit" else {})
+        )
+
+    @torch.inference_mode()
+    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
+        return self._model(pixel_values=self._pixels(pictures), **settings)

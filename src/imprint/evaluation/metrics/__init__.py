@@ -1,1 +1,1 @@
-"""How good: one metric a file."""
+"""Metrics: numbers computed from the features of pictures, photos and prompts."""

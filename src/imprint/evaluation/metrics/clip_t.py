@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import PositiveFloat
 
-from imprint.evaluation.metrics.base import Metric
-from imprint.evaluation.metrics.material import directions, shots_of, unit
+from imprint.evaluation.metrics.base import Metric, normalised, per_picture, shots_of, unit_features
 from imprint.evaluation.records import Evidence, Needs, Shot, Value
 from imprint.kinds import of_kind
 from imprint.types import Concept
@@ -41,18 +40,15 @@ class ClipT(Metric):
     def measure(self, evidence: Evidence) -> list[Value]:
         shots = shots_of(evidence, "subject", self.title)
         texts = [self._text(shot, evidence.concept) for shot in shots]
-        texts_ND = unit(evidence.features.texts(self.encoder, texts), f"{self.title} of {evidence.subject}")
-        cosines_N = (directions(evidence, self.encoder, shots, self.title) * texts_ND).sum(dim=1)
+        texts_ND = normalised(evidence.features.texts(self.encoder, texts), f"{self.title} of {evidence.subject}")
+        cosines_N = (unit_features(evidence, self.encoder, shots, self.title) * texts_ND).sum(dim=1)
         scores_N = self.scale * (cosines_N.clamp(min=0) if self.clamp else cosines_N)
-        return [
-            Value("subject", shot.asked.number, shot.asked.k, float(score))
-            for shot, score in zip(shots, scores_N, strict=True)
-        ]
+        return per_picture(shots, scores_N)
 
     def _text(self, shot: Shot, concept: Concept) -> str:
         if self.text == "identifier":
             return shot.prompt
-        template = shot.asked.template
+        template = shot.request.template
         has_noun = "noun" in {name for _, name, _, _ in Formatter().parse(template)}
         stand_in = concept.noun if self.text == "class" and not has_noun else ""
         return " ".join(template.format(identifier=stand_in, noun=concept.noun).split())

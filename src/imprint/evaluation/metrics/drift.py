@@ -1,10 +1,9 @@
-"""Drift: how much prompts that have nothing to do with the subject are drawn differently than before."""
+"""Drift: how much the pictures of other prompts than the subject's have changed."""
 
 from typing import Literal
 
 from imprint.errors import UserError
-from imprint.evaluation.metrics.base import Metric
-from imprint.evaluation.metrics.material import directions, shots_of, untuned_shots_of
+from imprint.evaluation.metrics.base import Metric, per_picture, shots_of, unit_features, untuned_shots_of
 from imprint.evaluation.records import Evidence, Needs, Value
 from imprint.kinds import of_kind
 
@@ -31,19 +30,17 @@ class Drift(Metric):
         return [value for name in self.sets for value in self._of_set(evidence, name)]
 
     def _of_set(self, evidence: Evidence, name: str) -> list[Value]:
-        before = {shot.asked: shot for shot in untuned_shots_of(evidence, name, self.title)}
-        pairs = [(shot, before[shot.asked]) for shot in shots_of(evidence, name, self.title) if shot.asked in before]
+        before = {shot.request: shot for shot in untuned_shots_of(evidence, name, self.title)}
+        after = shots_of(evidence, name, self.title)
+        pairs = [(shot, before[shot.request]) for shot in after if shot.request in before]
         if not pairs:
             raise UserError(
                 f"{self.title} of {evidence.subject}: no {name} prompt has a usable picture by both models. "
                 "Draw them again, or leave the metric out."
             )
-        assert all(after.seed == untuned.seed for after, untuned in pairs)
+        assert all(tuned.seed == untuned.seed for tuned, untuned in pairs)
         tuned_ND, untuned_ND = (
-            directions(evidence, self.encoder, shots, self.title) for shots in zip(*pairs, strict=True)
+            unit_features(evidence, self.encoder, shots, self.title) for shots in zip(*pairs, strict=True)
         )
         changes = (1 - (tuned_ND * untuned_ND).sum(dim=1)) / 2
-        return [
-            Value(name, shot.asked.number, shot.asked.k, float(change))
-            for (shot, _), change in zip(pairs, changes, strict=True)
-        ]
+        return per_picture([shot for shot, _ in pairs], changes)

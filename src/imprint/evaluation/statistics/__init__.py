@@ -1,1 +1,1 @@
-"""Numbers about numbers: averages, intervals, tests. Pure functions; nothing here reads a file or draws a picture."""
+"""Statistics of scores: averages, intervals, comparisons. Pure functions that read no file."""

@@ -1,14 +1,14 @@
 """How far a mean would move with other subjects, training seeds, prompts and pictures: a hierarchical bootstrap.
 
-A draw picks subjects with replacement; of each picked one its training seeds; of each of these its prompts; of each of
-these its pictures; and averages them again. The interval holds the middle of all draws. A bootstrap of few subjects is
-too narrow (its variance is (n - 1)/n of what it should be, its tails are a normal's); the ends are therefore taken
-further out, as Student's t asks for the number of units at the topmost level that can be drawn from (the "expanded
-percentile interval", Hesterberg 2015, The American Statistician 69(4)). No draw goes beyond the units themselves, so
-with fewer than ENOUGH of them the interval stays too narrow: of three subjects it holds the true mean in 90% of cases.
+A resample picks subjects with replacement, of each picked one its training seeds, of each of these its prompts, of each
+of these its pictures, and averages them again. The interval is the middle of all resamples. A bootstrap of few subjects
+is too narrow (its variance is (n - 1)/n of what it should be, its tails are a normal's), so the ends are taken further
+out, by Student's t for the number of units at the topmost level that has several (the "expanded percentile interval",
+Hesterberg 2015, The American Statistician 69(4)). No resample goes beyond the units themselves, so with fewer than
+ENOUGH of them the interval stays too narrow: of three subjects it holds the true mean in 90% of cases.
 
-Drawing at every level counts what varies within a subject a second time, for its mean already varies by it. With a few
-pictures of many subjects that is little, and always to the safe side.
+Resampling every level counts the variation within a subject twice, since the subject's mean varies by it, too. With a
+few pictures of many subjects that is little, and makes the interval wider rather than narrower.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from imprint.evaluation.statistics.nesting import Averaging, Numbers, Tree, widt
 
 LEVELS = ("subjects", "training seeds", "prompts", "pictures")
 ENOUGH = 5
-LISTED = 1024  # so many resamples of a prompt's few pictures are listed once instead of drawn
+LISTED = 1024  # so many resamples of a prompt's few pictures are listed once instead of sampled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Interval:
     low: float
     high: float
     confidence: float
-    resampled: tuple[str, ...]  # the levels that had anything to draw from; without "subjects" it tells of these alone
+    resampled: tuple[str, ...]  # the levels with several branches; without "subjects" it is about these subjects alone
 
 
 def interval(
@@ -46,14 +46,17 @@ def interval(
     """None where no level has more than one branch: a single number has no spread."""
     sizes = widths(tree)
     assert len(sizes) == len(levels)
-    drawn = [index for index, size in enumerate(sizes) if size > 1]
-    if not drawn:
+    several = [index for index, size in enumerate(sizes) if size > 1]
+    if not several:
         return None
     sums, weights = _resampled(tree, draws, averaging, np.random.default_rng(seed))
-    tail = _tail(sizes[drawn[0]], confidence)
+    tail = _tail(sizes[several[0]], confidence)
     low, high = np.quantile(sums / weights, [tail, 1 - tail])
     return Interval(
-        low=float(low), high=float(high), confidence=confidence, resampled=tuple(levels[index] for index in drawn)
+        low=float(low),
+        high=float(high),
+        confidence=confidence,
+        resampled=tuple(levels[index] for index in several),
     )
 
 
@@ -69,8 +72,8 @@ def _resampled(tree: Tree, count: int, averaging: Averaging, generator: np.rando
     sums, weights = np.empty(count * size), np.empty(count * size)
     end = 0
     for branch, times in zip(tree, np.bincount(picks, minlength=size).tolist(), strict=True):
-        here, end = places[end : end + times], end + times
-        sums[here], weights[here] = _resampled(branch, times, averaging, generator)
+        filled, end = places[end : end + times], end + times
+        sums[filled], weights[filled] = _resampled(branch, times, averaging, generator)
     by_draw = sums.reshape(count, size)
     if averaging == "pairs":
         return by_draw.sum(axis=1), weights.reshape(count, size).sum(axis=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from imprint.evaluation.sheet import PictureCount, ScoreSheet
+from imprint.evaluation.score_sheet import PictureCount, ScoreSheet
 from imprint.evaluation.statistics.intervals import ENOUGH
 from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
 from imprint.reporting.scoreboard.comparisons import Comparison, NotCompared, compared, powerless

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from imprint.evaluation.sheet import MetricFacts, ScoreSheet, headed
+from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet, headed
 from imprint.evaluation.statistics.nesting import Averaging
 
 SUBJECT_FIDELITY = ("dino", "clip_i")

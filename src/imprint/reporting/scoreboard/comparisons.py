@@ -6,15 +6,15 @@ from itertools import combinations
 
 import numpy as np
 
-from imprint.evaluation.statistics.holm import holm
-from imprint.evaluation.statistics.intervals import Interval, interval
-from imprint.evaluation.statistics.paired import (
+from imprint.evaluation.statistics.comparing import (
+    holm,
     rank_biserial,
     sign_flip_p,
     smallest_p,
     standardised_difference,
     wilcoxon_p,
 )
+from imprint.evaluation.statistics.intervals import Interval, interval
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Forest, prompt_means, unit_means

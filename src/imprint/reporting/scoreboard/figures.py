@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from imprint.evaluation.statistics.pareto import Better, front
+from imprint.evaluation.statistics.comparing import Better, pareto_front
 from imprint.reporting.labels import differing
 from imprint.reporting.scoreboard.board import Board
 from imprint.reporting.scoreboard.columns import ScoreColumn
@@ -111,7 +111,7 @@ def _front(
     contest = [points[entry.label] for entry in board.contestants if entry.label in points]
     places = [(x.mean, y.mean) for x, y in contest]
     across, up = (_direction(column) for column in columns)
-    if across and up and len(on_front := front(places, (across, up))) > 1:
+    if across and up and len(on_front := pareto_front(places, (across, up))) > 1:
         line = [places[index] for index in on_front]
         axes.plot(*zip(*line, strict=True), color=INK, alpha=0.3, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.files import write_json, write_text
 from imprint.reporting.scoreboard.board import Board, assemble
 from imprint.reporting.scoreboard.columns import tradeoffs

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import Row, ScoreSheet
+from imprint.evaluation.score_sheet import Row, ScoreSheet
 from imprint.reporting.labels import differing, label_text, telling
 
 Role = Literal["contestant", "floor", "ceiling"]

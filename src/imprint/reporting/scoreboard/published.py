@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from imprint.evaluation.published.figures import Claim, claims
+from imprint.evaluation.published import Claim, claims
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 

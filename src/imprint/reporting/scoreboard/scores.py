@@ -7,10 +7,9 @@ import numpy as np
 
 from imprint.errors import UserError
 from imprint.evaluation.records import Value
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.evaluation.statistics.intervals import Interval, interval
-from imprint.evaluation.statistics.nesting import Averaging, Tree, average
-from imprint.evaluation.statistics.replicates import replicates
+from imprint.evaluation.statistics.nesting import Averaging, Tree, average, replicates
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.pictures.store import INDEX, read_index
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
 from imprint.reporting.sheet import spread

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.launching.plan import Planned
 from imprint.launching.status import first_line
 from imprint.reporting.scoreboard import cost_of, write

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imprint.errors import UserError
-from imprint.pictures.draw import drawn_by, fill
-from imprint.pictures.recipe import Recipe
-from imprint.pictures.store import Store
+from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.store import PictureStore, Recipe
 from imprint.results.combine import Stack, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
@@ -75,7 +74,7 @@ def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
     by_mix: dict[Mix, dict[str, Recipe]] = {}
     for mix, recipe in shots:
         by_mix.setdefault(mix, {})[recipe.file] = recipe
-    stores = {mix: Store(folder / "pictures", list(recipes.values()), {}) for mix, recipes in by_mix.items()}
+    stores = {mix: PictureStore(folder / "pictures", list(recipes.values()), {}) for mix, recipes in by_mix.items()}
     missing = {mix: len(store.missing()) for mix, store in stores.items()}
     to_draw = [mix for mix, count in missing.items() if count]
     for mix in to_draw:  # all mistakes before the first picture
@@ -88,7 +87,9 @@ def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
             if (mix.runs, mix.base) == (runs, base):
                 model = stack.at(mix.weights, dict(mix.scale)).to(device)
                 label = f"Cells {to_draw.index(mix) + 1} of {len(to_draw)}"
-                fill(stores[mix], drawn_by(model), batch_size=request.batch_size, label=label, counts_failures=False)
+                generate_missing(
+                    stores[mix], generate_with(model), batch_size=request.batch_size, label=label, counts_failures=False
+                )
 
 
 def _filled(template: str, runs: Sequence[Run]) -> str:

@@ -18,7 +18,7 @@ from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.metrics.base import Metric
-from imprint.evaluation.records import Asked, Photo, Shot
+from imprint.evaluation.records import Photo, PictureRequest, Shot
 from imprint.miniature.references import scenes as reference_scenes
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import random_pose
@@ -66,7 +66,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Shot]]
             picture.save(file)
             template = templates[index] if templates else "a {identifier} {noun}"
             number, k = (index, 0) if templates else (0, index)
-            shots.append(Shot(Asked(set, number, template, "any", k), template, 0, file, content, "ok"))
+            shots.append(Shot(PictureRequest(set, number, template, "any", k), template, 0, file, content, "ok"))
         return shots
 
     return draw_all

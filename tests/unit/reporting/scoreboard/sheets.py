@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from imprint.evaluation.records import Value
-from imprint.evaluation.sheet import MetricFacts, PictureCount, Row, Scored, ScoreSheet
+from imprint.evaluation.score_sheet import MetricFacts, PictureCount, Row, Scored, ScoreSheet
 
 CATEGORIES = ("recontextualisation", "recontextualisation", "property")
 # Title, direction, role and where the untuned model stands.

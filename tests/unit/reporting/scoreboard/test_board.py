@@ -7,7 +7,7 @@ import pytest
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.files import as_json, numbers
 from imprint.tables.csv import as_csv

@@ -5,7 +5,7 @@ from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
 from imprint.evaluation.records import Value
-from imprint.evaluation.sheet import Scored, ScoreSheet
+from imprint.evaluation.score_sheet import Scored, ScoreSheet
 from imprint.reporting.scoreboard.grouping import Entry, entries
 
 

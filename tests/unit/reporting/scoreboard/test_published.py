@@ -3,7 +3,7 @@ from composed import compose
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.config import conf_folder, resolved
-from imprint.evaluation.published.figures import Claim, claims
+from imprint.evaluation.published import Claim, claims
 from imprint.reporting.scoreboard import assemble
 from imprint.reporting.scoreboard.published import PublishedRow
 from imprint.reporting.scoreboard.tables import tables

@@ -12,7 +12,7 @@ from unit.reporting.runs_on_disk import picture
 from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.tracking.offline import begun, history, settings, stays, summary, table
 
-from imprint.evaluation.sheet import ScoreSheet
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.reporting.tracking.scores import log_scores, score_name
 from imprint.runs import Run
 

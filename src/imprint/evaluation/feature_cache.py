@@ -1,7 +1,7 @@
-"""Features kept on disk: one SQLite file an encoder, shared by all programs of this user.
+"""Features cached on disk: one SQLite file per encoder, shared by all programs of this user.
 
-Whatever is wrong with a file or its folder costs time, never a run: what cannot be read is discarded, and where
-nothing can be written nothing is kept. Both are said.
+An error with a file or its folder never ends a run: a file that cannot be read is replaced by an empty one, and where
+nothing can be written nothing is cached. Both are logged as warnings.
 """
 
 import logging
@@ -20,17 +20,17 @@ from imprint.evaluation.records import Side
 
 log = logging.getLogger(__name__)
 
-OURS = 0x1A9F17E5  # SQLite's application_id: tells these files from others
-VERSION = 1  # of the layout, and of what a row means
-PATIENCE = 30.0  # seconds to wait for another program
-AT_ONCE = 500  # rows asked for in one query
-LAYOUT = f"""
+APPLICATION_ID = 0x1A9F17E5  # tells these SQLite files from others
+SCHEMA_VERSION = 1  # of the tables, and of what a row means
+LOCK_TIMEOUT = 30.0  # seconds to wait for another program
+QUERY_SIZE = 500  # rows in one query
+SCHEMA = f"""
 BEGIN;
 CREATE TABLE features (
     content TEXT NOT NULL, side TEXT NOT NULL, shape TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (content, side)
 );
-PRAGMA application_id = {OURS};
-PRAGMA user_version = {VERSION};
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
 Result = TypeVar("Result")
@@ -48,11 +48,11 @@ class FeatureCache:
 
         def select(connection: sqlite3.Connection) -> dict[str, Tensor]:
             found = {}
-            for start in range(0, len(contents), AT_ONCE):
-                asked = contents[start : start + AT_ONCE]
-                marks = ", ".join("?" * len(asked))
-                query = f"SELECT content, shape, data FROM features WHERE side = ? AND content IN ({marks})"
-                for content, shape, data in connection.execute(query, (side, *asked)):
+            for start in range(0, len(contents), QUERY_SIZE):
+                chunk = contents[start : start + QUERY_SIZE]
+                marks = ", ".join("?" * len(chunk))
+                statement = f"SELECT content, shape, data FROM features WHERE side = ? AND content IN ({marks})"
+                for content, shape, data in connection.execute(statement, (side, *chunk)):
                     found[content] = _tensor(shape, data)
             return found
 
@@ -67,39 +67,39 @@ class FeatureCache:
 
         self._attempt(insert)
 
-    def _attempt(self, act: Callable[[sqlite3.Connection], Result]) -> Result | None:
-        """What `act` returns; None if the disk does not let it."""
+    def _attempt(self, query: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """The result of `query`; None where the file cannot be used."""
         if not self._usable:
             return None
         try:
             try:
-                return self._connected(act)
+                return self._connected(query)
             except sqlite3.OperationalError:  # locked, full, not writable: the file itself is good
                 raise
             except sqlite3.DatabaseError as error:
                 self._discard(error)
-                return self._connected(act)
+                return self._connected(query)
         except (sqlite3.Error, OSError) as error:
             self._usable = False
             log.warning("Features are not kept on disk: %s cannot be used (%s).", self.file, error)
             return None
 
-    def _connected(self, act: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _connected(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.file, timeout=PATIENCE)) as connection:
+        with closing(sqlite3.connect(self.file, timeout=LOCK_TIMEOUT)) as connection:
             if not _is_ours(connection):
-                self._lay_out(connection)
+                self._create_tables(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
-            return act(connection)
+            return query(connection)
 
-    def _lay_out(self, connection: sqlite3.Connection) -> None:
-        with FileLock(f"{self.file}.lock", timeout=PATIENCE):
+    def _create_tables(self, connection: sqlite3.Connection) -> None:
+        with FileLock(f"{self.file}.lock", timeout=LOCK_TIMEOUT):
             if _is_ours(connection):  # another program was first
                 return
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 raise sqlite3.DatabaseError("it is another program's, or another version's")
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(LAYOUT)
+            connection.executescript(SCHEMA)
 
     def _discard(self, error: Exception) -> None:
         log.warning("%s holds no usable features (%s). It is made again.", self.file, error)
@@ -109,7 +109,7 @@ class FeatureCache:
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
     marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    return marks == [OURS, VERSION]
+    return marks == [APPLICATION_ID, SCHEMA_VERSION]
 
 
 def _row(feature: Tensor) -> tuple[str, bytes]:

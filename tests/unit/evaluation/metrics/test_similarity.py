@@ -7,11 +7,7 @@ import pytest
 from fake_evidence import FakeFeatures, evidence, photo, shot, shots
 
 from imprint.errors import UserError
-from imprint.evaluation.metrics.clip_i import ClipI
-from imprint.evaluation.metrics.dino import Dino
-from imprint.evaluation.metrics.memorisation import Memorisation
-from imprint.evaluation.metrics.overfit import Overfit
-from imprint.evaluation.metrics.pres import Pres
+from imprint.evaluation.metrics.similarity import ClipI, Dino, Memorisation, Overfit, Pres
 from imprint.evaluation.records import Value
 
 EAST, NORTH, BETWEEN = (2.0, 0.0), (0.0, 5.0), (3.0, 3.0)

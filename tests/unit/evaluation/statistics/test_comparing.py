@@ -3,7 +3,9 @@ import itertools
 import numpy as np
 import pytest
 
-from imprint.evaluation.statistics.paired import (
+from imprint.evaluation.statistics.comparing import (
+    holm,
+    pareto_front,
     rank_biserial,
     sign_flip_p,
     smallest_p,
@@ -90,3 +92,29 @@ def _normal(z: float) -> float:
     from statistics import NormalDist
 
     return NormalDist().cdf(z)
+
+
+def test_holms_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_adjusted_p_values_rise_with_the_unadjusted_ones_and_stay_below_one() -> None:
+    p = np.random.default_rng(0).uniform(0, 0.7, 20).tolist()
+    adjusted = holm(p)
+    order = np.argsort(p)
+    assert np.all(np.diff(np.array(adjusted)[order]) >= 0)
+    assert all(before <= after <= 1 for before, after in zip(p, adjusted, strict=True))
+    assert holm([]) == []
+    assert holm([0.2]) == [0.2]
+
+
+def test_the_front_has_what_nothing_beats_in_both() -> None:
+    points = [(0.3, 0.6), (0.2, 0.7), (0.25, 0.6), (0.3, 0.6), (0.1, 0.5)]
+    assert pareto_front(points, ("higher", "higher")) == [1, 0, 3]
+
+
+def test_directions_decide() -> None:
+    points = [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+    assert pareto_front(points, ("higher", "lower")) == [0, 1, 2]
+    assert pareto_front(points, ("lower", "lower")) == [0]
+    assert pareto_front([], ("lower", "lower")) == []

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imprint.evaluation.external_pictures import answers, matched, named_prompts
-from imprint.evaluation.external_prompts import GivenPrompt, given_prompts
+from imprint.evaluation.external_pictures import GivenPrompt, find_pictures, given_prompts, match, named_prompts
 from imprint.types import Concept
 
 CONCEPT = Concept("sks", "dog")
@@ -26,9 +25,9 @@ def picture(file: Path, colour: int) -> Path:
 
 def found(folder: Path, prompts: list[GivenPrompt] = PROMPTS) -> tuple[list[tuple[int, int, str]], list[str]]:
     """(prompt's number, k, file) of every picture, and what is wrong."""
-    given, faults = answers(folder)
-    foreign, more = matched(given, prompts)
-    shots = [(shot.asked.number, shot.asked.k, shot.file.name) for shot in foreign.shots]
+    given, faults = find_pictures(folder)
+    foreign, more = match(given, prompts)
+    shots = [(shot.request.number, shot.request.k, shot.file.name) for shot in foreign.shots]
     return shots, [*faults, *more]
 
 
@@ -70,7 +69,7 @@ def test_an_index_says_which_prompt_is_answered(name: str, keys: tuple[str, str]
     shots, faults = found(tmp_path)
     assert not faults
     assert shots == [(0, 0, "a.png"), (0, 1, "c.png"), (1, 0, "b.png"), (1, 1, "d.png")]
-    assert named_prompts(answers(tmp_path)[0]) == TEXTS
+    assert named_prompts(find_pictures(tmp_path)[0]) == TEXTS
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
@@ -108,19 +107,19 @@ def test_what_is_wrong_with_an_index(rows: list[Any], said: str, tmp_path: Path)
 
 def test_an_index_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.jsonl").write_text("{", encoding="utf-8")
-    assert "metadata.jsonl cannot be read" in answers(tmp_path)[1][0]
+    assert "metadata.jsonl cannot be read" in find_pictures(tmp_path)[1][0]
 
 
 def test_hidden_files_and_others_are_no_pictures(tmp_path: Path) -> None:
     for name in ("0-a.png", ".1-a.png", "scores/1.csv"):
         picture(tmp_path / "x.png", 1).rename((tmp_path / name, (tmp_path / name).parent.mkdir(exist_ok=True))[0])
-    assert [answer.file.name for answer in answers(tmp_path)[0]] == ["0-a.png"]
+    assert [answer.file.name for answer in find_pictures(tmp_path)[0]] == ["0-a.png"]
 
 
 def test_a_picture_of_one_colour_is_blank(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "0-a.png")
     picture(tmp_path / "1-a.png", 1)
-    foreign, _ = matched(answers(tmp_path)[0], PROMPTS)
+    foreign, _ = match(find_pictures(tmp_path)[0], PROMPTS)
     assert [shot.state for shot in foreign.shots] == ["blank", "ok"]
 
 

@@ -1,9 +1,9 @@
-"""Reading figures.yaml."""
+"""Figures from papers, as published_figures.yaml lists them."""
 
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 @lru_cache
 def claims() -> tuple[Claim, ...]:
-    text = resources.files("imprint.evaluation.published").joinpath("figures.yaml").read_text(encoding="utf-8")
+    text = resources.files("imprint.evaluation").joinpath("published_figures.yaml").read_text(encoding="utf-8")
     return tuple(
         Claim(
             source=source["source"],
@@ -35,12 +35,8 @@ def claims() -> tuple[Claim, ...]:
             pictures=source["pictures"],
             encoders=source["encoders"],
             unknown=tuple(source["open"]),
-            scores=_scores(row),
+            scores={name: float(value) for name, value in row.items() if name != "label"},
         )
         for source in yaml.safe_load(text)["sources"]
         for row in source["rows"]
     )
-
-
-def _scores(row: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in row.items() if name != "label"}

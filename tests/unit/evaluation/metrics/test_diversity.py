@@ -7,9 +7,7 @@ import pytest
 from fake_evidence import FakeFeatures, evidence, shot, shots
 
 from imprint.errors import UserError
-from imprint.evaluation.metrics.div import Div
-from imprint.evaluation.metrics.div_features import DivFeatures
-from imprint.evaluation.metrics.vendi import Vendi
+from imprint.evaluation.metrics.diversity import Div, DivFeatures, Vendi
 
 # Two depths: one of two places with two channels, one of one place with one channel.
 A = [[[1.0, 0.0], [0.0, 2.0]], [[1.0]]]

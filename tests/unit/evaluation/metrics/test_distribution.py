@@ -8,9 +8,8 @@ import torch
 from fake_evidence import FakeFeatures, evidence, photo, shot, shots
 
 from imprint.errors import UserError
+from imprint.evaluation.metrics.distribution import Fid, Kid
 from imprint.evaluation.metrics.drift import Drift
-from imprint.evaluation.metrics.fid import Fid
-from imprint.evaluation.metrics.kid import Kid
 
 RNG = np.random.default_rng(3)
 DRAWN, REAL = RNG.normal(size=(9, 4)), 0.5 + 1.3 * RNG.normal(size=(8, 4))

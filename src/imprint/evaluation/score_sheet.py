@@ -1,11 +1,11 @@
-"""The scores of one subject of a run under one profile, as they lie in the run's folder, in scores/.
+"""The score sheet: the scores of one subject of a run under one profile, a file in the run's folder scores/.
 
-A sheet holds every single number, so that tables, intervals and tests need no picture. Rows are what was judged:
-`tuned`, the floors `untuned` and `prompt_only`, the ceilings `real` and `copies`.
+It has every single number, so that tables, intervals and tests need no picture. Its rows are what was scored: the
+run's own model (`tuned`), the lower bounds `untuned` and `prompt_only`, the upper bounds `real` and `copies`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -14,27 +14,35 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from imprint.errors import UserError
-from imprint.evaluation.records import Value
-from imprint.files import write_json
+from imprint.evaluation.records import Better, Value
+from imprint.files import write_json, write_text
 from imprint.first_release import CLASS_NAMES
 from imprint.kinds import label
+from imprint.tables.csv import as_csv
+from imprint.tables.table import Cell, Column, Table
+from imprint.tables.table import Row as TableRow
 
 VERSION = 2
 
-Better = Literal["higher", "lower", "neither"]
 Row = Literal["tuned", "untuned", "prompt_only", "real", "copies"]
 ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}", "neither": ""}
+ROW_NAMES = {
+    "tuned": "the run's model",
+    "untuned": "the untuned model",
+    "prompt_only": "the untuned model, without an identifier",
+    "real": "the photos themselves",
+    "copies": "photos trained on, repeated",
+}
+VALUES = ("run", "subject", "profile", "row", "metric", "set", "category", "number", "k", "prompt", "value")
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFacts:
-    """What a number means. Numbers are comparable exactly if their fingerprints are equal."""
+    """What a number means. Numbers are comparable if and only if their fingerprints are equal."""
 
     title: str
     better: Better
-    fingerprint: (
-        str  # of the metric's settings, the encoders' weights and transforms, the pictures asked, the averaging
-    )
+    fingerprint: str  # of the metric's settings, encoders' weights and transforms, pictures asked for, averaging
     settings: Mapping[str, Any]
     encoders: Mapping[str, Mapping[str, str]]  # role -> name, fingerprint
 
@@ -80,9 +88,7 @@ class ScoreSheet:
     metrics: Mapping[str, MetricFacts]
     pictures: Mapping[str, PictureCount]  # by row
     prompts: Mapping[str, Sequence[tuple[str, str]]]  # set -> (template, category) by number
-    rows: Mapping[
-        str, Mapping[str, Scored]
-    ]  # row -> metric -> scores; a metric that makes no sense for a row is absent
+    rows: Mapping[str, Mapping[str, Scored]]  # row -> metric -> scores; without metrics that do not apply to the row
     seconds: Mapping[str, float]
     notes: Sequence[str] = ()  # what is to be said beside the numbers
 
@@ -115,13 +121,40 @@ def headed(title: str, better: Better) -> str:
     return f"{title} {ARROWS[better]}".strip()
 
 
+def table_of_means(sheet: ScoreSheet) -> Table:
+    """Rows by metrics, with the pictures that each row counts, and what makes the numbers comparable."""
+    rows = []
+    for row, words in ROW_NAMES.items():
+        if scores := sheet.rows.get(row):
+            cells = [Cell(scores[name].mean if name in scores else None) for name in sheet.metrics]
+            rows.append(TableRow([Cell(f"{row} ({words})"), Cell(_counted(sheet.pictures[row])), *cells]))
+    meaning = [
+        f"{facts.title}: {facts.encoder_names or 'no encoder'}; fingerprint {facts.fingerprint}"
+        for facts in sheet.metrics.values()
+    ]
+    return Table(
+        title=f"{sheet.run}: {sheet.subject} ({sheet.noun}), profile {sheet.profile}",
+        columns=[
+            *(Column(heading, kind="text") for heading in ("row", "pictures")),
+            *(Column(facts.heading, "{:.3f}".format) for facts in sheet.metrics.values()),
+        ],
+        rows=rows,
+        notes=[*meaning, *(f"Note: {note}" for note in sheet.notes)],
+    )
+
+
+def write_csv(sheet: ScoreSheet, file: Path) -> None:
+    """One line a value."""
+    write_text(file, as_csv(Table.of_values(VALUES, _values(sheet))))
+
+
 @cache
 def _adapter() -> TypeAdapter[ScoreSheet]:
     return TypeAdapter(ScoreSheet)
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 named parts by their classes, and told of captions that were never dropped."""
+    """Version 1 named parts by their classes, and had a caption_dropout of 0 where captions are never dropped."""
     if content.pop("version", 1) > 1:
         return content
     settings = {
@@ -130,3 +163,21 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
         if not (name.endswith(".caption_dropout") and value == 0)
     }
     return {**content, "settings": settings}
+
+
+def _values(sheet: ScoreSheet) -> Iterator[tuple[str | float | None, ...]]:
+    for row, metrics in sheet.rows.items():
+        for name, scored in metrics.items():
+            for value in scored.values:
+                prompt, category = "", ""
+                if value.number is not None and row != "real":
+                    prompt, category = sheet.prompts[value.set][value.number]
+                place = (sheet.run, sheet.subject, sheet.profile, row, name, value.set, category)
+                yield *place, value.number, value.k, prompt, value.value
+
+
+def _counted(count: PictureCount) -> str:
+    missing = count.asked - count.drawn - count.failed - count.blank
+    others = [f"{number} {kind}" for number, kind in ((count.failed, "failed"), (count.blank, "blank")) if number]
+    others += [f"{missing} missing"] if missing else []
+    return ", ".join([f"{count.drawn} of {count.asked}", *others])

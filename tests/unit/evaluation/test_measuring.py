@@ -2,7 +2,7 @@
 
 import pytest
 
-from imprint.evaluation.averaging import scored
+from imprint.evaluation.measuring import scored
 from imprint.evaluation.records import Value
 
 VALUES = [Value("subject", 0, 0, 1.0), Value("subject", 0, 1, 0.0), Value("subject", 1, 0, 0.2)]

@@ -1,8 +1,16 @@
-"""Two methods on the same subjects: is the difference more than the luck of these subjects, and how large is it?"""
+"""Comparing methods on the same subjects: is a difference more than chance, how large is it, which methods are best?
+
+Paired tests and effect sizes, Holm's correction for many pairs of methods, and the Pareto front of two metrics.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from imprint.evaluation.statistics.nesting import Numbers
+
+Better = Literal["higher", "lower"]
 
 EXACT_UP_TO = 40  # pairs, for which all 2^n signs are counted (in two halves)
 DRAWS = 200_000  # of signs, beyond that
@@ -59,6 +67,26 @@ def rank_biserial(differences: Numbers) -> float:
     ranks = _signed_ranks(differences)
     total = float(np.abs(ranks).sum())
     return float(ranks.sum()) / total if total else 0.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values, in the order given; never below the unadjusted ones, and rising with them."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def pareto_front(points: Sequence[tuple[float, float]], better: tuple[Better, Better]) -> list[int]:
+    """The places of the points that no other point dominates, by rising first number. Equal points stand together."""
+    if not points:
+        return []
+    values = np.array(points) * [1 if direction == "higher" else -1 for direction in better]
+    at_least_as_good = (values[:, None] >= values[None]).all(axis=2)
+    dominates = at_least_as_good & (values[:, None] > values[None]).any(axis=2)
+    return sorted(np.flatnonzero(~dominates.any(axis=0)).tolist(), key=lambda index: points[index])
 
 
 def _signed_sums(sizes: Numbers) -> Numbers:

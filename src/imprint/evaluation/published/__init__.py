@@ -1,1 +1,0 @@
-"""Numbers that others have published, with all that is known of how they were measured."""
