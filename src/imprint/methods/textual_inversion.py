@@ -122,7 +122,9 @@ class TextualInversion(Method):
             names = [(self.seed, "word", concept.identifier, index) for index in range(self.vectors)]
             drawn_ND = normal(names, known_VD.shape[1:]).to(known_VD.device)
             return known_VD.mean(dim=0) + drawn_ND * known_VD.std(dim=0)
-        return round_robin(vocabulary.token_vectors(concept.noun if self.start == NOUN else self.start), self.vectors)
+        if self.start == NOUN:
+            return round_robin(vocabulary.token_vectors(concept.noun), self.vectors)
+        return round_robin(vocabulary.vectors_of_words(self.start.split()), self.vectors)
 
 
 def round_robin(tokens_ND: Tensor, hands: int) -> Tensor:
