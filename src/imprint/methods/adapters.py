@@ -92,6 +92,10 @@ class Adapters(Method):
         return merged_formats(model, self.roles)
 
     def size(self, role: str) -> Size:
+        """That of the adapters as they are put into a model."""
+        return self._size_trained(role)
+
+    def _size_trained(self, role: str) -> Size:
         usual = Size(self.text_rank, self.text_alpha) if is_text(role) else Size(self.rank, self.alpha)
         own = self._of(role)
         rank = own.get("rank", usual.rank)

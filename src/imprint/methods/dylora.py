@@ -88,9 +88,6 @@ class DyLoRA(LoRA):
             return f"by_role.{role}.rank"
         return "text_rank" if is_text(role) else "rank"
 
-    def _size_trained(self, role: str) -> Size:
-        return super().size(role)
-
     def _count(self, role: str) -> int:
         return self._size_trained(role).rank // self.granularity
 
