@@ -158,5 +158,5 @@ def is_token(tokenizer: "PreTrainedTokenizerBase", word: str) -> bool:
 def token_id(tokenizer: "PreTrainedTokenizerBase", word: str) -> int | None:
     """The token of a word that is one in a caption; else the vocabulary's entry of this name, which stands within words
     only: CLIP has `ktn`, but no `ktn</w>`. None where there is neither."""
-    ids = tokenizer(word, add_special_tokens=False).input_ids
+    ids: list[int] = tokenizer(word, add_special_tokens=False).input_ids
     return ids[0] if len(ids) == 1 else tokenizer.get_vocab().get(word)
