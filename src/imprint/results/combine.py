@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from imprint.errors import ConfigError, Problem
 from imprint.methods.base import Method, scale_key
-from imprint.methods.change import Change, add, restore, untouched, weight_delta
 from imprint.models.base import Model, ModelInfo, ModelSource, strength_of
 from imprint.results.base_model import other_model, own_model
 from imprint.results.load import method_of, trained_model
+from imprint.results.weight_change import Change, add, restore, untouched, weight_delta
 from imprint.runs import Run
 from imprint.types import Concept
 
-SOME = 0.5  # a strength other than 1, to ask which are possible
+PROBE = 0.5  # a strength other than 1, to ask which are possible
 
 
 class Result(NamedTuple):
@@ -108,7 +108,7 @@ def named_apart(taught: Sequence[Sequence[Concept]]) -> tuple[Concept, ...]:
 
 
 def has_strength(method: Method, role: str) -> bool:
-    return method.replaces_weights or not any(method.scale_problems({role: SOME}))
+    return method.replaces_weights or not any(method.scale_problems({role: PROBE}))
 
 
 def _conflicts(results: Sequence[Result], base: str | None) -> Iterator[Problem]:

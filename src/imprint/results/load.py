@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from imprint.construct import rebuilt
 from imprint.errors import ConfigError
 from imprint.methods.base import Method
-from imprint.methods.change import add, weight_delta
 from imprint.models.base import Model, ModelInfo, ModelSource
 from imprint.results.base_model import other_model, own_model
+from imprint.results.weight_change import add, weight_delta
 from imprint.runs import Run
 from imprint.types import Concept
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from imprint.errors import UserError
 from imprint.methods.adapter_layers import layers, merge
 from imprint.methods.base import Method
-from imprint.methods.low_rank import Factors, LowRank, factors_in
 from imprint.models.base import Model, strength_of
+from imprint.results.low_rank import Factors, LowRank, factors_in
 
 Weights = Mapping[str, Mapping[str, Tensor]]  # role -> name -> weight
 
@@ -46,7 +46,7 @@ def weight_delta(model: Model, method: Method, folder: Path) -> Change:
 
 @torch.no_grad()
 def add(model: Model, difference: Weights, strengths: Mapping[str, float]) -> None:
-    """Adds a difference, a strength a role. Raises UserError if the family has other weights."""
+    """Adds a difference, a strength a role. Raises UserError if the model has other weights."""
     own = _weights(model)
     wrong = [
         f"{role}'s {name} ({tuple(moved.shape)})"
