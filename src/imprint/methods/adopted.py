@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, add_metadata, merge, merged_formats, read_metadata
-from imprint.methods.base import Method, strengths_without_use
+from imprint.methods.base import FROM_BASE, Method, strengths_without_use
 from imprint.methods.lora import DESCRIPTION, FILE
-from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines
 from imprint.models.base import Format, Model, ModelInfo, strength_of
 from imprint.types import Concept, ParamGroup

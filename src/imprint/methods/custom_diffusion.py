@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
-from imprint.methods.base import Method, strengths_without_use
-from imprint.methods.selection import selected
-from imprint.methods.settings import missing_layers, under
+from imprint.methods.base import FROM_BASE, Method, strengths_without_use
+from imprint.methods.settings import missing_layers, selected, under
 from imprint.methods.textual_inversion import TextualInversion
-from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import loading_lines
 from imprint.models.base import DENOISER, Format, Model, ModelInfo, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup

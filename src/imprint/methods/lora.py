@@ -14,7 +14,7 @@ from imprint.kinds import of_kind
 from imprint.libraries.peft import use_layers
 from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
-from imprint.methods.usage import FROM_BASE
+from imprint.methods.base import FROM_BASE
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 

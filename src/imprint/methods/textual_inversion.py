@@ -13,8 +13,7 @@ from torch import Tensor
 from imprint.draws import normal
 from imprint.errors import Problem
 from imprint.kinds import of_kind
-from imprint.methods.base import Method
-from imprint.methods.usage import FROM_BASE
+from imprint.methods.base import FROM_BASE, Method
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, sign_words, write_words
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.models.words import Vocabulary, tokens_of

@@ -39,9 +39,8 @@ def write_lora(file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, 
             tensors[model.names.stock(role, f"{layer}.lora_A.weight")] = down.to(dtype)
             tensors[model.names.stock(role, f"{layer}.lora_B.weight")] = up.to(dtype)
         part = model.names.part(role)
-        description |= {
-            f"{part}.{key}": value for key, value in peft_settings({n: f.rank for n, f in own.items()}).items()
-        }
+        settings = peft_settings({layer: factors.rank for layer, factors in own.items()})
+        description |= {f"{part}.{key}": value for key, value in settings.items()}
     about = {DESCRIPTION: json.dumps(description, sort_keys=True)}
     write_weights(file, tensors, {**origin, **about})
 

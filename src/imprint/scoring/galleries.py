@@ -10,7 +10,7 @@ from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.prompts import without_identifier
 from imprint.evaluation.records import Asked, Shot
 from imprint.locations import cache_folder
-from imprint.methods.merging import merge_exactly
+from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, key_of

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
 from imprint.draws import seed_layers, seed_of
+from imprint.methods.adapter_layers import merged
 from imprint.methods.base import Method
-from imprint.methods.merging import merged
 from imprint.models.base import Model, is_text
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.averaging import MovingAverage

@@ -14,7 +14,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from imprint.construct import rebuilt
 from imprint.errors import UserError
 from imprint.locations import locate
-from imprint.methods.merging import merge_exactly
+from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import ModelSource
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, file_name
