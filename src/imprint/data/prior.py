@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from imprint.data.dataset import open_files, open_folder
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_files, open_folder
 from imprint.draws import seed_of
 from imprint.errors import Problem
 from imprint.kinds import of_kind

@@ -22,7 +22,7 @@ class SamePictures(NamedTuple):
     captions: Sequence[str]
 
 
-class Shown(NamedTuple):
+class SampleSpec(NamedTuple):
     """What a sample shows, before any pixel is read."""
 
     id: str
@@ -66,15 +66,15 @@ class SubjectSamples:
             buckets = [None] * len(prior.pictures)
             self._prior_order = Order(seed=seed, stream=f"prior{own}", buckets=buckets, batch_size=batch_size)
 
-    def at(self, position: int, turn: int) -> Iterator[Shown]:
+    def at(self, position: int, turn: int) -> Iterator[SampleSpec]:
         """The samples of the stream's `position`, which is this subject's `turn`-th."""
         name, index = f"instance/{position}", self._order[turn]
         picture = self.pictures.pictures[index]
         view = self._view(picture, self.frames[index], name)
-        yield Shown(name, view, self._caption(name, picture), is_prior=False)
+        yield SampleSpec(name, view, self._caption(name, picture), is_prior=False)
         if self.prior is not None:
             name = f"prior/{position}"
-            yield Shown(
+            yield SampleSpec(
                 name, self._prior_view(name, turn, view, self.prior), self._drawn(name, self.prior.captions), True
             )
 

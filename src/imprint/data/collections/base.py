@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imprint.data.dataset import Kind
-from imprint.data.listing import list_pictures
-from imprint.data.names import printable
+from imprint.data.listing import list_pictures, printable
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.suggestions import nearest
