@@ -46,7 +46,7 @@ class Adopted(Method):
     def save(self, model: Model, folder: Path) -> None:
         raise AssertionError("it was saved when it was adopted")
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         for file in folder.glob("*.safetensors"):
             add_metadata(file, origin)
 

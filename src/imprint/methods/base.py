@@ -64,7 +64,7 @@ class Method(ABC):
         """Called before every pass of a step. What it does follows from its arguments alone, since a step can have
         several passes, on several processes, and be done again after an interruption."""
 
-    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
+    def skipped_parameters(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
         """Of what trains, the parameters that this step leaves as they are: without gradient, decay or moments."""
         return ()
 
@@ -73,7 +73,7 @@ class Method(ABC):
         return [concept.fill(template) for template in self.templates]
 
     def usage(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
-        """A few lines of Python that draw each concept with a saved result in `folder`, without imprint."""
+        """Python that generates a picture of each concept with a saved result in `folder`, without imprint."""
         return f"{self.loading(concepts, facts)}\n{_generating_lines(self.templates[0], concepts)}"
 
     @abstractmethod
@@ -110,7 +110,7 @@ class Method(ABC):
         """Of a saved result that replaces weights, puts the words alone into a model: the weights go there as a
         difference."""
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
         """Notes in the files of a saved result what they were made from, where their format has a place for it."""
 
     def formats(self, model: Model) -> Mapping[str, Format]:

@@ -64,15 +64,15 @@ class CustomDiffusion(Method):
             attention, _, own = name.rpartition(".")
             stored[f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight"] = weight.detach().cpu().contiguous()
         tuned = {name.partition(PROCESSOR)[0] for name in stored}
-        # An empty tensor stands for an attention that stays as it is: the library wants to hear of every one.
+        # An empty tensor stands for an attention that stays as it is: the library expects every one to be named.
         names: Any = model.roles[DENOISER].attn_processors
         others = {name: torch.zeros(0) for name in names if name.removesuffix(PROCESSOR) not in tuned}
         write_weights(folder / FILE, {**stored, **others}, {})
         self.words.save(model, folder)
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(folder / FILE, origin)
-        self.words.sign(folder, origin)
+        self.words.write_origin(folder, origin)
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
         return strengths_without_use(scale, [DENOISER])

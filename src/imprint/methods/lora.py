@@ -41,7 +41,7 @@ class LoRA(Adapters):
 
     def save(self, model: Model, folder: Path) -> None:
         """What the adapters count by is multiplied into them, and every alpha is its rank: so readers that pass over
-        the description, as most other programs do, draw the same."""
+        the description, as most other programs do, generate the same pictures."""
         tensors: dict[str, Tensor] = {}
         description: dict[str, Any] = {}
         for role in self.roles:
@@ -51,7 +51,7 @@ class LoRA(Adapters):
             description.update({f"{part}.{key}": value for key, value in self._essentials(model, role).items()})
         write_weights(folder / FILE, tensors, {DESCRIPTION: json.dumps(description, sort_keys=True)})
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(folder / FILE, origin)
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:

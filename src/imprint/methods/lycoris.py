@@ -51,7 +51,7 @@ class PeftFolder(Adapters):
             self._described(model, role).save_pretrained(own)
             write_weights(own / FILE, {f"{PREFIX}{name}": x for name, x in weights(model.roles[role]).items()}, {})
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         for file in folder.glob(f"*/{FILE}"):
             add_metadata(file, origin)
 
