@@ -32,17 +32,17 @@ class _Found(NamedTuple):
 def read_captions(folder: Path, names: Sequence[str]) -> Captions:
     """The captions of the pictures `names` of `folder`. Problems are returned, not raised."""
     problems: list[str] = []
-    found: dict[str, str] = {}
-    all_found = chain(_from_metadata(folder, names, problems), _from_texts(folder, names, problems))
-    for name, text, place in all_found:
+    by_name: dict[str, str] = {}
+    found = chain(_from_metadata(folder, names, problems), _from_texts(folder, names, problems))
+    for name, text, place in found:
         try:
             caption = in_one_line(text)
         except ValueError as error:
             problems.append(f"{place}: {error}")
             continue
-        if found.setdefault(name, caption) != caption:
+        if by_name.setdefault(name, caption) != caption:
             problems.append(f"{place}: {printable(name)} has another caption already")
-    return Captions(found, problems)
+    return Captions(by_name, problems)
 
 
 def in_one_line(text: str) -> str:

@@ -49,7 +49,7 @@ class View(NamedTuple):
 
     @property
     def geometry(self) -> Geometry:
-        """As a model that is told of it sees it: of a mirrored picture, the corner in the mirror."""
+        """As a model that is conditioned on it expects it: of a mirrored picture, the corner in the mirror."""
         width, height = self.picture.size
         covering = _covering((width, height), self.frame)
         top, left = _corner((covering.height, covering.width), self)

@@ -13,8 +13,8 @@ from imprint.errors import ConfigError, Problem
 
 log = logging.getLogger(__name__)
 
-# Copies are told by small versions: a copy that was saved again, or scaled, has other bytes. Two photos of one thing
-# in one place differ by far more than saving does.
+# Copies are recognised by small versions: a copy that was saved again, or scaled, has other bytes. Two photos of one
+# thing in one place differ by far more than saving does.
 SMALL = (32, 32)
 SAME_LEVELS = 2.0  # of 255, on average
 

@@ -34,7 +34,7 @@ def list_pictures(folder: Path, *, key: str) -> list[Path]:
 def printable(name: str | PurePath) -> str:
     """`name` as text that any terminal, log or JSON file takes. Control characters and what is no UTF-8 are
     escaped; different names stay different."""
-    return "".join(_shown(char) for char in str(name))
+    return "".join(_escaped(char) for char in str(name))
 
 
 def composed(name: str) -> str:
@@ -77,7 +77,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def _shown(char: str) -> str:
+def _escaped(char: str) -> str:
     if 0xDC80 <= ord(char) <= 0xDCFF:  # how Python keeps a byte of a file's name that is no UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     if char == "\\" or not char.isprintable():

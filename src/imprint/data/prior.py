@@ -66,8 +66,8 @@ class NoPrior(Prior):
 
 @of_kind("prior/generated")
 class GeneratedPrior(Prior):
-    """Pictures of the class that the untuned model draws: DreamBooth's prior preservation. They are kept for all runs
-    that ask for the same ones. Picture i depends on its own seed, not on how many are asked for."""
+    """Pictures of the class that the untuned model generates: DreamBooth's prior preservation. They are kept for all
+    runs that ask for the same ones. Picture i depends on its own seed, not on how many are asked for."""
 
     samples: Samples = "own"
     not_in_identity = frozenset({"batch_size"})

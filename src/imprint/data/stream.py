@@ -66,7 +66,7 @@ class TrainingStream(Dataset[list[Sample]]):
         return next((reason for reason in reasons if reason), None)
 
     def without_pixels(self) -> "TrainingStream":
-        """The same samples, for when all views' latents are at hand."""
+        """The same samples, for when all views' latents are cached."""
         other = copy.copy(self)
         other.with_pixels = False
         return other

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from imprint.errors import ConfigError, Problem
 from imprint.methods.base import Method, scale_key
 from imprint.models.base import Model, ModelInfo, ModelSource, strength_of
-from imprint.results.base_model import other_model, own_model
-from imprint.results.load import method_of, trained_model
+from imprint.results.load import method_of, other_model, own_model, trained_model
 from imprint.results.weight_change import Change, add, restore, untouched, weight_delta
 from imprint.runs import Run
 from imprint.types import Concept

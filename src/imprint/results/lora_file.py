@@ -30,7 +30,7 @@ def write_updates(
 
 
 def write_lora(file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]) -> None:
-    """Every alpha is its rank, so that readers who pass over alphas draw the same. `model` may have no weights."""
+    """Every alpha is its rank, so that readers that pass over alphas generate the same. `model` may have no weights."""
     tensors: dict[str, Tensor] = {}
     description: dict[str, Any] = {}
     for role, own in updates.items():

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from peft.tuners import lora
 from torch import Tensor
 
 from imprint.libraries.peft import own_weights
@@ -52,6 +51,8 @@ def factors_of(own: Mapping[str, Tensor], alpha: float | None) -> Factors:
 
 def factors_in(layer: Any) -> Factors | None:
     """Those of peft's adapter on a layer of a network. None: its update is no such product, or not known to be one."""
+    from peft.tuners import lora
+
     if NAME in getattr(layer, "lora_A", {}):
         if layer.use_dora.get(NAME) or not isinstance(layer, (lora.Linear, lora.Conv2d)):
             return None

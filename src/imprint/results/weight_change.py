@@ -1,11 +1,11 @@
 """What a result changes of a model's weights: exactly as thin factors where it is that, and as a difference."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imprint.errors import UserError
 from imprint.methods.adapter_layers import layers, merge
@@ -80,17 +80,16 @@ def restore(model: Model, kept: Weights) -> None:
 
 
 def _weights(model: Model) -> dict[str, dict[str, Tensor]]:
-    return {role: dict(_own(part)) for role, part in model.roles.items()}
-
-
-def _own(part: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    return ((name, weight.detach()) for name, weight in part.named_parameters())
+    return {
+        role: {name: weight.detach() for name, weight in part.named_parameters()} for role, part in model.roles.items()
+    }
 
 
 def _low_rank(model: Model, before: Weights) -> LowRank | None:
     found: dict[str, dict[str, Factors]] = {}
+    now = _weights(model)
     for role, part in model.roles.items():
-        for name, weight in _weights(model)[role].items():
+        for name, weight in now[role].items():
             plain = name.replace(".base_layer.", ".")
             if plain in before[role] and not torch.equal(weight, before[role][plain]):
                 return None  # something beside the adapters has changed

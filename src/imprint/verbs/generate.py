@@ -20,8 +20,8 @@ from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, file_name
 from imprint.pictures.store import Store
 from imprint.requests import Scale, read_request
-from imprint.results.base_model import other_model
 from imprint.results.combine import Result, chosen, combined_model, named_apart
+from imprint.results.load import other_model
 from imprint.runs import Run
 from imprint.templates import placeholders, template_fault
 from imprint.training.trainer import available_device

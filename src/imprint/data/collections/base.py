@@ -51,7 +51,7 @@ class Collection(ABC):
         """All its subjects, in its order. Raises UserError where the collection itself cannot be read."""
 
     def members(self, names: Sequence[str] | None) -> list[Member]:
-        """Those of `names`, or all, in the collection's order; what is known of their pictures is told.
+        """Those of `names`, or all, in the collection's order; what is known of their pictures is logged.
 
         Raises ConfigError, saying everything that is wrong with those asked for.
         """

@@ -22,7 +22,7 @@ from imprint.planning.subjects import Subject
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
-from imprint.results.base_model import place_of
+from imprint.results.load import place_of
 from imprint.results.lora_file import write_lora
 from imprint.runs import Run
 from imprint.verbs.adopt.reading import Found
