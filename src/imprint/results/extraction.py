@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.models.base import Model, strength_of
-from imprint.results.combine import changes, chosen
+from imprint.results.combine import changes, checked_results
 from imprint.results.low_rank import Factors, LowRank, nearest, weighted_sum
 from imprint.results.weight_change import Change
 from imprint.runs import Run
@@ -59,7 +59,7 @@ def extract_lora(
 
     Raises UserError for what cannot be together, and where there is no exact one.
     """
-    source, results = chosen(runs, weights=weights, scale=scale, base=base)
+    source, results = checked_results(runs, weights=weights, scale=scale, base=base)
     if rank is None and any(result.method.replaces_weights for result in results):
         raise _not_exact()
     if rank is not None and len(results) == 1 and results[0].method.has_ranks:

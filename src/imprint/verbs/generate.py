@@ -20,7 +20,7 @@ from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, file_name
 from imprint.pictures.store import Store
 from imprint.requests import Scale, read_request
-from imprint.results.combine import Result, chosen, combined_model, named_apart
+from imprint.results.combine import Result, checked_results, combined_model, named_apart
 from imprint.results.load import other_model
 from imprint.runs import Run
 from imprint.templates import placeholders, template_fault
@@ -78,7 +78,7 @@ class Mix:
 
     def chosen(self) -> tuple[ModelSource, list[Result]]:
         """The model and the results, not loaded. Raises UserError for what cannot be together."""
-        return chosen(self.runs, weights=self.weights, scale=dict(self.scale), base=self.base)
+        return checked_results(self.runs, weights=self.weights, scale=dict(self.scale), base=self.base)
 
     def recipe(self, prompt: str, seed: int, asked: Drawing) -> Recipe:
         """A picture of the mix. Its file is named by all that it is drawn from."""

@@ -11,7 +11,7 @@ from imprint.errors import UserError
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe
 from imprint.pictures.store import Store
-from imprint.results.combine import Stack, named_apart
+from imprint.results.combine import CombinedModel, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
@@ -82,11 +82,11 @@ def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
         mix.chosen()
     log.info("%d pictures, %d of them to draw.", sum(map(len, by_mix.values())), sum(missing.values()))
     for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in to_draw):
-        stack = Stack(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
+        combined = CombinedModel(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
         device = available_device(request.accelerator)
         for mix in to_draw:
             if (mix.runs, mix.base) == (runs, base):
-                model = stack.at(mix.weights, dict(mix.scale)).to(device)
+                model = combined.at(mix.weights, dict(mix.scale)).to(device)
                 label = f"Cells {to_draw.index(mix) + 1} of {len(to_draw)}"
                 fill(stores[mix], drawn_by(model), batch_size=request.batch_size, label=label, counts_failures=False)
 
