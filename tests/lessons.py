@@ -43,7 +43,7 @@ class Watch:
         self.batches: list[Batch] = []
         self.timesteps: dict[str, int] = {}
         self.noise: dict[str, Tensor] = {}
-        losses, timesteps, noise = TrainingModule.losses, NoisePrediction.draw_timesteps, NoisePrediction.draw_noise
+        losses, timesteps, noise = TrainingModule.losses, NoisePrediction.sample_timesteps, NoisePrediction.sample_noise
 
         def watched_losses(module: TrainingModule, batch: Batch) -> Any:
             self.batches.append(batch)
@@ -60,8 +60,8 @@ class Watch:
             return drawn
 
         patch.setattr(TrainingModule, "losses", watched_losses)
-        patch.setattr(NoisePrediction, "draw_timesteps", watched_timesteps)
-        patch.setattr(NoisePrediction, "draw_noise", watched_noise)
+        patch.setattr(NoisePrediction, "sample_timesteps", watched_timesteps)
+        patch.setattr(NoisePrediction, "sample_noise", watched_noise)
 
     def samples(self, *, prior: bool) -> list[tuple[str, str, str]]:
         """(id, key, caption) of every sample that was seen."""

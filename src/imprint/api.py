@@ -204,7 +204,7 @@ class Run:
         return RunFolder.finished(self.folder, trust=self._files.trust)
 
     def _loaded(self, device: str) -> "Model":
-        from imprint.methods.merging import merge_exactly
+        from imprint.methods.adapter_layers import merge_exactly
         from imprint.results.load import trained_model
         from imprint.training.trainer import available_device
 

@@ -33,7 +33,7 @@ from imprint.reporting.redaction import redacted
 from imprint.reporting.scores import ScoreCurve
 from imprint.reporting.tracking.scores import log_scores
 from imprint.reporting.tracking.tracker import concluding
-from imprint.results.base_model import place_of
+from imprint.results.load import place_of
 from imprint.runs import Run
 from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
@@ -174,7 +174,7 @@ def _save_end(plan: Plan, module: TrainingModule, folder: Path, step: int) -> No
 
 def _save_result(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:
     module.save_result(folder)
-    plan.parts.method.sign(folder, {**origin(plan.run), "steps": str(step)})
+    plan.parts.method.write_origin(folder, {**origin(plan.run), "steps": str(step)})
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from small_runs import configure
 
 from imprint.errors import ConfigError, UserError
 from imprint.models.sd.model import StableDiffusion
-from imprint.results.combine import Stack
+from imprint.results.combine import CombinedModel
 from imprint.runs import Run
 from imprint.verbs.generate import generate
 from imprint.verbs.grid import grid
@@ -90,19 +90,19 @@ def test_generate_adds_to_what_is_there(run: Run, tmp_path: Path, monkeypatch: p
 
 def test_nothing_is_drawn_or_loaded_twice(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    draw, load = StableDiffusion.generate, Stack.__init__
+    draw, load = StableDiffusion.generate, CombinedModel.__init__
     loads: list[Any] = []
 
     def counted(self: Any, prompts: Any, seeds: Any, **rest: Any) -> Any:
         asked.append(len(prompts))
         return draw(self, prompts, seeds, **rest)
 
-    def counted_load(self: Stack, *arguments: Any) -> None:
+    def counted_load(self: CombinedModel, *arguments: Any) -> None:
         loads.append(arguments)
         load(self, *arguments)
 
     monkeypatch.setattr(StableDiffusion, "generate", counted)
-    monkeypatch.setattr(Stack, "__init__", counted_load)
+    monkeypatch.setattr(CombinedModel, "__init__", counted_load)
     first = ["x.key=scale.unet", "x.values=[0,1]", "y.key=prompt", "y.values=['a {identifier} {noun}','a dog']"]
     made(tmp_path, f"run={run.folder}", "seeds=[0,1]", *first)
     assert (asked, len(loads)) == ([4, 4], 1)

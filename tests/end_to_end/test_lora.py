@@ -14,7 +14,7 @@ from lessons import after_every_step, assembled
 from PIL import Image
 from results import CLOSE, SEEDS, by_the_library, drawn, exported
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_runs import configure, losses, metrics
 from tiny import tiny_source
 
@@ -71,6 +71,13 @@ def test_the_stock_pipeline_loads_the_result_to_the_same_pictures(trained: Train
     assert distance(trained.pictures, by_the_library(stock(trained.model))) > 5 * CLOSE
 
 
+def test_a_reader_that_passes_over_the_description_draws_the_same(trained: Trained, tmp_path: Path) -> None:
+    """As ComfyUI and earlier releases of diffusers do: every adapter counts as a whole to them."""
+    file = tmp_path / "lora.safetensors"
+    save_file(load_file(trained.run.result / "pytorch_lora_weights.safetensors"), file, metadata={"format": "pt"})
+    assert distance(trained.pictures, by_the_library(with_adapters(trained.model, file))) <= CLOSE
+
+
 def test_strengths_lead_from_the_untuned_model_to_the_tuned(trained: Trained, tmp_path: Path) -> None:
     untuned = by_the_library(stock(trained.model))
     off = drawn([trained.run], tmp_path / "off", "scale.denoiser=0", "scale.text=0")
@@ -109,8 +116,8 @@ def test_the_result_says_what_it_was_made_from(trained: Trained) -> None:
     run, model, _ = trained
     with safe_open(run.result / "pytorch_lora_weights.safetensors", framework="pt") as content:
         facts = content.metadata()
-    method = run.read().config.method
-    assert json.loads(facts["lora_adapter_metadata"])["unet.lora_alpha"] == method["alpha"]
+    description = json.loads(facts["lora_adapter_metadata"])
+    assert description["unet.lora_alpha"] == description["unet.r"] == run.read().config.method["rank"]
     assert (facts["run"], facts["base_model"], facts["trigger_words"]) == (run.signature, model.name, "sks dog")
     assert str(model.parent) not in str(facts)
     assert "load_lora_weights" in (run.result / "README.md").read_text(encoding="utf-8")

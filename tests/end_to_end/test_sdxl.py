@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
 from drawing import distance, stock
+from imprint.evaluation.sheet import ScoreSheet
 from lessons import CPU, assembled, batches
 from results import CLOSE, by_the_library, drawn, exported, merged, with_lora
 from rounding import near_tensors
@@ -17,7 +18,6 @@ from tiny_sdxl import WIDTHS
 
 from imprint.config import compose
 from imprint.errors import UserError
-from imprint.evaluation.sheet import ScoreSheet
 from imprint.runs import Run
 from imprint.training.latents import sample_latents
 from imprint.verbs.adopt import adopt
@@ -58,8 +58,8 @@ def test_a_loss_is_the_one_that_a_few_lines_compute(tiny_sdxl: Path, pictures: P
     seen = 0
     for batch, _ in zip(batches(module), range(4), strict=False):
         objective, seed = module.task.objective, module.task.seed
-        noise = objective.draw_noise(seed, batch.ids, (4, 8, 8))
-        t_B = objective.draw_timesteps(seed, batch.ids, module.model.process)
+        noise = objective.sample_noise(seed, batch.ids, (4, 8, 8))
+        t_B = objective.sample_timesteps(seed, batch.ids, module.model.process)
         with torch.no_grad():
             latents = 0.13025 * pipeline.vae.encode(batch.pixels_BCHW).latent_dist.mean
             drawn_latents = module.model.encode(batch.pixels_BCHW)

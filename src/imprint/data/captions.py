@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from imprint.data.names import composed, printable
+from imprint.data.listing import composed, printable
 from imprint.types import Concept
+
+CaptionSource = Literal["auto", "prefix", "template"]
 
 METADATA = "metadata.jsonl"
 
@@ -19,7 +21,7 @@ class Captions(NamedTuple):
     problems: list[str]
 
 
-class _Claim(NamedTuple):
+class _Found(NamedTuple):
     """A caption as it was found."""
 
     name: str
@@ -30,17 +32,17 @@ class _Claim(NamedTuple):
 def read_captions(folder: Path, names: Sequence[str]) -> Captions:
     """The captions of the pictures `names` of `folder`. Problems are returned, not raised."""
     problems: list[str] = []
-    found: dict[str, str] = {}
-    claims = chain(_from_metadata(folder, names, problems), _from_texts(folder, names, problems))
-    for name, text, place in claims:
+    by_name: dict[str, str] = {}
+    found = chain(_from_metadata(folder, names, problems), _from_texts(folder, names, problems))
+    for name, text, place in found:
         try:
             caption = in_one_line(text)
         except ValueError as error:
             problems.append(f"{place}: {error}")
             continue
-        if found.setdefault(name, caption) != caption:
+        if by_name.setdefault(name, caption) != caption:
             problems.append(f"{place}: {printable(name)} has another caption already")
-    return Captions(found, problems)
+    return Captions(by_name, problems)
 
 
 def in_one_line(text: str) -> str:
@@ -53,12 +55,12 @@ def in_one_line(text: str) -> str:
     return caption
 
 
-def with_words(caption: str, concept: Concept) -> str:
+def with_prefix(caption: str, concept: Concept) -> str:
     """The caption, with places for the words before it if it does not say the identifier."""
     return caption if concept.is_in(caption) else f"{{identifier}} {{noun}}, {caption}"
 
 
-def _from_metadata(folder: Path, names: Sequence[str], problems: list[str]) -> Iterator[_Claim]:
+def _from_metadata(folder: Path, names: Sequence[str], problems: list[str]) -> Iterator[_Found]:
     path = folder / METADATA
     if not path.exists():
         return
@@ -76,7 +78,7 @@ def _from_metadata(folder: Path, names: Sequence[str], problems: list[str]) -> I
         if name is None:
             problems.append(f"{place}: names {printable(file_name)}, which is no picture of this folder")
         else:
-            yield _Claim(name, text, place)
+            yield _Found(name, text, place)
 
 
 def _entry(line: str) -> tuple[str, str]:
@@ -93,13 +95,13 @@ def _entry(line: str) -> tuple[str, str]:
     return entry["file_name"], entry["text"]
 
 
-def _from_texts(folder: Path, names: Sequence[str], problems: list[str]) -> Iterator[_Claim]:
+def _from_texts(folder: Path, names: Sequence[str], problems: list[str]) -> Iterator[_Found]:
     texts = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".txt"}
     for name in names:
         file = texts.get(Path(name).stem)
         text = _text_of(file, problems) if file else None
         if file and text is not None:
-            yield _Claim(name, text, printable(file.name))
+            yield _Found(name, text, printable(file.name))
 
 
 def _text_of(path: Path, problems: list[str]) -> str | None:

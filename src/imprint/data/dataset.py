@@ -1,28 +1,26 @@
-"""Where a subject's pictures come from, and how they are used."""
+"""Where a subject's pictures come from, and how they are used; and several subjects in one run."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Lt
 from PIL import ImageColor
 from pydantic import NonNegativeInt
 
-from imprint.data.captions import Captions, read_captions
+from imprint.data.captions import CaptionSource
 from imprint.data.framing import Crop
-from imprint.data.gathering import BadPictures, Candidate, gather
 from imprint.data.holdout import Split, split
-from imprint.data.listing import list_pictures
-from imprint.data.names import printable
 from imprint.data.pictures import PictureSet
-from imprint.kinds import KIND
-from imprint.locations import locate
+from imprint.data.reading import BadPictures
+from imprint.kinds import KIND, of_kind
 
-CaptionSource = Literal["auto", "prefix", "template"]
 Kind = Literal["object", "live"]
 AUTO = "auto"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # of a subject among several
+WORDS = ("identifier", "noun")  # what prompts mean by these is no subject
 
 
 @dataclass(kw_only=True)
@@ -121,33 +119,28 @@ class Dataset(ABC):
         """What the subject is called where its pictures are. No file is touched."""
 
 
-def open_folder(
-    path: str,
-    *,
-    key: str,
-    bad_pictures: BadPictures,
-    background: str,
-    captions: CaptionSource = "template",
-) -> PictureSet:
-    """The pictures of a folder; `key` names the setting that `path` comes from."""
-    folder = locate(path)
-    files = list_pictures(folder, key=key)
-    own = read_captions(folder, [file.name for file in files]) if captions != "template" else Captions({}, [])
-    return gather(
-        [Candidate(printable(file.name), file, own.by_name.get(file.name)) for file in files],
-        place=f"{key}={printable(path)}",
-        background=background,
-        bad_pictures=bad_pictures,
-        caption_problems=own.problems,
-    )
+@of_kind("dataset/joint")
+@dataclass(kw_only=True)
+class JointDataset:
+    """Subjects that are learned together, each from its own pictures, by name. Prompts say {name.identifier}."""
 
+    not_in_identity: ClassVar[frozenset[str]] = frozenset({KIND})
 
-def open_files(files: Sequence[Path]) -> PictureSet:
-    """Opaque pictures that this program wrote itself, in the order given."""
-    return gather(
-        [Candidate(printable(file.name), file, None) for file in files],
-        place=printable(files[0].parent),
-        background="white",
-        bad_pictures="strict",
-        caption_problems=[],
-    )
+    subjects: dict[str, Dataset]
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if not self.subjects:
+            wrong.append("subjects={}: give at least one, for instance +dataset@dataset.subjects.a=mini/dog6.")
+        for name in self.subjects:
+            if not NAME.fullmatch(name) or name in WORDS:
+                wrong.append(f"subjects.{name}: no name for a subject. Use letters and digits, as in a or my_dog.")
+        crops = {name: dataset.crop for name, dataset in self.subjects.items()}
+        if len(set(crops.values())) > 1:
+            wrong.append(f"subjects: the samples of a step share a size, so every crop must be the same, not {crops}.")
+        if wrong:
+            raise ValueError("\n".join(wrong))
+
+    @property
+    def members(self) -> Mapping[str, Dataset]:
+        return self.subjects

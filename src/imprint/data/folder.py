@@ -7,10 +7,11 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from imprint.data.dataset import Dataset, open_folder
+from imprint.data.dataset import Dataset
+from imprint.data.listing import printable
 from imprint.data.masks import MaskUse, with_masks
-from imprint.data.names import printable
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_folder
 from imprint.kinds import of_kind
 from imprint.locations import locate
 

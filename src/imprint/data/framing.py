@@ -49,7 +49,7 @@ class View(NamedTuple):
 
     @property
     def geometry(self) -> Geometry:
-        """As a model that is told of it sees it: of a mirrored picture, the corner in the mirror."""
+        """As a model that is conditioned on it expects it: of a mirrored picture, the corner in the mirror."""
         width, height = self.picture.size
         covering = _covering((width, height), self.frame)
         top, left = _corner((covering.height, covering.width), self)
@@ -118,15 +118,15 @@ def cover(image: Image.Image, frame: Frame) -> Tensor:
 
 def pixels(covering_HWC: Tensor, view: View) -> Tensor:
     """The view's pixels, C x H x W in [-1, 1], from what `cover` made of its picture."""
-    return seen(covering_HWC, view).permute(2, 0, 1).float().div_(127.5).sub_(1)
+    return cropped(covering_HWC, view).permute(2, 0, 1).float().div_(127.5).sub_(1)
 
 
-def seen(covering_HWC: Tensor, view: View) -> Tensor:
+def cropped(covering_HWC: Tensor, view: View) -> Tensor:
     """The part that the view shows of what `cover` made of its picture, or of that picture's mask."""
     height, width = view.frame
     top, left = _corner((covering_HWC.shape[0], covering_HWC.shape[1]), view)
-    seen_HWC = covering_HWC[top : top + height, left : left + width]
-    return seen_HWC.flip(1) if view.flipped else seen_HWC
+    cropped_HWC = covering_HWC[top : top + height, left : left + width]
+    return cropped_HWC.flip(1) if view.flipped else cropped_HWC
 
 
 def _covering(size: tuple[int, int], frame: Frame) -> Frame:

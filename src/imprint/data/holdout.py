@@ -13,8 +13,8 @@ from imprint.errors import ConfigError, Problem
 
 log = logging.getLogger(__name__)
 
-# Copies are told by small versions: a copy that was saved again, or scaled, has other bytes. Two photos of one thing
-# in one place differ by far more than saving does.
+# Copies are recognised by small versions: a copy that was saved again, or scaled, has other bytes. Two photos of one
+# thing in one place differ by far more than saving does.
 SMALL = (32, 32)
 SAME_LEVELS = 2.0  # of 255, on average
 
@@ -37,7 +37,7 @@ def split(pictures: PictureSet, count: int) -> Split:
     groups = _copies(pictures)
     if count >= len(groups):
         raise ConfigError([Problem("dataset.holdout", count, _too_many(len(groups), len(pictures)))])
-    _tell_of(groups, pictures)
+    _warn_of_copies(groups, pictures)
     groups.sort(key=lambda group: min(pictures.pictures[index].content for index in group))
     held_out = sorted(index for group in groups[-count:] for index in group)
     trained = [index for index in range(len(pictures)) if index not in held_out]
@@ -77,7 +77,7 @@ def _same(some: NDArray[np.float32], others: NDArray[np.float32]) -> bool:
     return float(np.abs(some - others).mean()) < SAME_LEVELS
 
 
-def _tell_of(groups: Sequence[Sequence[int]], pictures: PictureSet) -> None:
+def _warn_of_copies(groups: Sequence[Sequence[int]], pictures: PictureSet) -> None:
     same = [" = ".join(pictures.pictures[index].key for index in group) for group in groups if len(group) > 1]
     if same:
         log.warning("Copies, perhaps mirrored, stay on one side of the split: %s", "; ".join(same))

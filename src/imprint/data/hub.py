@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from imprint.data.captions import in_one_line
 from imprint.data.dataset import Dataset
 from imprint.data.decoding import BadPicture, read
-from imprint.data.gathering import Candidate, gather
-from imprint.data.names import printable
+from imprint.data.listing import printable
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import Candidate, gather
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import of_kind
 from imprint.locations import locate

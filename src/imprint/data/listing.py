@@ -1,8 +1,9 @@
-"""Which files of a folder are meant as pictures."""
+"""Files of a folder: which are meant as pictures, how they are sorted, and how their names are shown."""
 
-from pathlib import Path
+import re
+import unicodedata
+from pathlib import Path, PurePath
 
-from imprint.data.names import natural_key, printable
 from imprint.errors import ConfigError, Problem
 
 SUFFIXES = tuple(
@@ -12,8 +13,6 @@ SUFFIXES = tuple(
         *("png", "apng", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif"),
     )
 )
-
-
 MASK = ".mask"  # what the stem of a mask ends in that lies beside its picture
 
 
@@ -30,6 +29,23 @@ def list_pictures(folder: Path, *, key: str) -> list[Path]:
             return sorted(pictures, key=lambda file: natural_key(file.name))
         remedy = _nothing_in(entries)
     raise ConfigError([Problem(key, printable(folder), remedy)])
+
+
+def printable(name: str | PurePath) -> str:
+    """`name` as text that any terminal, log or JSON file takes. Control characters and what is no UTF-8 are
+    escaped; different names stay different."""
+    return "".join(_escaped(char) for char in str(name))
+
+
+def composed(name: str) -> str:
+    """`name` with accents composed: some file systems give them back in two parts."""
+    return unicodedata.normalize("NFC", name)
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Sorts 2.jpg before 10.jpg, on every machine alike."""
+    parts = re.split(r"([0-9]+)", composed(name).casefold())
+    return [(int(part), "") if index % 2 else (-1, part) for index, part in enumerate(parts)], name
 
 
 def _is_picture(entry: Path) -> bool:
@@ -59,3 +75,11 @@ def _nothing_in(entries: list[Path]) -> str:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _escaped(char: str) -> str:
+    if 0xDC80 <= ord(char) <= 0xDCFF:  # how Python keeps a byte of a file's name that is no UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    if char == "\\" or not char.isprintable():
+        return char.encode("unicode_escape").decode()
+    return char

@@ -14,10 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from imprint.data.decoding import BadPicture, decode_mask, read
-from imprint.data.framing import Framing, View, cover, seen
-from imprint.data.listing import MASK, SUFFIXES, list_pictures
-from imprint.data.names import printable
-from imprint.data.pictures import Mask, Picture, PictureSet, RecentPixels, content_hash
+from imprint.data.framing import Framing, View, cover, cropped
+from imprint.data.listing import MASK, SUFFIXES, list_pictures, printable
+from imprint.data.pictures import Mask, Picture, PictureSet, PixelCache, content_hash
 from imprint.errors import PictureError
 
 log = logging.getLogger(__name__)
@@ -53,17 +52,17 @@ def with_masks(pictures: PictureSet, folder: Path, *, use: MaskUse, outside: flo
     return pictures.replaced(masked)
 
 
-def pixel_weights(view: View, recent: RecentPixels) -> Tensor | None:
+def pixel_weights(view: View, cache: PixelCache) -> Tensor | None:
     """How much each pixel of the view counts; None where the picture has no mask."""
     mask = view.picture.mask
     if mask is None:
         return None
-    covering_HW1 = recent.get(("mask", mask.content, view.frame), lambda: cover(_load(mask), view.frame))
-    mask_HW = seen(covering_HW1, view)[..., 0].float() / 255
+    covering_HW1 = cache.get(("mask", mask.content, view.frame), lambda: cover(_load(mask), view.frame))
+    mask_HW = cropped(covering_HW1, view)[..., 0].float() / 255
     return mask.outside + (1 - mask.outside) * mask_HW
 
 
-def unseen(pictures: Sequence[Picture], framing: Framing) -> Iterator[str]:
+def cropped_out(pictures: Sequence[Picture], framing: Framing) -> Iterator[str]:
     """The keys of the pictures of which a frame can show nothing that counts."""
     for picture in pictures:
         if picture.mask is None or picture.mask.outside > 0:

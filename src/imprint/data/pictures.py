@@ -17,7 +17,7 @@ from imprint.errors import PictureError
 Source = Path | Callable[[], bytes]
 
 # Per process that loads pictures. A picture of 512 x 512 takes 0.8 MB, so this holds some 300 of them.
-BYTE_LIMIT = 256 * 2**20
+CACHE_BYTES = 256 * 2**20
 
 
 class Mask(NamedTuple):
@@ -91,14 +91,13 @@ class PictureSet:
             raise PictureError(f"{picture.key}: {error}, since this program started. Start it again.") from error
 
 
-class RecentPixels:
-    """Tensors by key, at most `limit` bytes of them, so that the pictures seen last are not decoded again; the one not
-    used for longest is dropped first.
+class PixelCache:
+    """A least recently used cache of decoded pictures: tensors by key, at most `limit` bytes of them.
 
     Its content is no part of a pickle: another process begins with an empty one.
     """
 
-    def __init__(self, limit: int = BYTE_LIMIT) -> None:
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
         self._held: OrderedDict[Hashable, Tensor] = OrderedDict()
         self._bytes = 0

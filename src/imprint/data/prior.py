@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from imprint.data.dataset import open_files, open_folder
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_files, open_folder
 from imprint.draws import seed_of
 from imprint.errors import Problem
 from imprint.kinds import of_kind
@@ -65,8 +65,8 @@ class NoPrior(Prior):
 
 @of_kind("prior/generated")
 class GeneratedPrior(Prior):
-    """Pictures of the class that the untuned model draws: DreamBooth's prior preservation. They are kept for all runs
-    that ask for the same ones. Picture i depends on its own seed, not on how many are asked for."""
+    """Pictures of the class that the untuned model generates: DreamBooth's prior preservation. They are kept for all
+    runs that ask for the same ones. Picture i depends on its own seed, not on how many are asked for."""
 
     samples: Samples = "own"
     not_in_identity = frozenset({"batch_size"})

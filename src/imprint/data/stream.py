@@ -11,8 +11,8 @@ from torch.utils.data import Dataset
 
 from imprint.data.framing import View, cover, pixels
 from imprint.data.masks import pixel_weights
-from imprint.data.pictures import RecentPixels
-from imprint.data.subject import Shown, SubjectSamples
+from imprint.data.pictures import PixelCache
+from imprint.data.subject import SampleSpec, SubjectSamples
 from imprint.types import Batch, Geometry
 
 log = logging.getLogger(__name__)
@@ -43,21 +43,21 @@ class TrainingStream(Dataset[list[Sample]]):
         self.subjects = tuple(subjects)
         self.with_pixels = with_pixels
         frames = {frame for subject in subjects for frame in subject.frames}
-        self._stay = batch_size if len(frames) > 1 else 1
+        self._turn_length = batch_size if len(frames) > 1 else 1
         self._where = {
             picture.content: (part, index)
             for subject in subjects
             for part in subject.sets
             for index, picture in enumerate(part.pictures)
         }
-        self._recent = RecentPixels()
+        self._cache = PixelCache()
         self._warn_of_small()
 
     def __getitem__(self, position: int) -> list[Sample]:
-        stay, place = divmod(position, self._stay)
-        round_, number = divmod(stay, len(self.subjects))
-        shown = self.subjects[number].at(position, round_ * self._stay + place)
-        return [self._sample(one) for one in shown]
+        turn, place = divmod(position, self._turn_length)
+        round_, number = divmod(turn, len(self.subjects))
+        specs = self.subjects[number].at(position, round_ * self._turn_length + place)
+        return [self._sample(spec) for spec in specs]
 
     @property
     def why_not_cacheable(self) -> str | None:
@@ -66,7 +66,7 @@ class TrainingStream(Dataset[list[Sample]]):
         return next((reason for reason in reasons if reason), None)
 
     def without_pixels(self) -> "TrainingStream":
-        """The same samples, for when all views' latents are at hand."""
+        """The same samples, for when all views' latents are cached."""
         other = copy.copy(self)
         other.with_pixels = False
         return other
@@ -78,19 +78,19 @@ class TrainingStream(Dataset[list[Sample]]):
     def pixels_of(self, view: View) -> Tensor:
         """C x H x W in [-1, 1]."""
         part, index = self._where[view.picture.content]
-        covering = self._recent.get((view.picture.content, view.frame), lambda: cover(part.load(index), view.frame))
+        covering = self._cache.get((view.picture.content, view.frame), lambda: cover(part.load(index), view.frame))
         return pixels(covering, view)
 
-    def _sample(self, shown: Shown) -> Sample:
+    def _sample(self, spec: SampleSpec) -> Sample:
         return Sample(
-            id=shown.id,
-            caption=shown.caption,
-            is_prior=shown.is_prior,
-            key=shown.view.key,
-            geometry=shown.view.geometry,
-            pixels_CHW=self.pixels_of(shown.view) if self.with_pixels else None,
+            id=spec.id,
+            caption=spec.caption,
+            is_prior=spec.is_prior,
+            key=spec.view.key,
+            geometry=spec.view.geometry,
+            pixels_CHW=self.pixels_of(spec.view) if self.with_pixels else None,
             # The class is to stay as it is everywhere in a picture.
-            weights_HW=None if shown.is_prior else pixel_weights(shown.view, self._recent),
+            weights_HW=None if spec.is_prior else pixel_weights(spec.view, self._cache),
         )
 
     def _warn_of_small(self) -> None:

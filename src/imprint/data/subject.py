@@ -22,7 +22,7 @@ class SamePictures(NamedTuple):
     captions: Sequence[str]
 
 
-class Shown(NamedTuple):
+class SampleSpec(NamedTuple):
     """What a sample shows, before any pixel is read."""
 
     id: str
@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 class SubjectSamples:
     """Samples of one subject, and with a prior as many of its class.
 
-    A sample of a picture that has no caption of its own draws one of `captions`. Of the instance samples, a share
+    A sample of a picture without a caption of its own has a random one of `captions`. Of the instance samples, a share
     `caption_dropout` has the empty caption. `number` tells the subjects of a run apart: their orders are their own.
     """
 
@@ -66,16 +66,19 @@ class SubjectSamples:
             buckets = [None] * len(prior.pictures)
             self._prior_order = Order(seed=seed, stream=f"prior{own}", buckets=buckets, batch_size=batch_size)
 
-    def at(self, position: int, turn: int) -> Iterator[Shown]:
+    def at(self, position: int, turn: int) -> Iterator[SampleSpec]:
         """The samples of the stream's `position`, which is this subject's `turn`-th."""
         name, index = f"instance/{position}", self._order[turn]
         picture = self.pictures.pictures[index]
         view = self._view(picture, self.frames[index], name)
-        yield Shown(name, view, self._caption(name, picture), is_prior=False)
+        yield SampleSpec(name, view, self._caption(name, picture), is_prior=False)
         if self.prior is not None:
             name = f"prior/{position}"
-            yield Shown(
-                name, self._prior_view(name, turn, view, self.prior), self._drawn(name, self.prior.captions), True
+            yield SampleSpec(
+                name,
+                self._prior_view(name, turn, view, self.prior),
+                self._random_caption(name, self.prior.captions),
+                True,
             )
 
     @property
@@ -85,11 +88,11 @@ class SubjectSamples:
 
     def views(self) -> Iterator[View]:
         """Every view that a sample can show. The framing must be cacheable."""
-        shown = [*zip(self.pictures.pictures, self.frames, strict=True)]
+        pairs = [*zip(self.pictures.pictures, self.frames, strict=True)]
         if isinstance(self.prior, PriorPictures):
             frames = sorted(set(self.frames))
-            shown += [(picture, frame) for picture in self.prior.pictures.pictures for frame in frames]
-        for picture, frame in shown:
+            pairs += [(picture, frame) for picture in self.prior.pictures.pictures for frame in frames]
+        for picture, frame in pairs:
             yield from self.framing.views(picture, frame)
 
     def too_small(self) -> list[str]:
@@ -107,7 +110,7 @@ class SubjectSamples:
     def _caption(self, sample: str, picture: Picture) -> str:
         if self.caption_dropout and draws.uniform(self.seed, "caption dropout", sample) < self.caption_dropout:
             return ""
-        return picture.caption or self._drawn(sample, self.captions)
+        return picture.caption or self._random_caption(sample, self.captions)
 
-    def _drawn(self, sample: str, captions: Sequence[str]) -> str:
+    def _random_caption(self, sample: str, captions: Sequence[str]) -> str:
         return captions[int(draws.uniform(self.seed, "template", sample) * len(captions))]

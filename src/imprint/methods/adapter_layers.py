@@ -1,7 +1,8 @@
 """peft's adapters inside a network, and the files that hold their weights."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +48,38 @@ def merge(part: nn.Module, strength: float) -> None:
         part.set_submodule(name, plain)
 
 
+def merge_exactly(parts: Iterable[nn.Module]) -> None:
+    """For good, in parts that only generate from now on: pictures are the same but for rounding, and sooner made."""
+    for part in parts:
+        if _is_exact(part):
+            merge(part, 1.0)
+
+
+@contextmanager
+def merged(parts: Iterable[nn.Module]) -> Iterator[None]:
+    """While pictures are generated. Afterwards every weight is what it was, to the bit, and trains on."""
+    wrapped = [layer for part in parts if _is_exact(part) for layer in layers(part).values()]
+    before = [layer.get_base_layer().weight.detach().clone() for layer in wrapped]
+    try:
+        with torch.no_grad():
+            for layer in wrapped:
+                layer.merge()
+        yield
+    finally:
+        with torch.no_grad():
+            for layer, weight in zip(wrapped, before, strict=True):
+                if layer.merged:
+                    layer.unmerge()  # by subtraction, which leaves a rest
+                layer.get_base_layer().weight.copy_(weight)
+
+
+def _is_exact(part: nn.Module) -> bool:
+    """Weights of less precision than float32 would lose some of what an adapter adds."""
+    return all(layer.get_base_layer().weight.dtype == torch.float32 for layer in layers(part).values())
+
+
 def merged_formats(model: Model, roles: Sequence[str]) -> Mapping[str, Format]:
-    """The family's own, with the adapters of these parts merged into the network."""
+    """The model's own, with the adapters of these parts merged into the network."""
 
     def write(format: Format, path: Path, dtype: torch.dtype) -> None:
         for role in roles:

@@ -1,11 +1,11 @@
-"""What LoRA and its kin share: small matrices that learn beside the layers of a frozen network."""
+"""What LoRA, LoHa and LoKr share: small matrices that learn beside the layers of a frozen network."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import torch
 from annotated_types import Ge, Lt
@@ -16,14 +16,12 @@ from imprint.errors import Problem, UserError
 from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
-from imprint.methods.settings import PartSettings, missing_layers, part_faults, role_faults, unknown_roles
+from imprint.methods.settings import Kind, PartSettings, missing_layers, part_faults, role_faults, unknown_roles
 from imprint.models.base import Format, Model, ModelInfo, is_text, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-
-Kind = Literal["attention", "cross_attention", "keys_and_values", "feed_forward", "convolutions"]
 
 
 class Size(NamedTuple):
@@ -92,6 +90,10 @@ class Adapters(Method):
         return merged_formats(model, self.roles)
 
     def size(self, role: str) -> Size:
+        """That of the adapters as they are put into a model."""
+        return self._size_trained(role)
+
+    def _size_trained(self, role: str) -> Size:
         usual = Size(self.text_rank, self.text_alpha) if is_text(role) else Size(self.rank, self.alpha)
         own = self._of(role)
         rank = own.get("rank", usual.rank)

@@ -1,17 +1,21 @@
 """A result that was trained elsewhere."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from imprint.errors import Problem
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
-from imprint.methods.adapter_layers import add_metadata, merged_formats
-from imprint.methods.base import Method, strengths_without_use
-from imprint.methods.lora_file import FILE, load_lora
-from imprint.methods.usage import FROM_BASE
+from imprint.methods.adapter_layers import NAME, add_metadata, merge, merged_formats, read_metadata
+from imprint.methods.base import FROM_BASE, Method, strengths_without_use
+from imprint.methods.lora import DESCRIPTION, FILE
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines
-from imprint.models.base import Format, Model, ModelInfo
+from imprint.models.base import Format, Model, ModelInfo, strength_of
 from imprint.types import Concept, ParamGroup
 
 
@@ -42,7 +46,7 @@ class Adopted(Method):
     def save(self, model: Model, folder: Path) -> None:
         raise AssertionError("it was saved when it was adopted")
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         for file in folder.glob("*.safetensors"):
             add_metadata(file, origin)
 
@@ -57,3 +61,65 @@ class Adopted(Method):
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         return {**merged_formats(model, self.roles), **embedding_formats(model, self.origin)}
+
+
+def load_lora(model: Model, file: Path, *, scale: Mapping[str, float]) -> dict[str, str]:
+    """Puts a LoRA whose alphas are its ranks into an untuned model; returned is what it was made from."""
+    from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
+
+    stored, about = load_file(file), read_metadata(file)
+    found = {role: _layers(stored, model, role) for role in model.roles}
+    known = 2 * sum(map(len, found.values()))
+    if known < len(stored):
+        matched = f"only {known}" if known else "none"
+        raise UserError(f"{file}: {matched} of its {len(stored)} weights belong to layers of this model.")
+    for role, part in model.roles.items():
+        layers = found[role]
+        if not layers:
+            continue
+        _check(part, layers, role, file)
+        config = peft_settings({name: len(tensors["lora_A"]) for name, tensors in layers.items()})
+        inject_adapter_in_model(LoraConfig(**config), part, NAME)
+        part.requires_grad_(False)
+        tensors = {f"{name}.{kind}.weight": x for name, own in layers.items() for kind, x in own.items()}
+        set_peft_model_state_dict(part, tensors, adapter_name=NAME)
+        if strength_of(scale, role) != 1.0:
+            merge(part, scale[role])
+    return {key: value for key, value in about.items() if key not in (DESCRIPTION, "format")}
+
+
+def _layers(stored: Mapping[str, Tensor], model: Model, role: str) -> dict[str, dict[str, Tensor]]:
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, module in model.roles[role].named_modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            for kind in ("lora_A", "lora_B"):
+                key = model.names.stock(role, f"{name}.{kind}.weight")
+                if key in stored:
+                    found.setdefault(name, {})[kind] = stored[key].float()
+    return found
+
+
+def _check(part: nn.Module, layers: Mapping[str, Mapping[str, Tensor]], role: str, file: Path) -> None:
+    wrong = []
+    for name, own in layers.items():
+        weight: Any = part.get_submodule(name).weight
+        if own["lora_A"].shape[1] != weight.shape[1] or own["lora_B"].shape[0] != weight.shape[0]:
+            wrong.append(f"{name} ({len(own['lora_B'])} x {own['lora_A'].shape[1]}, here {tuple(weight.shape[:2])})")
+    if wrong:
+        raise UserError(
+            f"{file}: {len(wrong)} of {len(layers)} adapters were made for other layers than those of this model's "
+            f"{role}: {', '.join(wrong[:3])}."
+        )
+
+
+def usual_rank(ranks: Iterable[int]) -> int:
+    [(usual, _)] = Counter(ranks).most_common(1)
+    return usual
+
+
+def peft_settings(ranks: Mapping[str, int]) -> dict[str, Any]:
+    """What peft must know of layers with these ranks."""
+    usual = usual_rank(ranks.values())
+    others = {name: rank for name, rank in sorted(ranks.items()) if rank != usual}
+    patterns = {"rank_pattern": others, "alpha_pattern": others} if others else {}
+    return {"r": usual, "lora_alpha": usual, "target_modules": sorted(ranks), **patterns}

@@ -11,14 +11,19 @@ from torch.nn import Parameter
 from imprint.errors import ConfigError, Problem
 from imprint.methods.identifier import choose_identifier
 from imprint.methods.settings import template_faults
-from imprint.methods.usage import drawing_lines
 from imprint.models.base import TEXT, Format, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup
+
+# For a model card: Python that makes `pipeline`.
+FROM_BASE = (
+    "from diffusers import DiffusionPipeline\n\n"
+    'pipeline = DiffusionPipeline.from_pretrained("the base model, or another of its kind")'
+)
 
 
 @dataclass(kw_only=True)
 class Method(ABC):
-    """What learns, and which words name it. It knows nothing of a family but its roles.
+    """What learns, and which words name it. It knows nothing of a model but its roles.
 
     A run teaches one concept or several; their identifiers differ.
 
@@ -53,13 +58,13 @@ class Method(ABC):
 
     @abstractmethod
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
-        """Prepares the (frozen) family and returns what trains: exactly these parameters, in float32."""
+        """Prepares the (frozen) model and returns what trains: exactly these parameters, in float32."""
 
     def before_step(self, model: Model, *, seed: int, step: int) -> None:  # noqa: B027 - few methods change
         """Called before every pass of a step. What it does follows from its arguments alone, since a step can have
         several passes, on several processes, and be done again after an interruption."""
 
-    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
+    def skipped_parameters(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
         """Of what trains, the parameters that this step leaves as they are: without gradient, decay or moments."""
         return ()
 
@@ -68,8 +73,8 @@ class Method(ABC):
         return [concept.fill(template) for template in self.templates]
 
     def usage(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
-        """A few lines of Python that draw each concept with a saved result in `folder`, without imprint."""
-        return f"{self.loading(concepts, facts)}\n{drawing_lines(self.templates[0], concepts)}"
+        """Python that generates a picture of each concept with a saved result in `folder`, without imprint."""
+        return f"{self.loading(concepts, facts)}\n{_generating_lines(self.templates[0], concepts)}"
 
     @abstractmethod
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
@@ -99,18 +104,18 @@ class Method(ABC):
 
     @abstractmethod
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
-        """Puts a saved result into an untuned family, with a strength per role (1: as trained)."""
+        """Puts a saved result into an untuned model, with a strength per role (1: as trained)."""
 
     def load_words(self, model: Model, folder: Path) -> None:  # noqa: B027 - few methods have both
-        """Of a saved result that replaces weights, puts the words alone into a family: the weights go there as a
+        """Of a saved result that replaces weights, puts the words alone into a model: the weights go there as a
         difference."""
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:  # noqa: B027 - few formats have such a place
         """Notes in the files of a saved result what they were made from, where their format has a place for it."""
 
     def formats(self, model: Model) -> Mapping[str, Format]:
-        """Formats for a family with a result of this method loaded, beside or in place of the family's own. Writing
-        one may use the family up."""
+        """Formats for a model with a result of this method loaded, beside or in place of the model's own. Writing
+        one may use the model up."""
         return {}
 
 
@@ -126,3 +131,12 @@ def strengths_without_use(scale: Mapping[str, float], taught: Sequence[str]) -> 
 def scale_key(role: str) -> str:
     """What a user gives the strength of a part by."""
     return f"scale.{role}"
+
+
+def _generating_lines(template: str, concepts: Sequence[Concept]) -> str:
+    """Lines that generate a picture of each concept with `pipeline`."""
+    files = ["out.png"] if len(concepts) == 1 else [f"out-{number}.png" for number in range(1, len(concepts) + 1)]
+    return "\n".join(
+        f'pipeline({concept.fill(template)!r}).images[0].save("{file}")'
+        for concept, file in zip(concepts, files, strict=True)
+    )

@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
-from imprint.methods.base import Method, strengths_without_use
-from imprint.methods.selection import selected
-from imprint.methods.settings import missing_layers, under
+from imprint.methods.base import FROM_BASE, Method, strengths_without_use
+from imprint.methods.settings import missing_layers, selected, under
 from imprint.methods.textual_inversion import TextualInversion
-from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import loading_lines
 from imprint.models.base import DENOISER, Format, Model, ModelInfo, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup
@@ -66,15 +64,15 @@ class CustomDiffusion(Method):
             attention, _, own = name.rpartition(".")
             stored[f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight"] = weight.detach().cpu().contiguous()
         tuned = {name.partition(PROCESSOR)[0] for name in stored}
-        # An empty tensor stands for an attention that stays as it is: the library wants to hear of every one.
+        # An empty tensor stands for an attention that stays as it is: the library expects every one to be named.
         names: Any = model.roles[DENOISER].attn_processors
         others = {name: torch.zeros(0) for name in names if name.removesuffix(PROCESSOR) not in tuned}
         write_weights(folder / FILE, {**stored, **others}, {})
         self.words.save(model, folder)
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(folder / FILE, origin)
-        self.words.sign(folder, origin)
+        self.words.write_origin(folder, origin)
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
         return strengths_without_use(scale, [DENOISER])

@@ -10,8 +10,16 @@ from pydantic import PositiveFloat
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.methods.base import Method
-from imprint.methods.selection import Selection, kinds_of, selected
-from imprint.methods.settings import RateSettings, missing_layers, part_faults, role_faults, unknown_roles
+from imprint.methods.settings import (
+    RateSettings,
+    Selection,
+    kinds_of,
+    missing_layers,
+    part_faults,
+    role_faults,
+    selected,
+    unknown_roles,
+)
 from imprint.models.base import Model, ModelInfo, is_text
 from imprint.types import ALWAYS, Concept, ParamGroup
 

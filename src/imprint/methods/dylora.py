@@ -23,10 +23,10 @@ Split = tuple[Blocks, list[nn.Parameter]]
 @of_kind("method/dylora")
 @dataclass(kw_only=True)
 class DyLoRA(LoRA):
-    """In each step a rank b is drawn, and only the first b rows and columns take part, counted alpha / b. So what they
-    hold of the subject is sorted by weight, and the result can be cut to any rank.
+    """In each step a rank b is sampled, and only the first b rows and columns take part, counted alpha / b. So what
+    they hold of the subject is sorted by weight, and the result can be cut to any rank.
 
-    The rank belongs to the step: it is drawn from (seed, step), the same for all passes, processes and layers.
+    The rank belongs to the step: it is sampled from (seed, step), the same for all passes, processes and layers.
 
     granularity   ranks are multiples of this
     only_last     of the rows and columns that take part only those that the next lower rank lacks learn
@@ -46,13 +46,13 @@ class DyLoRA(LoRA):
                 above = (rank // self.granularity + 1) * self.granularity
                 yield f"{name}={rank}: must be a multiple of granularity={self.granularity}, such as {above}."
 
-    def drawn(self, role: str, *, seed: int, step: int) -> int:
+    def sampled_blocks(self, role: str, *, seed: int, step: int) -> int:
         """How many blocks take part in a step; every number of them is as likely as any other."""
         return 1 + int(uniform(seed, "dylora", step) * self._count(role))
 
     def before_step(self, model: Model, *, seed: int, step: int) -> None:
         for role in self.roles:
-            count = self.drawn(role, seed=seed, step=step)
+            count = self.sampled_blocks(role, seed=seed, step=step)
             share = self._count(role) / count  # of alpha / rank, this makes alpha / b
             factor = share**0.5 if self.use_rslora else share
             for layer in layers(model.roles[role]).values():
@@ -60,9 +60,9 @@ class DyLoRA(LoRA):
                 down.use(count, factor=factor, only_last=self.only_last)
                 up.use(count, factor=1.0, only_last=self.only_last)
 
-    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[nn.Parameter]:
+    def skipped_parameters(self, model: Model, *, seed: int, step: int) -> Iterable[nn.Parameter]:
         for role in self.roles:
-            count = self.drawn(role, seed=seed, step=step)
+            count = self.sampled_blocks(role, seed=seed, step=step)
             for layer in layers(model.roles[role]).values():
                 for _, parameters in _split(layer):
                     yield from parameters[count:]
@@ -87,9 +87,6 @@ class DyLoRA(LoRA):
         if "rank" in self._of(role):
             return f"by_role.{role}.rank"
         return "text_rank" if is_text(role) else "rank"
-
-    def _size_trained(self, role: str) -> Size:
-        return super().size(role)
 
     def _count(self, role: str) -> int:
         return self._size_trained(role).rank // self.granularity

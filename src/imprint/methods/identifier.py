@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from imprint.errors import UserError
+from imprint.models.words import is_token
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,7 +25,7 @@ def rare_identifiers(tokenizer: "PreTrainedTokenizerBase") -> Iterator[str]:
     vocabulary = tokenizer.get_vocab()
     for token, _ in sorted(vocabulary.items(), key=lambda entry: -entry[1]):
         word = token.removesuffix(WORD_END)
-        if token.endswith(WORD_END) and UNPRONOUNCEABLE.fullmatch(word) and _is_single(tokenizer, word):
+        if token.endswith(WORD_END) and UNPRONOUNCEABLE.fullmatch(word) and is_token(tokenizer, word):
             yield word
 
 
@@ -38,7 +39,3 @@ def choose_identifier(tokenizer: "PreTrainedTokenizerBase", taken: Collection[st
         f"dataset.identifier='auto': this model's vocabulary has no {another}three-consonant word that is one token. "
         "Give one, for instance dataset.identifier=sks."
     )
-
-
-def _is_single(tokenizer: "PreTrainedTokenizerBase", word: str) -> bool:
-    return len(tokenizer(word, add_special_tokens=False).input_ids) == 1

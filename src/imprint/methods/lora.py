@@ -14,7 +14,7 @@ from imprint.kinds import of_kind
 from imprint.libraries.peft import use_layers
 from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
-from imprint.methods.usage import FROM_BASE
+from imprint.methods.base import FROM_BASE
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -40,16 +40,18 @@ class LoRA(Adapters):
         return f"{FROM_BASE}\npipeline.load_lora_weights(folder)"
 
     def save(self, model: Model, folder: Path) -> None:
+        """What the adapters count by is multiplied into them, and every alpha is its rank: so readers that pass over
+        the description, as most other programs do, generate the same pictures."""
         tensors: dict[str, Tensor] = {}
         description: dict[str, Any] = {}
         for role in self.roles:
-            own = self._weights(model, role)
+            own = _scaled(self._weights(model, role), self._scaling(role))
             tensors.update({model.names.stock(role, name): tensor for name, tensor in own.items()})
             part = model.names.part(role)
             description.update({f"{part}.{key}": value for key, value in self._essentials(model, role).items()})
         write_weights(folder / FILE, tensors, {DESCRIPTION: json.dumps(description, sort_keys=True)})
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         add_metadata(folder / FILE, origin)
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
@@ -79,15 +81,43 @@ class LoRA(Adapters):
 
     def _essentials(self, model: Model, role: str) -> dict[str, Any]:
         """What a reader must know. The rest would only be refused by versions of peft that do not know it yet."""
-        config = self._described(model, role)
-        names = ("r", "lora_alpha", "use_dora", "use_rslora", "lora_dropout")
-        return {**{name: getattr(config, name) for name in names}, "target_modules": sorted(config.target_modules)}
+        rank = self._size_trained(role).rank
+        return {
+            "r": rank,
+            "lora_alpha": float(rank),
+            "use_dora": self.use_dora,
+            "use_rslora": False,
+            "lora_dropout": self.dropout,
+            "target_modules": sorted(self._described(model, role).target_modules),
+        }
 
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
-        stored = load_file(folder / FILE)
+        stored, about = load_file(folder / FILE), read_metadata(folder / FILE)
         names = {model.names.stock(role, name): name for name in weights(model.roles[role])}
         part = model.names.part(role)
-        return {names.get(key, key): tensor for key, tensor in stored.items() if key.startswith(f"{part}.")}
+        own = {names.get(key, key): tensor for key, tensor in stored.items() if key.startswith(f"{part}.")}
+        return _scaled(own, _described_scaling(about, part) / self._scaling(role))
+
+    def _scaling(self, role: str) -> float:
+        """What the product of the trained matrices counts by."""
+        return _scaling(*self._size_trained(role), self.use_rslora)
+
+
+def _scaling(rank: float, alpha: float, use_rslora: bool) -> float:
+    return float(alpha / (rank**0.5 if use_rslora else rank))
+
+
+def _described_scaling(about: Mapping[str, str], part: str) -> float:
+    """What a reader of the file multiplies the part's products by. Earlier versions left it to the reader."""
+    description = json.loads(about.get(DESCRIPTION, "{}"))
+    if f"{part}.r" not in description:
+        return 1.0
+    return _scaling(*(description[f"{part}.{name}"] for name in ("r", "lora_alpha", "use_rslora")))
+
+
+def _scaled(tensors: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
+    """With this factor in the second matrices. DoRA's magnitudes are of the sum, which stays what it was."""
+    return {name: tensor * factor if ".lora_B." in name else tensor for name, tensor in tensors.items()}
 
 
 def _kohya_tensors(layer: Any) -> dict[str, Tensor]:

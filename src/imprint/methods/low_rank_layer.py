@@ -1,4 +1,7 @@
-"""A frozen linear layer with a low-rank adapter beside it, in as few operations as there are products."""
+"""A frozen linear layer with a low-rank adapter beside it, in as few operations as there are products.
+
+Imported when adapters are attached, and not before: importing peft is slow.
+"""
 
 from typing import Any
 

@@ -86,8 +86,8 @@ class Pivotal(Method):
     def before_step(self, model: Model, *, seed: int, step: int) -> None:
         self.network.before_step(model, seed=seed, step=step)
 
-    def resting(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
-        return self.network.resting(model, seed=seed, step=step)
+    def skipped_parameters(self, model: Model, *, seed: int, step: int) -> Iterable[Parameter]:
+        return self.network.skipped_parameters(model, seed=seed, step=step)
 
     @property
     def replaces_weights(self) -> bool:
@@ -102,9 +102,9 @@ class Pivotal(Method):
         self.network.save(model, folder)
         self.words.save(model, folder)
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
-        self.network.sign(folder, origin)
-        self.words.sign(folder, origin)
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
+        self.network.write_origin(folder, origin)
+        self.words.write_origin(folder, origin)
 
     def scale_problems(self, scale: Mapping[str, float]) -> Iterator[Problem]:
         return self.network.scale_problems(scale)

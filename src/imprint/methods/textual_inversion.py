@@ -13,9 +13,8 @@ from torch import Tensor
 from imprint.draws import normal
 from imprint.errors import Problem
 from imprint.kinds import of_kind
-from imprint.methods.base import Method
-from imprint.methods.usage import FROM_BASE
-from imprint.methods.word_files import embedding_formats, load_words, loading_lines, sign_words, write_words
+from imprint.methods.base import FROM_BASE, Method
+from imprint.methods.word_files import embedding_formats, load_words, loading_lines, write_origin_of_words, write_words
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.models.words import Vocabulary, tokens_of
 from imprint.types import ALWAYS, Concept, ParamGroup
@@ -31,8 +30,8 @@ class TextualInversion(Method):
     """Teaches `vectors` vectors that the identifier, a new word, stands for, in each of the model's vocabularies. The
     result is one small file a word.
 
-    start   where they begin: noun (the class noun), random (like the vocabulary's own, drawn from `seed`), or known
-            words. The tokens of a noun or of words are dealt out to the vectors in turn, and a vector begins at the
+    start   where they begin: noun (the class noun), random (like the vocabulary's own, sampled with `seed`), or known
+            words. The tokens of a noun or of words go to the vectors in turn (round robin), and a vector begins at the
             mean of its own: one vector at the mean of all, as many vectors as tokens each at one of them, and more
             vectors begin over again.
     norm    the length that every vector is held to; null: free
@@ -96,8 +95,8 @@ class TextualInversion(Method):
     def save(self, model: Model, folder: Path) -> None:
         write_words(model.words, folder)
 
-    def sign(self, folder: Path, origin: Mapping[str, str]) -> None:
-        sign_words(folder, origin)
+    def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
+        write_origin_of_words(folder, origin)
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         self.origin = load_words(model, folder)
@@ -120,13 +119,15 @@ class TextualInversion(Method):
         if self.start == RANDOM:
             known_VD = vocabulary.vectors.float()
             names = [(self.seed, "word", concept.identifier, index) for index in range(self.vectors)]
-            drawn_ND = normal(names, known_VD.shape[1:]).to(known_VD.device)
-            return known_VD.mean(dim=0) + drawn_ND * known_VD.std(dim=0)
-        return round_robin(vocabulary.token_vectors(concept.noun if self.start == NOUN else self.start), self.vectors)
+            sampled_ND = normal(names, known_VD.shape[1:]).to(known_VD.device)
+            return known_VD.mean(dim=0) + sampled_ND * known_VD.std(dim=0)
+        if self.start == NOUN:
+            return round_robin(vocabulary.token_vectors(concept.noun), self.vectors)
+        return round_robin(vocabulary.vectors_of_words(self.start.split()), self.vectors)
 
 
-def round_robin(tokens_ND: Tensor, hands: int) -> Tensor:
-    """The rows dealt out in turn, over again if there are too few, and of each hand the mean."""
-    rounds = -(-hands // len(tokens_ND))
-    enough_ND = tokens_ND.repeat(rounds, 1)[: max(hands, len(tokens_ND))]
-    return torch.stack([enough_ND[first::hands].mean(dim=0) for first in range(hands)])
+def round_robin(tokens_ND: Tensor, groups: int) -> Tensor:
+    """The rows shared out in turn, over again if there are too few, and of each group the mean."""
+    rounds = -(-groups // len(tokens_ND))
+    enough_ND = tokens_ND.repeat(rounds, 1)[: max(groups, len(tokens_ND))]
+    return torch.stack([enough_ND[first::groups].mean(dim=0) for first in range(groups)])

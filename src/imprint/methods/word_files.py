@@ -50,7 +50,7 @@ def read_words(folder: Path, vocabularies: Sequence[str]) -> list[Word]:
     return [_read(file, vocabularies) for file in _files(folder)]
 
 
-def sign_words(folder: Path, origin: Mapping[str, str]) -> None:
+def write_origin_of_words(folder: Path, origin: Mapping[str, str]) -> None:
     for file in _files(folder):
         word = read_metadata(file).get(WORD) or " ".join(load_file(file))
         add_metadata(file, {**origin, "trigger_words": word})

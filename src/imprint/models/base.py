@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.models.process import NoiseProcess, Prediction
-from imprint.models.words import Vocabulary, is_token, why_not_new
+from imprint.models.words import Vocabulary, token_id, why_not_new
 from imprint.types import Conditioning, Geometry, Moments, Sampler
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class ModelInfo(NamedTuple):
         return next(iter(self.tokenizers.values()))
 
     def has_token(self, word: str) -> bool:
-        """Whether every vocabulary has one token for the word."""
-        return all(is_token(tokenizer, word) for tokenizer in self.tokenizers.values())
+        """Whether every vocabulary has a token for the word, be it one that stands within longer words only."""
+        return all(token_id(tokenizer, word) is not None for tokenizer in self.tokenizers.values())
 
     def why_not_new(self, word: str, vectors: int) -> str | None:
         """What keeps `word` from becoming a new word of as many vectors, if anything does."""

@@ -5,7 +5,7 @@ in each; the tokens in their place are called alike everywhere.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,6 +71,11 @@ class Vocabulary(NamedTuple):
     def token_vectors(self, text: str) -> Tensor:
         """(N, D), those of a text without learned words, float32."""
         ids = self.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids[0]
+        return self.vectors[ids.to(self.vectors.device)].float()
+
+    def vectors_of_words(self, words: Sequence[str]) -> Tensor:
+        """(N, D), one for each word, float32. Each must have a token: `token_id`."""
+        ids = torch.tensor([token_id(self.tokenizer, word) for word in words])
         return self.vectors[ids.to(self.vectors.device)].float()
 
     @property
@@ -146,5 +151,12 @@ def _is_found_again(tokenizer: "PreTrainedTokenizerBase", size: int, word: str, 
 
 
 def is_token(tokenizer: "PreTrainedTokenizerBase", word: str) -> bool:
-    """Whether the model has one token for the word."""
+    """Whether the word is one token in a caption."""
     return len(tokenizer(word, add_special_tokens=False).input_ids) == 1
+
+
+def token_id(tokenizer: "PreTrainedTokenizerBase", word: str) -> int | None:
+    """The token of a word that is one in a caption; else the vocabulary's entry of this name, which stands within words
+    only: CLIP has `ktn`, but no `ktn</w>`. None where there is neither."""
+    ids: list[int] = tokenizer(word, add_special_tokens=False).input_ids
+    return ids[0] if len(ids) == 1 else tokenizer.get_vocab().get(word)

@@ -1,1 +1,1 @@
-"""What error means."""
+"""The training loss and its weighting."""

@@ -18,10 +18,10 @@ from imprint.types import Losses
 
 @of_kind("objective/noise_prediction")
 class NoisePrediction:
-    """What is drawn for each sample, and what a prediction costs.
+    """The timestep and the noise of each sample, and the loss of a prediction.
 
-    `timesteps` are the first timestep that is drawn and the first that is not. `noise_offset` shifts each channel of
-    the noise by a normal draw of that width, so that a model can learn overall brightness.
+    `timesteps` is the range that timesteps are sampled from, without its end. `noise_offset` shifts each channel of the
+    noise by a normal variable of that standard deviation, so that a model can learn overall brightness.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class NoisePrediction:
         for problem in self.weighting.problems(facts):
             yield problem._replace(key=f"weighting.{problem.key}")
 
-    def draw_timesteps(self, seed: int, ids: list[str], process: NoiseProcess) -> Tensor:
+    def sample_timesteps(self, seed: int, ids: list[str], process: NoiseProcess) -> Tensor:
         return process.draw_times(((seed, "timestep", name) for name in ids), *self.timesteps)
 
-    def draw_noise(self, seed: int, ids: list[str], latent_shape: Sequence[int]) -> Tensor:
+    def sample_noise(self, seed: int, ids: list[str], latent_shape: Sequence[int]) -> Tensor:
         noise_BCHW = draws.normal(((seed, "noise", name) for name in ids), latent_shape)
         if self.noise_offset > 0:
             offset_BC11 = draws.normal(((seed, "noise offset", name) for name in ids), (latent_shape[0], 1, 1))
@@ -80,8 +80,8 @@ class NoisePrediction:
         per_sample_B = error_B * self.weighting.weights(process, t_B)
         instance = masked_mean(per_sample_B, ~is_prior_B)
         prior = masked_mean(per_sample_B, is_prior_B)
-        told_prior = torch.where(is_prior_B.any(), prior, torch.nan)
-        return Losses(instance + prior_weight * prior, instance, told_prior, per_sample_B)
+        shown_prior = torch.where(is_prior_B.any(), prior, torch.nan)  # nan where the batch has none
+        return Losses(instance + prior_weight * prior, instance, shown_prior, per_sample_B)
 
 
 def weighted_mean(error_BCHW: Tensor, weights_BHW: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from imprint.data.framing import Framing
-from imprint.data.masks import unseen
+from imprint.data.masks import cropped_out
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.models.base import ModelInfo
@@ -53,7 +53,7 @@ def conflicts(
 def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterator[str]:
     """Masked pictures that could show nothing that counts."""
     for subject, framing in zip(subjects, framings, strict=False):
-        if hidden := list(unseen(subject.pictures.pictures, framing)):
+        if hidden := list(cropped_out(subject.pictures.pictures, framing)):
             yield (
                 f"dataset.crop={subject.dataset.crop}: of {', '.join(hidden)} it can show a part without any of the "
                 "mask, from which nothing is learned. Crop the pictures around the subject, use crop=centre or "

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from imprint.data.dataset import Dataset
-from imprint.data.joint import JointDataset
+from imprint.data.dataset import Dataset, JointDataset
 from imprint.kinds import KIND, TARGET, class_in, former_defaults, hashed_name, name_of
 from imprint.models.base import ModelInfo
 from imprint.planning.parts import Parts

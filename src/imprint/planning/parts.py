@@ -8,9 +8,8 @@ from annotated_types import Ge, Lt
 from omegaconf import DictConfig
 from torch.optim import Optimizer
 
-from imprint.data.dataset import Dataset
+from imprint.data.dataset import Dataset, JointDataset
 from imprint.data.framing import Framing
-from imprint.data.joint import JointDataset
 from imprint.data.prior import Prior
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.samples import SampleProtocol

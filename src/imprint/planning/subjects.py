@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from imprint.data.captions import with_words
-from imprint.data.dataset import AUTO, Dataset
-from imprint.data.joint import JointDataset
+from imprint.data.captions import with_prefix
+from imprint.data.dataset import AUTO, Dataset, JointDataset
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.methods.base import Method
@@ -122,7 +121,7 @@ def _named(pictures: PictureSet, name: str) -> PictureSet:
 def _captioned(pictures: PictureSet, dataset: Dataset, concept: Concept) -> PictureSet:
     """Own captions that do not say the subject's word teach it nothing: they are told of, or given the word."""
     if dataset.captions == "prefix":
-        return pictures.captioned(lambda caption: with_words(caption, concept))
+        return pictures.captioned(lambda caption: with_prefix(caption, concept))
     silent = [picture.key for picture in pictures.pictures if picture.caption and not concept.is_in(picture.caption)]
     if silent:
         log.warning(

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from imprint.errors import ConfigError, Problem
 from imprint.methods.base import Method, scale_key
-from imprint.methods.change import Change, add, restore, untouched, weight_delta
 from imprint.models.base import Model, ModelInfo, ModelSource, strength_of
-from imprint.results.base_model import other_model, own_model
-from imprint.results.load import method_of, trained_model
+from imprint.results.load import method_of, other_model, own_model, trained_model
+from imprint.results.weight_change import Change, add, restore, untouched, weight_delta
 from imprint.runs import Run
 from imprint.types import Concept
 
-SOME = 0.5  # a strength other than 1, to ask which are possible
+PROBE = 0.5  # a strength other than 1, to ask which are possible
 
 
 class Result(NamedTuple):
@@ -39,21 +38,21 @@ def combined_model(
 
     Raises UserError, before loading, for what cannot be together.
     """
-    source, results = chosen(runs, weights=weights, scale=scale, base=base)
+    source, results = checked_results(runs, weights=weights, scale=scale, base=base)
     if len(runs) == 1 and results[0].weight == 1.0:
         model, concepts, _ = trained_model(runs[0], scale=scale, base=base, rank=rank)
         return model, concepts
     if rank is not None:
         for result in results:
             result.method.choose_rank(rank)
-    return Stack(source, results).at(weights, scale), named_apart([run.concepts for run in runs])
+    return CombinedModel(source, results).at(weights, scale), named_apart([run.concepts for run in runs])
 
 
-class Stack:
+class CombinedModel:
     """A loaded model that results can be put into at one strength after another."""
 
     def __init__(self, source: ModelSource, results: Sequence[Result]) -> None:
-        """Of what `chosen` returns."""
+        """Of what `checked_results` returns."""
         self._results = results
         self._facts = source.facts()
         self.model = source.load()
@@ -61,7 +60,7 @@ class Stack:
         self._untuned = untouched(self.model, [change.difference for change in self._changes.values()])
 
     def at(self, weights: Sequence[float] | None, scale: Mapping[str, float]) -> Model:
-        """The model with the results at these strengths, which `chosen` has found possible."""
+        """The model with the results at these strengths, which `checked_results` has found possible."""
         restore(self.model, self._untuned)
         for result, weight in zip(self._results, weights or [1.0] * len(self._results), strict=True):
             strengths = result._replace(weight=weight).strengths(scale, self._facts)
@@ -69,7 +68,7 @@ class Stack:
         return self.model
 
 
-def chosen(
+def checked_results(
     runs: Sequence[Run], *, weights: Sequence[float] | None, scale: Mapping[str, float], base: str | None
 ) -> tuple[ModelSource, list[Result]]:
     """The one model that all results go into, and what they are. Cheap."""
@@ -108,7 +107,7 @@ def named_apart(taught: Sequence[Sequence[Concept]]) -> tuple[Concept, ...]:
 
 
 def has_strength(method: Method, role: str) -> bool:
-    return method.replaces_weights or not any(method.scale_problems({role: SOME}))
+    return method.replaces_weights or not any(method.scale_problems({role: PROBE}))
 
 
 def _conflicts(results: Sequence[Result], base: str | None) -> Iterator[Problem]:

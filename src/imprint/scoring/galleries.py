@@ -16,7 +16,7 @@ from imprint.evaluation.prompts import without_identifier
 from imprint.evaluation.records import Picture, PictureRequest, Shot
 from imprint.evaluation.score_sheet import Row
 from imprint.locations import cache_folder
-from imprint.methods.merging import merge_exactly
+from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from imprint.construct import rebuilt
-from imprint.data.dataset import Dataset
-from imprint.data.joint import JointDataset
+from imprint.data.dataset import Dataset, JointDataset
 from imprint.errors import ConfigError, Problem
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
 from imprint.draws import seed_layers, seed_of
+from imprint.methods.adapter_layers import merged
 from imprint.methods.base import Method
-from imprint.methods.merging import merged
 from imprint.models.base import Model, is_text
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.averaging import MovingAverage
@@ -99,8 +99,8 @@ class TrainingModule(pl.LightningModule):
         task, process = self.task, self.model.process
         seed_layers(seed_of(task.seed, "layers", *batch.ids), self.device)
         latents_BCHW = sample_latents(self.model, batch, self.latents, seed=task.seed, device=self.device)
-        noise_BCHW = to_device(task.objective.draw_noise(task.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
-        t_B = to_device(task.objective.draw_timesteps(task.seed, batch.ids, process), self.device)
+        noise_BCHW = to_device(task.objective.sample_noise(task.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
+        t_B = to_device(task.objective.sample_timesteps(task.seed, batch.ids, process), self.device)
         noisy_BCHW = process.add_noise(latents_BCHW, noise_BCHW, t_B)
         target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)
         if task.teacher is not None:
@@ -138,7 +138,7 @@ class TrainingModule(pl.LightningModule):
             if not group.window.holds(self.global_step):
                 for parameter in group.params:
                     parameter.grad = None
-        for parameter in self.task.method.resting(self.model, seed=self.task.seed, step=self.global_step):
+        for parameter in self.task.method.skipped_parameters(self.model, seed=self.task.seed, step=self.global_step):
             parameter.grad = None
 
     def configure_gradient_clipping(

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from omegaconf import DictConfig
 
-from imprint.data.dataset import open_folder
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_folder
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.profile import Profile

@@ -11,11 +11,11 @@ from pydantic import PositiveInt
 
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
-from imprint.methods.lora_file import LORA_FORMATS, write_updates
 from imprint.reporting.model_card import origin
 from imprint.requests import read_request
-from imprint.results.as_lora import as_lora
+from imprint.results.extraction import extract_lora
 from imprint.results.load import method_of, trained_model
+from imprint.results.lora_file import LORA_FORMATS, write_updates
 from imprint.runs import Run
 from imprint.suggestions import nearest
 
@@ -62,7 +62,7 @@ def export(cfg: DictConfig) -> Path:
 
 
 def _as_lora(run: Run, request: Request) -> Path:
-    lora = as_lora([run], weights=None, scale={}, rank=request.rank, base=request.base)
+    lora = extract_lora([run], weights=None, scale={}, rank=request.rank, base=request.base)
     log.info("LoRA: %s.", lora.fit)
     if lora.model.words:
         log.warning("Its words (%s) are no part of it: export them with format=embedding.", ", ".join(lora.model.words))

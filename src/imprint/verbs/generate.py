@@ -14,13 +14,13 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from imprint.construct import rebuilt
 from imprint.errors import UserError
 from imprint.locations import locate
-from imprint.methods.merging import merge_exactly
+from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import ModelSource
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, file_name
 from imprint.requests import Scale, read_request
-from imprint.results.base_model import other_model
-from imprint.results.combine import Result, chosen, combined_model, named_apart
+from imprint.results.combine import Result, checked_results, combined_model, named_apart
+from imprint.results.load import other_model
 from imprint.runs import Run
 from imprint.templates import placeholders, template_fault
 from imprint.training.trainer import available_device
@@ -77,7 +77,7 @@ class Mix:
 
     def chosen(self) -> tuple[ModelSource, list[Result]]:
         """The model and the results, not loaded. Raises UserError for what cannot be together."""
-        return chosen(self.runs, weights=self.weights, scale=dict(self.scale), base=self.base)
+        return checked_results(self.runs, weights=self.weights, scale=dict(self.scale), base=self.base)
 
     def recipe(self, prompt: str, seed: int, asked: Drawing) -> Recipe:
         """A picture of the mix. Its file is named by all that it is drawn from."""

@@ -11,11 +11,11 @@ from pydantic import PositiveInt
 
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
-from imprint.methods.lora_file import LORA_FORMATS, write_updates
 from imprint.reporting.model_card import origin
 from imprint.requests import Scale, read_request
-from imprint.results.as_lora import as_lora
 from imprint.results.combine import combined_model
+from imprint.results.extraction import extract_lora
+from imprint.results.lora_file import LORA_FORMATS, write_updates
 from imprint.runs import Run
 from imprint.suggestions import nearest
 from imprint.verbs.generate import as_list
@@ -55,7 +55,7 @@ def merge(cfg: DictConfig) -> Path:
         model, _ = combined_model(runs, weights=request.weights, scale=scale, base=request.base)
         model.formats[request.format].write(out, dtype)
         return out
-    lora = as_lora(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
+    lora = extract_lora(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
     log.info("LoRA: %s.", lora.fit)
     if lora.model.words:
         log.warning("Their words (%s) are no part of it: they stay in files of their own.", ", ".join(lora.model.words))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imprint.data.dataset import open_folder
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_folder
 
 MakePicture = Callable[..., Image.Image]
 MakeSet = Callable[..., PictureSet]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.data.captions import read_captions, with_words
+from imprint.data.captions import read_captions, with_prefix
 from imprint.types import Concept
 
 NAMES = ["0.png", "1.png", "größe.png"]
@@ -99,4 +99,4 @@ def test_metadata_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> 
     ],
 )
 def test_the_words_stand_before_a_caption_that_does_not_say_the_identifier(caption: str, expected: str) -> None:
-    assert with_words(caption, Concept("sks", "dog")) == expected
+    assert with_prefix(caption, Concept("sks", "dog")) == expected

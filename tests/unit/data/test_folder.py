@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from skips import NOT_HERE
 
-from imprint.data.dataset import open_files
 from imprint.data.folder import PictureFolder
+from imprint.data.reading import open_files
 from imprint.errors import ConfigError, PictureError, UserError
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.data.framing import CENTRE, Frame, Framing, View, cover, pixels
-from imprint.data.framing import seen as part_of
+from imprint.data.framing import cropped as part_of
 from imprint.data.pictures import Picture
 from imprint.errors import UserError
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from imprint.data.dataset import open_files
 from imprint.data.holdout import split
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_files
 from imprint.errors import ConfigError
 
 SIZE = (48, 40)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from imprint.data.dataset import JointDataset
 from imprint.data.framing import Framing
-from imprint.data.joint import JointDataset
 from imprint.data.pictures import PictureSet
 from imprint.data.stream import TrainingStream, collate
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from imprint.data.dataset import open_folder
 from imprint.data.framing import Framing
-from imprint.data.masks import MaskUse, unseen, with_masks
+from imprint.data.masks import MaskUse, cropped_out, with_masks
 from imprint.data.pictures import PictureSet
+from imprint.data.reading import open_folder
 from imprint.data.stream import TrainingStream, collate
 from imprint.data.subject import SamePictures, SubjectSamples
 from imprint.errors import PictureError
@@ -193,5 +193,5 @@ def test_a_frame_that_can_miss_the_subject_is_found(
 ) -> None:
     mask(box=box).save(photos / "0.mask.png")
     framing = Framing(crop=crop, flip=False, resolution=32, multiple=8)  # type: ignore[arg-type]
-    assert list(unseen(pictures_of(photos, mask_background=0.0).pictures, framing)) == hidden
-    assert not list(unseen(pictures_of(photos, mask_background=0.1).pictures, framing))
+    assert list(cropped_out(pictures_of(photos, mask_background=0.0).pictures, framing)) == hidden
+    assert not list(cropped_out(pictures_of(photos, mask_background=0.1).pictures, framing))

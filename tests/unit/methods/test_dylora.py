@@ -65,7 +65,7 @@ def dylora(**settings: Any) -> DyLoRA:
 
 def step_with(method: DyLoRA, blocks: int, role: str = "denoiser") -> int:
     """A step in which so many blocks take part."""
-    return next(step for step in range(1000) if method.drawn(role, seed=0, step=step) == blocks)
+    return next(step for step in range(1000) if method.sampled_blocks(role, seed=0, step=step) == blocks)
 
 
 def attached(method: DyLoRA, model: Path) -> Any:
@@ -154,9 +154,9 @@ def _gradient(part: Any, dim: int) -> Tensor:
 class TestRank:
     def test_every_rank_is_as_likely_and_the_step_and_seed_choose_it(self) -> None:
         method = dylora(granularity=2)
-        drawn = [method.drawn("denoiser", seed=0, step=step) for step in range(3000)]
-        assert drawn == [method.drawn("denoiser", seed=0, step=step) for step in range(3000)]
-        assert drawn != [method.drawn("denoiser", seed=1, step=step) for step in range(3000)]
+        drawn = [method.sampled_blocks("denoiser", seed=0, step=step) for step in range(3000)]
+        assert drawn == [method.sampled_blocks("denoiser", seed=0, step=step) for step in range(3000)]
+        assert drawn != [method.sampled_blocks("denoiser", seed=1, step=step) for step in range(3000)]
         counts = Counter(drawn)
         assert counts.keys() == {1, 2, 3}
         assert all(count == pytest.approx(1000, abs=120) for count in counts.values())
@@ -165,12 +165,12 @@ class TestRank:
         method = dylora()
         torch.manual_seed(1)
         before = torch.get_rng_state()
-        method.drawn("denoiser", seed=0, step=5)
+        method.sampled_blocks("denoiser", seed=0, step=5)
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_a_part_with_a_rank_of_its_own_keeps_to_it(self) -> None:
         method = dylora(roles=["denoiser", "text"])
-        drawn = {method.drawn("text", seed=0, step=step) for step in range(200)}
+        drawn = {method.sampled_blocks("text", seed=0, step=step) for step in range(200)}
         assert drawn == {1, 2, 3, 4}
 
 
@@ -201,7 +201,7 @@ def test_what_rests_in_a_step_does_not_move(
     train(cfg)
     seen = set()
     for step, (before, after) in enumerate(pairwise(history), start=1):
-        rank = method.drawn("denoiser", seed=0, step=step)
+        rank = method.sampled_blocks("denoiser", seed=0, step=step)
         seen.add(rank)
         learns = [rank - 1 == row if only_last else row < rank for row in range(4)]
         for old, new in zip(before, after, strict=True):

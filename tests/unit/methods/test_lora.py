@@ -1,5 +1,6 @@
 """What adapters are asked for is checked before a model is loaded, and they go where they were asked to."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from small_runs import configure
 from torch import nn
 
 from imprint.errors import ConfigError, UserError
-from imprint.methods.adapter_layers import layers, merge, weights
-from imprint.methods.lora import LoRA
+from imprint.methods.adapter_layers import layers, merge, weights, write_weights
+from imprint.methods.lora import DESCRIPTION, FILE, LoRA
 from imprint.models.sd.model import StableDiffusionSource
 from imprint.planning.prepare import prepare
 from imprint.types import Concept
@@ -148,6 +149,22 @@ def test_a_result_goes_into_another_checkpoint_of_the_family(tiny_sd: Path, tiny
     lora().load(other, tmp_path, scale={})
     for name, weight in weights(trained.unet).items():
         assert torch.equal(weights(other.unet)[name], weight)
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_rslora": True, "alpha": 6.0}])
+def test_what_earlier_versions_wrote_counts_as_it_did(settings: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
+    """They left alpha to the reader."""
+    trained, loaded = load_tiny(tiny_sd), load_tiny(tiny_sd)
+    method = lora(**settings)
+    [group] = method.attach(trained, [DOG])
+    disturb(nn.ParameterList(group.params))
+    stored = {trained.names.stock("denoiser", name): weight for name, weight in weights(trained.unet).items()}
+    description = {"r": 4, "lora_alpha": method.alpha, "use_rslora": method.use_rslora}
+    about = {f"unet.{name}": value for name, value in description.items()}
+    write_weights(tmp_path / FILE, stored, {DESCRIPTION: json.dumps(about)})
+    method.load(loaded, tmp_path, scale={})
+    for name, weight in weights(trained.unet).items():
+        assert torch.equal(weights(loaded.unet)[name], weight)
 
 
 def test_gradient_checkpointing_leaves_gradients_as_they_are(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ class TestFiles:
     ) -> None:
         model = self.taught(tiny_sd, vectors, norm)
         method().save(model, tmp_path)
-        method().sign(tmp_path, {"run": "abc"})
+        method().write_origin(tmp_path, {"run": "abc"})
         ours = draw(model, prompts=[PROMPT], seeds=[3])
         assert distance(ours, [stock_picture(tiny_sd, tmp_path)]) <= ROUNDING
         assert distance(ours, draw(load_tiny(tiny_sd), prompts=["a photo of dog"], seeds=[3])) > 5 * ROUNDING
@@ -171,7 +171,7 @@ class TestFiles:
     def test_front_ends_get_the_same_vectors(self, vectors: int, tiny_sd: Path, tmp_path: Path) -> None:
         model, fresh, loaded = self.taught(tiny_sd, vectors), load_tiny(tiny_sd), method()
         method().save(model, tmp_path)
-        method().sign(tmp_path, {"run": "abc"})
+        method().write_origin(tmp_path, {"run": "abc"})
         loaded.load(fresh, tmp_path, scale={})
         file = tmp_path / "toy.safetensors"
         loaded.formats(fresh)["embedding"].write(file, torch.float32)

@@ -124,15 +124,15 @@ def test_min_snr_has_the_right_form_for_each_prediction() -> None:
 def test_timesteps_keep_to_their_range_and_are_drawn_by_name() -> None:
     objective = make(timesteps=(200, 203))
     ids = [f"instance/{position}" for position in range(60)]
-    drawn = objective.draw_timesteps(0, ids, schedule())
+    drawn = objective.sample_timesteps(0, ids, schedule())
     assert set(drawn.tolist()) == {200, 201, 202}
-    assert torch.equal(drawn[7:9], objective.draw_timesteps(0, ids[7:9], schedule()))
+    assert torch.equal(drawn[7:9], objective.sample_timesteps(0, ids[7:9], schedule()))
 
 
 def test_an_offset_shifts_whole_channels() -> None:
     ids = [f"instance/{position}" for position in range(400)]
-    plain = make().draw_noise(0, ids, (2, 4, 4))
-    shifted = make(noise_offset=0.5).draw_noise(0, ids, (2, 4, 4))
+    plain = make().sample_noise(0, ids, (2, 4, 4))
+    shifted = make(noise_offset=0.5).sample_noise(0, ids, (2, 4, 4))
     shift = shifted - plain
     assert torch.allclose(shift, shift.mean(dim=(2, 3), keepdim=True).expand_as(shift), atol=1e-6)
     assert abs(float(shift[:, :, 0, 0].std()) - 0.5) < 0.05

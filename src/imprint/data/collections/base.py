@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imprint.data.dataset import Kind
-from imprint.data.listing import list_pictures
-from imprint.data.names import printable
+from imprint.data.listing import list_pictures, printable
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.suggestions import nearest
@@ -52,7 +51,7 @@ class Collection(ABC):
         """All its subjects, in its order. Raises UserError where the collection itself cannot be read."""
 
     def members(self, names: Sequence[str] | None) -> list[Member]:
-        """Those of `names`, or all, in the collection's order; what is known of their pictures is told.
+        """Those of `names`, or all, in the collection's order; what is known of their pictures is logged.
 
         Raises ConfigError, saying everything that is wrong with those asked for.
         """

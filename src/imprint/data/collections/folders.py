@@ -1,4 +1,4 @@
-"""A folder of folders, one for each subject."""
+"""Subjects by their folders: those that lie in one place, or a data set configuration for each."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from imprint.data.collections.base import Collection, Entry, existing_folder, kind_of
 from imprint.data.collections.description import Described, read_description
-from imprint.data.names import natural_key
+from imprint.data.folder import PictureFolder
+from imprint.data.listing import natural_key
 from imprint.kinds import of_kind
 
 
@@ -57,6 +58,20 @@ class SubjectFolders(Collection):
         noun = self.nouns.get(name) or own.noun or (_noun_in(name) if self.noun_from_name else None) or self.noun
         kind = own.kind or kind_of(name, self.live)
         return Entry(name, noun, kind, str(root / name), self.remarks.get(name, ""))
+
+
+@of_kind("collection/listed")
+class ListedSubjects(Collection):
+    """`subjects` are data sets by name. Who a subject is and where it lies is taken from them; how its pictures are
+    used comes from `dataset`, for all alike."""
+
+    noun_remedy = "Give each a class_noun."
+
+    def __init__(self, *, subjects: dict[str, PictureFolder]) -> None:
+        self._listed = subjects
+
+    def entries(self) -> list[Entry]:
+        return [Entry(name, one.class_noun, one.kind, one.path) for name, one in self._listed.items()]
 
 
 def _folders(root: Path) -> Iterator[str]:

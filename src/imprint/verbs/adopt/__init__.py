@@ -6,8 +6,7 @@ from omegaconf import DictConfig
 
 from imprint.config import resolved
 from imprint.construct import Constructor
-from imprint.data.dataset import Dataset
-from imprint.data.joint import JointDataset
+from imprint.data.dataset import Dataset, JointDataset
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.models.base import ModelSource

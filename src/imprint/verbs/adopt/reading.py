@@ -11,9 +11,9 @@ from torch import Tensor
 from imprint.data.dataset import AUTO
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
-from imprint.methods.external_lora import Adapters, Words, read_external
-from imprint.methods.low_rank import LowRank
 from imprint.models.base import MetaModel, ModelInfo
+from imprint.results.external_lora import Adapters, Words, read_external
+from imprint.results.low_rank import LowRank
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from imprint.construct import rebuilt
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import KIND, kind_of, recorded
 from imprint.methods.adopted import Adopted
-from imprint.methods.lora_file import FILE, write_lora
+from imprint.methods.lora import FILE
 from imprint.methods.word_files import FILE as WORD_FILE
 from imprint.methods.word_files import write_word
 from imprint.models.base import MetaModel, ModelInfo
@@ -22,7 +22,8 @@ from imprint.planning.subjects import Subject
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
-from imprint.results.base_model import place_of
+from imprint.results.load import place_of
+from imprint.results.lora_file import write_lora
 from imprint.runs import Run
 from imprint.verbs.adopt.reading import Found
 

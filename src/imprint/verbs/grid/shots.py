@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from imprint.errors import UserError
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe
-from imprint.results.combine import Stack, named_apart
+from imprint.results.combine import CombinedModel, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
@@ -81,11 +81,11 @@ def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
         mix.chosen()
     log.info("%d pictures, %d of them to draw.", sum(map(len, by_mix.values())), sum(missing.values()))
     for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in to_draw):
-        stack = Stack(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
+        combined = CombinedModel(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
         device = available_device(request.accelerator)
         for mix in to_draw:
             if (mix.runs, mix.base) == (runs, base):
-                model = stack.at(mix.weights, dict(mix.scale)).to(device)
+                model = combined.at(mix.weights, dict(mix.scale)).to(device)
                 label = f"Cells {to_draw.index(mix) + 1} of {len(to_draw)}"
                 generate_missing(
                     stores[mix], generate_with(model), batch_size=request.batch_size, label=label, counts_failures=False

@@ -1,14 +1,16 @@
-"""Changes of a network as updates of low rank: exactly, or as near as a rank allows."""
+"""Results of runs as one LoRA: exactly, or as near as a rank allows."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from imprint.errors import ConfigError, Problem
-from imprint.methods.change import Change
-from imprint.methods.low_rank import Factors, LowRank, nearest, together
-from imprint.models.base import strength_of
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.models.base import Model, strength_of
+from imprint.results.combine import changes, checked_results
+from imprint.results.low_rank import Factors, LowRank, nearest, weighted_sum
+from imprint.results.weight_change import Change
+from imprint.runs import Run
 
 Strengths = Mapping[str, float]  # by role
 
@@ -32,25 +34,60 @@ class Fit(NamedTuple):
     def __str__(self) -> str:
         if self.relative_error == 0:
             return f"{self.layers} layers, exactly what was trained"
-        told = f"{self.layers} layers, relative error {self.relative_error:.3g}, {self.energy:.2%} of the energy kept"
+        kept = f"{self.layers} layers, relative error {self.relative_error:.3g}, {self.energy:.2%} of the energy kept"
         left = f"; {self.left_out} biases, norms or tables that no LoRA can hold are left out" if self.left_out else ""
-        return f"{told}{left}"
+        return f"{kept}{left}"
 
 
-def exact(changes: Sequence[tuple[Change, Strengths]]) -> tuple[LowRank, Fit]:
+class ExtractedLora(NamedTuple):
+    """Updates for the untuned `model`. Words that the results teach are in it."""
+
+    model: Model
+    updates: LowRank
+    fit: Fit
+
+
+def extract_lora(
+    runs: Sequence[Run],
+    *,
+    weights: Sequence[float] | None,
+    scale: Mapping[str, float],
+    rank: int | None,
+    base: str | None = None,
+) -> ExtractedLora:
+    """The weighted sum of what the runs learned: exactly (null), or the nearest of a rank.
+
+    Raises UserError for what cannot be together, and where there is no exact one.
+    """
+    source, results = checked_results(runs, weights=weights, scale=scale, base=base)
+    if rank is None and any(result.method.replaces_weights for result in results):
+        raise _not_exact()
+    if rank is not None and len(results) == 1 and results[0].method.has_ranks:
+        results[0].method.choose_rank(rank)  # better than the nearest of the whole: it was trained to be used alone
+        rank = None
+    facts = source.facts()
+    model = source.load()
+    weighed = [(change, result.strengths(scale, facts)) for result, change in changes(model, results, source)]
+    if not any(change.difference for change, _ in weighed):
+        raise UserError("These results changed nothing of the network: no LoRA holds words. Give format=embedding.")
+    updates, fit = _exact(weighed) if rank is None else _approximate(weighed, rank, model.roles)
+    return ExtractedLora(model, updates, fit)
+
+
+def _exact(changes: Sequence[tuple[Change, Strengths]]) -> tuple[LowRank, Fit]:
     """The weighted sum, its ranks added up. Raises UserError if one of the changes is of no low rank."""
     if any(change.difference and change.low_rank is None for change, _ in changes):
-        raise not_exact()
+        raise _not_exact()
     parts: dict[str, dict[str, list[tuple[Factors, float]]]] = {}
     for change, strengths in changes:
         for role, own in (change.low_rank or {}).items():
             for layer, factors in own.items():
                 parts.setdefault(role, {}).setdefault(layer, []).append((factors, strength_of(strengths, role)))
-    updates = {role: {layer: together(of_layer) for layer, of_layer in own.items()} for role, own in parts.items()}
+    updates = {role: {layer: weighted_sum(of_layer) for layer, of_layer in own.items()} for role, own in parts.items()}
     return updates, Fit(0.0, _count(updates), 0)
 
 
-def not_exact() -> ConfigError:
+def _not_exact() -> ConfigError:
     remedy = (
         "what was trained is no product of thin matrices (a whole network, DoRA). Give the rank of the nearest one: "
         "rank=64, and see the error that is reported."
@@ -58,7 +95,7 @@ def not_exact() -> ConfigError:
     return ConfigError([Problem("rank", None, remedy)])
 
 
-def approximate(
+def _approximate(
     changes: Sequence[tuple[Change, Strengths]], rank: int, roles: Mapping[str, nn.Module]
 ) -> tuple[LowRank, Fit]:
     """Of all sums of updates of this rank the nearest to the weighted sum, layer by layer."""

@@ -3,7 +3,7 @@ import pickle
 import torch
 from torch import Tensor
 
-from imprint.data.pictures import RecentPixels
+from imprint.data.pictures import PixelCache
 
 
 def test_the_least_recently_used_is_dropped_when_the_limit_is_reached() -> None:
@@ -13,21 +13,21 @@ def test_the_least_recently_used_is_dropped_when_the_limit_is_reached() -> None:
         made.append(key)
         return torch.zeros(40, dtype=torch.uint8)
 
-    recent = RecentPixels(limit=100)
+    cache = PixelCache(limit=100)
     for key in "abacab":
-        assert len(recent.get(key, lambda key=key: make(key))) == 40
+        assert len(cache.get(key, lambda key=key: make(key))) == 40
     assert made == ["a", "b", "c", "b"]
 
 
 def test_what_exceeds_the_limit_alone_is_made_but_not_kept() -> None:
-    recent = RecentPixels(limit=10)
-    assert recent.get("a", lambda: torch.zeros(40)).shape == (40,)
-    assert recent.get("a", lambda: torch.ones(1)).shape == (1,)
+    cache = PixelCache(limit=10)
+    assert cache.get("a", lambda: torch.zeros(40)).shape == (40,)
+    assert cache.get("a", lambda: torch.ones(1)).shape == (1,)
 
 
 def test_pixels_do_not_travel_with_a_pickle() -> None:
-    recent = RecentPixels()
-    recent.get("a", lambda: torch.zeros(100_000))
-    sent = pickle.dumps(recent)
+    cache = PixelCache()
+    cache.get("a", lambda: torch.zeros(100_000))
+    sent = pickle.dumps(cache)
     assert len(sent) < 10_000
     assert pickle.loads(sent).get("a", lambda: torch.ones(1)).item() == 1

@@ -1,13 +1,17 @@
-"""From candidates to a set of pictures: each is tried once, and all that is wrong is said in one message."""
+"""From files, or other candidates, to a set of pictures: each is tried once, and one message says all that is wrong."""
 
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+from imprint.data.captions import Captions, CaptionSource, read_captions
 from imprint.data.decoding import BadPicture, decode
+from imprint.data.listing import list_pictures, printable
 from imprint.data.pictures import Picture, PictureSet, Source, bytes_of, content_hash
 from imprint.errors import PictureError
+from imprint.locations import locate
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,38 @@ def gather(
         log.warning("%s: these pictures are left out:\n%s", place, _listed(unusable))
     _warn_of_duplicates(place, pictures)
     return PictureSet(pictures, sources, background=background)
+
+
+def open_folder(
+    path: str,
+    *,
+    key: str,
+    bad_pictures: BadPictures,
+    background: str,
+    captions: CaptionSource = "template",
+) -> PictureSet:
+    """The pictures of a folder; `key` names the setting that `path` comes from."""
+    folder = locate(path)
+    files = list_pictures(folder, key=key)
+    own = read_captions(folder, [file.name for file in files]) if captions != "template" else Captions({}, [])
+    return gather(
+        [Candidate(printable(file.name), file, own.by_name.get(file.name)) for file in files],
+        place=f"{key}={printable(path)}",
+        background=background,
+        bad_pictures=bad_pictures,
+        caption_problems=own.problems,
+    )
+
+
+def open_files(files: Sequence[Path]) -> PictureSet:
+    """Opaque pictures that this program wrote itself, in the order given."""
+    return gather(
+        [Candidate(printable(file.name), file, None) for file in files],
+        place=printable(files[0].parent),
+        background="white",
+        bad_pictures="strict",
+        caption_problems=[],
+    )
 
 
 def _message(place: str, unusable: Sequence[str], caption_problems: Sequence[str], *, all_bad: bool) -> str:

@@ -1,6 +1,6 @@
 import os
 
-from imprint.data.names import natural_key, printable
+from imprint.data.listing import natural_key, printable
 
 
 def test_numbers_sort_by_value() -> None:

@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.methods.external_names import Place, place_of, places, split, whose, why_unreadable
-from imprint.methods.lora_file import DESCRIPTION
-from imprint.methods.low_rank import Factors, LowRank, factors_of
+from imprint.methods.lora import DESCRIPTION
 from imprint.methods.word_files import FRONT_ENDS_KEY
 from imprint.models.base import MetaModel
 from imprint.models.checkpoint.weights import read_header
+from imprint.results.external_names import Place, place_of, places, split, whose, why_unreadable
+from imprint.results.low_rank import Factors, LowRank, factors_of
 
 SAFE, PICKLES = ".safetensors", (".pt", ".bin", ".pth", ".ckpt")
 WORDS_OF = {
@@ -40,13 +40,13 @@ class Words(NamedTuple):
     vectors: Mapping[str, Mapping[str, Tensor]]
 
 
-def read_external(file: Path, outline: MetaModel, *, partial: bool) -> Adapters | Words:
+def read_external(file: Path, meta: MetaModel, *, partial: bool) -> Adapters | Words:
     """Raises UserError, saying what the file is, unless all of it (with `partial`: any of it) fits the model."""
     content, about = _content(file)
-    words = _words(content, list(outline.widths))
+    words = _words(content, list(meta.widths))
     if words is not None:
-        return _checked_words(file, words, outline)
-    return _adapters(file, {key: x for key, x in content.items() if isinstance(x, Tensor)}, about, outline, partial)
+        return _checked_words(file, words, meta)
+    return _adapters(file, {key: x for key, x in content.items() if isinstance(x, Tensor)}, about, meta, partial)
 
 
 def _content(file: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -85,19 +85,19 @@ def _words(content: Mapping[str, Any], vocabularies: Sequence[str]) -> dict[str,
     return {word: {vocabularies[0]: x} for word, x in tensors.items()}
 
 
-def _checked_words(file: Path, words: Mapping[str, Mapping[str, Tensor]], outline: MetaModel) -> Words:
+def _checked_words(file: Path, words: Mapping[str, Mapping[str, Tensor]], meta: MetaModel) -> Words:
     found: dict[str, dict[str, Tensor]] = {}
     for word, vectors in words.items():
-        if vectors.keys() != outline.widths.keys():
-            there, here = ", ".join(sorted(vectors)), ", ".join(outline.widths)
+        if vectors.keys() != meta.widths.keys():
+            there, here = ", ".join(sorted(vectors)), ", ".join(meta.widths)
             raise UserError(
                 f"files={file}: {word or 'its word'} was learned for the vocabularies {there}, and those of this model "
                 f"are {here}. It was learned for {WORDS_OF.get(frozenset(vectors), 'another kind of model')}."
             )
         rows = {name: (x if x.ndim == 2 else x[None]).detach().float().contiguous() for name, x in vectors.items()}
         for name, rows_ND in rows.items():
-            if rows_ND.shape[1] != outline.widths[name]:
-                kind = f"vectors of {rows_ND.shape[1]} numbers, this model's have {outline.widths[name]}"
+            if rows_ND.shape[1] != meta.widths[name]:
+                kind = f"vectors of {rows_ND.shape[1]} numbers, this model's have {meta.widths[name]}"
                 raise UserError(
                     f"files={file}: {word or 'its word'} has {kind}. It was learned for another kind of model."
                 )
@@ -106,9 +106,9 @@ def _checked_words(file: Path, words: Mapping[str, Mapping[str, Tensor]], outlin
 
 
 def _adapters(
-    file: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str], outline: MetaModel, partial: bool
+    file: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str], meta: MetaModel, partial: bool
 ) -> Adapters:
-    known = places(outline, file.parent.name)
+    known = places(meta, file.parent.name)
     found: dict[Place, dict[str, Tensor]] = {}
     unknown: list[str] = []
     for key, tensor in tensors.items():
@@ -120,13 +120,13 @@ def _adapters(
             found.setdefault(place, {})[parts[1]] = tensor
     matched = len(tensors) - len(unknown)
     if unknown and not (partial and found):
-        raise UserError(_why_not(file, unknown, len(tensors), outline.names.layout.title))
+        raise UserError(_why_not(file, unknown, len(tensors), meta.names.layout.title))
     strength = _strengths(file, about)
     updates: dict[str, dict[str, Factors]] = {}
     for place, own in found.items():
-        part = outline.names.part(place.role)
+        part = meta.names.part(place.role)
         updates.setdefault(place.role, {})[place.layer] = _factors(file, place, own, strength(part, place.layer))
-    _check_shapes(file, updates, outline)
+    _check_shapes(file, updates, meta)
     return Adapters(updates, matched, len(tensors))
 
 
@@ -153,12 +153,12 @@ def _strengths(file: Path, about: Mapping[str, str]) -> Any:
         if f"{prefix}r" not in described:
             return None
 
-        def told(name: str, default: Any = None) -> Any:
+        def setting(name: str, default: Any = None) -> Any:
             return described.get(f"{prefix}{name}", default)
 
-        rank = _of_layer(told("rank_pattern"), layer, told("r"))
-        alpha = _of_layer(told("alpha_pattern"), layer, told("lora_alpha", told("alpha", rank)))
-        return float(alpha) / (math.sqrt(rank) if told("use_rslora") else rank)
+        rank = _of_layer(setting("rank_pattern"), layer, setting("r"))
+        alpha = _of_layer(setting("alpha_pattern"), layer, setting("lora_alpha", setting("alpha", rank)))
+        return float(alpha) / (math.sqrt(rank) if setting("use_rslora") else rank)
 
     return strength
 
@@ -169,12 +169,12 @@ def _of_layer(pattern: Mapping[str, float] | None, layer: str, usual: float) -> 
     )
 
 
-def _check_shapes(file: Path, updates: LowRank, outline: MetaModel) -> None:
+def _check_shapes(file: Path, updates: LowRank, meta: MetaModel) -> None:
     wrong, count = [], 0
     for role, own in updates.items():
         for layer, factors in own.items():
             count += 1
-            shape: torch.Size = outline.roles[role].get_submodule(layer).weight.shape  # type: ignore[assignment]
+            shape: torch.Size = meta.roles[role].get_submodule(layer).weight.shape  # type: ignore[assignment]
             if (len(factors.up_OR), factors.down_RI.shape[1]) != (shape[0], shape[1:].numel()):
                 wrong.append(f"{layer} ({len(factors.up_OR)} x {factors.down_RI.shape[1]}, here {tuple(shape)})")
     if wrong:
@@ -185,12 +185,12 @@ def _check_shapes(file: Path, updates: LowRank, outline: MetaModel) -> None:
 
 
 def _why_not(file: Path, unknown: list[str], count: int, own: str) -> str:
-    told = f"files={file}: {count - len(unknown)} of its {count} keys belong to layers of this model"
+    matched = f"files={file}: {count - len(unknown)} of its {count} keys belong to layers of this model"
     some = ", ".join(sorted(unknown)[:3])
     reasons = dict.fromkeys(filter(None, (why_unreadable(key) for key in unknown)))
     others = dict.fromkeys(filter(None, (whose(key, own) for key in unknown)))
     if others:
-        return f"{told}. The others are those of {' and '.join(others)} ({some}). Give the model it was made for."
+        return f"{matched}. The others are those of {' and '.join(others)} ({some}). Give the model it was made for."
     if reasons:
-        return f"{told}. Among the others are {' and '.join(reasons)} ({some}), which no LoRA can hold."
-    return f"{told}, {len(unknown)} do not ({some}). To use only those that do, give partial=true."
+        return f"{matched}. Among the others are {' and '.join(reasons)} ({some}), which no LoRA can hold."
+    return f"{matched}, {len(unknown)} do not ({some}). To use only those that do, give partial=true."

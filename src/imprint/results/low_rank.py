@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from peft.tuners import lora
-from torch import Tensor, nn
+from torch import Tensor
 
 from imprint.libraries.peft import own_weights
 from imprint.methods.adapter_layers import NAME
 
+# What LyCORIS and peft call the tensors of LoHa and LoKr.
+LYCORIS = (
+    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
+    *("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"),
+)
 KRONECKER = ("lokr_w1", "lokr_w2")
 
 
@@ -47,26 +51,22 @@ def factors_of(own: Mapping[str, Tensor], alpha: float | None) -> Factors:
 
 def factors_in(layer: Any) -> Factors | None:
     """Those of peft's adapter on a layer of a network. None: its update is no such product, or not known to be one."""
+    from peft.tuners import lora
+
     if NAME in getattr(layer, "lora_A", {}):
         if layer.use_dora.get(NAME) or not isinstance(layer, (lora.Linear, lora.Conv2d)):
             return None
         own = {"lora_down.weight": layer.lora_A[NAME].weight, "lora_up.weight": layer.lora_B[NAME].weight}
     else:
         own = own_weights(layer, NAME)
-        if not own or not set(own) <= LYCORIS:
+        if not own or not set(own) <= set(LYCORIS):
             return None
     # peft lets alpha count for LoKr without a low-rank factor, too; elsewhere it has nothing to be divided by
     factors = factors_of(own, None)
     return Factors(factors.up_OR * layer.scaling[NAME], factors.down_RI)
 
 
-LYCORIS = {
-    *(f"hada_{part}" for part in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")),
-    *(f"lokr_{part}" for part in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")),
-}
-
-
-def together(parts: Sequence[tuple[Factors, float]]) -> Factors:
+def weighted_sum(parts: Sequence[tuple[Factors, float]]) -> Factors:
     """The weighted sum of updates of one layer, exactly."""
     whole = Factors(
         torch.cat([own.up_OR * weight for own, weight in parts], dim=1), torch.cat([own.down_RI for own, _ in parts])
@@ -86,13 +86,6 @@ def nearest(update_OI: Tensor, rank: int) -> Factors:
     # both of one size, so that neither vanishes in half precision
     size_R = (up_OR.norm(dim=0) / down_RI.norm(dim=1).clamp(min=1e-30)).clamp(min=1e-30).sqrt()
     return Factors((up_OR / size_R).float().contiguous(), (down_RI * size_R[:, None]).float().contiguous())
-
-
-def as_adapter(factors: Factors, weight: Tensor | nn.Parameter) -> tuple[Tensor, Tensor]:
-    """(down, up) in the shapes that LoRA has on a layer with this weight."""
-    rank, rest = factors.rank, tuple(weight.shape[1:])
-    kernel = (1,) * (weight.ndim - 2)
-    return factors.down_RI.reshape(rank, *rest).contiguous(), factors.up_OR.reshape(-1, rank, *kernel).contiguous()
 
 
 def _lora(own: Mapping[str, Tensor]) -> Factors:

@@ -1,17 +1,17 @@
 """What a result changes of a model's weights: exactly as thin factors where it is that, and as a difference."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imprint.errors import UserError
 from imprint.methods.adapter_layers import layers, merge
 from imprint.methods.base import Method
-from imprint.methods.low_rank import Factors, LowRank, factors_in
 from imprint.models.base import Model, strength_of
+from imprint.results.low_rank import Factors, LowRank, factors_in
 
 Weights = Mapping[str, Mapping[str, Tensor]]  # role -> name -> weight
 
@@ -46,7 +46,7 @@ def weight_delta(model: Model, method: Method, folder: Path) -> Change:
 
 @torch.no_grad()
 def add(model: Model, difference: Weights, strengths: Mapping[str, float]) -> None:
-    """Adds a difference, a strength a role. Raises UserError if the family has other weights."""
+    """Adds a difference, a strength a role. Raises UserError if the model has other weights."""
     own = _weights(model)
     wrong = [
         f"{role}'s {name} ({tuple(moved.shape)})"
@@ -80,17 +80,16 @@ def restore(model: Model, kept: Weights) -> None:
 
 
 def _weights(model: Model) -> dict[str, dict[str, Tensor]]:
-    return {role: dict(_own(part)) for role, part in model.roles.items()}
-
-
-def _own(part: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    return ((name, weight.detach()) for name, weight in part.named_parameters())
+    return {
+        role: {name: weight.detach() for name, weight in part.named_parameters()} for role, part in model.roles.items()
+    }
 
 
 def _low_rank(model: Model, before: Weights) -> LowRank | None:
     found: dict[str, dict[str, Factors]] = {}
+    now = _weights(model)
     for role, part in model.roles.items():
-        for name, weight in _weights(model)[role].items():
+        for name, weight in now[role].items():
             plain = name.replace(".base_layer.", ".")
             if plain in before[role] and not torch.equal(weight, before[role][plain]):
                 return None  # something beside the adapters has changed

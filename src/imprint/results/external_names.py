@@ -7,11 +7,8 @@ from typing import NamedTuple
 from torch import nn
 
 from imprint.models.base import MetaModel, is_text
+from imprint.results.low_rank import LYCORIS
 
-LYCORIS = (
-    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
-    *("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"),
-)
 # What follows a layer's name -> what kohya's scripts call that tensor.
 ENDINGS = {
     r"\.lora_A(\.\w+)?\.weight": "lora_down.weight",
@@ -52,18 +49,16 @@ def split(key: str) -> tuple[str, str] | None:
     return None
 
 
-def places(outline: MetaModel, folder: str) -> Mapping[str, Place]:
+def places(meta: MetaModel, folder: str) -> Mapping[str, Place]:
     """Every layer that can have an adapter, by all its names in files. Names that do not say which of several text
     encoders they mean are those of the one that `folder`, in which the file lies, is called after; else of none."""
-    single = sum(map(is_text, outline.roles)) == 1
+    single = sum(map(is_text, meta.roles)) == 1
     return {
         name: Place(role, layer)
-        for role, part in outline.roles.items()
+        for role, part in meta.roles.items()
         for layer, module in part.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d)
-        for name in outline.names.all(
-            role, layer, alone=single or not is_text(role) or outline.names.part(role) == folder
-        )
+        for name in meta.names.all(role, layer, alone=single or not is_text(role) or meta.names.part(role) == folder)
     }
 
 

@@ -9,8 +9,7 @@ from lessons import assembled
 from small_runs import configure
 from torch import Tensor
 
-from imprint.methods.adapter_layers import layers
-from imprint.methods.merging import merge_exactly, merged
+from imprint.methods.adapter_layers import layers, merge_exactly, merged
 from imprint.models.base import Model
 from imprint.training.conditioning import encode_captions
 from imprint.training.module import TrainingModule
