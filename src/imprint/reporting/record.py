@@ -1,4 +1,4 @@
-"""What a report knows of runs and of a sweep's points: only what lies in their folders."""
+"""What the folders of runs and of a sweep's points say, for reports."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,11 +23,7 @@ Curve = list[tuple[int, float]]  # steps and values
 
 CACHE = FileCache(most=1000)
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-COMMAND_WORDS = {
-    "true": "True",
-    "false": "False",
-    "null": "None",
-}  # as a configuration tells them
+COMMAND_WORDS = {"true": "True", "false": "False", "null": "None"}  # as they are written in a configuration
 
 
 class RunRecord(NamedTuple):
@@ -47,8 +43,12 @@ class RunRecord(NamedTuple):
     scoring_error: str
     overrides: tuple[str, ...] = ()  # of a sweep's point: what was set for it
 
+    @property
+    def score_files(self) -> list[Path]:
+        return sorted(file for file in (self.folder / "scores").glob("*.json") if not file.name.startswith("."))
+
     def status_word(self, *, is_live: bool) -> str:
-        """A run that was killed still says that it is running: only where it is looked on live, it is."""
+        """A run that was killed still has the status running, so only a live page calls it so."""
         return {"absent": "waiting", "running": "running" if is_live else "not finished"}.get(self.status, self.status)
 
 
@@ -62,7 +62,7 @@ def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
 
 
 def read_run(run: Run) -> RunRecord:
-    """Takes a half-finished run as it is: what is not there, or cannot be read, is None or empty."""
+    """Accepts a half-finished run: what is missing, or cannot be read, is None or empty."""
     manifest = _readable(run.read, Manifest(status="unreadable"))
     config: dict[str, Any] = _readable(lambda: CACHE.of(run.config, _config), {})
     metrics: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.metrics), {})
@@ -144,7 +144,7 @@ def axes(points: Sequence[Point]) -> list[str]:
 
 
 def records_of(points: Sequence[Point]) -> list[RunRecord]:
-    """One for each point, in their order. What is chosen on an axis is told by the word that was given for it.
+    """One for each point, in their order. A choice on an axis is named by the word that was given for it.
 
     Settings of a run that has not begun are those that all others have in common, and its own on the axes.
     """
@@ -167,7 +167,7 @@ def _given(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _value(text: str) -> str:
-    """As the configuration tells it: 1e-4 is 0.0001."""
+    """As it is written in a configuration: 1e-4 is 0.0001."""
     text = text.strip().strip("'\"")
     for number in (int, float):
         try:

@@ -23,8 +23,8 @@ from imprint.manifest import Training
 from imprint.reporting.local import LocalLogger, final_loss
 from imprint.reporting.progress import choose_progress
 from imprint.reporting.samples import SamplePictures
-from imprint.reporting.tracking.settings import WandbSettings
-from imprint.reporting.tracking.tracker import LoggerChoice, Tracker
+from imprint.reporting.tracking.loggers import LoggerChoice, Tracker
+from imprint.reporting.tracking.session import WandbSettings
 from imprint.reporting.tracking.wandb import wandb_tracker
 from imprint.runs import Run
 

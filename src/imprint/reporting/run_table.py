@@ -36,7 +36,7 @@ def run_table(
     statuses = [_status(record, scores, is_live) for record in records]
     has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
     measured = [_column(records, scores, column) for column in scored]
-    first_cost = int(_steps_are_said(records, keys))
+    first_cost = int(_steps_are_shown(records, keys))
     costs = TRAINING_COLUMNS[first_cost:]
     settings = [Column(text, short, "text", about=key) for key, text in headings(keys).items()]
     status = [Column("status", kind="text")] if has_status else []
@@ -101,8 +101,8 @@ def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
     return Cell(word, state=record.status, link=link)
 
 
-def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
-    """Whether the setting tells already how many steps the finished runs made."""
+def _steps_are_shown(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
+    """Whether the column of the setting already shows how many steps the finished runs made."""
     finished = [record for record in records if record.status == "finished"]
     return STEPS in keys and all(str(record.steps) == record.settings.get(STEPS) for record in finished)
 
@@ -117,7 +117,7 @@ def _column(records: Sequence[RunRecord], scores: RunScores, column: ScoreColumn
 
 def _score(scores: RunScores, record: RunRecord, column: ScoreColumn) -> Cell:
     """The mean over the run's subjects."""
-    mean, subjects = scores.mean(record, column), len(scores.judged(record, column))
+    mean, subjects = scores.mean(record, column), len(scores.sheets_with(record, column))
     interval = scores.interval(record, column)
     over = f"mean over {subjects} subjects" if subjects > 1 else ""
     drawn = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from imprint.evaluation.statistics.intervals import Interval
+from imprint.reporting.contact_sheets import spread
 from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, styled
-from imprint.reporting.sheet import spread
 from imprint.reporting.units import bounds, score
 
 # As bright in the middle as at its ends, so that all of it is seen on paper and in the dark.

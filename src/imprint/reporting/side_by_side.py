@@ -7,22 +7,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imprint.pictures.store import INDEX, read_index
-from imprint.reporting.file_cache import FileCache
+from imprint.reporting.contact_sheets import spread
+from imprint.reporting.file_cache import FileCache, modification_time
 from imprint.reporting.labels import differing, label_text, telling
 from imprint.reporting.record import RunRecord
-from imprint.reporting.sheet import spread
 from imprint.runs import Run
 
 REFERENCES = 8
 COLUMNS = 6
 MOST_PROMPTS = 12
-KEPT = FileCache(most=1000)
-ANY_WORD = "[V]"  # stands for each run's own word for the subject
+CACHE = FileCache(most=1000)
+ANY_WORD = "[V]"  # in place of each run's own word for the subject
 
 
-class Drawn(NamedTuple):
-    """A picture of a run."""
-
+class RunPicture(NamedTuple):
     step: int
     prompt: str
     number: int  # its seed, or which of the prompt's pictures it is
@@ -37,7 +35,7 @@ class Column(NamedTuple):
 
 class Picture(NamedTuple):
     column: Column
-    file: Path | None  # None: this picture was never drawn
+    file: Path | None  # None: this picture was never generated
 
     @property
     def label(self) -> str:
@@ -51,12 +49,12 @@ class Row(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Runs that began from the same model: untuned and tuned pictures of the same prompts and seeds."""
+    """Of runs that began from the same model: untuned and tuned pictures of the same prompts and seeds."""
 
     title: str
     references: list[Path]
     rows: list[Row]
-    counted: str  # what tells the pictures of a prompt apart: their seed, or their number
+    counted: str  # what distinguishes the pictures of a prompt: seed, or number
     left_out: int = 0  # rows
 
     @property
@@ -101,29 +99,29 @@ def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
 
 
 def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
-    """One run: its steps. Several: the last pictures of each. Without samples: what was drawn to be judged."""
+    """One run: its steps. Several: the last pictures of each. Without samples: the pictures that were scored."""
     names = labels(group, axes)
     # Methods call the subject by different words: the same prompt for all of them is one row.
     same_word = len({record.identifiers for record in group if record.identifiers}) <= 1
     are_samples = any(record.samples for record in group)
-    drawn = {record.folder: _samples(record) if are_samples else _judged(record) for record in group}
-    last = {max((entry.step for entry in own), default=0) for own in drawn.values()} - {0}
+    pictures = {record.folder: _samples(record) if are_samples else _scored_pictures(record) for record in group}
+    last = {max((entry.step for entry in own), default=0) for own in pictures.values()} - {0}
     columns: list[tuple[Column, dict[tuple[str, int], Path]]] = []
     untuned: dict[tuple[str, int], Path] = {}
     for record in group:
-        entries = drawn[record.folder]
+        entries = pictures[record.folder]
         steps = sorted({entry.step for entry in entries if entry.step > 0})
         for step in spread(steps, COLUMNS) if len(group) == 1 else steps[-1:]:
-            said = f"step {step}"
-            column = Column(said, "", record.name)
+            at = f"step {step}"
+            column = Column(at, "", record.name)
             if len(group) > 1:
-                column = Column(names[record.name], said if len(last) > 1 else "", record.name)
+                column = Column(names[record.name], at if len(last) > 1 else "", record.name)
             columns.append((column, _files(record, entries, step, same_word)))
         untuned = {**_files(record, entries, 0, same_word), **untuned}
     if untuned:
         columns.insert(0, (Column("untuned", "", ""), untuned))
-    asked = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
-    rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in asked]
+    keys = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
+    rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in keys]
     first = group[0]
     path = Path(first.settings.get("dataset.path", "")).name
     named = (first.settings.get("dataset.subject"), first.settings.get("dataset.name"), path)
@@ -133,24 +131,23 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
     return Gallery(title, references, rows, "seed" if are_samples else "picture")
 
 
-def _samples(record: RunRecord) -> list[Drawn]:
-    """Those that it drew to be looked at."""
+def _samples(record: RunRecord) -> list[RunPicture]:
+    """Those of the sampling protocol."""
     folder = Run(record.folder).samples
-    return [Drawn(entry.step, entry.prompt, entry.seed, folder / entry.file) for entry in record.samples]
+    return [RunPicture(entry.step, entry.prompt, entry.seed, folder / entry.file) for entry in record.samples]
 
 
-def _judged(record: RunRecord) -> list[Drawn]:
-    """Of those that were drawn to be scored, the first picture of some of each subject's prompts, by the newest way of
-    drawing."""
+def _scored_pictures(record: RunRecord) -> list[RunPicture]:
+    """Of the pictures that were scored, the first one of some of each subject's prompts, from the newest folder."""
     newest: dict[str, list[tuple[str, Path]]] = {}
-    for index in sorted((record.folder / "pictures").glob(f"subject-*/{INDEX}"), key=_age):
+    for index in sorted((record.folder / "pictures").glob(f"subject-*/{INDEX}"), key=modification_time):
         try:
-            subject, pictures = KEPT.of(index, _first_pictures)
+            subject, pictures = CACHE.of(index, _first_pictures)
         except (OSError, ValueError, TypeError, LookupError):
             continue
         newest[subject] = pictures
     return [
-        Drawn(record.steps or 1, prompt, 0, file)
+        RunPicture(record.steps or 1, prompt, 0, file)
         for pictures in newest.values()
         for prompt, file in (pictures[place] for place in spread(range(len(pictures)), MOST_PROMPTS))
     ]
@@ -164,23 +161,18 @@ def _first_pictures(index: Path) -> tuple[str, list[tuple[str, Path]]]:
     return str(common["subject"]), [(str(each["prompt"]), index.parent / each["file"]) for each in first]
 
 
-def _age(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _files(record: RunRecord, drawn: Sequence[Drawn], step: int, same_word: bool) -> dict[tuple[str, int], Path]:
+def _files(
+    record: RunRecord, pictures: Sequence[RunPicture], step: int, same_word: bool
+) -> dict[tuple[str, int], Path]:
     return {
-        (each.prompt if same_word else _unnamed(each.prompt, record.identifiers), each.number): each.file
-        for each in drawn
+        (each.prompt if same_word else _with_any_word(each.prompt, record.identifiers), each.number): each.file
+        for each in pictures
         if each.step == step
     }
 
 
-def _unnamed(prompt: str, identifiers: Sequence[str]) -> str:
-    """The prompt whatever the first subject, the second, ... is called."""
+def _with_any_word(prompt: str, identifiers: Sequence[str]) -> str:
+    """The prompt with [V], [V]2, ... in place of the words for the first subject, the second, ..."""
     for number, identifier in enumerate(identifiers, start=1):
         word = ANY_WORD if number == 1 else f"{ANY_WORD}{number}"
         prompt = re.sub(rf"(?<!\w){re.escape(identifier)}(?!\w)", word, prompt)

@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from imprint.pictures.files import readable_formats
+from imprint.reporting.contact_sheets import spread
 from imprint.reporting.file_cache import FileCache
-from imprint.reporting.sheet import spread
 from imprint.reporting.units import score
 from imprint.tables.html import page_environment
 

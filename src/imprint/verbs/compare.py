@@ -110,7 +110,7 @@ def for_machines(found: Contrast) -> dict[str, Any]:
 
 
 def _sheets(record: RunRecord, profile: str | None) -> Iterator[ScoreSheet]:
-    for file in sorted((record.folder / "scores").glob("*.json")):
+    for file in record.score_files:
         sheet = ScoreSheet.read(file)
         if profile in (None, sheet.profile):
             yield sheet

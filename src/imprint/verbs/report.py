@@ -14,11 +14,10 @@ from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
 from imprint.reporting.heading import Heading, headlines, links
-from imprint.reporting.page import render
+from imprint.reporting.page import render, write_sweep_report
 from imprint.reporting.record import RunRecord, find_runs, records_of
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
-from imprint.reporting.sweep_page import write_sweep_report
 from imprint.reporting.tracking.workspace import save_workspace
 from imprint.requests import read_request
 from imprint.sweeps import Sweep

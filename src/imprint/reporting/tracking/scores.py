@@ -12,10 +12,9 @@ from filelock import FileLock
 
 from imprint.evaluation.sheet import ScoreSheet
 from imprint.pictures.store import INDEX, read_index
+from imprint.reporting.contact_sheets import spread
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
-from imprint.reporting.sheet import spread
-from imprint.reporting.tracking.session import WandbSession
-from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, tags_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
         id=run.signature,
         name=manifest.name or run.folder.name,
         job="train" if trained else "evaluate",
-        tags=chosen(config),
+        tags=tags_of(config),
         config=config,
     )
     step = manifest.training.steps

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imprint.reporting.contact_sheets import ContactSheet, SheetPicture, render, spread
 from imprint.reporting.record import RunRecord, axes, differing, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.costs import COSTS
-from imprint.reporting.sheet import spread
 from imprint.reporting.side_by_side import Gallery, Row, galleries, labels
-from imprint.reporting.tracking.session import WandbSession
-from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, tags_of
 from imprint.sweeps import Sweep
 from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     import wandb
-
-    from imprint.reporting.matrix import Matrix
 
 COLUMNS = 12  # of one picture; more points have more pictures, each with the untuned model's column
 ROWS = 8  # prompts and seeds; of more, evenly spread ones
@@ -47,7 +44,7 @@ def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
         "objectives": sweep.objectives,
         "points": [list(point.overrides) for point in points],
     }
-    tags = [tag for point in points for tag in chosen(point.run.read().config.tree())]
+    tags = [tag for point in points for tag in tags_of(point.run.read().config.tree())]
     session = WandbSession(
         using._replace(group=sweep.name),
         sweep.folder,
@@ -116,30 +113,26 @@ def _page(title: str, svg: str) -> str:
 
 def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
     """Captions and pictures, of the points that have drawn any."""
-    from imprint.reporting.matrix import sheet
-
     for gallery in galleries(records, axes, most=MOST):
         rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
         untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
         points = [index for index, column in enumerate(gallery.columns) if column.run]
-        room = COLUMNS - len(untuned)
-        for first in range(0, len(points), room):
-            shown = points[first : first + room]
-            part = f", points {first + 1} to {first + len(shown)} of {len(points)}" if len(points) > room else ""
-            yield f"{gallery.title}{part}", sheet(_matrix(gallery, rows, [*untuned, *shown]))
+        most = COLUMNS - len(untuned)
+        for first in range(0, len(points), most):
+            shown = points[first : first + most]
+            part = f", points {first + 1} to {first + len(shown)} of {len(points)}" if len(points) > most else ""
+            yield f"{gallery.title}{part}", render(_contact_sheet(gallery, rows, [*untuned, *shown]))
 
 
-def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Matrix":
+def _contact_sheet(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> ContactSheet:
     """Every row has the same columns."""
-    from imprint.reporting.matrix import Matrix, MatrixPicture
-
-    headings = {_label(row, gallery): row for row in rows}
+    headings = {f"{row.prompt}, {gallery.counted} {row.seed}": row for row in rows}
     pictures = [
-        MatrixPicture(picture.label, heading, row.seed, picture.file, row.prompt)
+        SheetPicture(picture.label, heading, row.seed, picture.file, row.prompt)
         for heading, row in headings.items()
         for picture in (row.pictures[index] for index in shown)
     ]
-    return Matrix(
+    return ContactSheet(
         prompt=gallery.title,
         x_heading="points",
         x_labels=tuple(rows[0].pictures[index].label for index in shown),
@@ -148,10 +141,6 @@ def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Mat
         seeds=(),
         pictures=pictures,
     )
-
-
-def _label(row: Row, gallery: Gallery) -> str:
-    return f"{row.prompt}, {gallery.counted} {row.seed}"
 
 
 def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[str]) -> Table:

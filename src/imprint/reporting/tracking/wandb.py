@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.provenance import file_bytes
-from imprint.reporting.tracking.session import WandbSession
-from imprint.reporting.tracking.settings import WandbSettings, chosen
-from imprint.reporting.tracking.tracker import SampleRow, Tracker
+from imprint.reporting.tracking.loggers import SampleRow, Tracker
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, tags_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class WandbTracker(Tracker):
         self._run = run
         self._name = name
         self._session = WandbSession(
-            settings, run.folder, id=run.signature, name=name, job="train", tags=chosen(config), config=config
+            settings, run.folder, id=run.signature, name=name, job="train", tags=tags_of(config), config=config
         )
 
     @property
