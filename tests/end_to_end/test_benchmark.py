@@ -25,7 +25,6 @@ from imprint.reporting.scoreboard import files
 from imprint.runs import Run
 from imprint.scoring import scoring
 from imprint.sweeps import Sweep
-from imprint.verbs.benchmark import table
 from imprint.verbs.train import train
 
 Benchmark = Callable[..., Said]
@@ -71,7 +70,7 @@ def benchmark(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> Benchm
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "BOOTSTRAP", 20)
+    monkeypatch.setattr("imprint.verbs.benchmark.BOOTSTRAP", 20)
     monkeypatch.setattr(files, "_figures", lambda board: iter(()))
     monkeypatch.setattr(launch, "PATIENCE", 0.05)
 

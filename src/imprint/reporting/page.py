@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from imprint.files import write_text
-from imprint.reporting.figures import CurveStyle, drawn, panels, plots
+from imprint.reporting.figures import CurveStyle, panel_svg, panels, plots
 from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.labels import setting_columns
@@ -26,7 +26,7 @@ FILTERED = 5  # runs; fewer are seen at once
 
 
 def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | None = None) -> Path:
-    """Writes the page about all points of a sweep, begun or not, to `out`, else into its folder, and returns where it is.
+    """Writes the page about all points of a sweep, begun or not, to `out` or its folder, and returns where it is.
 
     May be called again and again while runs are trained: it only reads, accepts files that are half written, and makes
     thumbnails once. A `live` page reloads itself; by default it does so until every point has ended.
@@ -61,7 +61,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     styles = _curve_styles(records, names, scores)
     keys = setting_columns([record.settings for record in records], heading.axes)
     losses = {str(record.folder): record.curve for record in records}
-    on_the_way = {str(record.folder): record.score_curves for record in records}
+    score_curves = {str(record.folder): record.score_curves for record in records}
     now = datetime.now().astimezone()
     lines = {folder: (style.colour, style.dash) for folder, style in styles.items()}
     table = run_table(records, scores, keys, lines=lines, is_sweep=heading.is_sweep, is_live=heading.is_live)
@@ -88,7 +88,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
             records, names, scores, [key for key in keys if key in heading.axes] or keys, heading.objectives
         ),
         galleries=pictures,
-        curves=[drawn(panel, styles) for panel in panels(losses, on_the_way, scores.facts)],
+        curves=[panel_svg(panel, styles) for panel in panels(losses, score_curves, scores.facts)],
     )
 
 

@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.contact_sheets import spread
-from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, styled
+from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, single_axes
 from imprint.reporting.units import bounds, score
 
 # As bright in the middle as at its ends, so that all of it is seen on paper and in the dark.
@@ -75,9 +74,7 @@ class Measured(NamedTuple):
 
 def response(scale: Scale, measured: Measured) -> str:
     """The metric along one setting."""
-    with styled():
-        figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-        axes = figure.add_subplot()
+    with single_axes(5.6, 3.2) as (figure, axes):
         across = scale.numbers or [float(scale.levels.index(text)) for text in scale.texts]
         labels: dict[Artist, str] = {}
         every = zip(across, measured.values, measured.intervals, scale.texts, strict=True)
@@ -105,10 +102,8 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
     members: dict[tuple[str, str], list[int]] = {}
     for place, cell in enumerate(zip(across.texts, down.texts, strict=True)):
         members.setdefault(cell, []).append(place)
-    with styled():
-        turned = max(map(len, columns)) * len(columns) > 60
-        figure = Figure(figsize=(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))), layout="constrained")
-        axes = figure.add_subplot()
+    turned = max(map(len, columns)) * len(columns) > 60
+    with single_axes(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))) as (figure, axes):
         labels: dict[Artist, str] = {}
         for (column, row), places in members.items():
             mean = fmean(measured.values[place] for place in places)
@@ -137,13 +132,11 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
         range(len(measured.values)), key=lambda run: measured.values[run], reverse=measured.better == "lower"
     )
     shades = measured.shades(measured.values)
-    with styled():
-        figure = Figure(figsize=(6.6, 3.6), layout="constrained")
-        axes = figure.add_subplot()
+    with single_axes(6.6, 3.6) as (figure, axes):
         labels: dict[Artist, str] = {}
         for run in better:  # the best is on top
             axes.plot(heights[:, run], color=shades[run], linewidth=1.6, alpha=0.85, zorder=2)
-            (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # easy to point at
+            (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # for the pointer
             settings = ", ".join(f"{scale.heading} {scale.texts[run]}" for scale in scales)
             number = f"{measured.title} {score(measured.values[run])} {bounds(measured.intervals[run])}".strip()
             labels[wide] = f"{measured.names[run]}\n{settings}\n{number}"
@@ -156,9 +149,8 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
         axes.margins(x=0.1, y=0.04)
         quiet(axes, grid="x")
         axes.grid(visible=False)
-        return inline(
-            figure, label=f"{measured.title} by {', '.join(scale.heading for scale in scales)}", labels=labels
-        )
+        title = f"{measured.title} by {', '.join(scale.heading for scale in scales)}"
+        return inline(figure, label=title, labels=labels)
 
 
 def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:

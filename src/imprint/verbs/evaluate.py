@@ -1,4 +1,4 @@
-"""imprint evaluate: the scores of trained runs, or of pictures that some other program drew."""
+"""imprint evaluate: the scores of trained runs, or of pictures that another program generated."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,8 +66,8 @@ def main(cfg: DictConfig) -> None:
 
 
 def evaluate(cfg: DictConfig) -> list[Path]:
-    """The sheets' files: one of each subject of each run, or one of the pictures. Other processes than the first
-    return none."""
+    """The files of the score sheets: one of each subject of each run, or one of the pictures. Other processes than the
+    first return none."""
     request = read_request(Request, cfg)
     if problems := list(_problems(request)):
         raise ConfigError(problems)
@@ -141,7 +141,7 @@ def _state(run: Run) -> str:
 
 
 def _check(runs: Sequence[Run], profile: Profile, device: torch.device, shared: Mapping[str, Any]) -> None:
-    """What stands in the way of any of them is said before the first picture is drawn."""
+    """Raises UserError with the problems of all runs before the first picture is generated."""
     problems = []
     for run in runs:
         try:

@@ -74,7 +74,7 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
 
 
 def summary(records: Sequence[RunRecord]) -> Iterator[str]:
-    """One line a run: what makes it different, and what it came to."""
+    """One line a run: its label, status, steps and time."""
     names = labels(records)
     width = max((len(name) for name in names.values()), default=0)
     for record in records:
@@ -86,5 +86,5 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
 
 
 def _has_screen() -> bool:
-    """Without one, a browser that works in the terminal would be opened, and wait there."""
+    """Without one, a text browser would be opened in the terminal, and block."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
