@@ -58,7 +58,7 @@ class Score(NamedTuple):
 
 
 class Run:
-    """A run's folder, as `train` and `open` give it. What it says is read from there when it is asked for."""
+    """A run's folder, as `train` and `open` give it. Its properties are read from there at each access."""
 
     def __init__(self, folder: str | Path, *, choices: Mapping[str, str] | None = None) -> None:
         """`choices` is what a sweep set for this run. Raises UserError where no run lies in `folder`."""
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """running, failed or finished. A run that was killed still says running."""
+        """running (also of a run that was killed), failed or finished."""
         return self._files.status
 
     @property
@@ -243,7 +243,7 @@ class Sweep:
 
     @property
     def summary(self) -> str:
-        """What came of it, as Markdown; empty while nothing is finished."""
+        """The results of its points, as Markdown; empty while nothing is finished."""
         return self._files.summary.read_text(encoding="utf-8") if self._files.summary.is_file() else ""
 
     def __repr__(self) -> str:
@@ -268,7 +268,7 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
 def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
     """Does what `imprint train <overrides>` does, and returns the finished run.
 
-    The same call again goes on with a run that was interrupted, and finds one that is finished. A `configuration` from
+    The same call again resumes a run that was interrupted, and returns one that is finished. A `configuration` from
     `compose` takes the place of overrides. Raises UserError, with all mistakes at once, before a model is loaded.
     """
     from imprint.verbs import train as verb

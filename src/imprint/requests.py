@@ -1,4 +1,4 @@
-"""A verb's configuration as an object with checked fields, and what several verbs ask for alike."""
+"""A verb's configuration as an object with checked fields, and the fields that several verbs share."""
 
 from dataclasses import asdict, dataclass
 from typing import TypeVar
@@ -25,12 +25,12 @@ class Scale:
     unet: NonNegativeFloat | None
 
     def by_role(self) -> dict[str, float]:
-        """Of the roles that are asked for; `text` stands for all text encoders that are not."""
+        """Of the roles that are given; `text` means all text encoders that are not."""
         return {role_of(name): strength for name, strength in asdict(self).items() if strength is not None}
 
 
 def role_of(name: str) -> str:
-    """The role that a strength is asked for by."""
+    """The role that the name of a strength means."""
     return DENOISER if name == "unet" else name
 
 

@@ -54,7 +54,7 @@ class Sample(Protocol):
 def render(sheet: ContactSheet, *, missing: str = "not drawn", side: int | None = None) -> Image.Image:
     """With its axes named, every value at its row or column, and the seeds of a cell side by side.
 
-    `missing` stands in the place of a picture without a file. Without `side`, pictures are as large as their files are,
+    `missing` is the text in place of a picture without a file. Without `side`, pictures are as large as their files,
     within limits.
     """
     title, text = ImageFont.load_default(20), ImageFont.load_default(16)

@@ -1,4 +1,4 @@
-"""What was made of files, for as long as these stay the same: a page about running points is written many times."""
+"""A cache of what was made of files, valid while these do not change: a live page is written many times."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path

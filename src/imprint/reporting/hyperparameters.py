@@ -1,4 +1,4 @@
-"""What settings did to a metric: how much each explains, and figures of it."""
+"""Hyperparameter importance: how much of a metric's variance each setting explains, and figures of it."""
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.setting_figures import Measured, Scale, heat_map, parallel_coordinates, response
 from imprint.reporting.units import score
 
-FEWEST = 4  # runs with a number; of fewer, nothing can be said
+FEWEST = 4  # runs with a score, for anything to be shown
 MOST_LEVELS = 10  # values of a setting that is drawn as rows or columns
 MOST_AXES = 7
-PARTS = 3  # that a number is cut into, where nearly each run has a value of its own
-SEED = "seed"  # is chance: it has no axis
+PARTS = 3  # bins of a number, where nearly each run has a value of its own
+SEED = "seed"  # is random: it has no axis
 
 
 class Share(NamedTuple):
@@ -85,9 +85,9 @@ def _study(
     )
     effects = sorted((_effect(scale, values) for scale in scales), key=_weight, reverse=True)
     places = {effect.key: place for place, effect in enumerate(effects)}
-    drawn = sorted((scale for scale in scales if scale.key != SEED), key=lambda scale: places[scale.key])
-    has_seeds = len(drawn) < len(scales)
-    return Study(column.heading, len(known), effects, list(_figures(drawn, measured, has_seeds)))
+    plotted = sorted((scale for scale in scales if scale.key != SEED), key=lambda scale: places[scale.key])
+    has_seeds = len(plotted) < len(scales)
+    return Study(column.heading, len(known), effects, list(_figures(plotted, measured, has_seeds)))
 
 
 def _scale(key: str, heading: str, records: Sequence[RunRecord]) -> Scale:
@@ -141,7 +141,7 @@ def _best(measured: Measured) -> str:
 def eta_squared(groups: Sequence[Hashable], values: Sequence[float]) -> Share | None:
     """The sum of squares between the groups' means over the whole one; `groups` says which each value belongs to.
 
-    None where it means nothing: one group, no group of two, or values that do not vary.
+    None where it is not defined: one group, no group of two, or values that do not vary.
     """
     assert len(groups) == len(values)
     kinds = list(dict.fromkeys(groups))

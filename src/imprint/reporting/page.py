@@ -20,9 +20,9 @@ from imprint.reporting.thumbnails import MOST_PICTURES, picture_page
 from imprint.sweeps import Sweep
 from imprint.tables.table import Table
 
-DASHES = ("solid", "dashed", "dotted")  # tell apart what shares a colour
+DASHES = ("solid", "dashed", "dotted")  # of curves with the same colour
 SORTABLE = 2  # runs; fewer have no order
-FILTERED = 5  # runs; fewer are seen at once
+FILTERED = 5  # runs; fewer need no filter
 
 
 def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""What the folders of runs and of a sweep's points say, for reports."""
+"""Records of runs and of a sweep's points, read from their folders, for reports."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ COMMAND_WORDS = {"true": "True", "false": "False", "null": "None"}  # as they ar
 class RunRecord(NamedTuple):
     name: str
     folder: Path
-    status: str  # absent, running, failed, finished or unreadable; a run that was killed still says running
+    status: str  # absent, running (also of a run that was killed), failed, finished or unreadable
     identifiers: tuple[str, ...]  # the words that name the subjects in this run's prompts
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
@@ -87,7 +87,7 @@ def read_run(run: Run) -> RunRecord:
 
 
 def differing(records: Sequence[RunRecord]) -> list[str]:
-    """The settings that tell the runs apart, in the order in which they are configured."""
+    """The settings in which the runs differ, in the order of the configuration."""
     return labels.differing([record.settings for record in records])
 
 
@@ -97,7 +97,7 @@ def _config(file: Path) -> dict[str, Any]:
 
 
 def _readable(read: Callable[[], T], otherwise: T) -> T:
-    """A page about many runs does not fail over one whose files vanish while they are read, or are broken."""
+    """So that a report on many runs does not fail because files of one vanish while they are read, or are damaged."""
     try:
         return read()
     except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError):

@@ -28,7 +28,7 @@ class RunScores(NamedTuple):
 
     sheets: Mapping[Path, Sequence[ScoreSheet]]  # by the run's folder
     columns: Sequence[ScoreColumn]
-    board: Board | None  # None: there are no scores, or they cannot stand on one
+    board: Board | None  # None: there are no scores, or they cannot be on one board
     notes: Sequence[str]
     intervals: Mapping[tuple[Path, str], Interval | None]  # by run and column
 

@@ -1,4 +1,4 @@
-"""Figures of a metric over settings: along one, across two, through many. Orange is good, blue is not."""
+"""Figures of a metric over one, two and many settings. Orange is good, blue is not."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from imprint.reporting.contact_sheets import spread
 from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, single_axes
 from imprint.reporting.units import bounds, score
 
-# As bright in the middle as at its ends, so that all of it is seen on paper and in the dark.
+# As bright in the middle as at its ends, so that it is visible on light and dark pages.
 SHADES = LinearSegmentedColormap.from_list("imprint", [COLOURS[0], "#a5a29a", COLOURS[1]])
 ON_SHADES = "#101114"
 LOGARITHMIC = 20  # a positive number whose largest value is so many times its smallest
 LABELS = 6  # values below an axis
 APART = 0.09  # of an axis's length: values nearer to each other would cover one another
-FANNED = 0.04  # of an axis's length, over which lines through one value are spread
+JITTER = 0.04  # of an axis's length, over which lines through one value are spread
 
 
 class Scale(NamedTuple):
@@ -127,7 +127,7 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
 
 def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
     """A line a run, through its value of each setting to the metric."""
-    heights = np.array([*map(_fanned, scales), _between_0_and_1(measured.values)])
+    heights = np.array([*map(_jittered, scales), _between_0_and_1(measured.values)])
     better = sorted(
         range(len(measured.values)), key=lambda run: measured.values[run], reverse=measured.better == "lower"
     )
@@ -167,13 +167,13 @@ def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:
         )
 
 
-def _fanned(scale: Scale) -> list[float]:
-    """Its places; runs with the same value stand a little apart, so that each can be seen."""
+def _jittered(scale: Scale) -> list[float]:
+    """Its places; runs with the same value are a little apart, so that each can be seen."""
     found = []
     for run, text in enumerate(scale.texts):
         alike = [place for place, other in enumerate(scale.texts) if other == text]
         offset = alike.index(run) / (len(alike) - 1) - 0.5 if len(alike) > 1 else 0.0
-        found.append(scale.places[run] + FANNED * offset)
+        found.append(scale.places[run] + JITTER * offset)
     return found
 
 

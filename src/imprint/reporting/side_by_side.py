@@ -1,4 +1,4 @@
-"""Which pictures of runs stand side by side: of the same prompt, from the same noise."""
+"""Pictures of several runs side by side: of the same prompt, from the same noise."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from imprint.pictures.store import INDEX, read_index
 from imprint.reporting.contact_sheets import spread
 from imprint.reporting.file_cache import FileCache, modification_time
-from imprint.reporting.labels import differing, label_text, telling
+from imprint.reporting.labels import differing, distinguishing, label_text
 from imprint.reporting.record import RunRecord
 from imprint.runs import Run
 
@@ -29,7 +29,7 @@ class RunPicture(NamedTuple):
 
 class Column(NamedTuple):
     label: str
-    step: str  # which the pictures are of, where it needs to be said
+    step: str  # of the pictures, where it is not the same for all
     run: str  # its name; empty: the untuned model
 
 
@@ -74,10 +74,10 @@ def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: i
 
 
 def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, str]:
-    """A short name for each run: by its sweep's axes, else the few settings that tell it apart, else its own name."""
+    """A short name for each run: by its sweep's axes, else the few settings in which they differ, else its own name."""
     settings = [record.settings for record in records]
     own = [key for key in axes if key in differing(settings)]
-    for keys in (own, telling(settings)):
+    for keys in (own, distinguishing(settings)):
         texts = {record.name: label_text(record.settings, keys) for record in records}
         if len(set(texts.values())) == len(records) and all(texts.values()):
             return texts

@@ -1,4 +1,4 @@
-"""Pages with pictures inside them."""
+"""HTML pages with pictures embedded as data URIs."""
 
 import base64
 import io
@@ -17,8 +17,8 @@ from imprint.tables.html import page_environment
 PICTURE_BUDGET = 5_000_000  # bytes that all thumbnails together may take, about
 MOST_PICTURES = 2000  # on a page
 SIDES = (384, 256, 160, 96)  # pixels on the longer side
-LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact: it is kept as it is
-LOOKED_AT = 6  # pictures, to know how large all will be
+LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, with every artefact: it is compressed without loss
+ESTIMATED_FROM = 6  # pictures, for the size of all
 CACHE = FileCache(most=2 * MOST_PICTURES)
 
 
@@ -30,9 +30,9 @@ def picture_page(template: str, files: Sequence[Path], **given: Any) -> str:
 
 
 def fitting(files: Sequence[Path]) -> "Thumbnails":
-    """The largest that fit the budget, as some of the pictures tell."""
+    """The largest thumbnails that fit the budget, estimated from some of the pictures."""
     ways = [Thumbnails(side, keeps_small=keeps) for keeps in (True, False) for side in SIDES]
-    some = [files[place] for place in spread(range(len(files)), LOOKED_AT)]
+    some = [files[place] for place in spread(range(len(files)), ESTIMATED_FROM)]
     for way in ways:
         sizes = [len(data) for file in some if (data := way.of(file))]
         if len(files) * sum(sizes) <= PICTURE_BUDGET * len(sizes):
@@ -41,7 +41,7 @@ def fitting(files: Sequence[Path]) -> "Thumbnails":
 
 
 class Thumbnails:
-    """Pictures as data URIs, without their metadata. Small ones are not touched, if `keeps_small`."""
+    """Pictures as data URIs, without their metadata. Small ones are compressed without loss, if `keeps_small`."""
 
     def __init__(self, side: int, *, keeps_small: bool) -> None:
         self._side = side

@@ -80,7 +80,7 @@ def _check(request: Request) -> None:
 def _origin(runs: list[Run], request: Request) -> dict[str, str]:
     """What the file was made from."""
     facts = [origin(run) for run in runs]
-    told = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
+    merged = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
     weights = request.weights or [1.0] * len(runs)
     strengths = {"weights": ", ".join(f"{weight:g}" for weight in weights)}
-    return {**told, **strengths, "run": ", ".join(run.signature for run in runs)}
+    return {**merged, **strengths, "run": ", ".join(run.signature for run in runs)}

@@ -1,4 +1,4 @@
-"""All numbers of a scoreboard, computed once; tables, figures and files only show them."""
+"""All numbers of a scoreboard. Tables, figures and files show them and compute nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def assemble(
 ) -> Board:
     """`costs` is by the runs' names; without `pairs` no two contestants are tested against each other.
 
-    Raises UserError for scores that cannot stand on one board.
+    Raises UserError for scores that cannot be on one board.
     """
     found, over = entries(sheets), columns(sheets)
     subjects = {sheet.subject: sheet.kind for sheet in sorted(sheets, key=lambda sheet: sheet.subject)}

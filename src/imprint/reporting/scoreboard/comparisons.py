@@ -133,7 +133,7 @@ def _paired(first: Forest, second: Forest, column: ScoreColumn) -> tuple[str, np
 class PublishedRow:
     claim: Claim
     metrics: Mapping[str, str]  # column key -> metric, where the claim has a figure
-    reasons: Sequence[str]  # why the numbers are not comparable; empty: they are, as far as the source tells
+    reasons: Sequence[str]  # why the numbers are not comparable; empty: they are, as far as is known
 
 
 def published_rows(entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> list[PublishedRow]:
@@ -167,7 +167,7 @@ def _incomparable(claim: Claim, entries: Sequence[Entry], columns: Sequence[Scor
 
 
 def _pictures_per_subject(entry: Entry, columns: Sequence[ScoreColumn]) -> Iterator[int]:
-    """How many pictures of a subject were asked for, by the metrics that judge each on its own."""
+    """How many pictures of a subject were requested, from the metrics that score each picture."""
     for sheet in entry.sheets:
         for column in columns:
             values = sheet.rows[entry.row][column.name].values if column.of(sheet) else []

@@ -46,10 +46,10 @@ def write(
     bootstrap: int,
     seed: int,
 ) -> ScoreboardFiles:
-    """Writes scoreboard.{md,tex,csv,json} and figures/ into `folder`. `costs` are by the runs' names; `notes` stand
+    """Writes scoreboard.{md,tex,csv,json} and figures/ into `folder`. `costs` are by the runs' names; `notes` come
     before the board's own.
 
-    Raises UserError, before anything is written, for scores that cannot stand on one board.
+    Raises UserError, before anything is written, for scores that cannot be on one board.
     """
     from imprint.reporting.scoreboard.style import save, styled
 

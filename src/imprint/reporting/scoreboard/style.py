@@ -18,8 +18,8 @@ from imprint.files import write_atomically, write_text
 
 INK = "#010203"  # replaced by the colour of text when a file is written
 LIGHT_INK, DARK_INK, PAPER = "#23242a", "#e5e4e0", "#fbfaf7"
-# After Okabe and Ito, whose eight colours are told apart by all; without their yellow and black, which vanish on paper
-# or in the dark.
+# After Okabe and Ito, whose eight colours are distinct for all colour vision; without their yellow and black, which
+# are invisible on a light or a dark page.
 COLOURS = ("#0a7abf", "#d9641a", "#0b9e77", "#c86fa5", "#b98a00", "#56a8dd")
 MARKS = ("o", "s", "D", "^", "v", "P", "X", "p")
 ADAPTING = (

@@ -1,4 +1,4 @@
-"""A board as tables, in the order in which one asks."""
+"""A scoreboard as tables, the most important first."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What trackers are told of a run, and those other than Weights & Biases: TensorBoard, and Lightning's own CSV."""
+"""The interface of trackers, and those other than Weights & Biases: TensorBoard, and Lightning's own CSV."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ class SampleRow(NamedTuple):
 
 
 class Tracker(Logger):
-    """A logger that is told more than metrics. A method that a tracker has no use for does nothing."""
+    """A logger of more than metrics. What a tracker does not override does nothing."""
 
     def log_samples(self, step: int, rows: Sequence[SampleRow]) -> None:
         """Pictures generated after a step."""
@@ -48,7 +48,7 @@ class Tracker(Logger):
 
 @contextmanager
 def concluding(loggers: Sequence[Logger], run: Run) -> Iterator[None]:
-    """Within, the run is trained and its result written; afterwards `conclude` tells the loggers how it ended."""
+    """Within, the run is trained and its result written; afterwards each tracker's `conclude` is called."""
     trackers = [logger for logger in loggers if isinstance(logger, Tracker)]
     try:
         yield

@@ -43,12 +43,12 @@ class WandbSettings(NamedTuple):
 
 
 def settings_of(run: Run) -> WandbSettings | None:
-    """Those that the run was trained with; None where it was not to be tracked, or its manifest does not say."""
+    """Those that the run was trained with; None where it was not tracked, or its manifest does not name them."""
     given = run.read().config.report.get("wandb")
     if not isinstance(given, Mapping):
         return None
     try:
-        # References to the environment lie unresolved in a manifest. A run of before has no limit: nothing is uploaded.
+        # References to the environment are unresolved in a manifest. An older run has no limit: nothing is uploaded.
         known = OmegaConf.to_container(OmegaConf.create({"max_artifact_bytes": 0, **given}), resolve=True)
         settings: WandbSettings = TypeAdapter(WandbSettings).validate_python(known)
     except (OmegaConfBaseException, ValidationError) as error:

@@ -1,4 +1,4 @@
-"""A sweep at Weights & Biases: one run that sums up the group of its points."""
+"""A sweep at Weights & Biases: one W&B run that summarises the group of its points."""
 
 import hashlib
 import math
@@ -27,10 +27,10 @@ MOST = 2000  # pictures in all
 
 
 def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
-    """Tells W&B what came of a sweep so far: every point with settings, scores and cost, pictures of the same prompt
-    and seed side by side, subject fidelity against prompt fidelity. Launched again, it goes on with the same W&B run.
+    """Logs the state of a sweep to W&B: every point with settings, scores and cost, contact sheets of the same prompts
+    and seeds, subject fidelity against prompt fidelity. A sweep that is launched again resumes its W&B run.
 
-    Without `settings` it does as the first point that was tracked. Never raises for W&B's sake.
+    Without `settings`, those of the first point that was tracked hold. Failures of W&B raise nothing.
     """
     points = sweep.points
     using = settings or next((found for point in points if (found := settings_of(point.run))), None)
@@ -62,7 +62,7 @@ def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
 
 
 def sweep_id(sweep: Sweep) -> str:
-    """Of its name alone: the sweep goes on from wherever it is launched again, as its group does."""
+    """From the name alone, so that the sweep resumes its W&B run from wherever it is launched again."""
     plain = re.sub(r"[^\w-]+", "-", sweep.name, flags=re.ASCII).strip("-")
     return "-".join(filter(None, ("sweep", plain[:80], hashlib.sha256(sweep.name.encode()).hexdigest()[:6])))
 
@@ -94,7 +94,7 @@ def _log_files(run: "wandb.Run", sweep: Sweep) -> None:
 
 
 def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Iterator[tuple[str, Any]]:
-    """How many points ended how, and the best of each metric that its author looks at."""
+    """How many points have each status, and the best of each objective."""
     states = [record.status for record in records]
     for state in dict.fromkeys(("finished", "failed", *states)):
         yield f"points/{state}", states.count(state)
@@ -112,7 +112,7 @@ def _page(title: str, svg: str) -> str:
 
 
 def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
-    """Captions and pictures, of the points that have drawn any."""
+    """Captions and contact sheets, of the points that have pictures."""
     for gallery in galleries(records, axes, most=MOST):
         rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
         untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
@@ -166,7 +166,7 @@ def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[
 
 
 def _axis(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
-    """A setting that is a number wherever it is set can be drawn as an axis."""
+    """Numbers where all values are: W&B then draws an axis."""
     try:
         return [None if value in (None, "None") else float(str(value)) for value in values]
     except ValueError:

@@ -53,7 +53,7 @@ class WandbTracker(Tracker):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """A training that ended well has its result yet to write; `conclude` comes then."""
+        """After a successful training the result is still to be written; `conclude` follows that."""
         if status != "success":
             self._session.finish(failed=True)
 
@@ -91,8 +91,8 @@ def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":
 
 
 def result_artifact(run: Run, max_bytes: int) -> "wandb.Artifact":
-    """With every file's size. A result of at most `max_bytes` is uploaded, straight from its folder; of a larger one
-    the files are named, with their hashes, and stay where they are."""
+    """With every file's size. A result of at most `max_bytes` is uploaded from its folder; of a larger one the files
+    are referenced by place and hash."""
     import wandb
 
     files = file_bytes(run.result)
