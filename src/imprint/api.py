@@ -174,14 +174,11 @@ class Run:
         return "\n  ".join([f"Run({str(self.folder)!r})", self._summary(), *([", ".join(scores)] if scores else [])])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(one.profile)}</td><td>{escape(one.title)}</td><td>{escape(one.row)}</td>"
-            f"<td>{one.mean:.3f}</td></tr>"
-            for one in self.scores
-        )
-        table = (
-            f"<table><tr><th>profile</th><th>metric</th><th>row</th><th>mean</th></tr>{rows}</table>" if rows else ""
-        )
+        from imprint.tables.html import html
+        from imprint.tables.table import Table
+
+        rows = [(one.profile, one.title, one.row, f"{one.mean:.3f}") for one in self.scores]
+        table = html(Table.of_values(("profile", "metric", "row", "mean"), rows)) if rows else ""
         return f"<b>{escape(self.folder.name)}</b><br>{escape(self._summary())}{table}"
 
     def _summary(self) -> str:

@@ -88,7 +88,7 @@ def render(sheet: ContactSheet, *, missing: str = "not drawn", side: int | None 
     return page
 
 
-def samples_sheet(samples: Sequence[Sample], folder: Path) -> Image.Image:
+def samples_contact_sheet(samples: Sequence[Sample], folder: Path) -> Image.Image:
     """A run's samples: a row a prompt and seed, a column a step, the untuned model first.
 
     Of many steps, some evenly spread ones with the first and the last. Files are relative to `folder`.

@@ -154,11 +154,15 @@ def records_of(points: Sequence[Point]) -> list[RunRecord]:
     keys = axes(points)
     parts = {key for key in keys if any(_is_part(key, settings) for settings in begun)}
     return [
-        record._replace(settings={**record.settings, **_only(parts, _given(record.overrides))})
-        if record.settings
-        else record._replace(settings={**common, **_only(keys, _given(record.overrides))})
+        _with_given(record, record.settings, parts) if record.settings else _with_given(record, common, keys)
         for record in records
     ]
+
+
+def _with_given(record: RunRecord, settings: Mapping[str, str], keys: Collection[str]) -> RunRecord:
+    """With these settings, of which those in `keys` are as they were given."""
+    given = {key: value for key, value in _given(record.overrides).items() if key in keys}
+    return record._replace(settings={**settings, **given})
 
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
@@ -185,7 +189,3 @@ def _common(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def _is_part(key: str, settings: Mapping[str, str]) -> bool:
     """Whether a word is chosen for it (`method=lora`), which stands for a class and its settings, or for several."""
     return key not in settings or any(other.startswith(f"{key}.") for other in settings)
-
-
-def _only(keys: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in given.items() if key in keys}

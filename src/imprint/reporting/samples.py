@@ -12,7 +12,7 @@ from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.files import save_png
 from imprint.pictures.recipe import Recipe
 from imprint.pictures.store import Store, read_index
-from imprint.reporting.contact_sheets import samples_sheet
+from imprint.reporting.contact_sheets import samples_contact_sheet
 from imprint.reporting.step_callback import StepCallback, generation
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
 from imprint.runs import Run
@@ -67,7 +67,7 @@ class SamplePictures(StepCallback):
 
     def _report(self) -> None:
         entries = read_samples(self._run)
-        save_png(samples_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+        save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
         rows = [_row(entry, self._run.samples) for entry in entries if entry.step == self._step]
         for tracker in self._trackers:
             tracker.log_samples(self._step, rows)

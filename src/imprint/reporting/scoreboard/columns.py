@@ -1,7 +1,7 @@
 """The columns of a scoreboard: each is one metric with one fingerprint."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -100,7 +100,7 @@ def _titled(column: ScoreColumn, found: Sequence[ScoreColumn]) -> ScoreColumn:
         lambda one: one.key,
     )
     way = next(way for way in ways if len({way(other) for other in alike}) == len(alike))
-    return ScoreColumn(**{**vars(column), "title": f"{column.title} ({way(column)})"})
+    return replace(column, title=f"{column.title} ({way(column)})")
 
 
 def _described(column: ScoreColumn) -> dict[str, Any]:

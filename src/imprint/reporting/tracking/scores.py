@@ -115,11 +115,11 @@ def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
     import wandb
 
     titles = list(dict.fromkeys(title for picture in pictures for title in picture.scores))
-    table = wandb.Table(columns=["subject", "prompt", "seed", "picture", *titles])
-    for each in pictures:
-        scores = [each.scores.get(title) for title in titles]
-        table.add_data(each.subject, each.prompt, str(each.seed), wandb.Image(str(each.file)), *scores)
-    return table
+    data = [
+        [one.subject, one.prompt, str(one.seed), wandb.Image(str(one.file)), *map(one.scores.get, titles)]
+        for one in pictures
+    ]
+    return wandb.Table(columns=["subject", "prompt", "seed", "picture", *titles], data=data)
 
 
 def _note(run: Run, hashes: Mapping[str, str]) -> None:

@@ -84,10 +84,8 @@ def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":
     def picture(path: Path | None) -> "wandb.Image | None":
         return None if path is None else wandb.Image(str(path))
 
-    table = wandb.Table(columns=["step", "prompt", "seed", "picture", "untuned"])
-    for row in rows:
-        table.add_data(step, row.prompt, row.seed, picture(row.picture), picture(row.untuned))
-    return table
+    data = [[step, row.prompt, row.seed, picture(row.picture), picture(row.untuned)] for row in rows]
+    return wandb.Table(columns=["step", "prompt", "seed", "picture", "untuned"], data=data)
 
 
 def result_artifact(run: Run, max_bytes: int) -> "wandb.Artifact":

@@ -29,6 +29,7 @@ from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
 from imprint.results.base_model import place_of
 from imprint.runs import Run
+from imprint.tables.markdown import code_block, plain
 from imprint.verbs.adopt.reading import FileContents, named, read
 
 log = logging.getLogger(__name__)
@@ -153,12 +154,10 @@ def _sizes(found: FileContents) -> dict[str, int]:
 
 
 def _card(identifier: str, noun: str, usage: str, found: FileContents) -> str:
-    files = "\n".join(f"- {note['file']} (sha256 {str(note['sha256'])[:16]})" for note in found.notes)
-    word = identifier.replace("<", "&lt;").replace(">", "&gt;")
-    return (
-        f"# {word} {noun}\n\nTrained elsewhere; converted, with the same effect, from\n\n{files}\n\n"
-        f'```python\nfolder = "path/to/this/folder"\n{usage}\n```\n'
-    )
+    files = "\n".join(f"- {plain(str(note['file']))} (sha256 {str(note['sha256'])[:16]})" for note in found.notes)
+    program = code_block(f'folder = "path/to/this/folder"\n{usage}', "python")
+    title = plain(f"{identifier} {noun}")
+    return f"# {title}\n\nTrained elsewhere; converted, with the same effect, from\n\n{files}\n\n{program}\n"
 
 
 def _now() -> str:

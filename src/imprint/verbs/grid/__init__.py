@@ -40,7 +40,7 @@ def grid(cfg: DictConfig) -> Path:
     cells = cells_of(x, y, runs)
     pictures = {(cell, row, seed): one for cell in cells for row, seed, one in pictures_of(cell, request, axes)}
     generate_missing([one for one in pictures.values() if one], folder, request)
-    sheets = list(_sheets(axes, pictures, folder, request.seeds))
+    sheets = list(_contact_sheets(axes, pictures, folder, request.seeds))
     for number, sheet in enumerate(sheets):
         save_png(render(sheet, missing=NO_RUN), folder / _sheet_file(number))
     write_json(folder / "grid.json", _index(axes, pictures, sheets))
@@ -66,7 +66,9 @@ def _sheet_file(number: int) -> str:
     return f"prompt-{number:03d}.png"
 
 
-def _sheets(axes: Sequence[Axis], pictures: Pictures, folder: Path, seeds: Sequence[int]) -> Iterator[ContactSheet]:
+def _contact_sheets(
+    axes: Sequence[Axis], pictures: Pictures, folder: Path, seeds: Sequence[int]
+) -> Iterator[ContactSheet]:
     for prompt in dict.fromkeys(prompt for _, prompt, _ in pictures):
         own = {(cell, seed): one for (cell, row, seed), one in pictures.items() if row == prompt}
         shown_seeds = () if "seed" in {axis.key for axis in axes} else tuple(seeds)
