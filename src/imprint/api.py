@@ -132,7 +132,8 @@ class Run:
         """
         import torch
 
-        from imprint.verbs.generate import as_list, filled
+        from imprint.requests import as_list
+        from imprint.verbs.generate import filled
 
         prompts = filled(as_list(prompt), self.concepts, key="prompt")
         seeds = [seed] if isinstance(seed, int) else list(seed)

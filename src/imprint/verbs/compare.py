@@ -20,7 +20,7 @@ from imprint.reporting.run_table import TRAINING_COLUMNS, training_cells
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.files import as_json
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.requests import read_request
+from imprint.requests import as_list, read_request
 from imprint.tables.table import Cell, Column, Row, Table
 from imprint.tables.terminal import plain, rendered
 
@@ -59,8 +59,7 @@ def main(cfg: DictConfig) -> None:
 
 def compare(request: Request) -> ComparedRuns:
     """Raises UserError where there are not two runs, and for scores that cannot stand side by side."""
-    given = [request.runs] if isinstance(request.runs, str) else request.runs
-    folders = [locate(path) for path in given]
+    folders = [locate(path) for path in as_list(request.runs)]
     absent = [str(folder) for folder in folders if not any(folder.rglob("manifest.json"))]
     if absent:
         raise UserError(f"runs: no run lies in {', '.join(absent)}. Give the folders of runs, or one that holds runs.")

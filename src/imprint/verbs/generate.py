@@ -19,7 +19,7 @@ from imprint.models.base import ModelSource
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, file_name
 from imprint.pictures.store import Store
-from imprint.requests import Scale, read_request
+from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.base_model import other_model
 from imprint.results.combine import Result, chosen, combined_model, named_apart
 from imprint.runs import Run
@@ -131,17 +131,10 @@ def generate(cfg: DictConfig) -> Path:
     return store.folder
 
 
-def as_list(given: str | Sequence[str]) -> list[str]:
-    return [given] if isinstance(given, str) else list(given)
-
-
 def _prompts(given: str | Sequence[str], concepts: Sequence[Concept]) -> list[str]:
     texts = as_list(given)
     if isinstance(given, str) and given.endswith(".txt"):
-        file = locate(given)
-        if not file.is_file():
-            raise UserError(f"prompt={given}: there is no such file. Give a prompt, a list, or a file with one a line.")
-        texts = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        texts = prompts_in(given, key="prompt")
     if not texts:
         raise UserError(f"prompt={given!r}: there is no prompt in it.")
     return filled(texts, concepts, key=f"prompt={given!r}")

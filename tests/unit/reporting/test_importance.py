@@ -1,6 +1,6 @@
 import pytest
 
-from imprint.reporting.hyperparameters import Share, eta_squared, binned
+from imprint.reporting.hyperparameters import Share, binned, eta_squared
 
 # A table of two settings, worked out by hand: 2 x 3 runs, mean 6.
 #          a: 1  a: 2  a: 3   mean

@@ -27,6 +27,7 @@ from imprint.planning.subjects import Subject, find_concepts, find_nouns, find_s
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
+from imprint.requests import as_list
 from imprint.results.base_model import place_of
 from imprint.runs import Run
 from imprint.tables.markdown import code_block, plain
@@ -63,7 +64,7 @@ def adopt(cfg: DictConfig) -> Run:
     if isinstance(dataset, JointDataset):
         raise ConfigError([Problem("dataset", "joint", "files are adopted for one subject. Give dataset=folder.")])
     facts, outline = model.facts(), model.outline()
-    files = [locate(file) for file in ([request.files] if isinstance(request.files, str) else request.files)]
+    files = [locate(file) for file in as_list(request.files)]
     found = read(files, outline, partial=request.partial)
     dataset.identifier, word = named(found, dataset.identifier, dataset.class_noun, files, facts)
     problems: list[Problem | str] = []

@@ -13,9 +13,8 @@ from imprint.locations import locate
 from imprint.pictures.files import save_png
 from imprint.reporting.contact_sheets import ContactSheet, SheetPicture, render
 from imprint.reporting.thumbnails import picture_page
-from imprint.requests import read_request
+from imprint.requests import as_list, read_request
 from imprint.runs import Run
-from imprint.verbs.generate import as_list
 from imprint.verbs.grid.axes import Axis, Cell, Runs, axis_of, cells_of, finished_below
 from imprint.verbs.grid.pictures import CellPicture, Request, generate_missing, pictures_of
 

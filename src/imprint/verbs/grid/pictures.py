@@ -11,11 +11,12 @@ from imprint.errors import UserError
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe
 from imprint.pictures.store import Store
+from imprint.requests import as_list
 from imprint.results.combine import Stack, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
-from imprint.verbs.generate import Mix, PictureRequest, as_list
+from imprint.verbs.generate import Mix, PictureRequest
 from imprint.verbs.grid.axes import SCALES, Axis, Cell
 
 log = logging.getLogger(__name__)
