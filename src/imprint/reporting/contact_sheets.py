@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -14,6 +14,7 @@ SAMPLE_SIDE = 160  # the same, of a run's samples
 MOST_STEPS = 8  # columns of a run's samples
 MARGIN, GAP, SEED_GAP = 24, 12, 4
 BACKGROUND, INK, FAINT, EMPTY = (250, 250, 248), (32, 32, 36), (120, 120, 126), (236, 235, 231)
+T = TypeVar("T")
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
@@ -105,11 +106,11 @@ def samples_contact_sheet(samples: Sequence[Sample], folder: Path) -> Image.Imag
     return render(sheet, side=SAMPLE_SIDE)
 
 
-def spread(values: Sequence[int], count: int) -> list[int]:
-    """At most `count` of the values, evenly, with the first and the last."""
+def spread(values: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the values, evenly, with the first and the last; of one, the first."""
     if len(values) <= count:
         return list(values)
-    return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
+    return [values[round(i * (len(values) - 1) / max(1, count - 1))] for i in range(count)]
 
 
 def _size(text: str, font: Font) -> tuple[int, int]:

@@ -87,7 +87,7 @@ def response(scale: Scale, measured: Measured) -> str:
             axes.set_xscale("log")
             axes.minorticks_off()
         places = dict(zip(scale.texts, across, strict=True))
-        shown = [scale.levels[place] for place in spread(range(len(scale.levels)), LABELS)]
+        shown = spread(scale.levels, LABELS)
         axes.set_xticks([places[text] for text in shown], shown)
         axes.margins(x=0.1)
         axes.set_xlabel(scale.heading)

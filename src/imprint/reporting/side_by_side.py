@@ -85,7 +85,7 @@ def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, 
 
 
 def _shortened(gallery: Gallery, rows: int) -> Gallery:
-    kept = [gallery.rows[place] for place in spread(range(len(gallery.rows)), rows)] if rows > 1 else gallery.rows[:1]
+    kept = spread(gallery.rows, rows)
     return gallery._replace(rows=kept, left_out=len(gallery.rows) - len(kept))
 
 
@@ -127,8 +127,7 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
     named = (first.settings.get("dataset.subject"), first.settings.get("dataset.name"), path)
     title = next((name for name in named if name and name != "auto"), "")
     photos = next((record.references for record in group if record.references), [])
-    references = [photos[index] for index in spread(range(len(photos)), REFERENCES)]
-    return Gallery(title, references, rows, "seed" if are_samples else "picture")
+    return Gallery(title, spread(photos, REFERENCES), rows, "seed" if are_samples else "picture")
 
 
 def _samples(record: RunRecord) -> list[RunPicture]:
@@ -149,7 +148,7 @@ def _scored_pictures(record: RunRecord) -> list[RunPicture]:
     return [
         RunPicture(record.steps or 1, prompt, 0, file)
         for pictures in newest.values()
-        for prompt, file in (pictures[place] for place in spread(range(len(pictures)), MOST_PROMPTS))
+        for prompt, file in spread(pictures, MOST_PROMPTS)
     ]
 
 

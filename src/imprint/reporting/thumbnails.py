@@ -32,7 +32,7 @@ def picture_page(template: str, files: Sequence[Path], **given: Any) -> str:
 def fitting(files: Sequence[Path]) -> "Thumbnails":
     """The largest thumbnails that fit the budget, estimated from some of the pictures."""
     ways = [Thumbnails(side, keeps_small=keeps) for keeps in (True, False) for side in SIDES]
-    some = [files[place] for place in spread(range(len(files)), ESTIMATED_FROM)]
+    some = spread(files, ESTIMATED_FROM)
     for way in ways:
         sizes = [len(data) for file in some if (data := way.of(file))]
         if len(files) * sum(sizes) <= PICTURE_BUDGET * len(sizes):

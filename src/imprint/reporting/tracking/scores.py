@@ -142,7 +142,7 @@ def scored_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[Logge
     note = run.read().scores.get(sheet_file.stem)
     folders = note.pictures if note else []
     found = [picture for folder in folders for picture in _of_gallery(run.folder / folder, sheet)]
-    return [found[index] for index in spread(range(len(found)), MOST)]
+    return spread(found, MOST)
 
 
 def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:

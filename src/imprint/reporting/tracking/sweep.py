@@ -114,7 +114,7 @@ def _page(title: str, svg: str) -> str:
 def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
     """Captions and contact sheets, of the points that have pictures."""
     for gallery in galleries(records, axes, most=MOST):
-        rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
+        rows = spread(gallery.rows, ROWS)
         untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
         points = [index for index, column in enumerate(gallery.columns) if column.run]
         most = COLUMNS - len(untuned)
