@@ -68,7 +68,7 @@ class Gallery(NamedTuple):
 
 def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: int) -> list[Gallery]:
     """One for each model and set of photos that has any pictures; with `most` pictures in all, about."""
-    found = [gallery for group in _same_start(records) if (gallery := _gallery(group, axes)).rows]
+    found = [gallery for group in _by_model_and_photos(records) if (gallery := _gallery(group, axes)).rows]
     share = min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
     return [_shortened(gallery, max(1, int(len(gallery.rows) * share))) for gallery in found]
 
@@ -89,7 +89,7 @@ def _shortened(gallery: Gallery, rows: int) -> Gallery:
     return gallery._replace(rows=kept, left_out=len(gallery.rows) - len(kept))
 
 
-def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+def _by_model_and_photos(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     groups: dict[str, list[RunRecord]] = {}
     for record in records:
         model = {key: value for key, value in record.settings.items() if key.startswith("model.")}

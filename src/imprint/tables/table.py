@@ -47,7 +47,7 @@ class Cell(NamedTuple):
 
 class Row(NamedTuple):
     cells: Sequence[Cell]  # the first one says what the row is
-    is_apart: bool = False  # a rule stands above it
+    is_apart: bool = False  # a line above it separates it
     is_reference: bool = False  # not one of those that are compared
     name: str = ""  # what scripts of a page know it by
     line: tuple[str, str] | None = None  # the colour and the dash of its curves

@@ -1,4 +1,5 @@
-"""Which score sheets belong together: contestants, and the floors and ceilings beside them."""
+"""Which score sheets belong together: contestants, each a method with its settings, and their references: floors (the
+untuned model) and ceilings (real photos)."""
 
 import json
 import math

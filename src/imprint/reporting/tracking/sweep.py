@@ -152,7 +152,7 @@ def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[
         "point": [names[record.name] for record in records],
         "run": [record.name for record in records],
         "status": [record.status for record in records],
-        **{key: _axis([record.settings.get(key) for record in records]) for key in keys},
+        **{key: _as_numbers([record.settings.get(key) for record in records]) for key in keys},
     }
     for column in scores.columns:
         intervals = [scores.interval(record, column) for record in records]
@@ -165,7 +165,7 @@ def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[
     return Table.of_values(list(columns), zip(*columns.values(), strict=True))
 
 
-def _axis(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
+def _as_numbers(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
     """Numbers where all values are: W&B then draws an axis."""
     try:
         return [None if value in (None, "None") else float(str(value)) for value in values]
