@@ -118,9 +118,9 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     html = write_report([tmp_path / "grid"], tmp_path / "report.html").read_text()
     assert "The subject" in html
     assert "HOME-ADDRESS" not in html
-    thumbnail = thumbnails.Thumbnails(64, keeps_small=True).of(photos / "a.jpg")
+    thumbnail = thumbnails.thumbnail(photos / "a.jpg", side=64, keeps_small=True)
     assert thumbnail is not None
-    assert thumbnails.Thumbnails(64, keeps_small=True).of(photos / "broken.png") is None
+    assert thumbnails.thumbnail(photos / "broken.png", side=64, keeps_small=True) is None
 
 
 def test_pictures_shrink_rather_than_the_page_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
