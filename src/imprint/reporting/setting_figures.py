@@ -52,9 +52,7 @@ class Scale(NamedTuple):
 
     @property
     def is_logarithmic(self) -> bool:
-        return (
-            self.numbers is not None and min(self.numbers) > 0 and max(self.numbers) > LOGARITHMIC * min(self.numbers)
-        )
+        return self.numbers is not None and 0 < LOGARITHMIC * min(self.numbers) < max(self.numbers)
 
 
 class Measured(NamedTuple):
