@@ -216,7 +216,7 @@ def test_two_equal_grids_at_once_share_the_work(tiny_sd: Path, pictures: Path, o
         assert "Error executing job" not in each.stderr
         assert "Traceback" not in each.stderr
     assert statuses(outputs) == ["finished", "finished"]
-    assert [len(point.run.read()["started"]) for point in only_sweep(outputs).points] == [1, 1]
+    assert [len(point.run.read().started) for point in only_sweep(outputs).points] == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "what now"])
