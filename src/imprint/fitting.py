@@ -31,8 +31,8 @@ from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
 from imprint.reporting.score_curve import ScoreCurve
-from imprint.reporting.tracking.scores import log_scores
 from imprint.reporting.tracking.loggers import concluding
+from imprint.reporting.tracking.scores import log_scores
 from imprint.results.base_model import place_of
 from imprint.runs import Run
 from imprint.scoring.live import Watcher
