@@ -1,4 +1,4 @@
-"""What programs and notebooks use: train, open what was trained, look at it, draw with it."""
+"""What programs and notebooks use: train, open a run, read its scores and pictures, generate with it."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from imprint.types import Concept
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-SHOWN = 6  # scores that a run is told by
+SHOWN = 6  # scores in the representation of a run
 
 
 class Picture(NamedTuple):
-    """Drawn while a run trained. `untuned` is the same prompt and noise before the first step."""
+    """Generated while a run trained. `untuned` is the same prompt and noise before the first step."""
 
     step: int
     prompt: str
@@ -58,7 +58,7 @@ class Score(NamedTuple):
 
 
 class Run:
-    """A run's folder, as `train` and `open` give it. What it says is read from there when it is asked for."""
+    """A run's folder, as `train` and `open` give it. Its properties are read from there at each access."""
 
     def __init__(
         self, folder: str | Path, *, choices: Mapping[str, str] | None = None, trust: Sequence[str] = ()
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """running, failed or finished. A run that was killed still says running."""
+        """running (also of a run that was killed), failed or finished."""
         return self._files.status
 
     @property
@@ -105,7 +105,7 @@ class Run:
 
     @property
     def pictures(self) -> list[Picture]:
-        """The samples that were drawn on the way, by step."""
+        """The samples that were generated during training, by step."""
         folder = self._files.samples
         return [
             Picture(
@@ -127,7 +127,7 @@ class Run:
         device: Device = "auto",
         **sampler: Any,
     ) -> "list[Image]":
-        """Each prompt with each seed: the same pictures as `imprint generate` draws.
+        """Each prompt with each seed: the same pictures as `imprint generate` makes.
 
         `{identifier}` and `{noun}` in a prompt stand for what was taught. `size` is (height, width), by default that of
         training; `sampler` may have scheduler, steps, guidance and negative_prompt. The model stays in memory for the
@@ -135,17 +135,20 @@ class Run:
         """
         import torch
 
-        prompts = _filled([prompt] if isinstance(prompt, str) else list(prompt), self.concepts)
+        from imprint.requests import as_list
+        from imprint.verbs.generate import filled
+
+        prompts = filled(as_list(prompt), self.concepts, key="prompt")
         seeds = [seed] if isinstance(seed, int) else list(seed)
         model = self._loaded(device)
         unknown = sampler.keys() - set(model.sampler._fields)
         if unknown:
             raise UserError(f"{', '.join(sorted(unknown))}: a sampler has {', '.join(model.sampler._fields)}.")
         height, width = size or self._files.frame
-        asked = model.sampler._replace(**sampler)
+        chosen = model.sampler._replace(**sampler)
         with torch.no_grad():
             return [
-                model.generate([text], [number], sampler=asked, height=height, width=width)[0]
+                model.generate([text], [number], sampler=chosen, height=height, width=width)[0]
                 for text in prompts
                 for number in seeds
             ]
@@ -173,27 +176,24 @@ class Run:
 
     def __repr__(self) -> str:
         scores = [f"{score.title} {score.mean:.3f}" for score in self.scores if score.row == "tuned"][:SHOWN]
-        return "\n  ".join([f"Run({str(self.folder)!r})", self._told(), *([", ".join(scores)] if scores else [])])
+        return "\n  ".join([f"Run({str(self.folder)!r})", self._summary(), *([", ".join(scores)] if scores else [])])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(one.profile)}</td><td>{escape(one.title)}</td><td>{escape(one.row)}</td>"
-            f"<td>{one.mean:.3f}</td></tr>"
-            for one in self.scores
-        )
-        table = (
-            f"<table><tr><th>profile</th><th>metric</th><th>row</th><th>mean</th></tr>{rows}</table>" if rows else ""
-        )
-        return f"<b>{escape(self.folder.name)}</b><br>{escape(self._told())}{table}"
+        from imprint.tables.html import html
+        from imprint.tables.table import Table
 
-    def _told(self) -> str:
+        rows = [(one.profile, one.title, one.row, f"{one.mean:.3f}") for one in self.scores]
+        table = html(Table.of_values(("profile", "metric", "row", "mean"), rows)) if rows else ""
+        return f"<b>{escape(self.folder.name)}</b><br>{escape(self._summary())}{table}"
+
+    def _summary(self) -> str:
         record = self._record()
         taught = ", ".join(f'"{concept.identifier} {concept.noun}"' for concept in self.concepts)
         loss = None if record.loss is None else f"loss {record.loss:.4f}"
         took = record.cost.get("seconds")
         seconds = None if took is None else f"{took:.0f} s"
-        told = [record.status, record.settings.get("method"), taught, f"{record.steps or 0} steps", loss, seconds]
-        return " · ".join(part for part in told if part)
+        parts = [record.status, record.settings.get("method"), taught, f"{record.steps or 0} steps", loss, seconds]
+        return " · ".join(part for part in parts if part)
 
     def _record(self) -> "RunRecord":
         from imprint.reporting.record import read_run
@@ -245,7 +245,7 @@ class Sweep:
 
     @property
     def summary(self) -> str:
-        """What came of it, as Markdown; empty while nothing is finished."""
+        """The results of its points, as Markdown; empty while nothing is finished."""
         return self._files.summary.read_text(encoding="utf-8") if self._files.summary.is_file() else ""
 
     def __repr__(self) -> str:
@@ -270,7 +270,7 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
 def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
     """Does what `imprint train <overrides>` does, and returns the finished run.
 
-    The same call again goes on with a run that was interrupted, and finds one that is finished. A `configuration` from
+    The same call again resumes a run that was interrupted, and returns one that is finished. A `configuration` from
     `compose` takes the place of overrides. Raises UserError, with all mistakes at once, before a model is loaded.
     """
     from imprint.verbs import train as verb
@@ -293,23 +293,13 @@ def open(folder: str | Path, *, trust: Sequence[str] = ()) -> Run:
 def command(verb: str, *arguments: str) -> None:
     """Does what `imprint <verb> <arguments>` does, for what has no function of its own: `command("train", "-m", ...)`.
 
-    Raises UserError where the command line would tell an error.
+    Raises UserError where the command line would print an error.
     """
     overrides = cli.as_overrides(verb, arguments)
     try:
         cli.execute(verb, overrides)
     except HydraException as error:
         raise UserError(explained(verb, overrides, error)) from error
-
-
-def _filled(templates: Sequence[str], concepts: "Sequence[Concept]") -> list[str]:
-    from imprint.templates import placeholders, template_fault
-    from imprint.types import prompts_of
-
-    known = placeholders(concept.name for concept in concepts)
-    if faults := [fault for text in templates if (fault := template_fault(text, known))]:
-        raise UserError(f"prompt: {' '.join(faults)}")
-    return [filled for text in templates for filled in prompts_of(text, concepts)]
 
 
 def _scores(records: "Sequence[RunRecord]") -> list[Score]:
@@ -321,7 +311,7 @@ def _scores(records: "Sequence[RunRecord]") -> list[Score]:
         for sheet in found.sheets[record.folder]:
             for column in (column for column in found.columns if column.of(sheet)):
                 facts = sheet.metrics[column.name]
-                alone = len(found.judged(record, column)) == 1
+                alone = len(found.sheets_with(record, column)) == 1
                 for row, numbers in sheet.rows.items():
                     if column.name in numbers:
                         interval = found.interval(record, column) if alone and row == "tuned" else None

@@ -30,9 +30,9 @@ from imprint.relaunch import single_run_command_line
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
-from imprint.reporting.scores import ScoreCurve
+from imprint.reporting.score_curve import ScoreCurve
+from imprint.reporting.tracking.loggers import concluding
 from imprint.reporting.tracking.scores import log_scores
-from imprint.reporting.tracking.tracker import concluding
 from imprint.results.load import place_of
 from imprint.runs import Run
 from imprint.scoring.live import LiveScorer

@@ -3,7 +3,7 @@
 <outputs>/sweeps/<name>/
     sweep.json       the question, the commands, the points in order: what each sets, and its run's folder
     report.html      the page about its points, written while they run
-    summary.md       what came of it
+    summary.md       the results of its points
     launcher/        what a cluster's launcher leaves behind
 
 A sweep may be launched again, with more points: they are added. A run may be a point of several sweeps.
@@ -26,7 +26,7 @@ FOLDER = "sweeps"
 
 class SweepSettings(NamedTuple):
     name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None  # a folder is called by it
-    question: str | None  # what it is run for; stands on its report
+    question: str | None  # shown on its report
     objectives: list[str]  # metrics
 
 
@@ -83,12 +83,12 @@ class Sweep:
 
     @property
     def commands(self) -> list[str]:
-        """By which it was launched, each once, the last one last."""
+        """That launched it, each once, the latest last."""
         return self._read().commands
 
     @property
     def objectives(self) -> list[str]:
-        """The metrics that its author looks at, the first first."""
+        """The metrics that its author named, the most important first."""
         return self._read().objectives
 
     @property
@@ -103,7 +103,7 @@ class Sweep:
         before = self._read()
         known = {point.run.folder: point for point in self.points}
         known |= {point.run.folder.resolve(): point for point in points}
-        commands = [told for told in before.commands if told != command]
+        commands = [earlier for earlier in before.commands if earlier != command]
         write_json(
             self.record,
             {

@@ -17,7 +17,7 @@ from imprint.reporting.samples import read_samples
 from imprint.runs import Run
 from imprint.sweeps import Sweep
 from imprint.verbs.compare import Request as CompareRequest
-from imprint.verbs.compare import contrast
+from imprint.verbs.compare import compare
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.export import export
 from imprint.verbs.generate import generate
@@ -114,7 +114,7 @@ def test_it_is_compared_and_reported(outputs: Path) -> None:
         "textual_inversion",
     }
     asked = CompareRequest(runs=str(outputs), profile=None, json=False, bootstrap=10, seed=0)
-    found = contrast(asked)
+    found = compare(asked)
     assert found.board is not None
     assert [entry.sheets[0].method for entry in found.board.contestants] == ["lora"]
     page = write_report([outputs], outputs / "report.html").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ from imprint.requests import read_request
 from imprint.runs import Run
 from imprint.verbs.adopt import adopt
 from imprint.verbs.compare import Request as Comparison
-from imprint.verbs.compare import contrast, tell
+from imprint.verbs.compare import compare, print_tables
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.report import write_report
 from imprint.verbs.train import train
@@ -134,7 +134,7 @@ def test_an_adopted_run_is_scored_reported_and_compared(
     assert run.folder.name in page
     request = read_request(Comparison, compose("compare", [f"runs=[{run.folder},{origin.folder}]", "bootstrap=100"]))
     console = Console(file=StringIO(), width=200)
-    tell(contrast(request), console)
+    print_tables(compare(request), console)
     told = console.file.getvalue()
     for expected in (run.folder.name, "adopted", "lora", "DINO"):
         assert expected in told

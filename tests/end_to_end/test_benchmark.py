@@ -26,7 +26,6 @@ from imprint.reporting.scoreboard import files
 from imprint.runs import Run
 from imprint.scoring import score as scoring
 from imprint.sweeps import Sweep
-from imprint.verbs.benchmark import table
 from imprint.verbs.train import train
 
 Benchmark = Callable[..., Said]
@@ -72,7 +71,7 @@ def benchmark(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> Benchm
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "BOOTSTRAP", 20)
+    monkeypatch.setattr("imprint.verbs.benchmark.BOOTSTRAP", 20)
     monkeypatch.setattr(files, "_figures", lambda board: iter(()))
     monkeypatch.setattr(launch, "PATIENCE", 0.05)
 

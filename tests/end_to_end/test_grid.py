@@ -84,7 +84,7 @@ def test_generate_adds_to_what_is_there(run: Run, tmp_path: Path, monkeypatch: p
     told = [(entry["prompt"], entry["seed"], entry["sampler"]["guidance"]) for entry in index]
     assert told == [("a sks dog", 0, 4), ("a red sks", 0, 4), ("a sks dog", 0, 2), ("a sks dog", 1, 2)]
     assert {entry["file"] for entry in index} == set(stronger)
-    monkeypatch.setattr("imprint.verbs.generate.stacked_family", lambda *_, **__: pytest.fail("all of it was there"))
+    monkeypatch.setattr("imprint.verbs.generate.combined_model", lambda *_, **__: pytest.fail("all of it was there"))
     assert generated("prompt='a {identifier} dog'", "seeds=[1]", "guidance=2") == stronger
 
 

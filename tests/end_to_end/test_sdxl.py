@@ -6,7 +6,6 @@ import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
 from drawing import distance, stock
-from imprint.evaluation.sheet import ScoreSheet
 from lessons import CPU, assembled, batches
 from results import CLOSE, by_the_library, drawn, exported, merged, with_lora
 from rounding import near_tensors
@@ -18,6 +17,7 @@ from tiny_sdxl import WIDTHS
 
 from imprint.config import compose
 from imprint.errors import UserError
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.runs import Run
 from imprint.training.latents import sample_latents
 from imprint.verbs.adopt import adopt

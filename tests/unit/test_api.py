@@ -111,7 +111,7 @@ def test_scores_are_records_and_a_sweep_has_those_of_its_runs(run: imprint.Run, 
     assert tuned.low is not None
     assert 0.5 <= tuned.low <= tuned.mean
     assert "DINO 0.600" in repr(run)
-    assert "<td>0.600</td>" in run._repr_html_()
+    assert ">0.600<" in run._repr_html_()
 
     folder = SweepFolder.named("first", tmp_path)
     begun, waiting = RunFolder(run.folder), RunFolder(tmp_path / "waiting")

@@ -9,7 +9,6 @@ from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.launching.plan import Planned
 from imprint.launching.status import ENDED, Status, best_of, first_line, stopped
-from imprint.reporting.sweep_page import write_sweep_report
 from imprint.reporting.units import duration, score
 from imprint.sweeps import Sweep
 from imprint.tables.markdown import code, code_block, markdown, plain
@@ -43,6 +42,8 @@ class Keeper:
         self._draw(live=False)
 
     def _draw(self, *, live: bool | None = None) -> None:
+        from imprint.reporting.page import write_sweep_report  # with its figures: nothing for a single run
+
         try:
             write_sweep_report(self._sweep, live=live)
         except Exception as error:

@@ -1,1 +1,1 @@
-"""Who hears: local files, Weights & Biases, the terminal, the report page."""
+"""Where progress and results of runs are shown: local files, trackers, the terminal, report pages, scoreboards."""

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from imprint.evaluation.score_sheet import MetricFacts
@@ -13,13 +12,13 @@ from imprint.reporting.scoreboard import Board
 from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
 from imprint.reporting.scoreboard.figures import pareto_figure
 from imprint.reporting.scoreboard.scores import Score
-from imprint.reporting.scoreboard.style import inline, quiet, styled
+from imprint.reporting.scoreboard.style import inline, quiet, single_axes, styled
 from imprint.reporting.units import bounds, score
 
 POINTS = 400  # more would only make the page heavier
 FEW = 40  # so few points are marked
 MOST_RAW = 6  # curves; of more, the noise would cover all
-MOST_NAMED = 8  # contestants; the names of more would cover one another, and are told by the pointer alone
+MOST_NAMED = 8  # contestants; the names of more would cover one another, and are in tooltips alone
 
 Curve = Sequence[tuple[int, float]]
 
@@ -33,7 +32,7 @@ class CurveStyle(NamedTuple):
 class Panel(NamedTuple):
     title: str
     curves: Mapping[str, Curve]  # by run
-    noisy: bool  # then its running mean is what is looked at
+    noisy: bool  # then its running mean is drawn
 
 
 def panels(
@@ -54,11 +53,9 @@ def panels(
     return [panel for panel in found if panel.curves]
 
 
-def drawn(panel: Panel, styles: Mapping[str, CurveStyle]) -> str:
+def panel_svg(panel: Panel, styles: Mapping[str, CurveStyle]) -> str:
     """An inline SVG. What is not finite is left out."""
-    with styled():
-        figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-        axes = figure.add_subplot()
+    with single_axes(5.6, 3.2) as (figure, axes):
         labels: dict[Artist, str] = {}
         for run, curve in panel.curves.items():
             steps, values = np.array([point for point in curve if np.isfinite(point[1])]).reshape(-1, 2).T
@@ -95,9 +92,9 @@ def _title(
     measured, _, fingerprint = name.partition("@")
     profile, _, metric = measured.rpartition("/")
     known = facts.get((profile, metric, fingerprint))
-    said = known.heading if known else metric
+    heading = known.heading if known else metric
     alike = {other for own in scores.values() for other in own if other.partition("@")[0] == measured}
-    return f"{said} ({profile})" if len(alike) == 1 else f"{said} ({profile}, {fingerprint})"
+    return f"{heading} ({profile})" if len(alike) == 1 else f"{heading} ({profile}, {fingerprint})"
 
 
 def _running_mean(values: "np.ndarray", window: int) -> "np.ndarray":
@@ -117,31 +114,18 @@ class Plot(NamedTuple):
 def plots(board: Board) -> Iterator[Plot]:
     """Each pair of metrics that were measured on the same pictures, where two points or more can be compared."""
     for across, up in tradeoffs(board.columns):
-        shown = [entry.label for entry in board.entries if all(board.score(entry.label, c.key) for c in (across, up))]
-        if len(shown) < 2:
+        if sum(all(board.score(entry.label, c.key) for c in (across, up)) for entry in board.entries) < 2:
             continue
         title = f"{up.title} against {across.title}, {up.profile}"
+        references = {entry.label for entry in board.entries if entry.role != "contestant"}
         with styled():
-            figure = pareto_figure(board, across, up)
-            if len(board.contestants) > MOST_NAMED:
-                _unname(figure, {entry.label for entry in board.contestants})
+            named = None if len(board.contestants) <= MOST_NAMED else references
+            figure, marks = pareto_figure(board, across, up, named=named)
             labels = {
-                point: "\n".join([label, *(_label(board.score(label, c.key), c) for c in (up, across))])
-                for point, label in zip(_points(figure), shown, strict=True)
+                mark: "\n".join([label, *(_label(board.score(label, c.key), c) for c in (up, across))])
+                for label, mark in marks.items()
             }
             yield Plot(title, inline(figure, label=title, labels=labels))
-
-
-def _points(figure: Figure) -> list[Artist]:
-    """The marks of the entries, in their order."""
-    (axes,) = figure.axes
-    return [line for line in axes.lines if line.get_linestyle() == "None"]
-
-
-def _unname(figure: Figure, labels: set[str]) -> None:
-    (axes,) = figure.axes
-    for text in [text for text in axes.texts if text.get_text() in labels]:
-        text.remove()
 
 
 def _label(found: Score | None, column: ScoreColumn) -> str:

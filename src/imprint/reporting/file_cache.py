@@ -1,4 +1,4 @@
-"""What was made of files, for as long as these stay the same: a page that is written live is written many times."""
+"""A cache of what was made of files, valid while these do not change: a live page is written many times."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class FileCache:
-    """At most `most` things; what was not asked for the longest is forgotten first."""
+    """At most `most` results; the least recently used one is dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -28,3 +28,11 @@ class FileCache:
         while len(self._made) > self._most:
             self._made.pop(next(iter(self._made)), None)
         return cast(T, known[1])
+
+
+def modification_time(file: Path) -> int:
+    """In nanoseconds; 0 where the file is gone."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0

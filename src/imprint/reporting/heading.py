@@ -1,4 +1,4 @@
-"""What stands above a page's runs: what was asked, how far it is, and what it came to."""
+"""What stands above the runs on a page: the question, how many runs have ended, and the best scores."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from imprint.sweeps import FOLDER, Sweep
 
 REFRESH = 15  # seconds after which a page that is still being written is loaded again
 STATUSES = ("finished", "running", "failed", "absent", "unreadable")  # in the order in which they are counted
-USUAL = ("dino", "clip_t")  # likeness to the subject, fidelity to the prompt
+USUAL = ("dino", "clip_t")  # subject fidelity, prompt fidelity
 ROWS = {"untuned": "the untuned model", "real": "real photos"}  # that numbers are read against
 
 
@@ -34,7 +34,7 @@ class Heading(NamedTuple):
     question: str = ""
     commands: Sequence[str] = ()
     axes: Sequence[str] = ()  # settings that a sweep varies
-    objectives: Sequence[str] = ()  # metrics that its author looks at
+    objectives: Sequence[str] = ()  # metrics that its author named
     is_sweep: bool = False
     is_live: bool = False  # it is still being written
     sweeps: Sequence[Link] = ()
@@ -47,7 +47,7 @@ def links(folders: Sequence[Path], out: Path) -> list[Link]:
     found = []
     for sweep in (Sweep(record.parent) for record in records if record.parent.parent.name == FOLDER):
         page = os.path.relpath(sweep.report, out.resolve().parent) if sweep.report.is_file() else ""
-        command = f"imprint report {as_typed(sweep.folder)}"
+        command = f"imprint report {as_argument(sweep.folder)}"
         try:
             question, points = sweep.question, len(sweep.points)
         except UserError as error:
@@ -64,18 +64,16 @@ def counts(records: Sequence[RunRecord], *, is_live: bool) -> list[tuple[str, st
 
 
 def unscored(records: Sequence[RunRecord]) -> list[str]:
-    """The finished runs that nobody scored, as a command is given them."""
+    """The finished runs without scores, as arguments of a command."""
     return [
-        as_typed(record.folder)
+        as_argument(record.folder)
         for record in records
-        if record.status == "finished"
-        and not record.scoring_error
-        and not any((record.folder / "scores").glob("*.json"))
+        if record.status == "finished" and not record.scoring_error and not record.score_files
     ]
 
 
-def as_typed(path: Path) -> str:
-    """As short as it works from here; from elsewhere only its end is told, for pages are given away."""
+def as_argument(path: Path) -> str:
+    """Relative to the working directory. Of a path outside it only the end, since pages are given to others."""
     here = Path.cwd().resolve()
     path = path.resolve()
     return str(path.relative_to(here)) if path.is_relative_to(here) else "/".join(["…", *path.parts[-2:]])
@@ -84,14 +82,14 @@ def as_typed(path: Path) -> str:
 def headlines(
     records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], *, objectives: Sequence[str] = ()
 ) -> list[str]:
-    """Nothing of what was not measured; nothing at all of a single run, or of several subjects: the best would be the
-    easiest one."""
+    """Sentences about the best scores and the cost. None for a single run, and none for runs of several subjects: the
+    best would be the run of the easiest one."""
     if len(records) < 2 or len(scores.subjects) != 1:
         return []
     wanted = [*objectives, *USUAL]
     columns = {column.name: column for column in reversed(scores.columns) if column.facts.better != "neither"}
     chosen = [columns[name] for name in dict.fromkeys(wanted) if name in columns][:2]
-    return [*_best(records, scores, names, chosen), *_price(records, names)]
+    return [*_best(records, scores, names, chosen), *_cost(records, names)]
 
 
 def _best(
@@ -113,7 +111,7 @@ def _references(scores: RunScores, column: ScoreColumn) -> Iterator[str]:
             yield f"{words} {score(fmean(found))}"
 
 
-def _price(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
+def _cost(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
     took = {record.name: seconds for record in records if (seconds := record.cost.get("seconds")) is not None}
     if len(took) < 2:
         return

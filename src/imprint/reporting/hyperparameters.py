@@ -1,4 +1,4 @@
-"""What settings did to a metric: how much each explains, and figures of it."""
+"""Hyperparameter importance: how much of a metric's variance each setting explains, and figures of it."""
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.setting_figures import Measured, Scale, heat_map, parallel_coordinates, response
 from imprint.reporting.units import score
 
-FEWEST = 4  # runs with a number; of fewer, nothing can be said
+FEWEST = 4  # runs with a score, for anything to be shown
 MOST_LEVELS = 10  # values of a setting that is drawn as rows or columns
 MOST_AXES = 7
-PARTS = 3  # that a number is cut into, where nearly each run has a value of its own
-SEED = "seed"  # is chance: it has no axis
+BINS = 3  # bins of a number, where nearly each run has a value of its own
+SEED = "seed"  # is random: it has no axis
 
 
 class Share(NamedTuple):
@@ -35,7 +35,7 @@ class Effect(NamedTuple):
     heading: str
     values: Sequence[tuple[str, float, int]]  # each value, the mean over its runs, and how many these are
     share: Share | None
-    is_cut: bool  # a number that was put into a few groups by its size
+    is_binned: bool  # a number whose values were put into a few bins
 
 
 class Figure(NamedTuple):
@@ -85,9 +85,9 @@ def _study(
     )
     effects = sorted((_effect(scale, values) for scale in scales), key=_weight, reverse=True)
     places = {effect.key: place for place, effect in enumerate(effects)}
-    drawn = sorted((scale for scale in scales if scale.key != SEED), key=lambda scale: places[scale.key])
-    has_seeds = len(drawn) < len(scales)
-    return Study(column.heading, len(known), effects, list(_figures(drawn, measured, has_seeds)))
+    plotted = sorted((scale for scale in scales if scale.key != SEED), key=lambda scale: places[scale.key])
+    has_seeds = len(plotted) < len(scales)
+    return Study(column.heading, len(known), effects, list(_figures(plotted, measured, has_seeds)))
 
 
 def _scale(key: str, heading: str, records: Sequence[RunRecord]) -> Scale:
@@ -101,15 +101,15 @@ def _scale(key: str, heading: str, records: Sequence[RunRecord]) -> Scale:
 
 
 def _effect(scale: Scale, values: Sequence[float]) -> Effect:
-    groups = list(scale.texts) if scale.numbers is None else [str(group) for group in grouped(scale.numbers)]
-    is_cut = len(set(groups)) < len(scale.levels)
+    groups = list(scale.texts) if scale.numbers is None else [str(group) for group in binned(scale.numbers)]
+    is_binned = len(set(groups)) < len(scale.levels)
     by_value = []
     for group in dict.fromkeys(sorted(groups, key=int) if scale.numbers is not None else groups):
         members = [place for place, own in enumerate(groups) if own == group]
         levels = [level for level in scale.levels if level in {scale.texts[place] for place in members}]
         label = levels[0] if len(levels) == 1 else f"{levels[0]} to {levels[-1]}"
         by_value.append((label, fmean(values[place] for place in members), len(members)))
-    return Effect(scale.key, scale.heading, by_value, eta_squared(groups, values), is_cut)
+    return Effect(scale.key, scale.heading, by_value, eta_squared(groups, values), is_binned)
 
 
 def _weight(effect: Effect) -> float:
@@ -141,7 +141,7 @@ def _best(measured: Measured) -> str:
 def eta_squared(groups: Sequence[Hashable], values: Sequence[float]) -> Share | None:
     """The sum of squares between the groups' means over the whole one; `groups` says which each value belongs to.
 
-    None where it means nothing: one group, no group of two, or values that do not vary.
+    None where it is not defined: one group, no group of two, or values that do not vary.
     """
     assert len(groups) == len(values)
     kinds = list(dict.fromkeys(groups))
@@ -156,10 +156,10 @@ def eta_squared(groups: Sequence[Hashable], values: Sequence[float]) -> Share | 
     return Share(min(between / whole, 1.0), (len(kinds) - 1) / (len(values) - 1))
 
 
-def grouped(values: Sequence[float]) -> list[int]:
+def binned(values: Sequence[float]) -> list[int]:
     """The group of each number: equal ones together; or by size in a few parts, where most numbers occur once."""
     kinds = sorted(set(values))
-    if len(kinds) <= len(values) / 2 or len(values) < 2 * PARTS:
+    if len(kinds) <= len(values) / 2 or len(values) < 2 * BINS:
         return [kinds.index(value) for value in values]
-    edges = np.quantile(values, np.linspace(0, 1, PARTS + 1)[1:-1])
+    edges = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])
     return [int(part) for part in np.searchsorted(edges, values, side="left")]

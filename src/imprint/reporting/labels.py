@@ -1,28 +1,28 @@
-"""What to call a run among others, and which settings a table of runs has columns for."""
+"""Labels of runs among others, and the settings that have columns in a table of runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# These say where and how a run was made, not what it is.
+# Settings of where and how a run is carried out, without influence on its result.
 NO_SETTINGS = ("report", "trainer", "hydra", "outputs", "name", "sweep", "dry_run")
 LABEL_KEYS = 3
 SHORT = 24  # characters that a value may have beside others
-MOST = 5  # columns, where nobody said which settings are looked at
-OF_LOOKING = ("evaluation", "watch", "samples")  # settings that say how runs are looked at
+MOST = 5  # columns, where no axes are given
+OF_EVALUATION = ("evaluation", "watch", "samples")  # settings of how runs are scored
 
 Settings = Mapping[str, Any]
 
 
 def differing(settings: Sequence[Settings]) -> list[str]:
-    """The settings that tell runs apart, in the order in which they are configured. Runs without any are left out."""
+    """The settings in which runs differ, in the order of the configuration. Runs without any are left out."""
     known = [each for each in settings if each]
     keys = dict.fromkeys(key for each in known for key in each)
     candidates = (key for key in keys if key.partition(".")[0] not in NO_SETTINGS)
     return [key for key in candidates if len({str(each.get(key)) for each in known}) > 1]
 
 
-def telling(settings: Sequence[Settings]) -> list[str]:
-    """A few settings that tell most runs apart: which parts they are made of, then numbers; rather short ones."""
+def distinguishing(settings: Sequence[Settings]) -> list[str]:
+    """A few settings that distinguish most runs: choices of parts first, then numbers; preferably short ones."""
     keys: list[str] = []
     while len(keys) < LABEL_KEYS:
         kinds = {key: _kinds(settings, [*keys, key]) for key in differing(settings)}
@@ -66,14 +66,14 @@ def _kinds(settings: Sequence[Settings], keys: Sequence[str]) -> int:
 
 
 def setting_columns(settings: Sequence[Mapping[str, str]], axes: Sequence[str] = ()) -> list[str]:
-    """The axes of a sweep; else what tells runs apart. Then other short ones that all runs have and that say something
-    new."""
+    """The axes of a sweep, else those of a label. Then other short ones that all runs have and that do not follow from
+    these."""
     known = [each for each in settings if each]
-    keys = [key for key in axes if key in differing(settings)] or telling(settings)
+    keys = [key for key in axes if key in differing(settings)] or distinguishing(settings)
     for key in differing(settings):
-        everywhere = all(key in each for each in known) and key.partition(".")[0] not in OF_LOOKING
-        said = any(_follows(known, key, other) for other in keys)
-        if len(keys) < MOST and everywhere and is_short(known, key) and not said:
+        everywhere = all(key in each for each in known) and key.partition(".")[0] not in OF_EVALUATION
+        is_redundant = any(_follows(known, key, other) for other in keys)
+        if len(keys) < MOST and everywhere and is_short(known, key) and not is_redundant:
             keys.append(key)
     return keys
 

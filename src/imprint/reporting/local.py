@@ -1,4 +1,4 @@
-"""The run's own metrics file: one row a step, readable by anything that reads CSV."""
+"""The run's own metrics file: a CSV with one row a step."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from imprint.errors import UserError
 from imprint.files import write_text
 
 TAIL = 4096  # bytes, of several rows
-FINAL_STEPS = 50  # a diffusion loss is noise from step to step: what is called final is a mean
+FINAL_STEPS = 50  # a diffusion loss is noisy, so the final loss is a mean
 
 
 class LocalLogger(Logger):
@@ -57,7 +57,7 @@ class LocalLogger(Logger):
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """Forgets the rows after `step`, and a last line that was not finished: training goes on there."""
+        """Removes the rows after `step`, and an incomplete last line: training resumes there."""
         self._close()
         if self.path.is_file():
             columns, rows = _complete_rows(self.path)
@@ -107,7 +107,7 @@ def final_loss(path: Path) -> float | None:
 
 
 def last_step(path: Path) -> int:
-    """That the file tells of, read from its end, since it is asked for often; 0 where there is none."""
+    """The last step in the file, read from its end, since this is called often; 0 where there is none."""
     if not path.is_file():
         return 0
     with path.open("rb") as file:

@@ -18,18 +18,14 @@ if TYPE_CHECKING:
 
 
 def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
-    """Writes `folder`/README.md from the manifest and the samples of the run, with its final pictures beside it."""
+    """Writes `folder`/README.md from the manifest of the run, and its final samples beside it."""
     manifest = run.read()
     pictures = _copy_final_samples(run, folder)
     base = _base(manifest)
     front = {
         "base_model": base,
         "library_name": "diffusers",
-        "tags": [
-            "text-to-image",
-            "personalisation",
-            label_of(manifest.config.method),
-        ],
+        "tags": ["text-to-image", "personalisation", label_of(manifest.config.method)],
     }
     text = _template().render(
         front=yaml.safe_dump(front, sort_keys=False),
@@ -60,7 +56,7 @@ def _template() -> "Template":
 
 
 def origin(run: Run) -> dict[str, str]:
-    """The same in short, for the files of a result themselves."""
+    """The most important facts, as metadata of a result's files."""
     manifest = run.read()
     return {
         "title": manifest.name,
@@ -76,11 +72,11 @@ def origin(run: Run) -> dict[str, str]:
 
 def _base(manifest: Manifest) -> str:
     source = str(manifest.config.model.get("source", ""))
-    return source if is_hub_id(source) else Path(source).name  # where it lies on this machine is nobody's business
+    return source if is_hub_id(source) else Path(source).name  # paths of this machine are private
 
 
 def is_hub_id(source: str) -> bool:
-    """Whether a model's source is a name that others can use, too."""
+    """Whether a model's source is a repository of the hub, which others can load, too."""
     return source.count("/") == 1 and not source.startswith((".", "/", "~")) and not Path(source).exists()
 
 

@@ -1,13 +1,15 @@
-"""The report: one HTML page that needs nothing but itself."""
+"""The report: one HTML page that needs no other file."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
-from imprint.reporting.figures import CurveStyle, drawn, panels, plots
+from imprint.files import write_text
+from imprint.reporting.figures import CurveStyle, panel_svg, panels, plots
 from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.labels import setting_columns
-from imprint.reporting.record import RunRecord
+from imprint.reporting.record import RunRecord, axes, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import choices, other_settings, run_table
 from imprint.reporting.scoreboard.figures import entry_styles
@@ -15,11 +17,41 @@ from imprint.reporting.scoreboard.style import COLOURS
 from imprint.reporting.scoreboard.tables import comparisons, means
 from imprint.reporting.side_by_side import galleries, labels
 from imprint.reporting.thumbnails import MOST_PICTURES, picture_page
+from imprint.sweeps import Sweep
 from imprint.tables.table import Table
 
-DASHES = ("solid", "dashed", "dotted")  # tell apart what shares a colour
+DASHES = ("solid", "dashed", "dotted")  # of curves with the same colour
 SORTABLE = 2  # runs; fewer have no order
-FILTERED = 5  # runs; fewer are seen at once
+FILTERED = 5  # runs; fewer need no filter
+
+
+def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | None = None) -> Path:
+    """Writes the page about all points of a sweep, begun or not, to `out` or its folder, and returns where it is.
+
+    May be called again and again while runs are trained: it only reads, accepts files that are half written, and makes
+    thumbnails once. A `live` page reloads itself; by default it does so until every point has ended.
+    """
+    points = sweep.points
+    records = records_of(points)
+    heading = Heading(
+        title=sweep.name,
+        question=sweep.question,
+        commands=sweep.commands,
+        axes=axes(points),
+        objectives=sweep.objectives,
+        is_sweep=True,
+        is_live=not all(map(_has_ended, records)) if live is None else live,
+    )
+    page = out or sweep.report
+    write_text(page, render(heading, records))
+    return page
+
+
+def _has_ended(record: RunRecord) -> bool:
+    """A run that is to be scored ends with its scores, or with why there are none."""
+    is_to_be_scored = any(key.startswith("evaluation.") for key in record.settings)
+    is_scored = bool(record.scoring_error or record.score_files)
+    return record.status == "failed" or (record.status == "finished" and (is_scored or not is_to_be_scored))
 
 
 def render(heading: Heading, records: Sequence[RunRecord]) -> str:
@@ -29,7 +61,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     styles = _curve_styles(records, names, scores)
     keys = setting_columns([record.settings for record in records], heading.axes)
     losses = {str(record.folder): record.curve for record in records}
-    on_the_way = {str(record.folder): record.score_curves for record in records}
+    score_curves = {str(record.folder): record.score_curves for record in records}
     now = datetime.now().astimezone()
     lines = {folder: (style.colour, style.dash) for folder, style in styles.items()}
     table = run_table(records, scores, keys, lines=lines, is_sweep=heading.is_sweep, is_live=heading.is_live)
@@ -56,7 +88,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
             records, names, scores, [key for key in keys if key in heading.axes] or keys, heading.objectives
         ),
         galleries=pictures,
-        curves=[drawn(panel, styles) for panel in panels(losses, on_the_way, scores.facts)],
+        curves=[panel_svg(panel, styles) for panel in panels(losses, score_curves, scores.facts)],
     )
 
 

@@ -1,4 +1,4 @@
-"""How far the run is, in the terminal: optimiser steps of the whole run, never epochs."""
+"""Progress of a training in the terminal: in optimiser steps of the whole run, never epochs."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class StepProgress(ProgressBar):
-    """Follows the optimiser step, and hears losses and rates from a StepRecorder. Shows nothing."""
+    """Follows the optimiser step; a StepRecorder gives it losses and learning rates. Shows nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class StepProgress(ProgressBar):
         self._mean: float | None = None
 
     def disable(self) -> None:
-        """Lightning asks this of all processes but the first; only that one is ever told to begin."""
+        """Lightning calls this on all processes but the first, and `begin` is only called on the first."""
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         loss = metrics["loss"]
@@ -61,10 +61,10 @@ class StepProgress(ProgressBar):
         """Training starts, or goes on, at `step`."""
 
     def reach(self, step: int) -> None:
-        """May be told the same step again."""
+        """May be called with the same step again."""
 
     def end(self) -> None:
-        """May be told twice."""
+        """May be called twice."""
 
 
 class RichProgress(StepProgress):
@@ -87,7 +87,7 @@ class RichProgress(StepProgress):
         self._task = self._progress.add_task(name, total=None, start=False, loss="-", rate="-")
 
     def begin(self, step: int, total: int) -> None:
-        # What an earlier session did counts as done, but not for the speed of this one.
+        # Steps of an earlier session count as done, but not for the speed of this one.
         self._progress.reset(self._task, total=total, completed=step, loss="-", rate="-")
         self._progress.start()
 

@@ -1,4 +1,4 @@
-"""What a report knows of runs and of a sweep's points: only what lies in their folders."""
+"""Records of runs and of a sweep's points, read from their folders, for reports."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,17 +23,13 @@ Curve = list[tuple[int, float]]  # steps and values
 
 CACHE = FileCache(most=1000)
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-COMMAND_WORDS = {
-    "true": "True",
-    "false": "False",
-    "null": "None",
-}  # as a configuration tells them
+COMMAND_WORDS = {"true": "True", "false": "False", "null": "None"}  # as they are written in a configuration
 
 
 class RunRecord(NamedTuple):
     name: str
     folder: Path
-    status: str  # absent, running, failed, finished or unreadable; a run that was killed still says running
+    status: str  # absent, running (also of a run that was killed), failed, finished or unreadable
     identifiers: tuple[str, ...]  # the words that name the subjects in this run's prompts
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
@@ -47,8 +43,12 @@ class RunRecord(NamedTuple):
     scoring_error: str
     overrides: tuple[str, ...] = ()  # of a sweep's point: what was set for it
 
+    @property
+    def score_files(self) -> list[Path]:
+        return sorted(file for file in (self.folder / "scores").glob("*.json") if not file.name.startswith("."))
+
     def status_word(self, *, is_live: bool) -> str:
-        """A run that was killed still says that it is running: only where it is looked on live, it is."""
+        """A run that was killed still has the status running, so only a live page calls it so."""
         return {"absent": "waiting", "running": "running" if is_live else "not finished"}.get(self.status, self.status)
 
 
@@ -62,7 +62,7 @@ def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
 
 
 def read_run(run: Run) -> RunRecord:
-    """Takes a half-finished run as it is: what is not there, or cannot be read, is None or empty."""
+    """Accepts a half-finished run: what is missing, or cannot be read, is None or empty."""
     manifest = _readable(run.read, Manifest(status="unreadable"))
     config: dict[str, Any] = _readable(lambda: CACHE.of(run.config, _config), {})
     metrics: dict[str, list[float | None]] = _readable(lambda: read_metrics(run.metrics), {})
@@ -87,7 +87,7 @@ def read_run(run: Run) -> RunRecord:
 
 
 def differing(records: Sequence[RunRecord]) -> list[str]:
-    """The settings that tell the runs apart, in the order in which they are configured."""
+    """The settings in which the runs differ, in the order of the configuration."""
     return labels.differing([record.settings for record in records])
 
 
@@ -97,7 +97,7 @@ def _config(file: Path) -> dict[str, Any]:
 
 
 def _readable(read: Callable[[], T], otherwise: T) -> T:
-    """A page about many runs does not fail over one whose files vanish while they are read, or are broken."""
+    """So that a report on many runs does not fail because files of one vanish while they are read, or are damaged."""
     try:
         return read()
     except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError):
@@ -144,7 +144,7 @@ def axes(points: Sequence[Point]) -> list[str]:
 
 
 def records_of(points: Sequence[Point]) -> list[RunRecord]:
-    """One for each point, in their order. What is chosen on an axis is told by the word that was given for it.
+    """One for each point, in their order. A choice on an axis is named by the word that was given for it.
 
     Settings of a run that has not begun are those that all others have in common, and its own on the axes.
     """
@@ -154,11 +154,15 @@ def records_of(points: Sequence[Point]) -> list[RunRecord]:
     keys = axes(points)
     parts = {key for key in keys if any(_is_part(key, settings) for settings in begun)}
     return [
-        record._replace(settings={**record.settings, **_only(parts, _given(record.overrides))})
-        if record.settings
-        else record._replace(settings={**common, **_only(keys, _given(record.overrides))})
+        _with_given(record, record.settings, parts) if record.settings else _with_given(record, common, keys)
         for record in records
     ]
+
+
+def _with_given(record: RunRecord, settings: Mapping[str, str], keys: Collection[str]) -> RunRecord:
+    """With these settings, of which those in `keys` are as they were given."""
+    given = {key: value for key, value in _given(record.overrides).items() if key in keys}
+    return record._replace(settings={**settings, **given})
 
 
 def _given(overrides: Sequence[str]) -> dict[str, str]:
@@ -167,7 +171,7 @@ def _given(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def _value(text: str) -> str:
-    """As the configuration tells it: 1e-4 is 0.0001."""
+    """As it is written in a configuration: 1e-4 is 0.0001."""
     text = text.strip().strip("'\"")
     for number in (int, float):
         try:
@@ -185,7 +189,3 @@ def _common(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def _is_part(key: str, settings: Mapping[str, str]) -> bool:
     """Whether a word is chosen for it (`method=lora`), which stands for a class and its settings, or for several."""
     return key not in settings or any(other.startswith(f"{key}.") for other in settings)
-
-
-def _only(keys: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in given.items() if key in keys}

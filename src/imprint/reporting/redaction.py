@@ -1,4 +1,4 @@
-"""What of a configuration may be written down."""
+"""A configuration without its secrets, for files and trackers."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ HIDDEN = "***"
 
 _SECRET_WORDS = {"password", "passwd", "passphrase", "pwd", "secret", "credential", "apikey"}
 _SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key")}
-# A token of these is a word of the vocabulary. Any other is taken for a key to something.
+# A token with one of these words is a word of the vocabulary. Any other is regarded as a secret.
 _WORD_OWNERS = {"init", "initializer", "placeholder", "identifier", "class", "rare"}
 _TOKENIZER_OWNERS = {"pad", "eos", "bos", "unk", "special"}
 _VOCABULARY = _WORD_OWNERS | _TOKENIZER_OWNERS
@@ -27,14 +27,14 @@ _URL_PARAMETER = re.compile(r"([?&]([\w\-]+)=)[^&#\s]+")
 def redacted(cfg: DictConfig) -> dict[str, Any]:
     """The resolved configuration (a root) as plain values, without its secrets.
 
-    - A value that comes from the environment, by whatever detour, stays as it was written.
+    - A value that comes from the environment, also indirectly, stays as it was written.
     - A value whose key names a secret is hidden, unless it is only a reference to the environment. Where the
       same secret appears elsewhere it is hidden too.
     - User names, passwords and tokens in URLs are hidden.
     - What cannot be resolved stays as it was written.
     """
     reader = _Reader()
-    with environment_reads(cfg, reader.hear):
+    with environment_reads(cfg, reader.on_environment_read):
         plain = reader.read(cfg)
     cleaned = _without(plain, reader.secrets)
     assert isinstance(cleaned, dict)
@@ -46,10 +46,10 @@ class _Reader:
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
-        self._from_environment = False  # the value that is being read: known by its origin and not by a guess
+        self._from_environment = False  # the value that is being read
 
-    def hear(self) -> None:
-        """A variable of the environment is read."""
+    def on_environment_read(self) -> None:
+        """Called for each variable of the environment that is read."""
         self._from_environment = True
 
     def read(self, node: Container) -> dict[str, Any] | list[Any]:

@@ -1,4 +1,4 @@
-"""Who hears of a run: files, trackers and the terminal, through callbacks that tell them."""
+"""What a training reports to files, trackers and the terminal, through Lightning's callbacks."""
 
 import logging
 import math
@@ -23,8 +23,8 @@ from imprint.manifest import Training
 from imprint.reporting.local import LocalLogger, final_loss
 from imprint.reporting.progress import choose_progress
 from imprint.reporting.samples import SamplePictures
-from imprint.reporting.tracking.settings import WandbSettings
-from imprint.reporting.tracking.tracker import LoggerChoice, Tracker
+from imprint.reporting.tracking.loggers import LoggerChoice, Tracker
+from imprint.reporting.tracking.session import WandbSettings
 from imprint.reporting.tracking.wandb import wandb_tracker
 from imprint.runs import Run
 
@@ -51,10 +51,10 @@ class Reporter:
     def attach(
         self, run: Run, *, config: Mapping[str, Any], protocol: SampleProtocol, name: str
     ) -> tuple[list[Logger], list[Callback]]:
-        """The loggers and callbacks for a Trainer, in the order in which they must stand.
+        """The loggers and callbacks for a Trainer, in the order that they need.
 
         `config` is what `redacted` returned. The Trainer needs
-        enable_progress_bar=True: one callback is the bar. When training has ended, `concluding` tells the loggers.
+        enable_progress_bar=True: one callback is the bar. `concluding` tells the loggers when training has ended.
         """
         local = LocalLogger(run.metrics)
         wandb = wandb_tracker(self.wandb, run, name=name, config=config)
@@ -75,10 +75,10 @@ class Listener(Protocol):
 
 
 class StepRecorder(pl.Callback):
-    """Tells the listeners the losses and rates of every optimiser step, `every` steps at a time.
+    """Logs the losses and learning rates of every optimiser step to the listeners, `every` steps at a time.
 
-    Between tellings the values stay on the device. They are also told before every checkpoint, so that a
-    checkpoint never knows more steps than the metrics file, and when training ends or fails.
+    Until then the values are kept on the device. They are also logged before every checkpoint, so that the metrics file
+    has all steps of a checkpoint, and when training ends or fails.
 
     Step n is the state after n updates. The module keeps the step's losses in `last_losses`, a `Losses`.
     """
@@ -135,7 +135,7 @@ class StepRecorder(pl.Callback):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        # The one moment that waits for the device.
+        # Only this waits for the device.
         rows = torch.stack([values for _, values, _ in waiting]).tolist()
         for (step, _, rates), (total, instance, prior) in zip(waiting, rows, strict=True):
             parts = {"loss/instance": instance, "loss/prior": prior}
@@ -152,8 +152,8 @@ class StepRecorder(pl.Callback):
 class RunSummary(pl.Callback):
     """Keeps the manifest's `training` entry: steps, seconds (of all sessions), loss, peak_memory_bytes.
 
-    It is written at each checkpoint, at the end and at a failure; at the end it goes to the trackers too.
-    It reads the metrics file, so it stands behind the recorder.
+    It is written at each checkpoint, at the end and at a failure; at the end it is logged to the trackers too.
+    It reads the metrics file, so it must come after the recorder.
     """
 
     def __init__(self, run: Run, trackers: Sequence[Tracker]) -> None:
@@ -197,7 +197,7 @@ class RunSummary(pl.Callback):
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: what this process ever held on `device`, or in main memory where the device is the CPU."""
+    """Bytes: the most that this process has held on `device`, or in main memory where the device is the CPU."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,4 +1,4 @@
-"""What runs scored: the sheets in their folders, and the board of them."""
+"""What runs scored: the score sheets in their folders, and the scoreboard of them."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
 from imprint.evaluation.statistics.intervals import Interval
-from imprint.reporting.file_cache import FileCache
+from imprint.reporting.file_cache import FileCache, modification_time
 from imprint.reporting.record import RunRecord
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
@@ -18,17 +18,17 @@ from imprint.reporting.scoreboard.scores import forest, summarised
 
 DRAWS = 1000  # of the bootstrap; a page that is written again and again must not take long
 SEED = 0
-MOST_COMPARED = 8  # contestants; of more, the pairs would not be read
+MOST_COMPARED = 8  # contestants; more have too many pairs for a page
 CACHE = FileCache(most=1000)
 SHORT_FINGERPRINT = 6  # as in the names of score curves
 
 
 class RunScores(NamedTuple):
-    """Of a run, the newest sheet of each profile and subject."""
+    """Of each run, the newest score sheet of each profile and subject."""
 
     sheets: Mapping[Path, Sequence[ScoreSheet]]  # by the run's folder
     columns: Sequence[ScoreColumn]
-    board: Board | None  # None: there are no scores, or they cannot stand on one
+    board: Board | None  # None: there are no scores, or they cannot be on one board
     notes: Sequence[str]
     intervals: Mapping[tuple[Path, str], Interval | None]  # by run and column
 
@@ -48,7 +48,7 @@ class RunScores(NamedTuple):
 
     def mean(self, record: RunRecord, column: ScoreColumn) -> float | None:
         """Over the run's subjects."""
-        found = [sheet.rows["tuned"][column.name].mean for sheet in self.judged(record, column)]
+        found = [sheet.rows["tuned"][column.name].mean for sheet in self.sheets_with(record, column)]
         return fmean(found) if found else None
 
     def best(self, records: Sequence[RunRecord], column: ScoreColumn) -> tuple[RunRecord, float] | None:
@@ -58,7 +58,7 @@ class RunScores(NamedTuple):
             ((record, best) for record in records if best is not None and means.get(record.folder) == best), None
         )
 
-    def judged(self, record: RunRecord, column: ScoreColumn) -> list[ScoreSheet]:
+    def sheets_with(self, record: RunRecord, column: ScoreColumn) -> list[ScoreSheet]:
         """The run's sheets that have a number in the column."""
         return [sheet for sheet in self.sheets[record.folder] if _has(sheet, column)]
 
@@ -73,11 +73,11 @@ class RunScores(NamedTuple):
 
 
 def scores_of(records: Sequence[RunRecord]) -> RunScores:
-    """Nothing that is wrong with scores stops it: it becomes a note."""
+    """Whatever is wrong with score sheets becomes a note, and raises nothing."""
     notes: list[str] = []
     sheets = {record.folder: list(_newest(record, notes)) for record in records}
     every = [sheet for own in sheets.values() for sheet in own]
-    notes += dict.fromkeys(note for sheet in every for note in _strength(sheet))
+    notes += dict.fromkeys(note for sheet in every for note in _departure_notes(sheet))
     board = None
     if every:
         try:
@@ -119,15 +119,14 @@ def _interval(sheets: Sequence[ScoreSheet], column: ScoreColumn) -> Interval | N
     entry = Entry("", "contestant", "tuned", own[0].method, {}, own[0].step, own)
     try:
         trees = forest(entry, column)
-    except UserError:  # the board says it
+    except UserError:  # a note of the board says why
         return None
     return summarised(entry, column, trees, draws=DRAWS, seed=SEED).interval if trees else None
 
 
 def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
-    written = [file for file in (record.folder / "scores").glob("*.json") if not file.name.startswith(".")]
     found: dict[tuple[str, str], ScoreSheet] = {}
-    for file in sorted(written, key=lambda file: (_age(file), file.name)):
+    for file in sorted(record.score_files, key=lambda file: (modification_time(file), file.name)):
         try:
             sheet = CACHE.of(file, ScoreSheet.read)
         except (ValueError, TypeError, KeyError, AttributeError, OSError):
@@ -140,15 +139,8 @@ def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
     yield from (found[key] for key in sorted(found))
 
 
-def _age(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _strength(sheet: ScoreSheet) -> Iterator[str]:
-    """Says so where it was not the plain result that was scored."""
+def _departure_notes(sheet: ScoreSheet) -> Iterator[str]:
+    """Where the result was scored at another strength or in another base."""
     if changed := departures(sheet):
         yield f"{sheet.run} was scored under {sheet.profile} with {', '.join(changed)}."
 

@@ -1,4 +1,4 @@
-"""The table of runs: settings that tell them apart, scores, and what they cost; floors and ceilings below."""
+"""The table of runs: settings that differ, scores, and costs; floors and ceilings below."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -30,13 +30,13 @@ def run_table(
     is_sweep: bool = False,
     is_live: bool = False,
 ) -> Table:
-    """`keys` are the settings that have columns, `lines` how each run's curves are drawn, by folder. A sweep's points
-    always have a status."""
+    """`keys` are the settings that have columns, `lines` colour and dash of each run's curves, by folder. Points of a
+    sweep always have a status."""
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
     statuses = [_status(record, scores, is_live) for record in records]
     has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
     measured = [_column(records, scores, column) for column in scored]
-    first_cost = int(_steps_are_said(records, keys))
+    first_cost = int(_steps_are_shown(records, keys))
     costs = TRAINING_COLUMNS[first_cost:]
     settings = [Column(text, short, "text", about=key) for key, text in headings(keys).items()]
     status = [Column("status", kind="text")] if has_status else []
@@ -101,8 +101,8 @@ def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
     return Cell(word, state=record.status, link=link)
 
 
-def _steps_are_said(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
-    """Whether the setting tells already how many steps the finished runs made."""
+def _steps_are_shown(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
+    """Whether the column of the setting already shows how many steps the finished runs made."""
     finished = [record for record in records if record.status == "finished"]
     return STEPS in keys and all(str(record.steps) == record.settings.get(STEPS) for record in finished)
 
@@ -117,16 +117,16 @@ def _column(records: Sequence[RunRecord], scores: RunScores, column: ScoreColumn
 
 def _score(scores: RunScores, record: RunRecord, column: ScoreColumn) -> Cell:
     """The mean over the run's subjects."""
-    mean, subjects = scores.mean(record, column), len(scores.judged(record, column))
+    mean, subjects = scores.mean(record, column), len(scores.sheets_with(record, column))
     interval = scores.interval(record, column)
     over = f"mean over {subjects} subjects" if subjects > 1 else ""
-    drawn = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""
-    about = "; ".join(text for text in (over, drawn) if text)
+    interval_text = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""
+    about = "; ".join(text for text in (over, interval_text) if text)
     return Cell(mean, (interval.low, interval.high) if interval else None, about=about)
 
 
 def _order(column: ScoreColumn, scores: RunScores) -> int:
-    """Columns of a profile stand together, profiles in the order in which they first appear."""
+    """Columns of a profile are neighbours, profiles in the order in which they first appear."""
     return [scores.profiles(each) for each in scores.columns].index(scores.profiles(column))
 
 

@@ -1,27 +1,24 @@
-"""Draws the protocol's pictures while a run trains, into a store that holds those of all steps."""
+"""The pictures of the sampling protocol: generated while a run trains, in a store that holds those of all steps."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-import torch
-from torch import nn
 
 from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
-from imprint.libraries.lightning import precision_of
 from imprint.pictures.files import save_png
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, read_index
-from imprint.reporting.sheet import contact_sheet
-from imprint.reporting.tracking.tracker import SampleRow, Tracker
+from imprint.reporting.contact_sheets import samples_contact_sheet
+from imprint.reporting.step_callback import StepCallback, generation
+from imprint.reporting.tracking.loggers import SampleRow, Tracker
 from imprint.runs import Run
 
 
 class SampleEntry(NamedTuple):
-    """A picture that samples.json tells of. Files are relative to it; `untuned_file` is the same picture at step 0."""
+    """A picture in samples.json. Files are relative to it; `untuned_file` is the same picture at step 0."""
 
     step: int
     prompt: str
@@ -30,51 +27,26 @@ class SampleEntry(NamedTuple):
     untuned_file: str | None
 
 
-class SamplePictures(pl.Callback):
-    """Draws on rank zero, with the averaged weights, at the steps that the protocol names.
+class SamplePictures(StepCallback):
+    """Generates on rank zero, with the averaged weights, at the steps that the protocol names.
 
-    Training does not notice: modes are restored, and no generator is advanced. What a step already has is not
-    drawn again.
+    Modes and RNG state of the training stay as they are. What a step already has is not generated again.
     """
 
     def __init__(self, run: Run, protocol: SampleProtocol, trackers: Sequence[Tracker]) -> None:
+        super().__init__(protocol.due)
         self._run = run
         self._protocol = protocol
         self._trackers = trackers
-        self._step = 0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._step = trainer.global_step  # where a resumed run was interrupted, perhaps before it had drawn
-        self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.global_step > self._step:
-            self._step = trainer.global_step
-            self._draw_if_due(trainer, pl_module, total=trainer.max_steps)
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Training may end before `max_steps`; and a run resumed at its last step passes no other hook.
-        self._step = trainer.global_step
-        self._draw_if_due(trainer, pl_module, total=self._step)
-
-    def _draw_if_due(self, trainer: pl.Trainer, module: Any, *, total: int) -> None:
-        if not self._protocol.due(self._step, total):
-            return
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
         if trainer.is_global_zero:
             store = self._store(module)
             if store.missing():
-                quiet = undisturbed(module, trainer.strategy.root_device)
-                with quiet, module.drawing(), precision_of(trainer):
-                    generate_missing(
-                        store,
-                        generate_with(module.model),
-                        batch_size=self._protocol.batch_size,
-                        label=None,
-                        counts_failures=False,
-                    )
-                self._show()
+                with generation(trainer, module):
+                    model, batch_size = generate_with(module.model), self._protocol.batch_size
+                    generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
+                self._report()
         trainer.strategy.barrier("samples")
 
     def _store(self, module: Any) -> PictureStore:
@@ -92,9 +64,9 @@ class SamplePictures(pl.Callback):
         ]
         return PictureStore(self._run.samples, recipes, {}, index=self._run.sample_index.name)
 
-    def _show(self) -> None:
+    def _report(self) -> None:
         entries = read_samples(self._run)
-        save_png(contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+        save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
         rows = [_row(entry, self._run.samples) for entry in entries if entry.step == self._step]
         for tracker in self._trackers:
             tracker.log_samples(self._step, rows)
@@ -107,26 +79,12 @@ def read_samples(run: Run) -> list[SampleEntry]:
         return []
     try:
         _, listed = read_index(file)
-        drawn = [(int(each["step"]), str(each["prompt"]), int(each["seed"]), each["file"]) for each in listed]
+        pictures = [(int(each["step"]), str(each["prompt"]), int(each["seed"]), each["file"]) for each in listed]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: it is damaged, or no index of pictures. Delete it.") from error
-    untuned = {(prompt, seed): name for step, prompt, seed, name in drawn if step == 0}
-    entries = [SampleEntry(*each, untuned.get(each[1:3])) for each in drawn]
+    untuned = {(prompt, seed): name for step, prompt, seed, name in pictures if step == 0}
+    entries = [SampleEntry(*each, untuned.get(each[1:3])) for each in pictures]
     return sorted(entries, key=lambda entry: entry.step)
-
-
-@contextmanager
-def undisturbed(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Evaluation mode without gradients; then every part is in its own mode, and no generator has moved."""
-    modes = {part: part.training for part in module.modules()}
-    cuda = [device] if device.type == "cuda" else []
-    module.eval()
-    try:
-        with torch.random.fork_rng(devices=cuda), torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 def _row(entry: SampleEntry, folder: Path) -> SampleRow:

@@ -1,4 +1,4 @@
-"""Figures of a metric over settings: along one, across two, through many. Orange is good, blue is not."""
+"""Figures of a metric over one, two and many settings. Orange is good, blue is not."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,21 +9,20 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from imprint.evaluation.statistics.intervals import Interval
-from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, styled
-from imprint.reporting.sheet import spread
+from imprint.reporting.contact_sheets import spread
+from imprint.reporting.scoreboard.style import COLOURS, INK, inline, quiet, single_axes
 from imprint.reporting.units import bounds, score
 
-# As bright in the middle as at its ends, so that all of it is seen on paper and in the dark.
+# As bright in the middle as at its ends, so that it is visible on light and dark pages.
 SHADES = LinearSegmentedColormap.from_list("imprint", [COLOURS[0], "#a5a29a", COLOURS[1]])
 ON_SHADES = "#101114"
 LOGARITHMIC = 20  # a positive number whose largest value is so many times its smallest
 LABELS = 6  # values below an axis
 APART = 0.09  # of an axis's length: values nearer to each other would cover one another
-FANNED = 0.04  # of an axis's length, over which lines through one value are spread
+JITTER = 0.04  # of an axis's length, over which lines through one value are spread
 
 
 class Scale(NamedTuple):
@@ -53,9 +52,7 @@ class Scale(NamedTuple):
 
     @property
     def is_logarithmic(self) -> bool:
-        return (
-            self.numbers is not None and min(self.numbers) > 0 and max(self.numbers) > LOGARITHMIC * min(self.numbers)
-        )
+        return self.numbers is not None and 0 < LOGARITHMIC * min(self.numbers) < max(self.numbers)
 
 
 class Measured(NamedTuple):
@@ -75,9 +72,7 @@ class Measured(NamedTuple):
 
 def response(scale: Scale, measured: Measured) -> str:
     """The metric along one setting."""
-    with styled():
-        figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-        axes = figure.add_subplot()
+    with single_axes(5.6, 3.2) as (figure, axes):
         across = scale.numbers or [float(scale.levels.index(text)) for text in scale.texts]
         labels: dict[Artist, str] = {}
         every = zip(across, measured.values, measured.intervals, scale.texts, strict=True)
@@ -90,7 +85,7 @@ def response(scale: Scale, measured: Measured) -> str:
             axes.set_xscale("log")
             axes.minorticks_off()
         places = dict(zip(scale.texts, across, strict=True))
-        shown = [scale.levels[place] for place in spread(range(len(scale.levels)), LABELS)]
+        shown = spread(scale.levels, LABELS)
         axes.set_xticks([places[text] for text in shown], shown)
         axes.margins(x=0.1)
         axes.set_xlabel(scale.heading)
@@ -105,10 +100,8 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
     members: dict[tuple[str, str], list[int]] = {}
     for place, cell in enumerate(zip(across.texts, down.texts, strict=True)):
         members.setdefault(cell, []).append(place)
-    with styled():
-        turned = max(map(len, columns)) * len(columns) > 60
-        figure = Figure(figsize=(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))), layout="constrained")
-        axes = figure.add_subplot()
+    turned = max(map(len, columns)) * len(columns) > 60
+    with single_axes(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))) as (figure, axes):
         labels: dict[Artist, str] = {}
         for (column, row), places in members.items():
             mean = fmean(measured.values[place] for place in places)
@@ -132,18 +125,16 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
 
 def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
     """A line a run, through its value of each setting to the metric."""
-    heights = np.array([*map(_fanned, scales), _between_0_and_1(measured.values)])
+    heights = np.array([*map(_jittered, scales), _between_0_and_1(measured.values)])
     better = sorted(
         range(len(measured.values)), key=lambda run: measured.values[run], reverse=measured.better == "lower"
     )
     shades = measured.shades(measured.values)
-    with styled():
-        figure = Figure(figsize=(6.6, 3.6), layout="constrained")
-        axes = figure.add_subplot()
+    with single_axes(6.6, 3.6) as (figure, axes):
         labels: dict[Artist, str] = {}
         for run in better:  # the best is on top
             axes.plot(heights[:, run], color=shades[run], linewidth=1.6, alpha=0.85, zorder=2)
-            (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # easy to point at
+            (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # for the pointer
             settings = ", ".join(f"{scale.heading} {scale.texts[run]}" for scale in scales)
             number = f"{measured.title} {score(measured.values[run])} {bounds(measured.intervals[run])}".strip()
             labels[wide] = f"{measured.names[run]}\n{settings}\n{number}"
@@ -156,9 +147,8 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
         axes.margins(x=0.1, y=0.04)
         quiet(axes, grid="x")
         axes.grid(visible=False)
-        return inline(
-            figure, label=f"{measured.title} by {', '.join(scale.heading for scale in scales)}", labels=labels
-        )
+        title = f"{measured.title} by {', '.join(scale.heading for scale in scales)}"
+        return inline(figure, label=title, labels=labels)
 
 
 def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:
@@ -175,13 +165,13 @@ def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:
         )
 
 
-def _fanned(scale: Scale) -> list[float]:
-    """Its places; runs with the same value stand a little apart, so that each can be seen."""
+def _jittered(scale: Scale) -> list[float]:
+    """Its places; runs with the same value are a little apart, so that each can be seen."""
     found = []
     for run, text in enumerate(scale.texts):
         alike = [place for place, other in enumerate(scale.texts) if other == text]
         offset = alike.index(run) / (len(alike) - 1) - 0.5 if len(alike) > 1 else 0.0
-        found.append(scale.places[run] + FANNED * offset)
+        found.append(scale.places[run] + JITTER * offset)
     return found
 
 

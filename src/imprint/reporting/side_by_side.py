@@ -1,4 +1,4 @@
-"""Which pictures of runs stand side by side: of the same prompt, from the same noise."""
+"""Pictures of several runs side by side: of the same prompt, from the same noise."""
 
 import json
 import re
@@ -7,22 +7,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imprint.pictures.store import INDEX, read_index
-from imprint.reporting.file_cache import FileCache
-from imprint.reporting.labels import differing, label_text, telling
+from imprint.reporting.contact_sheets import spread
+from imprint.reporting.file_cache import FileCache, modification_time
+from imprint.reporting.labels import differing, distinguishing, label_text
 from imprint.reporting.record import RunRecord
-from imprint.reporting.sheet import spread
 from imprint.runs import Run
 
 REFERENCES = 8
 COLUMNS = 6
 MOST_PROMPTS = 12
-KEPT = FileCache(most=1000)
-ANY_WORD = "[V]"  # stands for each run's own word for the subject
+CACHE = FileCache(most=1000)
+ANY_WORD = "[V]"  # in place of each run's own word for the subject
 
 
-class Drawn(NamedTuple):
-    """A picture of a run."""
-
+class RunPicture(NamedTuple):
     step: int
     prompt: str
     number: int  # its seed, or which of the prompt's pictures it is
@@ -31,13 +29,13 @@ class Drawn(NamedTuple):
 
 class Column(NamedTuple):
     label: str
-    step: str  # which the pictures are of, where it needs to be said
+    step: str  # of the pictures, where it is not the same for all
     run: str  # its name; empty: the untuned model
 
 
 class Picture(NamedTuple):
     column: Column
-    file: Path | None  # None: this picture was never drawn
+    file: Path | None  # None: this picture was never generated
 
     @property
     def label(self) -> str:
@@ -51,12 +49,12 @@ class Row(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Runs that began from the same model: untuned and tuned pictures of the same prompts and seeds."""
+    """Of runs that began from the same model: untuned and tuned pictures of the same prompts and seeds."""
 
     title: str
     references: list[Path]
     rows: list[Row]
-    counted: str  # what tells the pictures of a prompt apart: their seed, or their number
+    counted: str  # what distinguishes the pictures of a prompt: seed, or number
     left_out: int = 0  # rows
 
     @property
@@ -70,16 +68,16 @@ class Gallery(NamedTuple):
 
 def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: int) -> list[Gallery]:
     """One for each model and set of photos that has any pictures; with `most` pictures in all, about."""
-    found = [gallery for group in _same_start(records) if (gallery := _gallery(group, axes)).rows]
+    found = [gallery for group in _by_model_and_photos(records) if (gallery := _gallery(group, axes)).rows]
     share = min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
     return [_shortened(gallery, max(1, int(len(gallery.rows) * share))) for gallery in found]
 
 
 def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, str]:
-    """A short name for each run: by its sweep's axes, else the few settings that tell it apart, else its own name."""
+    """A short name for each run: by its sweep's axes, else the few settings in which they differ, else its own name."""
     settings = [record.settings for record in records]
     own = [key for key in axes if key in differing(settings)]
-    for keys in (own, telling(settings)):
+    for keys in (own, distinguishing(settings)):
         texts = {record.name: label_text(record.settings, keys) for record in records}
         if len(set(texts.values())) == len(records) and all(texts.values()):
             return texts
@@ -87,11 +85,11 @@ def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, 
 
 
 def _shortened(gallery: Gallery, rows: int) -> Gallery:
-    kept = [gallery.rows[place] for place in spread(range(len(gallery.rows)), rows)] if rows > 1 else gallery.rows[:1]
+    kept = spread(gallery.rows, rows)
     return gallery._replace(rows=kept, left_out=len(gallery.rows) - len(kept))
 
 
-def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+def _by_model_and_photos(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     groups: dict[str, list[RunRecord]] = {}
     for record in records:
         model = {key: value for key, value in record.settings.items() if key.startswith("model.")}
@@ -101,58 +99,56 @@ def _same_start(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
 
 
 def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
-    """One run: its steps. Several: the last pictures of each. Without samples: what was drawn to be judged."""
+    """One run: its steps. Several: the last pictures of each. Without samples: the pictures that were scored."""
     names = labels(group, axes)
     # Methods call the subject by different words: the same prompt for all of them is one row.
     same_word = len({record.identifiers for record in group if record.identifiers}) <= 1
     are_samples = any(record.samples for record in group)
-    drawn = {record.folder: _samples(record) if are_samples else _judged(record) for record in group}
-    last = {max((entry.step for entry in own), default=0) for own in drawn.values()} - {0}
+    pictures = {record.folder: _samples(record) if are_samples else _scored_pictures(record) for record in group}
+    last = {max((entry.step for entry in own), default=0) for own in pictures.values()} - {0}
     columns: list[tuple[Column, dict[tuple[str, int], Path]]] = []
     untuned: dict[tuple[str, int], Path] = {}
     for record in group:
-        entries = drawn[record.folder]
+        entries = pictures[record.folder]
         steps = sorted({entry.step for entry in entries if entry.step > 0})
         for step in spread(steps, COLUMNS) if len(group) == 1 else steps[-1:]:
-            said = f"step {step}"
-            column = Column(said, "", record.name)
+            at = f"step {step}"
+            column = Column(at, "", record.name)
             if len(group) > 1:
-                column = Column(names[record.name], said if len(last) > 1 else "", record.name)
+                column = Column(names[record.name], at if len(last) > 1 else "", record.name)
             columns.append((column, _files(record, entries, step, same_word)))
         untuned = {**_files(record, entries, 0, same_word), **untuned}
     if untuned:
         columns.insert(0, (Column("untuned", "", ""), untuned))
-    asked = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
-    rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in asked]
+    keys = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
+    rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in keys]
     first = group[0]
     path = Path(first.settings.get("dataset.path", "")).name
     named = (first.settings.get("dataset.subject"), first.settings.get("dataset.name"), path)
     title = next((name for name in named if name and name != "auto"), "")
     photos = next((record.references for record in group if record.references), [])
-    references = [photos[index] for index in spread(range(len(photos)), REFERENCES)]
-    return Gallery(title, references, rows, "seed" if are_samples else "picture")
+    return Gallery(title, spread(photos, REFERENCES), rows, "seed" if are_samples else "picture")
 
 
-def _samples(record: RunRecord) -> list[Drawn]:
-    """Those that it drew to be looked at."""
+def _samples(record: RunRecord) -> list[RunPicture]:
+    """Those of the sampling protocol."""
     folder = Run(record.folder).samples
-    return [Drawn(entry.step, entry.prompt, entry.seed, folder / entry.file) for entry in record.samples]
+    return [RunPicture(entry.step, entry.prompt, entry.seed, folder / entry.file) for entry in record.samples]
 
 
-def _judged(record: RunRecord) -> list[Drawn]:
-    """Of those that were drawn to be scored, the first picture of some of each subject's prompts, by the newest way of
-    drawing."""
+def _scored_pictures(record: RunRecord) -> list[RunPicture]:
+    """Of the pictures that were scored, the first one of some of each subject's prompts, from the newest folder."""
     newest: dict[str, list[tuple[str, Path]]] = {}
-    for index in sorted((record.folder / "pictures").glob(f"subject-*/{INDEX}"), key=_age):
+    for index in sorted((record.folder / "pictures").glob(f"subject-*/{INDEX}"), key=modification_time):
         try:
-            subject, pictures = KEPT.of(index, _first_pictures)
+            subject, pictures = CACHE.of(index, _first_pictures)
         except (OSError, ValueError, TypeError, LookupError):
             continue
         newest[subject] = pictures
     return [
-        Drawn(record.steps or 1, prompt, 0, file)
+        RunPicture(record.steps or 1, prompt, 0, file)
         for pictures in newest.values()
-        for prompt, file in (pictures[place] for place in spread(range(len(pictures)), MOST_PROMPTS))
+        for prompt, file in spread(pictures, MOST_PROMPTS)
     ]
 
 
@@ -164,23 +160,18 @@ def _first_pictures(index: Path) -> tuple[str, list[tuple[str, Path]]]:
     return str(common["subject"]), [(str(each["prompt"]), index.parent / each["file"]) for each in first]
 
 
-def _age(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _files(record: RunRecord, drawn: Sequence[Drawn], step: int, same_word: bool) -> dict[tuple[str, int], Path]:
+def _files(
+    record: RunRecord, pictures: Sequence[RunPicture], step: int, same_word: bool
+) -> dict[tuple[str, int], Path]:
     return {
-        (each.prompt if same_word else _unnamed(each.prompt, record.identifiers), each.number): each.file
-        for each in drawn
+        (each.prompt if same_word else _with_any_word(each.prompt, record.identifiers), each.number): each.file
+        for each in pictures
         if each.step == step
     }
 
 
-def _unnamed(prompt: str, identifiers: Sequence[str]) -> str:
-    """The prompt whatever the first subject, the second, ... is called."""
+def _with_any_word(prompt: str, identifiers: Sequence[str]) -> str:
+    """The prompt with [V], [V]2, ... in place of the words for the first subject, the second, ..."""
     for number, identifier in enumerate(identifiers, start=1):
         word = ANY_WORD if number == 1 else f"{ANY_WORD}{number}"
         prompt = re.sub(rf"(?<!\w){re.escape(identifier)}(?!\w)", word, prompt)

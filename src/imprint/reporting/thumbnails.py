@@ -1,24 +1,25 @@
-"""Pages with pictures inside them."""
+"""HTML pages with pictures embedded as data URIs."""
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
 
 from imprint.pictures.files import readable_formats
+from imprint.reporting.contact_sheets import spread
 from imprint.reporting.file_cache import FileCache
-from imprint.reporting.sheet import spread
 from imprint.reporting.units import score
 from imprint.tables.html import page_environment
 
 PICTURE_BUDGET = 5_000_000  # bytes that all thumbnails together may take, about
 MOST_PICTURES = 2000  # on a page
 SIDES = (384, 256, 160, 96)  # pixels on the longer side
-LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, which shows every artefact: it is kept as it is
-LOOKED_AT = 6  # pictures, to know how large all will be
+LOSSLESS_SIDE = 128  # so small a picture is shown enlarged, with every artefact: it is compressed without loss
+ESTIMATED_FROM = 6  # pictures, for the size of all
 CACHE = FileCache(most=2 * MOST_PICTURES)
 
 
@@ -26,42 +27,37 @@ def picture_page(template: str, files: Sequence[Path], **given: Any) -> str:
     """A template of a page with these pictures: in it, `thumbnail(file)` is a picture inside the page."""
     environment = page_environment("imprint.reporting")
     environment.filters["score"] = score
-    return environment.get_template(template).render(thumbnail=fitting(files).of, **given)
+    return environment.get_template(template).render(thumbnail=fitting(files), **given)
 
 
-def fitting(files: Sequence[Path]) -> "Thumbnails":
-    """The largest that fit the budget, as some of the pictures tell."""
-    ways = [Thumbnails(side, keeps_small=keeps) for keeps in (True, False) for side in SIDES]
-    some = [files[place] for place in spread(range(len(files)), LOOKED_AT)]
+def fitting(files: Sequence[Path]) -> Callable[[Path], str | None]:
+    """`thumbnail` with the largest side that fits the budget, estimated from some of the pictures."""
+    ways = [partial(thumbnail, side=side, keeps_small=keeps) for keeps in (True, False) for side in SIDES]
+    some = spread(files, ESTIMATED_FROM)
     for way in ways:
-        sizes = [len(data) for file in some if (data := way.of(file))]
+        sizes = [len(data) for file in some if (data := way(file))]
         if len(files) * sum(sizes) <= PICTURE_BUDGET * len(sizes):
             return way
     return ways[-1]
 
 
-class Thumbnails:
-    """Pictures as data URIs, without their metadata. Small ones are not touched, if `keeps_small`."""
+def thumbnail(file: Path, *, side: int, keeps_small: bool) -> str | None:
+    """A data URI without metadata; None when the file is gone or no picture. Small pictures are compressed without
+    loss, if `keeps_small`."""
+    try:
+        return CACHE.of(file, partial(_encoded, side=side, keeps_small=keeps_small), (side, keeps_small))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
-    def __init__(self, side: int, *, keeps_small: bool) -> None:
-        self._side = side
-        self._keeps_small = keeps_small
 
-    def of(self, file: Path) -> str | None:
-        """None when the file is gone or no picture."""
-        try:
-            return CACHE.of(file, self._made, (self._side, self._keeps_small))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            return None
-
-    def _made(self, file: Path) -> str:
-        with Image.open(file, formats=readable_formats()) as opened:
-            opened.draft("RGB", (self._side * 2, self._side * 2))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-        is_small = self._keeps_small and max(image.size) <= min(self._side, LOSSLESS_SIDE)
-        image.thumbnail((self._side, self._side), Image.Resampling.LANCZOS)
-        bare = Image.new("RGB", image.size)
-        bare.paste(image)
-        data = io.BytesIO()
-        bare.save(data, format="WEBP", quality=82, lossless=is_small)
-        return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()
+def _encoded(file: Path, *, side: int, keeps_small: bool) -> str:
+    with Image.open(file, formats=readable_formats()) as opened:
+        opened.draft("RGB", (side * 2, side * 2))
+        image = ImageOps.exif_transpose(opened).convert("RGB")
+    is_small = keeps_small and max(image.size) <= min(side, LOSSLESS_SIDE)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    bare = Image.new("RGB", image.size)
+    bare.paste(image)
+    data = io.BytesIO()
+    bare.save(data, format="WEBP", quality=82, lossless=is_small)
+    return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()

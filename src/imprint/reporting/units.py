@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text: durations, sizes, scores, p-values."""
 
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.tables.table import UNKNOWN
@@ -37,7 +37,7 @@ def quantity(count: float | None) -> str:
 
 
 def score(value: float) -> str:
-    """Three decimals, or as many as say something."""
+    """Three decimals, or more for small values."""
     if value == 0 or abs(value) >= 0.01:
         return signed(f"{value:.{1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3}f}")
     return signed(f"{value:.2g}" if abs(value) < 0.001 else f"{value:.4f}")

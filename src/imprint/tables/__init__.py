@@ -1,1 +1,1 @@
-"""Tables: what stands in one (`table`), and one renderer for each way of writing it. Only renderers escape."""
+"""Tables: their contents (`table`), and one renderer for each format. Only renderers escape."""

@@ -1,4 +1,4 @@
-"""Tables as CSV: a table's values as they are, for programs and spreadsheets."""
+"""Tables as CSV: values without formatting, for programs and spreadsheets."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Tables as HTML, and what draws whole pages. Jinja escapes all that stands in them."""
+"""Tables as HTML, and the Jinja environment of whole pages, which escapes all values."""
 
 from functools import cache
 from itertools import groupby

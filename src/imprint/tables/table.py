@@ -1,6 +1,6 @@
-"""A table as such: what stands in it, not how it is written.
+"""The contents of a table, independent of the format.
 
-Texts are as they were read from files, whatever they hold: each renderer makes them harmless where they are written.
+Texts are as they were read from files and may hold anything: each renderer escapes them for its format.
 """
 
 import math
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 UNKNOWN = "\N{EN DASH}"
-# They reorder what follows them, so that a text is not what it looks like.
+# They reorder the characters that follow, so that a text is not what it seems.
 _DIRECTION = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
 
 class Column(NamedTuple):
     heading: str
     format: Callable[[Any], str] = str  # of known values
-    kind: Literal["number", "text", "code"] = "number"  # numbers stand to the right
+    kind: Literal["number", "text", "code"] = "number"  # numbers are aligned to the right
     about: str = ""  # the heading in more words
     group: str = ""  # neighbours of one group share a heading above their own
     best_first: bool = False  # the largest is the best: sorting begins with it
@@ -47,7 +47,7 @@ class Cell(NamedTuple):
 
 class Row(NamedTuple):
     cells: Sequence[Cell]  # the first one says what the row is
-    is_apart: bool = False  # a rule stands above it
+    is_apart: bool = False  # a line above it separates it
     is_reference: bool = False  # not one of those that are compared
     name: str = ""  # what scripts of a page know it by
     line: tuple[str, str] | None = None  # the colour and the dash of its curves
@@ -75,7 +75,7 @@ class Table:
         return [[cell.value for cell in row.cells] for row in self.rows]
 
     def texts(self, row: Row) -> list[tuple[Cell, str, str]]:
-        """Of each cell its text, and what stands smaller beside it."""
+        """Of each cell its text, and the smaller one beside it."""
         return [
             (cell, f"{column.text(cell.value)}{cell.mark}", cell.detail or _bounds(column, cell))
             for column, cell in zip(self.columns, row.cells, strict=True)
@@ -83,7 +83,7 @@ class Table:
 
 
 def clean(text: str, *, keep: str = "") -> str:
-    """In one line, without what a terminal would obey or an encoder refuse; `keep` are control characters that stay."""
+    """In one line, without control characters (but those in `keep`) and what no encoding has."""
     return "".join(letter if letter in keep else _harmless(letter) for letter in text)
 
 

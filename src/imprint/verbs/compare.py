@@ -1,4 +1,4 @@
-"""imprint compare: what differs between runs, and what of it is more than luck."""
+"""imprint compare: in what runs differ, and which differences are significant."""
 
 import json
 import math
@@ -20,11 +20,11 @@ from imprint.reporting.run_table import TRAINING_COLUMNS, training_cells
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.files import as_json
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.requests import read_request
+from imprint.requests import as_list, read_request
 from imprint.tables.table import Cell, Column, Row, Table
 from imprint.tables.terminal import plain, rendered
 
-UNFOLDED_WIDTH = 180  # where the output is no terminal
+PIPE_WIDTH = 180  # characters of a line where the output is no terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,8 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contrast:
-    """All that is said of the runs. Without any scores there is no board."""
+class ComparedRuns:
+    """Without any scores there is no board."""
 
     records: Sequence[RunRecord]
     differing: Sequence[str]
@@ -50,17 +50,16 @@ class Contrast:
 
 def main(cfg: DictConfig) -> None:
     request = read_request(Request, cfg)
-    found = contrast(request)
+    found = compare(request)
     if request.json:
-        print(json.dumps(for_machines(found), indent=2, ensure_ascii=False))
+        print(json.dumps(as_dict(found), indent=2, ensure_ascii=False))
     else:
-        tell(found, Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH))
+        print_tables(found, Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
 
 
-def contrast(request: Request) -> Contrast:
+def compare(request: Request) -> ComparedRuns:
     """Raises UserError where there are not two runs, and for scores that cannot stand side by side."""
-    given = [request.runs] if isinstance(request.runs, str) else request.runs
-    folders = [locate(path) for path in given]
+    folders = [locate(path) for path in as_list(request.runs)]
     absent = [str(folder) for folder in folders if not any(folder.rglob("manifest.json"))]
     if absent:
         raise UserError(f"runs: no run lies in {', '.join(absent)}. Give the folders of runs, or one that holds runs.")
@@ -70,7 +69,7 @@ def contrast(request: Request) -> Contrast:
     sheets = {record.name: list(_sheets(record, request.profile)) for record in records}
     costs = {record.name: record.cost for record in records}
     scored = [sheet for own in sheets.values() for sheet in own]
-    return Contrast(
+    return ComparedRuns(
         records=records,
         differing=differing(records),
         board=assemble(scored, title="", costs=costs, draws=request.bootstrap, seed=request.seed) if scored else None,
@@ -78,7 +77,7 @@ def contrast(request: Request) -> Contrast:
     )
 
 
-def tell(found: Contrast, console: Console) -> None:
+def print_tables(found: ComparedRuns, console: Console) -> None:
     for table in (_runs(found), _settings(found)):
         console.print(rendered(table))
     if board := found.board:
@@ -90,7 +89,7 @@ def tell(found: Contrast, console: Console) -> None:
         console.print(plain(f"- {note}"))
 
 
-def for_machines(found: Contrast) -> dict[str, Any]:
+def as_dict(found: ComparedRuns) -> dict[str, Any]:
     return {
         "runs": [
             {
@@ -110,7 +109,7 @@ def for_machines(found: Contrast) -> dict[str, Any]:
 
 
 def _sheets(record: RunRecord, profile: str | None) -> Iterator[ScoreSheet]:
-    for file in sorted((record.folder / "scores").glob("*.json")):
+    for file in record.score_files:
         sheet = ScoreSheet.read(file)
         if profile in (None, sheet.profile):
             yield sheet
@@ -129,7 +128,7 @@ def _notes(records: Sequence[RunRecord], sheets: dict[str, list[ScoreSheet]], pr
         yield "The losses are of different objectives and cannot be compared."
 
 
-def _runs(found: Contrast) -> Table:
+def _runs(found: ComparedRuns) -> Table:
     return Table(
         key="runs",
         title="Runs",
@@ -138,8 +137,8 @@ def _runs(found: Contrast) -> Table:
     )
 
 
-def _settings(found: Contrast) -> Table:
-    """Of contestants, where runs of theirs are taken together; of each run otherwise."""
+def _settings(found: ComparedRuns) -> Table:
+    """Of contestants, where a contestant is several runs; otherwise of each run."""
     settings: dict[str, Mapping[str, Any]] = {record.name: record.settings for record in found.records}
     contestants = found.board.contestants if found.board else []
     together = 0 < len(contestants) < len(found.records) and {s.run for e in contestants for s in e.sheets} >= set(

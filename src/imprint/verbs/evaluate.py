@@ -1,4 +1,4 @@
-"""imprint evaluate: the scores of trained runs, or of pictures that some other program drew."""
+"""imprint evaluate: the scores of trained runs, or of pictures that another program generated."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from imprint.locations import locate
 from imprint.planning.evaluable import photos_of
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking.scores import log_scores
-from imprint.requests import Scale, read_request
+from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.runs import Run
 from imprint.scoring.external import Missing, Pictures, score_pictures
 from imprint.scoring.score import score_run
@@ -65,8 +65,8 @@ def main(cfg: DictConfig) -> None:
 
 
 def evaluate(cfg: DictConfig) -> list[Path]:
-    """The sheets' files: one of each subject of each run, or one of the pictures. Other processes than the first
-    return none."""
+    """The files of the score sheets: one of each subject of each run, or one of the pictures. Other processes than the
+    first return none."""
     request = read_request(Request, cfg)
     if problems := list(_problems(request)):
         raise ConfigError(problems)
@@ -115,7 +115,7 @@ def _runs(given: str | Sequence[str] | None, trust: Sequence[str]) -> list[Run]:
     """Finished runs: those named, and those that lie in named folders."""
     assert given is not None
     found: dict[Path, Run] = {}
-    for name in [given] if isinstance(given, str) else given:
+    for name in as_list(given):
         folder = locate(name)
         if (folder / "manifest.json").is_file():
             inside = [Run.finished(folder, trust=trust)]
@@ -140,7 +140,7 @@ def _state(run: Run) -> str:
 
 
 def _check(runs: Sequence[Run], profile: Profile, device: torch.device, shared: Mapping[str, Any]) -> None:
-    """What stands in the way of any of them is said before the first picture is drawn."""
+    """Raises UserError with the problems of all runs before the first picture is generated."""
     problems = []
     for run in runs:
         try:
@@ -158,7 +158,7 @@ def _score_pictures(request: Request, profile: Profile, class_photos: Sequence[P
         raise UserError(f"images={request.images}: there is no such folder. Give the folder that holds the pictures.")
     pictures = Pictures(
         folder=folder,
-        prompts=_lines(request.prompts) if request.prompts else None,
+        prompts=prompts_in(request.prompts, key="prompts") if request.prompts else None,
         references=_opened(request.references, "references"),
         class_photos=class_photos,
         subject=locate(request.references).name,
@@ -170,17 +170,6 @@ def _score_pictures(request: Request, profile: Profile, class_photos: Sequence[P
     return score_pictures(
         pictures, profile, encoders=request.encoders, accelerator=request.accelerator, outputs=outputs
     )
-
-
-def _lines(path: str) -> list[str]:
-    file = locate(path)
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"prompts={path}: cannot be read ({error}). Give a text file with a prompt a line.") from error
-    if not lines:
-        raise UserError(f"prompts={path}: there is no prompt in it. Write one a line.")
-    return lines
 
 
 def _class_photos(request: Request) -> list[Photo]:

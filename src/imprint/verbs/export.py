@@ -1,6 +1,7 @@
 """imprint export: a trained run as a file or folder that other programs open."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.reporting.model_card import origin
 from imprint.requests import read_request
-from imprint.results.extraction import extract_lora
+from imprint.results.extraction import ExtractedLora, extract_lora
 from imprint.results.load import method_of, trained_model
 from imprint.results.lora_file import LORA_FORMATS, write_updates
 from imprint.runs import Run
@@ -23,17 +24,23 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What `export.yaml` asks for."""
+class FileRequest:
+    """What is written."""
 
-    run: str
     trust: list[str]
     format: str
     rank: PositiveInt | None
     base: str | None
     dtype: Literal["float16", "float32"]
-    out: str | None
     outputs: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(FileRequest):
+    """What `export.yaml` asks for."""
+
+    run: str
+    out: str | None
 
 
 def main(cfg: DictConfig) -> None:
@@ -63,12 +70,14 @@ def export(cfg: DictConfig) -> Path:
 
 def _as_lora(run: Run, request: Request) -> Path:
     lora = extract_lora([run], weights=None, scale={}, rank=request.rank, base=request.base)
-    log.info("LoRA: %s.", lora.fit)
     if lora.model.words:
         log.warning("Its words (%s) are no part of it: export them with format=embedding.", ", ".join(lora.model.words))
     out = locate(request.out) if request.out else run.folder / "export" / f"{request.format}.safetensors"
-    about = {**origin(run), **lora.fit.facts()}
-    write_updates(
-        request.format, out, getattr(torch, request.dtype), model=lora.model, updates=lora.updates, origin=about
-    )
+    write_lora_file(lora, out, request, origin(run))
     return out
+
+
+def write_lora_file(lora: ExtractedLora, out: Path, request: FileRequest, about: Mapping[str, str]) -> None:
+    log.info("LoRA: %s.", lora.fit)
+    about, dtype = {**about, **lora.fit.facts()}, getattr(torch, request.dtype)
+    write_updates(request.format, out, dtype, model=lora.model, updates=lora.updates, origin=about)

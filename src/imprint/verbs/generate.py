@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -18,7 +18,7 @@ from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import ModelSource
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, file_name
-from imprint.requests import Scale, read_request
+from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.combine import Result, checked_results, combined_model, named_apart
 from imprint.results.load import other_model
 from imprint.runs import Run
@@ -28,12 +28,12 @@ from imprint.types import Concept, Sampler, prompts_of
 
 log = logging.getLogger(__name__)
 
-SHOWN = 8  # files that are named at the end
+SHOWN = 8  # files that the log names at the end
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """What is drawn, and how."""
+class PictureRequest:
+    """Which pictures are generated, and how."""
 
     weights: list[float] | None
     base: str | None
@@ -52,7 +52,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(Drawing):
+class Request(PictureRequest):
     """What `generate.yaml` asks for."""
 
     run: str | list[str]
@@ -61,7 +61,7 @@ class Request(Drawing):
 
 @dataclass(frozen=True, kw_only=True)
 class Mix:
-    """What draws: the results of runs in one model."""
+    """The results of runs in one model, which generates."""
 
     runs: tuple[Run, ...]
     weights: tuple[float, ...] | None
@@ -70,26 +70,26 @@ class Mix:
     rank: int | None
 
     @classmethod
-    def of(cls, runs: Sequence[Run], asked: Drawing, *, rank: int | None) -> "Mix":
-        weights = None if asked.weights is None else tuple(map(float, asked.weights))
-        scale = tuple((role, float(strength)) for role, strength in asked.scale.by_role().items())
-        return cls(runs=tuple(runs), weights=weights, scale=scale, base=asked.base, rank=rank)
+    def of(cls, runs: Sequence[Run], request: PictureRequest, *, rank: int | None) -> "Mix":
+        weights = None if request.weights is None else tuple(map(float, request.weights))
+        scale = tuple((role, float(strength)) for role, strength in request.scale.by_role().items())
+        return cls(runs=tuple(runs), weights=weights, scale=scale, base=request.base, rank=rank)
 
     def chosen(self) -> tuple[ModelSource, list[Result]]:
         """The model and the results, not loaded. Raises UserError for what cannot be together."""
         return checked_results(self.runs, weights=self.weights, scale=dict(self.scale), base=self.base)
 
-    def recipe(self, prompt: str, seed: int, asked: Drawing) -> Recipe:
-        """A picture of the mix. Its file is named by all that it is drawn from."""
+    def recipe(self, prompt: str, seed: int, request: PictureRequest) -> Recipe:
+        """A picture of the mix. Its file is named by everything that the picture depends on."""
         run = self.runs[0]
         manifest = run.read()
         node = manifest.config.model.get("sampler", {})
         usual = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)._asdict()
-        given = {name: getattr(asked, name) for name in Sampler._fields if getattr(asked, name) is not None}
+        given = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
         sampler = Sampler(**{**usual, **given})
         sampler = sampler._replace(guidance=float(sampler.guidance))  # 5 and 5.0 are one picture
-        height, width = asked.size or run.frame
-        facts = {
+        height, width = request.size or run.frame
+        facts: dict[str, Any] = {
             "model": manifest.content.model if self.base is None else _content(run, self.base),
             "weights": self.weights,
             "scale": dict(self.scale),
@@ -98,8 +98,8 @@ class Mix:
             "size": [height, width],
         }
         file = file_name(prompt, seed, {**facts, "runs": [run.signature for run in self.runs]})
-        told = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
-        return Recipe(file, prompt, seed, sampler, (height, width), told)
+        facts = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
+        return Recipe(file, prompt, seed, sampler, (height, width), facts)
 
 
 def main(cfg: DictConfig) -> None:
@@ -109,16 +109,13 @@ def main(cfg: DictConfig) -> None:
 def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures, and of those of earlier calls, with `pictures.json`, which says what made each."""
     request = read_request(Request, cfg)
-    mix = Mix.of(
-        [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)],
-        request,
-        rank=request.rank,
-    )
+    runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
+    mix = Mix.of(runs, request, rank=request.rank)
     _, results = mix.chosen()
     alone = len(results) == 1 and results[0].weight == 1.0
     concepts = mix.runs[0].concepts if alone else named_apart([run.concepts for run in mix.runs])
-    asked = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
-    store = PictureStore(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in asked], {})
+    wanted = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
+    store = PictureStore(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in wanted], {})
     if store.missing():
         scale = dict(mix.scale)
         model, _ = combined_model(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
@@ -135,23 +132,21 @@ def generate(cfg: DictConfig) -> Path:
     return store.folder
 
 
-def as_list(given: str | Sequence[str]) -> list[str]:
-    return [given] if isinstance(given, str) else list(given)
-
-
 def _prompts(given: str | Sequence[str], concepts: Sequence[Concept]) -> list[str]:
     texts = as_list(given)
     if isinstance(given, str) and given.endswith(".txt"):
-        file = locate(given)
-        if not file.is_file():
-            raise UserError(f"prompt={given}: there is no such file. Give a prompt, a list, or a file with one a line.")
-        texts = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        texts = prompts_in(given, key="prompt")
     if not texts:
         raise UserError(f"prompt={given!r}: there is no prompt in it.")
+    return filled(texts, concepts, key=f"prompt={given!r}")
+
+
+def filled(templates: Sequence[str], concepts: Sequence[Concept], *, key: str) -> list[str]:
+    """The prompts with the words of the concepts in them. `key` begins the message of an error."""
     known = placeholders(concept.name for concept in concepts)
-    if faults := [fault for text in texts if (fault := template_fault(text, known))]:
-        raise UserError(f"prompt={given!r}: {' '.join(faults)}")
-    return [filled for text in texts for filled in prompts_of(text, concepts)]
+    if faults := [fault for text in templates if (fault := template_fault(text, known))]:
+        raise UserError(f"{key}: {' '.join(faults)}")
+    return [prompt for text in templates for prompt in prompts_of(text, concepts)]
 
 
 @lru_cache(maxsize=16)

@@ -3,41 +3,33 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from omegaconf import DictConfig
-from pydantic import PositiveInt
 
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.reporting.model_card import origin
-from imprint.requests import Scale, read_request
+from imprint.requests import Scale, as_list, read_request
 from imprint.results.combine import combined_model
 from imprint.results.extraction import extract_lora
-from imprint.results.lora_file import LORA_FORMATS, write_updates
+from imprint.results.lora_file import LORA_FORMATS
 from imprint.runs import Run
 from imprint.suggestions import nearest
-from imprint.verbs.generate import as_list
+from imprint.verbs.export import FileRequest, write_lora_file
 
 log = logging.getLogger(__name__)
 WHOLE = ("pipeline", "single_file")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(FileRequest):
     """What `merge.yaml` asks for."""
 
     run: str | list[str]
-    trust: list[str]
     weights: list[float] | None
     scale: Scale
-    base: str | None
-    format: str
-    rank: PositiveInt | None
-    dtype: Literal["float16", "float32"]
     out: str
-    outputs: str
 
 
 def main(cfg: DictConfig) -> None:
@@ -50,17 +42,15 @@ def merge(cfg: DictConfig) -> Path:
     _check(request)
     runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
     scale = request.scale.by_role()
-    out, dtype = locate(request.out), getattr(torch, request.dtype)
+    out = locate(request.out)
     if request.format in WHOLE:
         model, _ = combined_model(runs, weights=request.weights, scale=scale, base=request.base)
-        model.formats[request.format].write(out, dtype)
+        model.formats[request.format].write(out, getattr(torch, request.dtype))
         return out
     lora = extract_lora(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
-    log.info("LoRA: %s.", lora.fit)
     if lora.model.words:
         log.warning("Their words (%s) are no part of it: they stay in files of their own.", ", ".join(lora.model.words))
-    about = {**_origin(runs, request), **lora.fit.facts()}
-    write_updates(request.format, out, dtype, model=lora.model, updates=lora.updates, origin=about)
+    write_lora_file(lora, out, request, _origin(runs, request))
     return out
 
 
@@ -80,7 +70,7 @@ def _check(request: Request) -> None:
 def _origin(runs: list[Run], request: Request) -> dict[str, str]:
     """What the file was made from."""
     facts = [origin(run) for run in runs]
-    told = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
+    merged = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
     weights = request.weights or [1.0] * len(runs)
     strengths = {"weights": ", ".join(f"{weight:g}" for weight in weights)}
-    return {**told, **strengths, "run": ", ".join(run.signature for run in runs)}
+    return {**merged, **strengths, "run": ", ".join(run.signature for run in runs)}

@@ -14,11 +14,10 @@ from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import locate
 from imprint.reporting.heading import Heading, headlines, links
-from imprint.reporting.page import render
+from imprint.reporting.page import render, write_sweep_report
 from imprint.reporting.record import RunRecord, find_runs, records_of
 from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
-from imprint.reporting.sweep_page import write_sweep_report
 from imprint.reporting.tracking.workspace import save_workspace
 from imprint.requests import read_request
 from imprint.sweeps import Sweep
@@ -75,7 +74,7 @@ def write_report(folders: Sequence[Path], out: Path) -> Path:
 
 
 def summary(records: Sequence[RunRecord]) -> Iterator[str]:
-    """One line a run: what makes it different, and what it came to."""
+    """One line a run: its label, status, steps and time."""
     names = labels(records)
     width = max((len(name) for name in names.values()), default=0)
     for record in records:
@@ -87,5 +86,5 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
 
 
 def _has_screen() -> bool:
-    """Without one, a browser that works in the terminal would be opened, and wait there."""
+    """Without one, a text browser would be opened in the terminal, and block."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

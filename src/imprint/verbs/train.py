@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def main(cfg: DictConfig) -> float | list[float] | None:
-    """What a search goes by, where the run is scored by it."""
+    """The value that a search optimises, where the run is scored."""
     if cfg.dry_run:
         for line in foretold(cfg):
             log.info(line)
@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> float | list[float] | None:
 
 
 def train(cfg: DictConfig) -> Run:
-    """The finished run of `cfg`. Raises UserError for what the user can mend; the run's folder then says why."""
+    """The finished run of `cfg`. Raises UserError for mistakes of the user; the run's folder then says why."""
     return _trained(cfg).run
 
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from imprint.evaluation.samples import SampleProtocol
 from imprint.reporting.reporter import Reporter
-from imprint.reporting.tracking.settings import WandbSettings
+from imprint.reporting.tracking.session import WandbSettings
 from imprint.types import Sampler
 
 CONF = Path(__file__).parents[3] / "conf"

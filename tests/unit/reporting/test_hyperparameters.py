@@ -75,7 +75,7 @@ def test_settings_drawn_at_random_are_lines_and_thirds(tmp_path: Path) -> None:
     [dino] = [study for study in studied(tmp_path, table, LR, "prior.weight", objectives=[]) if "DINO" in study.metric]
     assert kinds(dino) == ["lines"]
     rate = next(effect for effect in dino.effects if effect.key == LR)
-    assert rate.is_cut
+    assert rate.is_binned
     assert [count for _, _, count in rate.values] == [4, 4, 4]
     assert rate.share
     assert rate.share.explained == pytest.approx(128 / 143)  # thirds of 0 .. 11

@@ -1,6 +1,6 @@
 import pytest
 
-from imprint.reporting.hyperparameters import Share, eta_squared, grouped
+from imprint.reporting.hyperparameters import Share, binned, eta_squared
 
 # A table of two settings, worked out by hand: 2 x 3 runs, mean 6.
 #          a: 1  a: 2  a: 3   mean
@@ -35,6 +35,6 @@ def test_where_it_means_nothing_there_is_none(groups: list[int], values: list[fl
 
 
 def test_numbers_that_are_chosen_at_random_are_cut_into_thirds() -> None:
-    assert grouped([1e-4, 1e-3, 1e-4, 1e-3]) == [0, 1, 0, 1]
-    assert grouped([1e-4, 1e-3, 1e-2]) == [0, 1, 2], "of few, each is its own"
-    assert grouped([0.9, 0.1, 0.5, 0.2, 0.6, 0.8]) == [2, 0, 1, 0, 1, 2]
+    assert binned([1e-4, 1e-3, 1e-4, 1e-3]) == [0, 1, 0, 1]
+    assert binned([1e-4, 1e-3, 1e-2]) == [0, 1, 2], "of few, each is its own"
+    assert binned([0.9, 0.1, 0.5, 0.2, 0.6, 0.8]) == [2, 0, 1, 0, 1, 2]

@@ -8,7 +8,7 @@ from unit.reporting.runs_on_disk import make_run
 
 from imprint.errors import UserError
 from imprint.reporting import thumbnails
-from imprint.reporting.figures import CurveStyle, Panel, drawn
+from imprint.reporting.figures import CurveStyle, Panel, panel_svg
 from imprint.reporting.record import RunRecord, differing, find_runs
 from imprint.reporting.side_by_side import galleries, labels
 from imprint.verbs.report import write_report
@@ -118,9 +118,9 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     html = write_report([tmp_path / "grid"], tmp_path / "report.html").read_text()
     assert "The subject" in html
     assert "HOME-ADDRESS" not in html
-    thumbnail = thumbnails.Thumbnails(64, keeps_small=True).of(photos / "a.jpg")
+    thumbnail = thumbnails.thumbnail(photos / "a.jpg", side=64, keeps_small=True)
     assert thumbnail is not None
-    assert thumbnails.Thumbnails(64, keeps_small=True).of(photos / "broken.png") is None
+    assert thumbnails.thumbnail(photos / "broken.png", side=64, keeps_small=True) is None
 
 
 def test_pictures_shrink_rather_than_the_page_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +148,12 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
 def test_curves_take_the_page_s_ink_and_survive_what_is_not_finite() -> None:
     styles = {"a": CurveStyle("lr <1>", "#0a7abf", "solid"), "b": CurveStyle("lr 2", "#d9641a", "dashed")}
     panel = Panel("loss", {"a": [(1, 0.5), (2, float("nan")), (3, 0.4)], "b": [(1, float("inf"))]}, True)
-    svg = drawn(panel, styles)
+    svg = panel_svg(panel, styles)
     assert svg.startswith("<svg")
     assert "currentColor" in svg
     assert "#010203" not in svg
     assert "<title>lr &lt;1&gt;: 0.4500 at step 3</title>" in svg, "the pointer is told the running mean"
-    assert svg == drawn(panel, styles)
+    assert svg == panel_svg(panel, styles)
 
 
 def test_a_run_is_found_once_however_it_is_named(grid: Path) -> None:

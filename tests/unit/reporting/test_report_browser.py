@@ -11,7 +11,7 @@ from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
 
 from imprint.reporting.heading import REFRESH
-from imprint.reporting.sweep_page import write_sweep_report
+from imprint.reporting.page import write_sweep_report
 from imprint.verbs.report import write_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)]

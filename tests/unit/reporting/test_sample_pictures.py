@@ -7,8 +7,8 @@ from PIL import Image
 from unit.reporting.fakes import FakeModule, fit, protocol
 
 from imprint.pictures.files import save_png
+from imprint.reporting.contact_sheets import samples_contact_sheet, spread
 from imprint.reporting.samples import SamplePictures, read_samples
-from imprint.reporting.sheet import contact_sheet, spread
 from imprint.runs import Run
 
 
@@ -134,13 +134,13 @@ def test_a_picture_is_saved_without_metadata(tmp_path: Path) -> None:
         assert saved.getpixel((0, 0)) == (1, 2, 3)
 
 
-def test_the_sheet_has_a_row_per_prompt_and_seed_and_survives_lost_pictures(run: Run) -> None:
+def test_the_contact_sheet_has_a_row_per_prompt_and_seed_and_survives_lost_pictures(run: Run) -> None:
     fit(FakeModule(), [SamplePictures(run, protocol(every=1), [])], steps=3)
     entries = read_samples(run)
-    whole = contact_sheet(entries, run.samples)
+    whole = samples_contact_sheet(entries, run.samples)
     (run.samples / entries[0].file).unlink()
-    assert contact_sheet(entries, run.samples).size == whole.size
-    fewer = contact_sheet([entry for entry in entries if entry.seed == 0 and entry.step in (0, 3)], run.samples)
+    assert samples_contact_sheet(entries, run.samples).size == whole.size
+    fewer = samples_contact_sheet([entry for entry in entries if entry.seed == 0 and entry.step in (0, 3)], run.samples)
     assert fewer.width < whole.width
     assert fewer.height < whole.height
 

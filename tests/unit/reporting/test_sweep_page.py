@@ -13,7 +13,7 @@ from unit.reporting.sweeps_on_disk import COMMAND, finished_point, note, rates
 
 from imprint.errors import UserError
 from imprint.reporting import page, thumbnails
-from imprint.reporting.sweep_page import write_sweep_report
+from imprint.reporting.page import write_sweep_report
 from imprint.runs import Run
 from imprint.sweeps import Point, Sweep
 from imprint.verbs.report import main, write_report

@@ -9,7 +9,7 @@ from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.errors import UserError
-from imprint.verbs.compare import Contrast, Request, contrast, for_machines, main, tell
+from imprint.verbs.compare import ComparedRuns, Request, as_dict, compare, main, print_tables
 
 
 def run(
@@ -28,13 +28,13 @@ def run(
     return place
 
 
-def compared(*runs: Path, profile: str | None = None) -> Contrast:
-    return contrast(Request(runs=[str(each) for each in runs], profile=profile, json=False, bootstrap=100, seed=0))
+def compared(*runs: Path, profile: str | None = None) -> ComparedRuns:
+    return compare(Request(runs=[str(each) for each in runs], profile=profile, json=False, bootstrap=100, seed=0))
 
 
-def told(found: Contrast) -> str:
+def told(found: ComparedRuns) -> str:
     console = Console(file=io.StringIO(), width=180)
-    tell(found, console)
+    print_tables(found, console)
     assert isinstance(console.file, io.StringIO)
     return " ".join(console.file.getvalue().split())
 
@@ -92,7 +92,7 @@ def test_json_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_a_diverged_run_still_makes_valid_json(tmp_path: Path) -> None:
     runs = [run(tmp_path, "dog", method, scored=False) for method in ("lora", "loha")]
     (runs[0] / "metrics.csv").write_text("step,loss\n1,nan\n", encoding="utf-8")
-    said = json.loads(json.dumps(for_machines(compared(*runs)), allow_nan=False))
+    said = json.loads(json.dumps(as_dict(compared(*runs)), allow_nan=False))
     assert None in [each["loss"] for each in said["runs"]]
 
 

@@ -1,4 +1,4 @@
-"""All numbers of a scoreboard, computed once; tables, figures and files only show them."""
+"""All numbers of a scoreboard. Tables, figures and files show them and compute nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,16 @@ from statistics import fmean
 from imprint.evaluation.score_sheet import PictureCount, ScoreSheet
 from imprint.evaluation.statistics.intervals import ENOUGH
 from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
-from imprint.reporting.scoreboard.comparisons import Comparison, NotCompared, compared, powerless
+from imprint.reporting.scoreboard.comparisons import (
+    Comparison,
+    NotCompared,
+    PublishedRow,
+    compared,
+    low_power_notes,
+    published_rows,
+)
 from imprint.reporting.scoreboard.costs import Cost
 from imprint.reporting.scoreboard.grouping import Entry, entries
-from imprint.reporting.scoreboard.published import PublishedRow, published_rows
 from imprint.reporting.scoreboard.scores import Forest, Score, categories, forest, summarised
 
 ALL = "all"
@@ -59,7 +65,7 @@ def assemble(
 ) -> Board:
     """`costs` is by the runs' names; without `pairs` no two contestants are tested against each other.
 
-    Raises UserError for scores that cannot stand on one board.
+    Raises UserError for scores that cannot be on one board.
     """
     found, over = entries(sheets), columns(sheets)
     subjects = {sheet.subject: sheet.kind for sheet in sorted(sheets, key=lambda sheet: sheet.subject)}
@@ -95,10 +101,10 @@ def assemble(
         notes=[
             *notes,
             *differences(over),
-            *_missing(contestants, subjects),
-            *_few_subjects(subjects),
-            *powerless(comparisons),
-            *_of_runs(sheets),
+            *_missing_subject_notes(contestants, subjects),
+            *_few_subjects_notes(subjects),
+            *low_power_notes(comparisons),
+            *_sheet_notes(sheets),
         ],
     )
 
@@ -123,9 +129,9 @@ def _scores(
 
 def _pictures(entry: Entry) -> PictureCount:
     """Of all its runs; floors and ceilings of a subject are the same pictures for every run."""
-    once = {sheet.subject: sheet for sheet in reversed(entry.sheets)}.values()
-    judged = entry.sheets if entry.role == "contestant" else once
-    counts = [count for sheet in judged if (count := sheet.pictures.get(entry.row))]
+    first_of_subject = {sheet.subject: sheet for sheet in reversed(entry.sheets)}.values()
+    sheets = entry.sheets if entry.role == "contestant" else first_of_subject
+    counts = [count for sheet in sheets if (count := sheet.pictures.get(entry.row))]
     return PictureCount(**{name: sum(getattr(count, name) for count in counts) for name in COUNTED})
 
 
@@ -135,7 +141,7 @@ def _cost(entry: Entry, costs: Mapping[str, Cost]) -> Cost | None:
     return {key: fmean(values) if values else None for key, values in found.items()} or None
 
 
-def _missing(contestants: Sequence[Entry], subjects: Mapping[str, str]) -> Iterator[str]:
+def _missing_subject_notes(contestants: Sequence[Entry], subjects: Mapping[str, str]) -> Iterator[str]:
     for entry in contestants:
         own = {sheet.subject for sheet in entry.sheets}
         if absent := [subject for subject in subjects if subject not in own]:
@@ -145,7 +151,7 @@ def _missing(contestants: Sequence[Entry], subjects: Mapping[str, str]) -> Itera
             )
 
 
-def _few_subjects(subjects: Mapping[str, str]) -> Iterator[str]:
+def _few_subjects_notes(subjects: Mapping[str, str]) -> Iterator[str]:
     if len(subjects) == 1:
         yield (
             "There is one subject. Intervals come from its training seeds, prompts and pictures, and say nothing about "
@@ -155,11 +161,11 @@ def _few_subjects(subjects: Mapping[str, str]) -> Iterator[str]:
         yield f"There are {len(subjects)} subjects. Intervals from fewer than {ENOUGH} are too narrow."
 
 
-def _of_runs(sheets: Sequence[ScoreSheet]) -> Iterator[str]:
-    """What the sheets say themselves; what all of them say is said once."""
-    said: dict[str, list[str]] = {}
+def _sheet_notes(sheets: Sequence[ScoreSheet]) -> Iterator[str]:
+    """The notes of the score sheets; one that all have is not repeated."""
+    by_note: dict[str, list[str]] = {}
     for sheet in sheets:
         for note in sheet.notes:
-            said.setdefault(note, []).append(sheet.run)
-    for note, runs in said.items():
+            by_note.setdefault(note, []).append(sheet.run)
+    for note, runs in by_note.items():
         yield note if len(runs) == len(sheets) else f"{', '.join(dict.fromkeys(runs))}: {note}"

@@ -1,7 +1,7 @@
-"""What may stand in one column: numbers of one metric, measured in one way."""
+"""The columns of a scoreboard: each is one metric with one fingerprint."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -70,7 +70,7 @@ def tradeoffs(columns: Sequence[ScoreColumn]) -> list[tuple[ScoreColumn, ScoreCo
 
 
 def differences(columns: Sequence[ScoreColumn]) -> Iterator[str]:
-    """A sentence for each group of columns of one metric, on what keeps their numbers apart."""
+    """A sentence for each metric with several columns, on how they differ."""
     for name in dict.fromkeys(column.name for column in columns):
         alike = [column for column in columns if column.name == name]
         if len(alike) == 1:
@@ -83,12 +83,12 @@ def differences(columns: Sequence[ScoreColumn]) -> Iterator[str]:
 
 
 def _key(name: str, before: Sequence[str]) -> str:
-    """dino, and what else is called so dino-2, dino-3."""
+    """dino; further ones dino-2, dino-3."""
     return f"{name}-{before.count(name) + 1}" if name in before else name
 
 
 def _titled(column: ScoreColumn, found: Sequence[ScoreColumn]) -> ScoreColumn:
-    """Its metric's title, and where others share it, the first thing that is its own."""
+    """Its metric's title, and where others share it, the first property that is its own."""
     alike = [other for other in found if other.title == column.title]
     if len(alike) == 1:
         return column
@@ -100,7 +100,7 @@ def _titled(column: ScoreColumn, found: Sequence[ScoreColumn]) -> ScoreColumn:
         lambda one: one.key,
     )
     way = next(way for way in ways if len({way(other) for other in alike}) == len(alike))
-    return ScoreColumn(**{**vars(column), "title": f"{column.title} ({way(column)})"})
+    return replace(column, title=f"{column.title} ({way(column)})")
 
 
 def _described(column: ScoreColumn) -> dict[str, Any]:

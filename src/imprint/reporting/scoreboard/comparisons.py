@@ -1,4 +1,4 @@
-"""Each contestant against each other, on the subjects that both were scored on."""
+"""Each contestant against each other, on the subjects that both were scored on; and beside published figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from imprint.evaluation.published import Claim, claims
 from imprint.evaluation.statistics.comparing import (
     holm,
     rank_biserial,
@@ -19,7 +20,7 @@ from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Forest, prompt_means, unit_means
 
-CALLED_SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +91,8 @@ def compared(
     ], missing
 
 
-def powerless(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """Says where no result could have been called significant, however one-sided."""
+def low_power_notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Where no result could be significant, because there are too few units."""
     for units, unit in dict.fromkeys((each.units, each.unit) for each in comparisons):
         pairs = max(
             sum(other.column == each.column for other in comparisons)
@@ -99,15 +100,15 @@ def powerless(comparisons: Sequence[Comparison]) -> Iterator[str]:
             if (each.units, each.unit) == (units, unit)
         )
         alone, corrected = smallest_p(units), min(1.0, pairs * smallest_p(units))
-        if alone > CALLED_SIGNIFICANT:
+        if alone > SIGNIFICANT:
             yield (
                 f"With {units} {unit} the smallest possible p is {alone:.3g}: no difference, however clear, can reach "
-                f"p < {CALLED_SIGNIFICANT}. It takes 6 at least."
+                f"p < {SIGNIFICANT}. It takes 6 at least."
             )
-        elif corrected > CALLED_SIGNIFICANT:
+        elif corrected > SIGNIFICANT:
             yield (
                 f"With {units} {unit} and {pairs} pairs the smallest possible corrected p is {corrected:.3g}: no "
-                f"difference, however clear, can reach p < {CALLED_SIGNIFICANT}. Compare fewer, or take more {unit}."
+                f"difference, however clear, can reach p < {SIGNIFICANT}. Compare fewer, or take more {unit}."
             )
     if any(each.unit == "prompts" for each in comparisons):
         yield (
@@ -126,3 +127,50 @@ def _paired(first: Forest, second: Forest, column: ScoreColumn) -> tuple[str, np
         left, right = prompt_means({subject: first[subject]}), prompt_means({subject: second[subject]})
     shared = [name for name in left if name in right]
     return unit, np.array([left[name] for name in shared]), np.array([right[name] for name in shared])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow:
+    claim: Claim
+    metrics: Mapping[str, str]  # column key -> metric, where the claim has a figure
+    reasons: Sequence[str]  # why the numbers are not comparable; empty: they are, as far as is known
+
+
+def published_rows(entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> list[PublishedRow]:
+    """The published rows of the profiles that these columns were measured under."""
+    found = []
+    for claim in claims():
+        of_source = {name for other in claims() if other.source == claim.source for name in other.scores}
+        ours = [column for column in columns if column.profile == claim.profile and column.name in of_source]
+        if metrics := {column.key: column.name for column in ours if column.name in claim.scores}:
+            found.append(PublishedRow(claim=claim, metrics=metrics, reasons=list(_incomparable(claim, entries, ours))))
+    return found
+
+
+def _incomparable(claim: Claim, entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> Iterator[str]:
+    for column in columns:
+        ours = column.facts.encoder_names
+        theirs = claim.encoders.get(column.name)
+        if theirs is None:
+            yield f"the encoder of their {column.facts.title} is not known"
+        elif ours != theirs:
+            yield f"{column.facts.title} is measured by {ours or 'nothing'} here and by {theirs} there"
+    contestants = [entry for entry in entries if entry.role == "contestant"]
+    if claim.subjects is None:
+        yield f"other subjects ({claim.data})"
+    elif any({sheet.subject for sheet in entry.sheets} != set(claim.subjects) for entry in contestants):
+        yield f"other subjects than the {len(claim.subjects)} of theirs"
+    counts = {count for entry in contestants for count in _pictures_per_subject(entry, columns)}
+    if claim.pictures is not None and counts - {claim.pictures}:
+        ours = " or ".join(map(str, sorted(counts)))
+        yield f"{claim.pictures} pictures of each subject there, {ours} here"
+
+
+def _pictures_per_subject(entry: Entry, columns: Sequence[ScoreColumn]) -> Iterator[int]:
+    """How many pictures of a subject were requested, from the metrics that score each picture."""
+    for sheet in entry.sheets:
+        for column in columns:
+            values = sheet.rows[entry.row][column.name].values if column.of(sheet) else []
+            last = max((value.k for value in values if value.k is not None), default=-1)
+            if last >= 0:
+                yield len({(value.set, value.number) for value in values}) * (last + 1)

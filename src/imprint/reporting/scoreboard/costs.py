@@ -1,4 +1,4 @@
-"""What a run took. Another cost is another line here: tables, files and trackers follow."""
+"""The costs of a run: time, memory, size. Tables, files and trackers show whatever COSTS lists."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -42,7 +42,6 @@ COST_COLUMNS = [Column(kind.heading, kind.format, about=kind.about, group=GROUP)
 
 
 def cost_of(run: Run) -> Cost:
-    """As its manifest tells."""
     manifest = run.read()
     return {kind.key: kind.read(manifest) for kind in COSTS}
 

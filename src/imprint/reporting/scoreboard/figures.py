@@ -1,10 +1,11 @@
-"""A board's figures: means, each subject, and subject fidelity against prompt fidelity."""
+"""A scoreboard's figures: means, each subject, and subject fidelity against prompt fidelity."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -59,26 +60,31 @@ def entry_styles(board: Board) -> Mapping[str, EntryStyle]:
     return found
 
 
-def pareto_figure(board: Board, across: ScoreColumn, up: ScoreColumn) -> Figure:
+def pareto_figure(
+    board: Board, across: ScoreColumn, up: ScoreColumn, *, named: Collection[str] | None = None
+) -> tuple[Figure, dict[str, Artist]]:
+    """Also the marks of the entries by their labels. Those in `named` have names beside them, by default all."""
     figure = Figure(figsize=(6.6, 5), layout="constrained")
+    styles = entry_styles(board)
+    marks: dict[str, Artist] = {}
     axes = figure.add_subplot()
     points = {entry.label: point for entry in board.entries if (point := _point(board, entry, across, up))}
     for path in sweeps(board.contestants):
         _path(axes, [points[entry.label] for entry in path if entry.label in points])
     for label, (x, y) in points.items():
-        style = entry_styles(board)[label]
+        style = styles[label]
         for own, line in ((x, axes.hlines), (y, axes.vlines)):
             if own.interval:
                 line((y if own is x else x).mean, own.interval.low, own.interval.high, color=style.colour, alpha=0.35)
-        axes.plot(x.mean, y.mean, linestyle="", zorder=3, **style.marker(8))
+        [marks[label]] = axes.plot(x.mean, y.mean, linestyle="", zorder=3, **style.marker(8))
     _front(axes, board, points, (across, up))
     _levels(axes, board, up, points)
     axes.margins(0.12)
     axes.set_xlabel(f"{across.title} ({across.facts.better} is better): prompt fidelity")
     axes.set_ylabel(f"{up.title} ({up.facts.better} is better): subject fidelity")
     quiet(axes, grid="both")
-    _labelled(axes, {label: (x.mean, y.mean) for label, (x, y) in points.items()})
-    return figure
+    _name(axes, {label: (x.mean, y.mean) for label, (x, y) in points.items()}, points if named is None else named)
+    return figure, marks
 
 
 def sweeps(contestants: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -134,13 +140,13 @@ def _levels(axes: Axes, board: Board, up: ScoreColumn, points: dict[str, tuple[S
             )
 
 
-def _labelled(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Names beside their points, where they cover nothing."""
+def _name(axes: Axes, points: dict[str, tuple[float, float]], named: Collection[str]) -> None:
+    """Writes names beside their points, where they cover nothing."""
     assert isinstance(axes.figure, Figure)
     axes.figure.draw_without_rendering()
     centres = axes.transData.transform(list(points.values()))
     taken = [Bbox.from_extents(x - 6, y - 6, x + 6, y + 6) for x, y in centres]
-    for label, place in points.items():
+    for label, place in ((label, place) for label, place in points.items() if label in named):
         for dx, dy, horizontal, vertical in PLACES:
             text = axes.annotate(
                 label, place, (dx, dy), textcoords="offset points", ha=horizontal, va=vertical, fontsize=9, zorder=4
@@ -217,6 +223,7 @@ def subjects_figure(board: Board, column: ScoreColumn) -> Figure:
         return board.subjects[subject], -sum(own) / max(1, len(own))
 
     shown = sorted((subject for subject, own in scores.items() if contestants & set(own)), key=order)
+    styles = entry_styles(board)
     figure = Figure(figsize=(7.4, 1.5 + 0.23 * len(shown)), layout="constrained")
     axes = figure.add_subplot()
     for place, subject in enumerate(shown):
@@ -232,7 +239,7 @@ def subjects_figure(board: Board, column: ScoreColumn) -> Figure:
             if entry.label in scores[subject]
         ]
         if places:
-            marker = entry_styles(board)[entry.label].marker(6 if entry.role == "contestant" else 4)
+            marker = styles[entry.label].marker(6 if entry.role == "contestant" else 4)
             axes.plot(*zip(*places, strict=True), linestyle="", label=entry.label, zorder=3, **marker)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_yticks(range(len(shown)), shown)

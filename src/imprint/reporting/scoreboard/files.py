@@ -1,4 +1,4 @@
-"""A board's files, for people and for machines."""
+"""A scoreboard's files: Markdown and LaTeX to read, CSV and JSON for programs, and figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from imprint.evaluation.score_sheet import ScoreSheet
+from imprint.evaluation.statistics.intervals import Interval
 from imprint.files import write_json, write_text
 from imprint.reporting.scoreboard.board import Board, assemble
 from imprint.reporting.scoreboard.columns import tradeoffs
@@ -21,6 +22,8 @@ from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+TESTS = ("p", "p_holm", "p_wilcoxon", "p_wilcoxon_holm", "rank_biserial", "hedges_g")  # of a comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +46,10 @@ def write(
     bootstrap: int,
     seed: int,
 ) -> ScoreboardFiles:
-    """Writes scoreboard.{md,tex,csv,json} and figures/ into `folder`. `costs` are by the runs' names; `notes` stand
+    """Writes scoreboard.{md,tex,csv,json} and figures/ into `folder`. `costs` are by the runs' names; `notes` come
     before the board's own.
 
-    Raises UserError, before anything is written, for scores that cannot stand on one board.
+    Raises UserError, before anything is written, for scores that cannot be on one board.
     """
     from imprint.reporting.scoreboard.style import save, styled
 
@@ -76,7 +79,7 @@ def _figures(board: Board) -> Iterator[tuple[str, "Figure"]]:
 
     yield "scores", means_figure(board)
     for across, up in tradeoffs(board.columns):
-        yield f"{up.key}-against-{across.key}", pareto_figure(board, across, up)
+        yield f"{up.key}-against-{across.key}", pareto_figure(board, across, up)[0]
     if len(board.subjects) > 1 and board.contestants:
         for column in board.columns:
             yield f"subjects-{column.key}", subjects_figure(board, column)
@@ -141,39 +144,34 @@ def _numbers(board: Board) -> Iterator[_Number]:
     columns = {column.key: column for column in board.columns}
     roles = {entry.label: entry.role for entry in board.entries}
 
-    def number(each: Score | Comparison, entry: str, statistic: str, value: float, **place: str) -> _Number:
+    def rows(
+        each: Score | Comparison, entry: str, values: Mapping[str, float | None], **place: str
+    ) -> Iterator[_Number]:
         column = columns[each.column]
-        measured = (column.name, column.profile, column.facts.fingerprint)
-        where = ("against", "kind", "subject", "category")
-        against, kind, subject, category = (place.get(name, "") for name in where)
-        return _Number(entry, roles[entry], against, *measured, kind, subject, category, statistic, value)
+        for statistic, value in values.items():
+            if value is not None:
+                yield _Number(
+                    entry=entry,
+                    role=roles[entry],
+                    metric=column.name,
+                    profile=column.profile,
+                    fingerprint=column.facts.fingerprint,
+                    statistic=statistic,
+                    value=value,
+                    **place,
+                )
 
+    values: dict[str, float | None]
     for score in board.scores:
+        values = {"mean": score.mean, **_bounds(score.interval), "subjects": score.subjects}
+        values["seed_spread"] = score.seed_spread
         place = {"kind": score.kind, "subject": score.subject or "", "category": score.category or ""}
-        for statistic, value in _of_score(score):
-            yield number(score, score.entry, statistic, value, **place)
+        yield from rows(score, score.entry, values, against="", **place)
     for pair in board.comparisons:
-        for statistic, value in _of_pair(pair):
-            yield number(pair, pair.first, statistic, value, against=pair.second, kind="all")
+        values = {"difference": pair.difference, **_bounds(pair.interval), pair.unit: pair.units}
+        values |= {name: getattr(pair, name) for name in TESTS}
+        yield from rows(pair, pair.first, values, against=pair.second, kind="all", subject="", category="")
 
 
-def _of_score(score: Score) -> Iterator[tuple[str, float]]:
-    yield "mean", score.mean
-    if score.interval:
-        yield "low", score.interval.low
-        yield "high", score.interval.high
-    yield "subjects", score.subjects
-    if score.seed_spread is not None:
-        yield "seed_spread", score.seed_spread
-
-
-def _of_pair(pair: Comparison) -> Iterator[tuple[str, float]]:
-    yield "difference", pair.difference
-    if pair.interval:
-        yield "low", pair.interval.low
-        yield "high", pair.interval.high
-    yield pair.unit, pair.units
-    for name in ("p", "p_holm", "p_wilcoxon", "p_wilcoxon_holm", "rank_biserial"):
-        yield name, getattr(pair, name)
-    if pair.hedges_g is not None:
-        yield "hedges_g", pair.hedges_g
+def _bounds(interval: Interval | None) -> dict[str, float]:
+    return {"low": interval.low, "high": interval.high} if interval else {}

@@ -1,4 +1,5 @@
-"""Which sheets belong together: contestants, and the floors and ceilings beside them."""
+"""Which score sheets belong together: contestants, each a method with its settings, and their references: floors (the
+untuned model) and ceilings (real photos)."""
 
 import json
 import math
@@ -7,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import Row, ScoreSheet
-from imprint.reporting.labels import differing, label_text, telling
+from imprint.reporting.labels import differing, distinguishing, label_text
 
 Role = Literal["contestant", "floor", "ceiling"]
 ROWS: Mapping[Row, tuple[Role, str]] = {
@@ -23,8 +24,8 @@ OF_SUBJECT = (
     *("dataset.image_column", "dataset.caption_column", "dataset.class_noun", "dataset.identifier"),
     *("dataset.kind", "prior.path"),
 )
-# Settings that say who judges, or how often, or what the subject is called; fingerprints and sheets tell it themselves.
-OF_JUDGING = ("seed", "samples", "evaluation", "model.encoders", "dataset.subject")
+# Settings of the evaluation, and the subject's name: fingerprints and score sheets hold these themselves.
+OF_EVALUATION = ("seed", "samples", "evaluation", "model.encoders", "dataset.subject")
 
 
 class Entry(NamedTuple):
@@ -58,7 +59,7 @@ def _check(sheets: Sequence[ScoreSheet]) -> None:
         more = f"\n  and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise UserError(
             f"Scores that are no numbers cannot be averaged:\n{shown}{more}\n"
-            "Look at the pictures, and evaluate the run again: imprint evaluate RUN."
+            "LiveScore at the pictures, and evaluate the run again: imprint evaluate RUN."
         )
 
 
@@ -86,7 +87,7 @@ def _contestants(sheets: Sequence[ScoreSheet]) -> list[Entry]:
 
 
 def _of_subject(sheets: Sequence[ScoreSheet]) -> set[str]:
-    """The keys of OF_SUBJECT that take one value for each subject: two values for one subject are two settings."""
+    """The keys of OF_SUBJECT that have one value for each subject: two values for one subject are two settings."""
     return {
         key
         for key in OF_SUBJECT
@@ -106,18 +107,20 @@ def _without(settings: Mapping[str, Any], ignored: Iterable[str]) -> dict[str, A
     return {
         key: value
         for key, value in settings.items()
-        if key not in left_out and not any(key == name or key.startswith(f"{name}.") for name in OF_JUDGING)
+        if key not in left_out and not any(key == name or key.startswith(f"{name}.") for name in OF_EVALUATION)
     }
 
 
 def _labels(groups: Sequence[Sequence[ScoreSheet]], settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The method's name; where contestants share it, with the settings that tell these apart."""
+    """The method's name; where contestants share it, with the settings in which they differ."""
     labels = []
     for group, own in zip(groups, settings, strict=True):
         method, step = group[0].method, group[0].step
         same = [index for index, other in enumerate(groups) if other[0].method == method]
         alike = [{**settings[index], "step": groups[index][0].step} for index in same]
-        keys = [key for key in telling(alike) if key != "hparams.steps" or len({each["step"] for each in alike}) == 1]
+        keys = [
+            key for key in distinguishing(alike) if key != "hparams.steps" or len({each["step"] for each in alike}) == 1
+        ]
         text = label_text({**own, "step": step}, keys)
         name = method.replace("_", " ")
         labels.append(f"{name}, {text}" if text else name)

@@ -1,4 +1,4 @@
-"""From sheets to trees of scores, and from these to means with intervals."""
+"""From score sheets to trees of scores, and from these to means with intervals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def forest(entry: Entry, column: ScoreColumn, *, category: str | None = None) ->
         if not prompts:
             continue
         seeds = found.setdefault(sheet.subject, {})
-        if entry.role != "contestant":  # every run of a subject has the same floors and ceilings: told once
+        if entry.role != "contestant":  # every run of a subject has the same floors and ceilings: kept once
             if not any(_alike(known, prompts) for _, known in seeds.values()):
                 seeds[len(seeds)] = (sheet.run, prompts)
         elif sheet.seed in seeds and not _alike(seeds[sheet.seed][1], prompts):
@@ -70,7 +70,7 @@ def summarised(
     draws: int = 0,
     seed: int = 0,
 ) -> Score:
-    """The mean over `trees`, with an interval if there are draws for one."""
+    """The mean over `trees`, with an interval if `draws` is not 0."""
     tree = as_tree(trees.values())
     by_seed = [[average(as_tree([[run]]), column.averaging) for run in runs] for runs in trees.values()]
     seeds = replicates(by_seed)
@@ -117,7 +117,7 @@ def categories(entries: Sequence[Entry], column: ScoreColumn) -> list[str]:
 
 
 def _alike(first: Prompts, second: Prompts) -> bool:
-    """The same pictures, judged once more: devices and batches round differently."""
+    """The same pictures, scored again: devices and batches round differently."""
     return first.keys() == second.keys() and all(
         len(first[prompt]) == len(second[prompt]) and np.allclose(first[prompt], second[prompt], rtol=0, atol=ROUNDING)
         for prompt in first

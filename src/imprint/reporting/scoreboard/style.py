@@ -1,4 +1,4 @@
-"""How figures look, in files and inside pages: one palette for all colour vision, marks that differ in shape too."""
+"""The style of figures, in files and inside pages: a palette for all colour vision, marks that differ in shape too."""
 
 import io
 import re
@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 
 from imprint.files import write_atomically, write_text
 
-INK = "#010203"  # stands for the colour of text until a file is written
+INK = "#010203"  # replaced by the colour of text when a file is written
 LIGHT_INK, DARK_INK, PAPER = "#23242a", "#e5e4e0", "#fbfaf7"
-# After Okabe and Ito, whose eight colours are told apart by all; without their yellow and black, which vanish on paper
-# or in the dark.
+# After Okabe and Ito, whose eight colours are distinct for all colour vision; without their yellow and black, which
+# are invisible on a light or a dark page.
 COLOURS = ("#0a7abf", "#d9641a", "#0b9e77", "#c86fa5", "#b98a00", "#56a8dd")
 MARKS = ("o", "s", "D", "^", "v", "P", "X", "p")
 ADAPTING = (
@@ -57,6 +57,14 @@ def styled() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def single_axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure with one pair of axes, in inches; to be finished within."""
+    with styled():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.add_subplot()
+
+
 def quiet(axes: Axes, *, grid: Literal["both", "x", "y"]) -> None:
     """No frame, faint lines."""
     axes.patch.set_alpha(0)
@@ -68,36 +76,33 @@ def quiet(axes: Axes, *, grid: Literal["both", "x", "y"]) -> None:
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """As SVG, whose ink follows the reader's light or dark page, and as PNG on paper."""
+    """As SVG, whose text follows the reader's light or dark page, and as PNG on a light ground."""
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    figure.patch.set_alpha(0)
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    write_text(svg, _adapting(text.getvalue()))
+    head, rest = _svg(figure)
+    write_text(svg, f'{head} class="imprint-figure">{ADAPTING}{rest}')
     figure.patch.set_alpha(1)
     FigureCanvasAgg(figure)
     write_atomically(png, lambda file: figure.savefig(file, format="png", dpi=180, facecolor=PAPER))
     return [svg, png]
 
 
-def _adapting(svg: str) -> str:
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    head, _, rest = svg.partition(">")
-    return f'{head} class="imprint-figure">{ADAPTING}{rest}'
-
-
 def inline(figure: Figure, *, label: str, labels: Mapping[Artist, str]) -> str:
-    """`label` is what the figure shows, `labels` what is said of parts of it when they are pointed at."""
-    figure.patch.set_alpha(0)
+    """`label` is what the figure shows, `labels` the tooltips of its parts."""
     for number, artist in enumerate(labels):
         artist.set_gid(f"label-{number}")
+    head, rest = _svg(figure)
+    for number, text in enumerate(labels.values()):
+        rest = rest.replace(f'<g id="label-{number}">', f'<g class="labelled"><title>{escape(text)}</title>')
+    rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # ids must be unique in a page, and the next figure has the same
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head)
+    return f'{head} role="img" aria-label="{escape(label)}">{rest}'
+
+
+def _svg(figure: Figure) -> tuple[str, str]:
+    """The opening tag without its last bracket, and what follows it."""
+    figure.patch.set_alpha(0)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    for number, text in enumerate(labels.values()):
-        svg = svg.replace(f'<g id="label-{number}">', f'<g class="labelled"><title>{escape(text)}</title>')
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # the names of groups would be repeated in the next figure
-    head, _, rest = svg.partition(">")
-    head = re.sub(r' (?:width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{escape(label)}">{rest}'
+    head, _, rest = svg[svg.index("<svg") :].replace(INK, "currentColor").partition(">")
+    return head, rest

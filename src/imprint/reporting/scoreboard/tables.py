@@ -1,7 +1,8 @@
-"""A board as tables, in the order in which one asks."""
+"""A scoreboard as tables, the most important first."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import TypeVar
 
 from imprint.evaluation.statistics.intervals import LEVELS, Interval
 from imprint.reporting.scoreboard.board import ALL, Board
@@ -14,6 +15,7 @@ from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
 
 PARTIAL = "\N{DAGGER}"
 ENTRY = Column("", kind="text")
+T = TypeVar("T")
 
 
 def tables(board: Board) -> Iterator[Table]:
@@ -69,9 +71,8 @@ def means(board: Board, kind: str) -> Table:
 
 def comparisons(board: Board) -> Table:
     titles = {column.key: column.title for column in board.columns}
-    rows = []
-    for before, each in zip([None, *board.comparisons], board.comparisons, strict=False):
-        is_first = before is None or before.column != each.column
+    rows: list[Row] = []
+    for each, is_first in _with_breaks(board.comparisons, lambda each: each.column):
         cells = [
             Cell(titles[each.column] if is_first else ""),
             Cell(f"{each.first} {MINUS} {each.second}"),
@@ -79,7 +80,7 @@ def comparisons(board: Board) -> Table:
             Cell(f"{each.units} {each.unit}"),
             *map(Cell, (each.p, each.p_holm, each.p_wilcoxon_holm, each.hedges_g, each.rank_biserial)),
         ]
-        rows.append(Row(cells, is_apart=is_first and before is not None))
+        rows.append(Row(cells, is_apart=is_first and bool(rows)))
     return Table(
         key="comparisons",
         title="Pairs",
@@ -172,18 +173,13 @@ def costs(board: Board) -> Table:
 
 def published(board: Board) -> Table:
     over = [column for column in board.columns if any(column.key in each.metrics for each in board.published)]
-    rows = []
-    for before, each in zip([None, *board.published], board.published, strict=False):
-        is_first = before is None or before.claim.source != each.claim.source
+    rows: list[Row] = []
+    for each, is_first in _with_breaks(board.published, lambda each: each.claim.source):
         figures = [each.claim.scores[each.metrics[c.key]] if c.key in each.metrics else None for c in over]
         verdict = "comparable, as far as the source tells" if not each.reasons else "not comparable"
-        cells = [
-            Cell(each.claim.source if is_first else ""),
-            Cell(each.claim.label),
-            *map(Cell, figures),
-            Cell(verdict),
-        ]
-        rows.append(Row(cells, is_apart=is_first and before is not None, is_reference=True))
+        source = each.claim.source if is_first else ""
+        cells = [Cell(source), Cell(each.claim.label), *map(Cell, figures), Cell(verdict)]
+        rows.append(Row(cells, is_apart=is_first and bool(rows), is_reference=True))
     reasons = [
         *(f"{e.claim.source} is not comparable: {'; '.join(e.reasons)}." for e in board.published if e.reasons),
         *(f"{e.claim.source} leaves open {'; '.join(e.claim.unknown)}." for e in board.published if e.claim.unknown),
@@ -197,12 +193,19 @@ def published(board: Board) -> Table:
     )
 
 
+def _with_breaks(items: Sequence[T], key: Callable[[T], str]) -> Iterator[tuple[T, bool]]:
+    """Each with whether its key differs from the one before."""
+    for _, group in groupby(items, key):
+        for place, item in enumerate(group):
+            yield item, place == 0
+
+
 def _headings(columns: Sequence[ScoreColumn]) -> list[Column]:
     return [Column(column.heading, score) for column in columns]
 
 
 def _entry_rows(entries: Sequence[Entry], cells: Sequence[Sequence[Cell]]) -> list[Row]:
-    """Contestants, then floors, then ceilings, a rule between them."""
+    """Contestants, then floors, then ceilings, with a line between them."""
     first = {after.label for before, after in pairwise(entries) if before.role != after.role}
     return [
         Row([Cell(entry.label), *own], is_apart=entry.label in first, is_reference=entry.role != "contestant")

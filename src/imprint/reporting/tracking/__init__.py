@@ -1,1 +1,1 @@
-"""Who hears beside the local files: Weights & Biases, TensorBoard, Lightning's CSV. One file each."""
+"""Experiment trackers: Weights & Biases, TensorBoard, Lightning's CSV."""

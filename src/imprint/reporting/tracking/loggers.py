@@ -1,21 +1,71 @@
-"""Other loggers, chosen by a YAML in conf/report/loggers: TensorBoard, and Lightning's own CSV."""
+"""The interface of trackers, and those other than Weights & Biases: TensorBoard, and Lightning's own CSV."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 from pydantic import PositiveInt
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
 from imprint.kinds import of_kind
 from imprint.libraries.tensorboard import mark_restart
 from imprint.pictures.files import open_picture
-from imprint.reporting.tracking.tracker import LoggerChoice, SampleRow, Tracker
 from imprint.runs import Run
+
+
+class SampleRow(NamedTuple):
+    """One picture of the sampling protocol, and the untuned model's beside it."""
+
+    prompt: str
+    seed: int
+    picture: Path
+    untuned: Path | None
+
+
+class Tracker(Logger):
+    """A logger of more than metrics. What a tracker does not override does nothing."""
+
+    def log_samples(self, step: int, rows: Sequence[SampleRow]) -> None:
+        """Pictures generated after a step."""
+
+    def log_summary(self, facts: Mapping[str, Any]) -> None:
+        """The facts of a training that has ended."""
+
+    def rewind(self, step: int) -> None:
+        """Training goes on after `step`: later steps will be logged again."""
+
+    def conclude(self, run: Run | None) -> None:
+        """The last call: the finished run with its result, or None where training failed."""
+
+
+@contextmanager
+def concluding(loggers: Sequence[Logger], run: Run) -> Iterator[None]:
+    """Within, the run is trained and its result written; afterwards each tracker's `conclude` is called."""
+    trackers = [logger for logger in loggers if isinstance(logger, Tracker)]
+    try:
+        yield
+    except BaseException:
+        for tracker in trackers:
+            tracker.conclude(None)
+        raise
+    for tracker in trackers:
+        tracker.conclude(run)
+
+
+class LoggerChoice(ABC):
+    """What a YAML in conf/report/loggers configures. Its constructor raises UserError where a package is missing."""
+
+    @abstractmethod
+    def tracker(self, run: Run, *, config: Mapping[str, Any]) -> Tracker:
+        """It writes below the run's folder. `config` is free of secrets."""
 
 
 @of_kind("logger/tensorboard")
@@ -48,7 +98,7 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
 
     @rank_zero_only
     def rewind(self, step: int) -> None:
-        """A mark in the file: its readers forget the steps that will be taken again."""
+        """Marks the file, so that its readers drop the steps that will be taken again."""
         if step:
             mark_restart(self.experiment, step + 1)
         else:

@@ -1,4 +1,4 @@
-"""A run's scores, in the W&B run that its training is, with some of the pictures that they are of."""
+"""A run's scores and some of the scored pictures, in the W&B run of its training."""
 
 import hashlib
 import json
@@ -12,17 +12,16 @@ from filelock import FileLock
 
 from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.pictures.store import INDEX, read_index
+from imprint.reporting.contact_sheets import spread
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
-from imprint.reporting.sheet import spread
-from imprint.reporting.tracking.session import WandbSession
-from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, tags_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
     import wandb
 
-MOST = 24  # pictures of a subject: enough to see what was judged; the others lie in the run's folder
-TOLD = {"file", "prompt", "seed", "state", "set", "number", "k"}  # of a picture
+MOST = 24  # pictures of a subject; the others are in the run's folder alone
+PICTURE_KEYS = {"file", "prompt", "seed", "state", "set", "number", "k"}  # of a picture
 
 
 class LoggedPicture(NamedTuple):
@@ -34,10 +33,10 @@ class LoggedPicture(NamedTuple):
 
 
 def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None = None) -> None:
-    """Tells W&B of the sheets in `files`: the numbers, where they come from, and some of the pictures.
+    """Logs the score sheets in `files` to W&B: the numbers, where they come from, and some of the pictures.
 
-    Without `settings` it does as the run's training did. What was told before, in the same mode to the same project, is
-    not repeated. Never raises for W&B's sake. The W&B run is of the job `train`, if the training was tracked, else
+    Without `settings`, those of the run's training hold. What was logged before, in the same mode to the same project,
+    is not repeated. Failures of W&B raise nothing. The W&B run is of the job `train`, if the training was tracked, else
     `evaluate`.
     """
     trained = settings_of(run)
@@ -47,9 +46,9 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     manifest = run.read()
     tracked = manifest.scores_tracked
     sheets = {file: ScoreSheet.read(file) for file in files}
-    contents = {file: _content(sheet, using) for file, sheet in sheets.items()}
-    news = {file: sheet for file, sheet in sheets.items() if tracked.get(file.stem) != contents[file]}
-    if not news:
+    hashes = {file: _hash(sheet, using) for file, sheet in sheets.items()}
+    new = {file: sheet for file, sheet in sheets.items() if tracked.get(file.stem) != hashes[file]}
+    if not new:
         return
     config = manifest.config.tree()
     group = using.group or (trained.group if trained else None)
@@ -59,15 +58,15 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
         id=run.signature,
         name=manifest.name or run.folder.name,
         job="train" if trained else "evaluate",
-        tags=chosen(config),
+        tags=tags_of(config),
         config=config,
     )
     step = manifest.training.steps
-    for profile in dict.fromkeys(sheet.profile for sheet in news.values()):
-        of_profile = {file: sheet for file, sheet in news.items() if sheet.profile == profile}
+    for profile in dict.fromkeys(sheet.profile for sheet in new.values()):
+        of_profile = {file: sheet for file, sheet in new.items() if sheet.profile == profile}
         session.log(partial(_row, run, of_profile, step))
     session.finish()
-    _note(run, {file.stem: contents[file] for file in news})
+    _note(run, {file.stem: hashes[file] for file in new})
 
 
 def score_name(sheet: ScoreSheet, metric: str) -> str:
@@ -77,7 +76,7 @@ def score_name(sheet: ScoreSheet, metric: str) -> str:
 
 
 def score_key(profile: str, metric: str, fingerprint: str) -> str:
-    """As a score curve is named: numbers that mean different things are never in one."""
+    """As in a score curve: numbers with different fingerprints have different names."""
     return f"{profile}/{metric}@{fingerprint[:SHORT_FINGERPRINT]}"
 
 
@@ -85,7 +84,7 @@ def _row(run: Run, found: Mapping[Path, ScoreSheet], step: int) -> dict[str, Any
     """Of the sheets of one profile: the means over subjects, a table of all means, and one of pictures."""
     sheets = list(found.values())
     profile = sheets[0].profile
-    pictures = [picture for file, sheet in found.items() for picture in judged_pictures(run, file, sheet)]
+    pictures = [picture for file, sheet in found.items() for picture in scored_pictures(run, file, sheet)]
     values: dict[str, list[float]] = {}
     for sheet in sheets:
         for metric, scored in sheet.rows["tuned"].items():
@@ -116,20 +115,20 @@ def _pictures(pictures: Sequence[LoggedPicture]) -> "wandb.Table":
     import wandb
 
     titles = list(dict.fromkeys(title for picture in pictures for title in picture.scores))
-    table = wandb.Table(columns=["subject", "prompt", "seed", "picture", *titles])
-    for each in pictures:
-        scores = [each.scores.get(title) for title in titles]
-        table.add_data(each.subject, each.prompt, str(each.seed), wandb.Image(str(each.file)), *scores)
-    return table
+    data = [
+        [one.subject, one.prompt, str(one.seed), wandb.Image(str(one.file)), *map(one.scores.get, titles)]
+        for one in pictures
+    ]
+    return wandb.Table(columns=["subject", "prompt", "seed", "picture", *titles], data=data)
 
 
-def _note(run: Run, contents: Mapping[str, str]) -> None:
+def _note(run: Run, hashes: Mapping[str, str]) -> None:
     with FileLock(run.folder / "scores" / ".lock"):
-        run.note({"scores_tracked": {**run.read().scores_tracked, **contents}})
+        run.note({"scores_tracked": {**run.read().scores_tracked, **hashes}})
 
 
-def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
-    """The numbers, what they mean, and where they are told; how long it took is no part of it."""
+def _hash(sheet: ScoreSheet, settings: WandbSettings) -> str:
+    """Of the numbers, their fingerprints, and where they are logged; not of how long it took."""
     rows = {
         row: {score_name(sheet, name): scored.values for name, scored in scores.items()}
         for row, scores in sheet.rows.items()
@@ -138,12 +137,12 @@ def _content(sheet: ScoreSheet, settings: WandbSettings) -> str:
     return hashlib.sha256(json.dumps([where, rows], sort_keys=True).encode()).hexdigest()[:12]
 
 
-def judged_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[LoggedPicture]:
-    """The first picture of each prompt; of many, evenly spread ones. None, where the run does not tell their place."""
+def scored_pictures(run: Run, sheet_file: Path, sheet: ScoreSheet) -> list[LoggedPicture]:
+    """The first picture of each prompt; of many, evenly spread ones. None without a folder in the manifest."""
     note = run.read().scores.get(sheet_file.stem)
     folders = note.pictures if note else []
     found = [picture for folder in folders for picture in _of_gallery(run.folder / folder, sheet)]
-    return [found[index] for index in spread(range(len(found)), MOST)]
+    return spread(found, MOST)
 
 
 def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
@@ -151,7 +150,9 @@ def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
         _, entries = read_index(folder / INDEX)
     except (OSError, ValueError):
         return
-    for entry in sorted((entry for entry in entries if entry.keys() >= TOLD), key=lambda entry: str(entry["file"])):
+    for entry in sorted(
+        (entry for entry in entries if entry.keys() >= PICTURE_KEYS), key=lambda entry: str(entry["file"])
+    ):
         file = folder / entry["file"]
         if entry["k"] == 0 and entry["state"] == "ok" and file.is_file():
             scores = _scores(sheet, entry["set"], entry["number"])
@@ -160,7 +161,7 @@ def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
 
 
 def _scores(sheet: ScoreSheet, name: str, number: int) -> dict[str, float]:
-    """Of the first picture of a prompt, by metrics that judge pictures one by one."""
+    """Of the first picture of a prompt, by metrics that score each picture."""
     return {
         sheet.metrics[metric].title: value.value
         for metric, scored in sheet.rows["tuned"].items()

@@ -1,13 +1,18 @@
-"""W&B: the run that a process writes to, and what its stays there know of each other."""
+"""Weights & Biases: the settings, and the W&B run that a process writes to."""
 
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from imprint.files import write_json
+from imprint.kinds import label_of
 from imprint.libraries.wandb import (
     QUIET,
     data_in,
@@ -16,7 +21,7 @@ from imprint.libraries.wandb import (
     summary_of,
     wait_for_own_folder,
 )
-from imprint.reporting.tracking.settings import WandbSettings
+from imprint.runs import Run
 
 if TYPE_CHECKING:
     import wandb
@@ -26,15 +31,62 @@ Job = Literal["train", "evaluate", "sweep"]
 log = logging.getLogger(__name__)
 
 
+class WandbSettings(NamedTuple):
+    mode: Literal["online", "offline", "off"]
+    project: str
+    entity: str | None
+    group: str | None
+    tags: list[str]
+    start_timeout: PositiveInt  # seconds that the server is waited for before going on offline
+    finish_timeout: PositiveInt  # seconds that the last uploads may take; `wandb sync` brings what is missing
+    max_artifact_bytes: NonNegativeInt  # larger results are named, with sizes and hashes, and not uploaded
+
+
+def settings_of(run: Run) -> WandbSettings | None:
+    """Those that the run was trained with; None where it was not tracked, or its manifest does not name them."""
+    given = run.read().config.report.get("wandb")
+    if not isinstance(given, Mapping):
+        return None
+    try:
+        # References to the environment are unresolved in a manifest. An older run has no limit: nothing is uploaded.
+        known = OmegaConf.to_container(OmegaConf.create({"max_artifact_bytes": 0, **given}), resolve=True)
+        settings: WandbSettings = TypeAdapter(WandbSettings).validate_python(known)
+    except (OmegaConfBaseException, ValidationError) as error:
+        log.warning("%s: its settings for Weights & Biases cannot be read (%s).", run.folder.name, first_line(error))
+        return None
+    return None if settings.mode == "off" else settings
+
+
+def tags_of(config: Mapping[str, Any]) -> list[str]:
+    """A run's method, model and data set, as tags."""
+    dataset, model = config.get("dataset", {}), config.get("model", {})
+    subject = dataset.get("subject")
+    known = (
+        label_of(config.get("method", {})),
+        _leaf(model.get("source")),
+        subject if subject not in (None, "auto") else _leaf(dataset.get("path") or dataset.get("id")),
+    )
+    return [tag for tag in known if tag]
+
+
+def _leaf(place: object) -> str:
+    """The last part of a hub id or a path. The built-in model is called by its package."""
+    text = str(place or "").rstrip("/")
+    if text.startswith("pkg://") and text.endswith("/weights"):
+        text = text.removesuffix("/weights").replace(".", "/")
+    return text.rpartition("/")[2].removesuffix(".safetensors")[:64]  # W&B takes no longer tag
+
+
 class WandbSession:
-    """Begins, or goes on with, the W&B run of this id. Its files lie in `folder`/wandb.
+    """Begins, or resumes, the W&B run of this id. Its files lie in `folder`/wandb.
 
     Nothing here raises: without a server or a login it goes on offline, and after any other failure it stops; each is
-    said once. Nothing is begun before the first `log`, `summarise` or `do`. `config` must be free of secrets.
+    logged once. Nothing is begun before the first `log`, `summarise` or `do`. `config` must be free of secrets.
     """
 
-    # Those of this process that had to go offline. One that forgets its attempt would end them all.
-    _stranded: ClassVar[set[int]] = set()
+    # Sessions of this process that had to go offline. While there are any, none tries to go online: forgetting a failed
+    # start would end them all.
+    _offline_sessions: ClassVar[set[int]] = set()
 
     def __init__(
         self,
@@ -55,63 +107,60 @@ class WandbSession:
         self._job = job
         self._tags = list(dict.fromkeys([*settings.tags, *tags]))
         self._config = config
-        self._open: wandb.Run | None = None
-        self._stays = Stays(folder / "wandb" / "stays.json")
-        self._over = False
+        self._run: wandb.Run | None = None
+        self._previous = PreviousSession(folder / "wandb" / "stays.json")
+        self._is_finished = False
 
     def log(self, row: Callable[[], Mapping[str, Any]]) -> None:
-        """One row of the history. It is made when W&B is there, since its media need it."""
+        """One row of the history. It is made when W&B has started, since its media need that."""
         self.do(lambda run: run.log(dict(row())))
 
     def summarise(self, facts: Mapping[str, Any]) -> None:
         self.do(lambda run: run.summary.update(dict(facts)))
 
     def do(self, act: Callable[["wandb.Run"], object]) -> None:
-        if self._over:
+        if self._is_finished:
             return
         try:
             with data_in(self._folder / "wandb" / "data"):
-                if self._open is None:
-                    self._open = self._start()
-                act(self._open)
+                if self._run is None:
+                    self._run = self._start()
+                act(self._run)
         except Exception as error:
-            log.warning("Weights & Biases stopped (%s). Everything else goes on.", _short(error))
-            self._leave(exit_code=1)
+            log.warning("Weights & Biases stopped (%s). Everything else goes on.", first_line(error))
+            self._end(exit_code=1)
 
     def finish(self, *, failed: bool = False) -> None:
-        if not self._over:
-            self._leave(exit_code=int(failed))
+        if not self._is_finished:
+            self._end(exit_code=int(failed))
 
-    def _leave(self, *, exit_code: int) -> None:
-        self._over = True
-        self._stranded.discard(id(self))
-        if self._open is not None:
+    def _end(self, *, exit_code: int) -> None:
+        self._is_finished = True
+        self._offline_sessions.discard(id(self))
+        if self._run is not None:
             with data_in(self._folder / "wandb" / "data"):
                 with suppress(Exception):
-                    self._note_end(self._open)
+                    other_id = self._run.id if self._run.id != self._id else None
+                    self._previous.save(other_id, summary_of(self._run))
                 with suppress(Exception):
-                    self._open.finish(exit_code=exit_code)
-
-    def _note_end(self, run: "wandb.Run") -> None:
-        own = run.id if run.id != self._id else None
-        self._stays.close(own, summary_of(run))
+                    self._run.finish(exit_code=exit_code)
 
     def _start(self) -> "wandb.Run":
-        if self._settings.mode == "online" and not self._stranded:
+        if self._settings.mode == "online" and not self._offline_sessions:
             try:
                 return self._init("online")
             except Exception as error:
                 log.warning(
                     "Weights & Biases cannot be reached or has no login (%s). This is tracked offline; "
                     "`wandb sync %s/wandb/offline-run-*` uploads it later.",
-                    _short(error),
+                    first_line(error),
                     self._folder,
                 )
                 forget_failed_start()
         if self._settings.mode == "online":
-            self._stranded.add(id(self))
+            self._offline_sessions.add(id(self))
         run = self._init("offline")
-        run.summary.update(dict(self._stays.summary))
+        run.summary.update(dict(self._previous.summary))
         return run
 
     def _init(self, mode: Literal["online", "offline"]) -> "wandb.Run":
@@ -127,7 +176,7 @@ class WandbSession:
             tags=self._tags,
             job_type=self._job,
             name=self._name,
-            id=self._stays.id or self._id,
+            id=self._previous.id or self._id,
             resume="allow",
             reinit="create_new",
             dir=str(self._folder),
@@ -142,26 +191,22 @@ class WandbSession:
         return run
 
 
-def _short(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-class Stays:
-    """`file` tells how the last stay ended: its summary and, where it is not the one that was asked for, the W&B run's
-    id, which the agent of a W&B sweep chooses."""
+class PreviousSession:
+    """How the last session of a W&B run ended, as `file` says: its summary and, where it differs from the id that was
+    given, the W&B run's id, which the agent of a W&B sweep chooses."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        before = self._read()
-        self.id: str | None = before.get("id")
-        self.summary: Mapping[str, Any] = before.get("summary", {})
-
-    def close(self, id: str | None, summary: Mapping[str, Any]) -> None:
-        write_json(self._file, {"id": id, "summary": {**self.summary, **summary}})
-
-    def _read(self) -> dict[str, Any]:
         try:
-            content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # the first stay, or a note that cannot be read
-            return {}
-        return content
+            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # the first session, or a file that cannot be read
+            content = {}
+        self.id: str | None = content.get("id")
+        self.summary: Mapping[str, Any] = content.get("summary", {})
+
+    def save(self, id: str | None, summary: Mapping[str, Any]) -> None:
+        write_json(self._file, {"id": id, "summary": {**self.summary, **summary}})

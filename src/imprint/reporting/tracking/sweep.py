@@ -1,4 +1,4 @@
-"""A sweep at Weights & Biases: one run that sums up the group of its points."""
+"""A sweep at Weights & Biases: one W&B run that summarises the group of its points."""
 
 import hashlib
 import math
@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imprint.reporting.contact_sheets import ContactSheet, SheetPicture, render, spread
 from imprint.reporting.record import RunRecord, axes, differing, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.costs import COSTS
-from imprint.reporting.sheet import spread
 from imprint.reporting.side_by_side import Gallery, Row, galleries, labels
-from imprint.reporting.tracking.session import WandbSession
-from imprint.reporting.tracking.settings import WandbSettings, chosen, settings_of
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, tags_of
 from imprint.sweeps import Sweep
 from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     import wandb
-
-    from imprint.reporting.matrix import Matrix
 
 COLUMNS = 12  # of one picture; more points have more pictures, each with the untuned model's column
 ROWS = 8  # prompts and seeds; of more, evenly spread ones
@@ -30,10 +27,10 @@ MOST = 2000  # pictures in all
 
 
 def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
-    """Tells W&B what came of a sweep so far: every point with settings, scores and cost, pictures of the same prompt
-    and seed side by side, subject fidelity against prompt fidelity. Launched again, it goes on with the same W&B run.
+    """Logs the state of a sweep to W&B: every point with settings, scores and cost, contact sheets of the same prompts
+    and seeds, subject fidelity against prompt fidelity. A sweep that is launched again resumes its W&B run.
 
-    Without `settings` it does as the first point that was tracked. Never raises for W&B's sake.
+    Without `settings`, those of the first point that was tracked hold. Failures of W&B raise nothing.
     """
     points = sweep.points
     using = settings or next((found for point in points if (found := settings_of(point.run))), None)
@@ -47,7 +44,7 @@ def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
         "objectives": sweep.objectives,
         "points": [list(point.overrides) for point in points],
     }
-    tags = [tag for point in points for tag in chosen(point.run.read().config.tree())]
+    tags = [tag for point in points for tag in tags_of(point.run.read().config.tree())]
     session = WandbSession(
         using._replace(group=sweep.name),
         sweep.folder,
@@ -65,7 +62,7 @@ def log_sweep(sweep: Sweep, settings: WandbSettings | None = None) -> None:
 
 
 def sweep_id(sweep: Sweep) -> str:
-    """Of its name alone: the sweep goes on from wherever it is launched again, as its group does."""
+    """From the name alone, so that the sweep resumes its W&B run from wherever it is launched again."""
     plain = re.sub(r"[^\w-]+", "-", sweep.name, flags=re.ASCII).strip("-")
     return "-".join(filter(None, ("sweep", plain[:80], hashlib.sha256(sweep.name.encode()).hexdigest()[:6])))
 
@@ -97,7 +94,7 @@ def _log_files(run: "wandb.Run", sweep: Sweep) -> None:
 
 
 def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Iterator[tuple[str, Any]]:
-    """How many points ended how, and the best of each metric that its author looks at."""
+    """How many points have each status, and the best of each objective."""
     states = [record.status for record in records]
     for state in dict.fromkeys(("finished", "failed", *states)):
         yield f"points/{state}", states.count(state)
@@ -115,31 +112,27 @@ def _page(title: str, svg: str) -> str:
 
 
 def sweep_pictures(records: Sequence[RunRecord], axes: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
-    """Captions and pictures, of the points that have drawn any."""
-    from imprint.reporting.matrix import sheet
-
+    """Captions and contact sheets, of the points that have pictures."""
     for gallery in galleries(records, axes, most=MOST):
-        rows = [gallery.rows[index] for index in spread(range(len(gallery.rows)), ROWS)]
+        rows = spread(gallery.rows, ROWS)
         untuned = [index for index, column in enumerate(gallery.columns) if not column.run]
         points = [index for index, column in enumerate(gallery.columns) if column.run]
-        room = COLUMNS - len(untuned)
-        for first in range(0, len(points), room):
-            shown = points[first : first + room]
-            part = f", points {first + 1} to {first + len(shown)} of {len(points)}" if len(points) > room else ""
-            yield f"{gallery.title}{part}", sheet(_matrix(gallery, rows, [*untuned, *shown]))
+        most = COLUMNS - len(untuned)
+        for first in range(0, len(points), most):
+            shown = points[first : first + most]
+            part = f", points {first + 1} to {first + len(shown)} of {len(points)}" if len(points) > most else ""
+            yield f"{gallery.title}{part}", render(_contact_sheet(gallery, rows, [*untuned, *shown]))
 
 
-def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Matrix":
+def _contact_sheet(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> ContactSheet:
     """Every row has the same columns."""
-    from imprint.reporting.matrix import Matrix, MatrixPicture
-
-    headings = {_label(row, gallery): row for row in rows}
+    headings = {f"{row.prompt}, {gallery.counted} {row.seed}": row for row in rows}
     pictures = [
-        MatrixPicture(picture.label, heading, row.seed, picture.file, row.prompt)
+        SheetPicture(picture.label, heading, row.seed, picture.file, row.prompt)
         for heading, row in headings.items()
         for picture in (row.pictures[index] for index in shown)
     ]
-    return Matrix(
+    return ContactSheet(
         prompt=gallery.title,
         x_heading="points",
         x_labels=tuple(rows[0].pictures[index].label for index in shown),
@@ -148,10 +141,6 @@ def _matrix(gallery: Gallery, rows: Sequence[Row], shown: Sequence[int]) -> "Mat
         seeds=(),
         pictures=pictures,
     )
-
-
-def _label(row: Row, gallery: Gallery) -> str:
-    return f"{row.prompt}, {gallery.counted} {row.seed}"
 
 
 def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[str]) -> Table:
@@ -163,7 +152,7 @@ def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[
         "point": [names[record.name] for record in records],
         "run": [record.name for record in records],
         "status": [record.status for record in records],
-        **{key: _axis([record.settings.get(key) for record in records]) for key in keys},
+        **{key: _as_numbers([record.settings.get(key) for record in records]) for key in keys},
     }
     for column in scores.columns:
         intervals = [scores.interval(record, column) for record in records]
@@ -176,8 +165,8 @@ def point_table(records: Sequence[RunRecord], scores: RunScores, axes: Sequence[
     return Table.of_values(list(columns), zip(*columns.values(), strict=True))
 
 
-def _axis(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
-    """A setting that is a number wherever it is set can be drawn as an axis."""
+def _as_numbers(values: Sequence[str | None]) -> list[float | None] | list[str | None]:
+    """Numbers where all values are: W&B then draws an axis."""
     try:
         return [None if value in (None, "None") else float(str(value)) for value in values]
     except ValueError:

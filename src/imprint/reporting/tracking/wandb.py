@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.provenance import file_bytes
-from imprint.reporting.tracking.session import WandbSession
-from imprint.reporting.tracking.settings import WandbSettings, chosen
-from imprint.reporting.tracking.tracker import SampleRow, Tracker
+from imprint.reporting.tracking.loggers import SampleRow, Tracker
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, tags_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class WandbTracker(Tracker):
         self._run = run
         self._name = name
         self._session = WandbSession(
-            settings, run.folder, id=run.signature, name=name, job="train", tags=chosen(config), config=config
+            settings, run.folder, id=run.signature, name=name, job="train", tags=tags_of(config), config=config
         )
 
     @property
@@ -54,7 +53,7 @@ class WandbTracker(Tracker):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """A training that ended well has its result yet to write; `conclude` comes then."""
+        """After a successful training the result is still to be written; `conclude` follows that."""
         if status != "success":
             self._session.finish(failed=True)
 
@@ -85,15 +84,13 @@ def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":
     def picture(path: Path | None) -> "wandb.Image | None":
         return None if path is None else wandb.Image(str(path))
 
-    table = wandb.Table(columns=["step", "prompt", "seed", "picture", "untuned"])
-    for row in rows:
-        table.add_data(step, row.prompt, row.seed, picture(row.picture), picture(row.untuned))
-    return table
+    data = [[step, row.prompt, row.seed, picture(row.picture), picture(row.untuned)] for row in rows]
+    return wandb.Table(columns=["step", "prompt", "seed", "picture", "untuned"], data=data)
 
 
 def result_artifact(run: Run, max_bytes: int) -> "wandb.Artifact":
-    """With every file's size. A result of at most `max_bytes` is uploaded, straight from its folder; of a larger one
-    the files are named, with their hashes, and stay where they are."""
+    """With every file's size. A result of at most `max_bytes` is uploaded from its folder; of a larger one the files
+    are referenced by place and hash."""
     import wandb
 
     files = file_bytes(run.result)

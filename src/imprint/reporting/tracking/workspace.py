@@ -1,4 +1,4 @@
-"""The page at W&B on which runs are looked at together: scores, trade-off, settings, curves, pictures."""
+"""A W&B workspace for several runs: scores, trade-off, settings, curves, pictures."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
 from imprint.reporting.scoreboard.costs import COSTS
 from imprint.reporting.tracking.scores import score_key
-from imprint.reporting.tracking.settings import WandbSettings, settings_of
+from imprint.reporting.tracking.session import WandbSettings, first_line, settings_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where runs are told at W&B. Without a group, the page is about the whole project."""
+    """Where runs were logged at W&B. Without a group, the page is about the whole project."""
 
     entity: str | None
     project: str
@@ -29,7 +29,7 @@ class Place(NamedTuple):
 def save_workspace(records: Sequence[RunRecord]) -> str:
     """Saves the page for these runs at W&B and returns its address.
 
-    Raises UserError without the extra, without a login, and where no run was told to W&B.
+    Raises UserError without the extra, without a login, and where no run was logged to W&B.
     """
     if find_spec("wandb_workspaces") is None:
         raise UserError(
@@ -45,12 +45,12 @@ def save_workspace(records: Sequence[RunRecord]) -> str:
 
 
 def place_of(records: Sequence[RunRecord]) -> Place:
-    """Raises UserError where the runs were told at no place, or at several."""
+    """Raises UserError where the runs were logged to no project, or to several."""
     settings: list[WandbSettings] = [found for record in records if (found := settings_of(Run(record.folder)))]
     places = list(dict.fromkeys((each.entity, each.project) for each in settings))
     if not places:
         raise UserError(
-            "workspace=true: none of these runs was told to Weights & Biases. Train with report=online, or with "
+            "workspace=true: none of these runs was logged to Weights & Biases. Train with report=online, or with "
             "report=default and upload the runs with `wandb sync`."
         )
     if len(places) > 1:
@@ -148,7 +148,7 @@ def _tables(scores: RunScores) -> list[str]:
 
 
 def _config_key(key: str, records: Sequence[RunRecord]) -> str:
-    """A part of a run stands in its configuration as the class that it is."""
+    """A part of a run is named in its configuration by the kind of its class."""
     is_part = any(other.startswith(f"{key}.") for record in records for other in record.settings)
     return f"{key}.{KIND}" if is_part else key
 
@@ -166,8 +166,7 @@ def _own_entity() -> str:
 
 
 def _not_saved(error: Exception) -> UserError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return UserError(
-        f"workspace=true: W&B did not take the page ({reason}). Log in with `wandb login`, upload offline runs with "
-        "`wandb sync`, and give the command again."
+        f"workspace=true: W&B did not take the page ({first_line(error)}). Log in with `wandb login`, upload "
+        "offline runs with `wandb sync`, and give the command again."
     )

@@ -1,4 +1,4 @@
-"""What adopted files hold, and which word names it."""
+"""The contents of adopted files, and the word that names the subject."""
 
 import logging
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ from imprint.results.low_rank import LowRank
 log = logging.getLogger(__name__)
 
 
-class Found(NamedTuple):
-    """What the files hold."""
+class FileContents(NamedTuple):
+    """Of all files together."""
 
     updates: LowRank
     word: Mapping[str, Mapping[str, Tensor]]  # empty, or one word and its vectors by vocabulary
-    trigger: str  # what the adapters' file says it was trained with; empty where it is silent
+    trigger: str  # that the adapters' file says it was trained with; empty: it does not say
     notes: list[dict[str, object]]
 
 
-def read(files: list[Path], outline: MetaModel, *, partial: bool) -> Found:
+def read(files: list[Path], outline: MetaModel, *, partial: bool) -> FileContents:
     updates: list[LowRank] = []
     words: list[Mapping[str, Mapping[str, Tensor]]] = []
     trigger = ""
@@ -55,11 +55,11 @@ def read(files: list[Path], outline: MetaModel, *, partial: bool) -> Found:
         problems.append(str(Problem("files", [file.name for file in files], remedy)))
     if problems:
         raise ConfigError(problems)
-    return Found(updates[0] if updates else {}, words[0] if words else {}, trigger, notes)
+    return FileContents(updates[0] if updates else {}, words[0] if words else {}, trigger, notes)
 
 
 def named(
-    found: Found, identifier: str, noun: str, files: list[Path], facts: ModelInfo
+    found: FileContents, identifier: str, noun: str, files: list[Path], facts: ModelInfo
 ) -> tuple[str, dict[str, Mapping[str, Tensor]]]:
     """The word that names the subject, and what was learned for it."""
     if not found.word:
@@ -85,6 +85,6 @@ def _trigger(file: Path) -> str:
     return str(about.get("trigger_words") or about.get("modelspec.trigger_phrase") or "")
 
 
-def _word_file(files: list[Path], found: Found) -> Path:
+def _word_file(files: list[Path], found: FileContents) -> Path:
     [name] = [note["file"] for note in found.notes if note["kind"] == "word"]
     return next(file for file in files if file.name == name)

@@ -1,4 +1,4 @@
-"""The cells of a grid: which values its axes have, and which runs belong to each pair of them."""
+"""The cells of an XY grid: which values its axes have, and which runs belong to each pair of them."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imprint.errors import ConfigError, Problem
-from imprint.reporting.record import differing, find_runs
+from imprint.reporting.labels import differing
+from imprint.reporting.record import find_runs
 from imprint.runs import Run
 from imprint.suggestions import nearest
 
 SCALES = ("scale.denoiser", "scale.unet", "scale.text", "scale.text_2", "scale.text_3")
-DRAWN = {  # ways of drawing -> the type of their values
+SAMPLING = {  # settings of generation -> the type of their values
     **dict.fromkeys(SCALES, float),
     "weights": list,
     "guidance": float,
@@ -23,18 +24,18 @@ DRAWN = {  # ways of drawing -> the type of their values
 }
 
 
-class Found(NamedTuple):
-    """A finished run and its settings, as text."""
+class FinishedRun(NamedTuple):
+    """With its settings as text."""
 
     run: Run
     settings: dict[str, str]
 
 
 class Runs(NamedTuple):
-    """The same runs in every cell (`fixed`), or a cell's own one of those `found`."""
+    """Either the same runs in every cell, or those of which each cell has its own."""
 
-    fixed: tuple[Run, ...]
-    found: list[Found]
+    in_every_cell: tuple[Run, ...]
+    by_cell: list[FinishedRun]
 
 
 class Axis(NamedTuple):
@@ -50,40 +51,39 @@ class Axis(NamedTuple):
         return tuple(shown(value) for value in self.values)
 
     @property
-    def is_drawn(self) -> bool:
-        return self.key in DRAWN
+    def is_sampling(self) -> bool:
+        return self.key in SAMPLING
 
 
 class Cell(NamedTuple):
-    """`drawing` are the ways of drawing that the axes give it. Without runs it stays empty."""
+    """`sampling` are the settings of generation that the axes give it. Without runs it stays empty."""
 
     x: str
     y: str
     runs: tuple[Run, ...]
-    drawing: tuple[tuple[str, Any], ...]
+    sampling: tuple[tuple[str, Any], ...]
 
 
-def matching(folder: Path, trust: Sequence[str]) -> list[Found]:
-    """The finished runs below a folder."""
+def finished_below(folder: Path, trust: Sequence[str]) -> list[FinishedRun]:
     records = [record for record in find_runs([folder]) if record.status == "finished"]
     if not records:
         raise ConfigError([Problem("runs", str(folder), "none of the runs in it is finished. Finish one, or wait.")])
-    return [Found(Run(record.folder, trust=trust), record.settings) for record in records]
+    return [FinishedRun(Run(record.folder, trust=trust), record.settings) for record in records]
 
 
 def axis_of(name: str, key: str | None, values: Sequence[Any] | None, runs: Runs) -> Axis:
     """Raises ConfigError for a key that is none, and values that it cannot have."""
     if key is None:
         return Axis(None, [None])
-    if key in DRAWN:
+    if key in SAMPLING:
         if not values:
             raise ConfigError([Problem(f"{name}.values", values, f"say which values of {key}: {name}.values=[...].")])
         return Axis(key, [_typed(name, key, value) for value in values])
-    known = {setting for found in runs.found for setting in found.settings}
+    known = {setting for found in runs.by_cell for setting in found.settings}
     if key not in known:
-        more = "" if runs.found else " A setting of runs needs runs=..., a folder of them."
-        raise ConfigError([Problem(f"{name}.key", key, f"{nearest(key, [*DRAWN, *known])}{more}")])
-    there = {found.settings[key] for found in runs.found if key in found.settings}
+        more = "" if runs.by_cell else " A setting of runs needs runs=..., a folder of them."
+        raise ConfigError([Problem(f"{name}.key", key, f"{nearest(key, [*SAMPLING, *known])}{more}")])
+    there = {found.settings[key] for found in runs.by_cell if key in found.settings}
     return Axis(key, sorted(there, key=_order) if values is None else [_as_setting(value, there) for value in values])
 
 
@@ -96,12 +96,12 @@ def cells_of(x: Axis, y: Axis, runs: Runs) -> list[Cell]:
         zip(x.values, x.labels, strict=True), zip(y.values, y.labels, strict=True)
     ):
         pairs = [(axis, value) for axis, value in ((x, x_value), (y, y_value)) if axis.key]
-        wanted = {axis.key: value for axis, value in pairs if not axis.is_drawn}
-        own = [found for found in runs.found if all(found.settings.get(key) == value for key, value in wanted.items())]  # type: ignore[arg-type]
+        wanted = {str(axis.key): value for axis, value in pairs if not axis.is_sampling}
+        own = [run for run in runs.by_cell if all(run.settings.get(key) == value for key, value in wanted.items())]
         if len(own) > 1:
             problems.append(_ambiguous(wanted, own))
-        drawing = tuple((str(axis.key), _hashable(value)) for axis, value in pairs if axis.is_drawn)
-        cells.append(Cell(x_label, y_label, runs.fixed or tuple(found.run for found in own[:1]), drawing))
+        sampling = tuple((str(axis.key), _hashable(value)) for axis, value in pairs if axis.is_sampling)
+        cells.append(Cell(x_label, y_label, runs.in_every_cell or tuple(match.run for match in own[:1]), sampling))
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return cells
@@ -113,21 +113,16 @@ def shown(value: Any) -> str:
     return ", ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value) if value is not None else ""
 
 
-def _ambiguous(wanted: dict[Any, Any], own: Sequence[Found]) -> str:
+def _ambiguous(wanted: dict[str, Any], own: Sequence[FinishedRun]) -> str:
     names = ", ".join(found.run.folder.name for found in own)
     settings = ", ".join(f"{key}={value}" for key, value in wanted.items()) or "all settings"
-    left = _differing(own)
+    left = differing([found.settings for found in own])
     tells = f" They differ in {', '.join(left[:4])}: take one of these as an axis, or" if left else " Take"
     return f"{settings}: {len(own)} runs have this ({names}).{tells} a folder with only some of them."
 
 
-def _differing(own: Sequence[Found]) -> list[str]:
-    records = {record.folder: record for found in own for record in find_runs([found.run.folder])}
-    return differing(list(records.values()))
-
-
 def _typed(name: str, key: str, value: Any) -> Any:
-    kind = DRAWN[key]
+    kind = SAMPLING[key]
     right = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not right or isinstance(value, bool):
         wanted = {float: "a number", int: "a whole number", str: "a text", list: "a list of numbers"}[kind]

@@ -5,7 +5,7 @@ from unit.reporting.scoreboard.sheets import sheet
 from imprint.config import conf_folder, resolved
 from imprint.evaluation.published import Claim, claims
 from imprint.reporting.scoreboard import assemble
-from imprint.reporting.scoreboard.published import PublishedRow
+from imprint.reporting.scoreboard.comparisons import PublishedRow
 from imprint.reporting.scoreboard.tables import tables
 
 (TABLE_1,) = (claim for claim in claims() if claim.label == "DreamBooth, Stable Diffusion")

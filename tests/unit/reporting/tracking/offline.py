@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from imprint.reporting.tracking.settings import WandbSettings
+from imprint.reporting.tracking.session import WandbSettings
 
 WANDB = str(Path(sys.executable).with_name("wandb"))
 

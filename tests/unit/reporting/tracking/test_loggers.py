@@ -17,8 +17,7 @@ from imprint.construct import Constructor
 from imprint.errors import UserError
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking import loggers
-from imprint.reporting.tracking.loggers import Csv, TensorBoard
-from imprint.reporting.tracking.tracker import LoggerChoice
+from imprint.reporting.tracking.loggers import Csv, LoggerChoice, TensorBoard
 from imprint.runs import Run
 
 CONFIG: Mapping[str, Any] = {"seed": 3, "method": {"lr": 1e-4}}

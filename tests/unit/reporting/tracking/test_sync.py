@@ -9,7 +9,7 @@ from unit.reporting.tracking.test_scores import scored
 from wandb_server import StoredRun, WandbServer
 
 from imprint.reporting.tracking.scores import log_scores, score_name
-from imprint.reporting.tracking.session import Stays
+from imprint.reporting.tracking.session import PreviousSession
 from imprint.reporting.tracking.wandb import WandbTracker
 from imprint.runs import Run
 
@@ -82,5 +82,5 @@ def test_a_point_of_a_wandb_sweep_is_evaluated_in_the_run_that_its_agent_chose(
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "stays.json").write_text('{"summary": 4')
-    stays = Stays(tmp_path / "stays.json")
+    stays = PreviousSession(tmp_path / "stays.json")
     assert (stays.id, stays.summary) == (None, {})

@@ -11,7 +11,7 @@ from PIL import Image
 from unit.reporting.tracking.offline import artifacts, begun, history, records, settings, stays, summary, table
 
 from imprint.reporting.redaction import redacted
-from imprint.reporting.tracking.tracker import SampleRow, concluding
+from imprint.reporting.tracking.loggers import SampleRow, concluding
 from imprint.reporting.tracking.wandb import WandbTracker, wandb_tracker
 from imprint.runs import Run
 

@@ -1,4 +1,4 @@
-"""The pictures of the cells, all that makes each, and the drawing of those that are not there yet."""
+"""The pictures of an XY grid's cells, all that makes each, and the generation of those that are missing."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from imprint.errors import UserError
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe
+from imprint.requests import as_list
 from imprint.results.combine import CombinedModel, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
-from imprint.verbs.generate import Drawing, Mix, as_list
+from imprint.verbs.generate import Mix, PictureRequest
 from imprint.verbs.grid.axes import SCALES, Axis, Cell
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class AxisRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(Drawing):
+class Request(PictureRequest):
     """What `grid.yaml` asks for."""
 
     run: str | list[str] | None
@@ -36,8 +37,8 @@ class Request(Drawing):
     y: AxisRequest
 
 
-class Shot(NamedTuple):
-    """A picture of a cell. Equal ones are one file, in whichever grid they are asked for."""
+class CellPicture(NamedTuple):
+    """Equal ones are one file, in whichever grid they are asked for."""
 
     mix: Mix
     recipe: Recipe
@@ -47,46 +48,45 @@ class Shot(NamedTuple):
         return f"pictures/{self.recipe.file}"
 
 
-def shots_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tuple[str, int, Shot | None]]:
-    """(row of the sheet, seed, picture) for all that a cell shows; None where no run has its settings."""
-    own = dict(cell.drawing)
-    asked = _asked(request, own)
+def pictures_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tuple[str, int, CellPicture | None]]:
+    """(contact sheet, seed, picture) for all that a cell shows; None where no run has its settings."""
+    own = dict(cell.sampling)
+    of_cell = _of_cell(request, own)
     keys = {axis.key for axis in axes}
-    rows = {"": str(own.get("prompt"))} if "prompt" in keys else {prompt: prompt for prompt in as_list(request.prompt)}
+    prompts = {"": str(own.get("prompt"))} if "prompt" in keys else {text: text for text in as_list(request.prompt)}
     seeds = {0: int(own.get("seed", 0))} if "seed" in keys else {seed: seed for seed in request.seeds}
-    for (row, prompt), (place, seed) in product(rows.items(), seeds.items()):
+    for (sheet, prompt), (place, seed) in product(prompts.items(), seeds.items()):
         if cell.runs:
-            mix = Mix.of(cell.runs, asked, rank=None)
-            yield row, place, Shot(mix, mix.recipe(_filled(prompt, cell.runs), seed, asked))
+            mix = Mix.of(cell.runs, of_cell, rank=None)
+            yield sheet, place, CellPicture(mix, mix.recipe(_filled(prompt, cell.runs), seed, of_cell))
         else:
-            yield row, place, None
+            yield sheet, place, None
 
 
-def _asked(request: Request, own: Mapping[str, Any]) -> Request:
-    """What is asked for, but for the strengths and ways of drawing that are a cell's own."""
+def _of_cell(request: Request, own: Mapping[str, Any]) -> Request:
+    """The request with the strengths and sampler settings that are the cell's own."""
     strengths = {key.removeprefix("scale."): value for key, value in own.items() if key in SCALES}
-    ways = {key: value for key, value in own.items() if key in ("weights", *Sampler._fields)}
-    return replace(request, scale=replace(request.scale, **strengths), **ways)
+    settings = {key: value for key, value in own.items() if key in ("weights", *Sampler._fields)}
+    return replace(request, scale=replace(request.scale, **strengths), **settings)
 
 
-def draw(shots: Sequence[Shot], folder: Path, request: Request) -> None:
-    """A model is loaded once, and what is drawn in the same way goes in one batch."""
+def generate_cells(pictures: Sequence[CellPicture], folder: Path, request: Request) -> None:
+    """A model is loaded once, and pictures of one mix are generated in batches."""
     by_mix: dict[Mix, dict[str, Recipe]] = {}
-    for mix, recipe in shots:
+    for mix, recipe in pictures:
         by_mix.setdefault(mix, {})[recipe.file] = recipe
     stores = {mix: PictureStore(folder / "pictures", list(recipes.values()), {}) for mix, recipes in by_mix.items()}
-    missing = {mix: len(store.missing()) for mix, store in stores.items()}
-    to_draw = [mix for mix, count in missing.items() if count]
-    for mix in to_draw:  # all mistakes before the first picture
+    missing = {mix: count for mix, store in stores.items() if (count := len(store.missing()))}
+    for mix in missing:  # all mistakes before the first picture
         mix.chosen()
     log.info("%d pictures, %d of them to draw.", sum(map(len, by_mix.values())), sum(missing.values()))
-    for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in to_draw):
+    for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in missing):
         combined = CombinedModel(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
         device = available_device(request.accelerator)
-        for mix in to_draw:
+        for number, mix in enumerate(missing, start=1):
             if (mix.runs, mix.base) == (runs, base):
                 model = combined.at(mix.weights, dict(mix.scale)).to(device)
-                label = f"Cells {to_draw.index(mix) + 1} of {len(to_draw)}"
+                label = f"Cells {number} of {len(missing)}"
                 generate_missing(
                     stores[mix], generate_with(model), batch_size=request.batch_size, label=label, counts_failures=False
                 )

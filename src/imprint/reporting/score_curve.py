@@ -1,4 +1,4 @@
-"""Scores on the way: a curve that shows learning and overfitting, and the rules that go by it."""
+"""Scores during training: a curve that shows learning and overfitting, and the rules that use it."""
 
 import logging
 import time
@@ -12,23 +12,22 @@ from pytorch_lightning.loggers.logger import Logger
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.watch import LiveScore, Watch
 from imprint.files import folder_atomically
-from imprint.libraries.lightning import precision_of
 from imprint.models.base import Model
 from imprint.reporting.local import LocalLogger, read_metrics
-from imprint.reporting.samples import undisturbed
+from imprint.reporting.step_callback import StepCallback, generation, undisturbed
 from imprint.runs import Run
 from imprint.training.module import TrainingModule
 
 log = logging.getLogger(__name__)
 
-Score = Callable[[Model, int], Mapping[str, LiveScore]]  # by metric, the model as it is after a step
+Scoring = Callable[[Model, int], Mapping[str, LiveScore]]  # by metric, the model as it is after a step
 
 
-class ScoreCurve(pl.Callback):
+class ScoreCurve(StepCallback):
     """Scores on rank zero, with the averaged weights, at the steps that `watch` names: scores/curve.csv, the trackers,
     and the manifest's `watch` entry (looks, seconds, their share of the training's time, what the rules chose).
 
-    Training does not notice, but for the rules: `keep=best` keeps the best result in best/, and `patience` ends it.
+    Only the rules change the training: `keep=best` keeps the best result in best/, and `patience` ends it.
     """
 
     def __init__(
@@ -37,10 +36,11 @@ class ScoreCurve(pl.Callback):
         watch: Watch,
         profile: Profile,
         *,
-        score: Score,
+        score: Scoring,
         save: Callable[[TrainingModule, Path, int], None],
         trackers: Sequence[Logger],
     ) -> None:
+        super().__init__(watch.due)
         self._run = run
         self._watch = watch
         self._profile = profile
@@ -48,39 +48,26 @@ class ScoreCurve(pl.Callback):
         self._save = save
         self._trackers = trackers
         self._curve = LocalLogger(run.score_curve)
-        self._step = 0
         self._began = time.monotonic()
         self._earlier: dict[str, Any] = {}
         self._seconds = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._step = trainer.global_step
         self._began = time.monotonic()
         if trainer.is_global_zero:
-            self._curve.rewind(self._step)
-            self._earlier = dict(self._run.read().watch) if self._step else {}
-        self._score_if_due(trainer, pl_module, total=trainer.max_steps)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.global_step > self._step:
-            self._step = trainer.global_step
-            self._score_if_due(trainer, pl_module, total=trainer.max_steps)
+            self._curve.rewind(trainer.global_step)
+            self._earlier = dict(self._run.read().watch) if trainer.global_step else {}
+        super().on_train_start(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._step = trainer.global_step
-        self._score_if_due(trainer, pl_module, total=self._step)
+        super().on_fit_end(trainer, pl_module)
         self._curve.finalize("success")
 
-    def _score_if_due(self, trainer: pl.Trainer, module: Any, *, total: int) -> None:
-        if not self._watch.due(self._step, total):
-            return
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
         over = False
         if trainer.is_global_zero and self._step not in self._steps():
             began = time.monotonic()
-            quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.drawing(), precision_of(trainer):
+            with generation(trainer, module):
                 found = self._score_model(module.model, self._step)
             scores = {self._column(name, score.fingerprint): score.mean for name, score in found.items()}
             for logger in (self._curve, *self._trackers):
@@ -91,7 +78,7 @@ class ScoreCurve(pl.Callback):
             trainer.should_stop = True
 
     def _apply_rules(self, module: TrainingModule) -> bool:
-        """Keeps the result if it is the best so far, and notes all; whether training is to end here."""
+        """Keeps the result if it is the best so far, and notes all in the manifest; whether training is to end."""
         facts: dict[str, Any] = {"profile": self._profile.name, "looks": len(self._steps()), **self._cost()}
         over = False
         if self._watch.by:
@@ -110,7 +97,7 @@ class ScoreCurve(pl.Callback):
         return over
 
     def _cost(self) -> dict[str, float]:
-        """Of all sessions: the seconds that scoring took, and which part of the whole time that is."""
+        """Of all sessions: the seconds that scoring took, and its share of the whole time."""
         scoring = self._earlier.get("seconds", 0.0) + self._seconds
         whole = self._earlier.get("of_seconds", 0.0) + time.monotonic() - self._began
         return {"seconds": round(scoring, 3), "of_seconds": round(whole, 3), "share": round(scoring / whole, 4)}
@@ -124,5 +111,5 @@ class ScoreCurve(pl.Callback):
         return [float("nan") if value is None else value for value in column]
 
     def _column(self, metric: str, fingerprint: str) -> str:
-        """Numbers that mean different things are never in one curve."""
+        """Numbers with different fingerprints are never in one curve."""
         return f"{self._profile.name}/{metric}@{fingerprint[:6]}"

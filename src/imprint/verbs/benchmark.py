@@ -1,9 +1,10 @@
 """imprint benchmark: one model for each subject of a collection, each scored, and all in one table.
 
 A benchmark is a sweep whose points are the subjects, with each of the seeds, times the axes of the command; so it is
-planned, launched, watched and gone on with as one. Only its table is its own.
+planned, launched, watched and resumed as one. Only its table is its own.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
@@ -18,14 +19,24 @@ from imprint.composing import Composer, quoted
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.data.collections.base import Collection, Member
-from imprint.errors import ConfigError, Problem
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.profile import SUBJECT
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.launching import asked, run_grid
-from imprint.launching.plan import key_of, words
+from imprint.launching.plan import Planned, key_of, words
+from imprint.launching.status import first_line
+from imprint.reporting.scoreboard import cost_of, write
+from imprint.runs import Run
+from imprint.scoring.score import sheets_of
 from imprint.verbs import train
-from imprint.verbs.benchmark.table import write_tables
 
-UNTOLD = ("dataset.class_noun", "dataset.kind", "dataset.path")  # of a subject; its name tells it from the others
+log = logging.getLogger(__name__)
+
+FOLDER = "benchmark"
+BOOTSTRAP = 10_000  # resamples
+SEED = 0  # of the bootstrap
+NOT_IN_LABEL = ("dataset.class_noun", "dataset.kind", "dataset.path")  # settings that follow from the subject's name
 ONE = "a benchmark has one, since a table holds what was scored alike."
 
 
@@ -44,7 +55,7 @@ OWN = tuple(field.name for field in fields(Request))
 
 
 def main(cfg: DictConfig) -> float | list[float] | None:
-    """One point of it, where a launcher has brought it to another process."""
+    """A single point, in the process that a launcher has started for it."""
     return train.main(training_of(cfg))
 
 
@@ -65,7 +76,10 @@ def run_benchmark(
     run_grid(
         composer,
         launcher,
-        [point._replace(told=tuple(text for text in point.told if key_of(text) not in UNTOLD)) for point in found],
+        [
+            point._replace(told=tuple(text for text in point.told if key_of(text) not in NOT_IN_LABEL))
+            for point in found
+        ],
         arguments,
         command=["benchmark"],
         training=training_of,
@@ -95,7 +109,7 @@ def _read_request(composer: Composer, given: Sequence[Override]) -> Request:
 
 
 def _restricted(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The short keys that are given, and where they belong among the prompts of the subject itself."""
+    """The short keys that are given, and the settings of the subject's prompts that they stand for."""
     for key, setting in (("images", "images"), ("prompts", "numbers")):
         if tree[key] is not None:
             yield key, setting
@@ -121,3 +135,58 @@ def _faults(tree: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _settings(member: Member) -> list[str]:
     return [f"dataset.{key}={quoted(value)}" for key, value in member.settings.items()]
+
+
+def write_tables(points: Sequence[Planned], failures: Mapping[str, str]) -> None:
+    """In <outputs>/benchmark/<profile>-<fingerprint>/, of all score sheets in the folder with the fingerprints of these
+    points: one table, or several where points are scored by different encoders, as those of another model may be.
+
+    `failures` are reasons by the names of runs; those that lie in the runs' folders are added.
+    """
+    own = [file for point in points if point.name not in failures for file in sheets_of(point.plan)]
+    outputs, profile = points[0].run.folder.parent, points[0].profile
+    assert profile is not None
+    runs = [Run(manifest.parent) for manifest in sorted(outputs.glob("*/manifest.json"))]
+    sheets = [sheet for run in runs for sheet in _sheets(run, profile)]
+    reasons = {**_failures(runs), **{name: first_line(reason) for name, reason in failures.items()}}
+    for found in dict.fromkeys(_fingerprint(ScoreSheet.read(file)) for file in own):
+        files = write(
+            [sheet for sheet in sheets if _fingerprint(sheet) == found],
+            outputs / FOLDER / f"{profile}-{found}",
+            title=f"Benchmark: {profile}",
+            costs={run.folder.name: cost_of(run) for run in runs},
+            notes=[f"{name} failed: {_line(reason)}" for name, reason in sorted(reasons.items())],
+            bootstrap=BOOTSTRAP,
+            seed=SEED,
+        )
+        log.info("Table: %s", files.markdown)
+
+
+def _sheets(run: Run, profile: str) -> Iterator[ScoreSheet]:
+    for file in sorted((run.folder / "scores").glob(f"{profile}-*.json")):
+        yield ScoreSheet.read(file)
+
+
+def _fingerprint(sheet: ScoreSheet) -> str:
+    return fingerprint({name: facts.fingerprint for name, facts in sheet.metrics.items()})
+
+
+def _failures(runs: Sequence[Run]) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for run in runs:
+        try:
+            manifest = run.read()
+        except UserError as error:
+            reasons[run.folder.name] = str(error)
+            continue
+        if manifest.status == "failed":
+            reasons[run.folder.name] = manifest.error
+        elif (note := run.scoring_error).is_file():
+            reasons[run.folder.name] = f"it is trained and cannot be scored: {note.read_text(encoding='utf-8')}"
+    return reasons
+
+
+def _line(text: str) -> str:
+    """All of it in one line; of a stack trace the end alone."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines) if "Traceback" not in text else lines[-1]
