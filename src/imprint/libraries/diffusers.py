@@ -18,13 +18,14 @@ def schedulers() -> set[str]:
 
 
 def needed_packages(name: str) -> list[str]:
-    """What a class of the library needs that is not all installed: the name then means a stand-in, which says so here."""
+    """The packages that a class of the library needs, where one is not installed: the library then has a placeholder of
+    this name, which holds them."""
     return list(getattr(getattr(diffusers, name), "_backends", ()))
 
 
 def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
-    """The prompt with words that several vectors were learned for written as as many tokens, as the library's pipelines
-    do before they encode it. It is a method of a mixin that needs nothing of its object."""
+    """The prompt, in which a word that was learned with several vectors is written as as many tokens, as the library's
+    pipelines do before they encode it. It is a method of a mixin, which uses nothing of its object."""
     from diffusers.loaders import TextualInversionLoaderMixin
 
     converted: str = TextualInversionLoaderMixin().maybe_convert_prompt(prompt, tokenizer)

@@ -37,6 +37,26 @@ def quiet_libraries() -> None:
 
 
 @contextmanager
+def quiet_model_libraries() -> Iterator[None]:
+    """While models are loaded and saved: no progress bars, and no messages but errors."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, (verbosity, progress) in zip(libraries, before, strict=True):
+            library.set_verbosity(verbosity)
+            if progress:
+                library.enable_progress_bar()
+
+
+@contextmanager
 def little_garbage_collection() -> Iterator[None]:
     """For imports. What is there at the end is never searched again.
 

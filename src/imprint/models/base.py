@@ -10,14 +10,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imprint.errors import UserError
+from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.process import NoiseProcess, Prediction
 from imprint.models.words import Vocabulary, is_token, why_not_new
 from imprint.types import Conditioning, Geometry, Moments, Sampler
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-    from imprint.models.checkpoint.layer_names import LayerNames
 
 DENOISER = "denoiser"  # the role of the network that takes noise away; every other role is a text encoder's
 TEXT = "text"  # the role of the first text encoder; further ones are text_2, text_3
@@ -56,7 +55,7 @@ class MetaModel(NamedTuple):
     """The shape of a model, without its weights."""
 
     roles: Mapping[str, nn.Module]  # on the device "meta"
-    names: "LayerNames"
+    names: LayerNames
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # as `Family.adapter_targets`
     widths: Mapping[str, int]  # of a word's vectors, by vocabulary
 
@@ -98,7 +97,7 @@ class Model(nn.Module, ABC):
     process: NoiseProcess
     roles: Mapping[str, nn.Module]
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # role -> kind of layer -> how their names end
-    names: "LayerNames"  # what files of adapters call the layers
+    names: LayerNames  # what files of adapters call the layers
     sampler: Sampler  # how this model is usually sampled
 
     @property

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from imprint.models.checkpoint.single_file import INPAINTING, INPAINTING_CHANNELS
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.types import Conditioning
 
@@ -19,7 +20,7 @@ CLIP_LAYERS: Mapping[str, Sequence[str]] = {
     "attention": ("q_proj", "k_proj", "v_proj", "out_proj"),
     "feed_forward": ("fc1", "fc2"),
 }
-INPAINTING_CHANNELS = 9
+CLIP_PREFIX = "text_model."  # see `Part.stored_prefix`
 
 
 class UNetModel(PipelineModel):
@@ -42,7 +43,7 @@ def wrong_channels(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | Non
     """What makes a UNet no text-to-image network, by the configurations of it and of the autoencoder."""
     channels, latent_channels = unet.get("in_channels", 4), vae.get("latent_channels", 4)
     if channels == INPAINTING_CHANNELS:
-        return "this is an inpainting model (9 input channels). Give the plain text-to-image model."
+        return INPAINTING
     if channels != latent_channels:
         return f"its denoiser takes {channels} channels, a latent has {latent_channels}: no text-to-image."
     return None

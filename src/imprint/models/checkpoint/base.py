@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase
 
 from imprint.errors import Problem, UserError
 from imprint.hashing import fingerprint
+from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
-from imprint.models.checkpoint.quiet import quiet
 
 
 class Checkpoint(ABC):
@@ -33,13 +33,14 @@ class Checkpoint(ABC):
         """The files with the weights, by names that do not depend on where they lie."""
 
     @abstractmethod
-    def read_parts(self) -> dict[str, nn.Module]:
-        """As `load`, with the libraries' remarks."""
+    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+        """As `load`, with the libraries' messages."""
 
-    def load(self) -> dict[str, nn.Module]:
-        """The networks in float32, by the names of the layout."""
-        with quiet():
-            return self.read_parts()
+    def load(self, names: Collection[str] | None = None) -> dict[str, nn.Module]:
+        """The networks in float32, by the names of the layout: all of them, or these."""
+        wanted = [part.name for part in self.layout.parts if names is None or part.name in names]
+        with quiet_model_libraries():
+            return self.read_parts(wanted)
 
     @property
     def scheduler(self) -> dict[str, Any]:
@@ -48,7 +49,7 @@ class Checkpoint(ABC):
 
     def check(self) -> None:
         """Raises everything that makes this no usable checkpoint of the family."""
-        tokenizers = [own.tokenizer for own in self.layout.vocabularies.values()]
+        tokenizers = [own.name for own in self.layout.tokenizers.values()]
         if not (self.configs / PIPELINE_CONFIG).is_file():
             parts = ", ".join([*(part.name for part in self.layout.parts), *tokenizers])
             raise self.refusal(
@@ -79,14 +80,14 @@ class Checkpoint(ABC):
         return self.config(PIPELINE_CONFIG).get(name, self.layout.settings[name])
 
     def tokenizers(self, *, shared: bool) -> dict[str, PreTrainedTokenizerBase]:
-        """By vocabulary. New ones, which may be taught words; or, `shared`, the same objects for all who ask while
-        their files stay what they are, which must not be taught anything."""
+        """By vocabulary. New ones, to which words may be added; or, `shared`, cached ones, the same objects at every
+        call while their files are unchanged, to which nothing must be added."""
         found = {}
-        for name, own in self.layout.vocabularies.items():
-            folder = self.configs / own.tokenizer
+        for name, own in self.layout.tokenizers.items():
+            folder = self.configs / own.name
             try:
                 if shared:
-                    found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.tokenizer)))
+                    found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.name)))
                 else:
                     found[name] = _read_tokenizer(own.type, folder)
             except Exception as error:  # the library lets through whatever its parsers raise
@@ -96,8 +97,8 @@ class Checkpoint(ABC):
     def files(self) -> dict[str, Path]:
         """Everything that makes the model's output, by names that do not depend on where it lies."""
         files = {name: self.configs / name for name in self.layout.configs}
-        for own in self.layout.vocabularies.values():
-            files |= self._tokenizer_files(own.tokenizer)
+        for own in self.layout.tokenizers.values():
+            files |= self._tokenizer_files(own.name)
         return {**files, **self.weight_files()}
 
     def refusal(self, *remedies: str) -> UserError:

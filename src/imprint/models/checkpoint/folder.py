@@ -1,6 +1,6 @@
 """A checkpoint as a folder in diffusers' layout."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ class PipelineFolder(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {name: self.configs / name for names in self._weights().values() for name in names}
 
-    def read_parts(self) -> dict[str, nn.Module]:
-        names = self._weights()
-        return {part.name: self._read(part, names[part.name]) for part in self.layout.parts}
+    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+        files = self._weights()
+        return {part.name: self._read(part, files[part.name]) for part in self.layout.parts if part.name in names}
 
     def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""

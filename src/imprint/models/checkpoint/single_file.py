@@ -1,6 +1,6 @@
 """A checkpoint as one file in the original layout, as community models are shared."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ FIRST_LAYER = f"{DENOISER}input_blocks.0.0.weight"
 # Empty tensors, by the community's convention: of models that predict v, of those whose last timestep is all noise.
 V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
 INPAINTING_CHANNELS = 9
+INPAINTING = "this is an inpainting model (9 input channels). Give the plain text-to-image model."
 
 
 def read_tensors(layout: Layout, path: Path, source: str, *, allow_pickle: bool) -> Mapping[str, Stored]:
@@ -67,9 +68,8 @@ class SingleFile(Checkpoint):
             said["rescale_betas_zero_snr"] = True
         return {**super().scheduler, **said}
 
-    def read_parts(self) -> dict[str, nn.Module]:
-        vocabularies = self.layout.vocabularies
-        tokenizers = {vocabularies[name].tokenizer: own for name, own in self.tokenizers(shared=False).items()}
+    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+        tokenizers = {self.layout.tokenizers[name].name: own for name, own in self.tokenizers(shared=False).items()}
         try:
             pipeline = getattr(diffusers, self.layout.pipeline).from_single_file(
                 str(self.path),
@@ -84,7 +84,7 @@ class SingleFile(Checkpoint):
                 f"the file does not fit the configurations in {self.configs} ({error}). "
                 "Set model.config to the folder or hub id of the model that it was made from."
             ) from error
-        parts: dict[str, nn.Module] = {part.name: getattr(pipeline, part.name) for part in self.layout.parts}
+        parts: dict[str, nn.Module] = {name: getattr(pipeline, name) for name in names}
         for part in parts.values():
             if lacking := [name for name, weight in part.state_dict().items() if weight.is_meta]:
                 raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
@@ -135,7 +135,7 @@ def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
         return f"the file lacks {', '.join(lacking)} of the original {layout.title} layout. Give a full model."
     first = tensors.get(FIRST_LAYER)
     if first is not None and first.shape[1] == INPAINTING_CHANNELS:
-        return "this is an inpainting model (9 input channels). Give the plain text-to-image model."
+        return INPAINTING
     return None
 
 

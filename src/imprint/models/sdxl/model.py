@@ -17,11 +17,11 @@ from imprint.models.checkpoint.layout import (
     OriginalLayout,
     Part,
     Parts,
-    Vocabulary,
+    TokenizerPart,
 )
-from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, openclip
+from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, denoiser_layer, openclip
 from imprint.models.source import PipelineSource
-from imprint.models.unet import CLIP_LAYERS, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
+from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
 from imprint.types import Conditioning, Geometry
 
 TEXT_2 = "text_2"
@@ -98,12 +98,12 @@ LAYOUT = Layout(
     parts=(
         Part("unet", DENOISER, UNet2DConditionModel),
         Part("vae", AUTOENCODER, AutoencoderKL),
-        Part("text_encoder", TEXT, CLIPTextModel),
-        Part("text_encoder_2", TEXT_2, CLIPTextModelWithProjection),
+        Part("text_encoder", TEXT, CLIPTextModel, CLIP_PREFIX),
+        Part("text_encoder_2", TEXT_2, CLIPTextModelWithProjection, CLIP_PREFIX),
     ),
-    vocabularies={
-        "clip_l": Vocabulary("tokenizer", TEXT, CLIPTokenizer),
-        "clip_g": Vocabulary("tokenizer_2", TEXT_2, CLIPTokenizer),
+    tokenizers={
+        "clip_l": TokenizerPart("tokenizer", TEXT, CLIPTokenizer),
+        "clip_g": TokenizerPart("tokenizer_2", TEXT_2, CLIPTokenizer),
     },
     absent=("feature_extractor", "image_encoder"),
     settings={ZEROS_FOR_EMPTY: True},
@@ -112,6 +112,7 @@ LAYOUT = Layout(
     original_in_kohya=True,
     original=OriginalLayout(
         write=original_layout,
+        layer=denoiser_layer,
         prefixes={
             "the denoiser": "model.diffusion_model.",
             "the autoencoder": "first_stage_model.",
@@ -120,6 +121,7 @@ LAYOUT = Layout(
         usual_configs={"xl_base": "stabilityai/stable-diffusion-xl-base-1.0"},
         says_prediction=True,
     ),
+    multiple=8,
 )
 StableDiffusionXL.layout = LAYOUT
 
