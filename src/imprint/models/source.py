@@ -40,13 +40,13 @@ class PipelineSource(ModelSource):
     file.
 
     `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
-    hub id of the model that the file descends from. `prediction` overrides what the checkpoint's scheduler
-    says; a single file that does not tell has that of its `config`. `revision` pins a hub id.
+    hub id of the model that the file descends from. `prediction` overrides that of the checkpoint's scheduler;
+    a single file that does not state its own has that of its `config`. `revision` pins a hub id.
     """
 
     model: ClassVar[type[PipelineModel]]
 
-    # All but the resolution is in the fingerprint, or has no part in training.
+    # Whatever of these changes a result is in the fingerprint.
     not_in_identity = frozenset(
         {
             *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),

@@ -1,7 +1,10 @@
 """Stable Diffusion XL: what it tells its denoiser, and files that go round through the stock library."""
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
@@ -10,13 +13,14 @@ from diffusers.loaders.single_file_utils import (
     convert_ldm_vae_checkpoint,
     infer_diffusers_model_type,
 )
-from drawing import AS_TRAINED, PROMPTS, ROUNDING, distance, disturb, draw, draw_stock, stock
+from drawing import AS_TRAINED, PROMPTS, ROUNDING, SEEDS, distance, disturb, draw, draw_stock, stock
 from safetensors.torch import load_file
 from tiny import RESOLUTION, tiny_source
 from tiny_sdxl import WIDTHS, tiny_sdxl_pipeline, tiny_sdxl_source
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from imprint.errors import UserError
+from imprint.models.process import Flow
 from imprint.models.sdxl.model import StableDiffusionXL, original_layout
 from imprint.training.conditioning import encode_captions
 from imprint.types import Geometry
@@ -72,6 +76,57 @@ class TestPictures:
         told = encode_captions(model, PROMPTS)
         torch.testing.assert_close(told["tokens"], tokens)
         torch.testing.assert_close(told["text_embeds"], summary)
+
+
+class TestFlow:
+    """A checkpoint whose scheduler is one of flows."""
+
+    @pytest.fixture(scope="class")
+    def flow(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tiny_sdxl_pipeline(tmp_path_factory.mktemp("flow"), prediction="flow")
+
+    def test_its_noise_is_a_flow(self, flow: Path) -> None:
+        facts = tiny_sdxl_source(flow).facts()
+        assert (facts.prediction, facts.has_zero_terminal_snr, facts.timesteps) == ("flow", True, 1000)
+        assert isinstance(tiny_sdxl_source(flow).load().process, Flow)
+
+    @pytest.mark.parametrize("scheduler", ["model", "FlowMatchHeunDiscreteScheduler", "UniPCMultistepScheduler"])
+    def test_its_pictures_are_repeatable_and_independent_of_their_batch(self, scheduler: str, flow: Path) -> None:
+        model, sampler = tiny_sdxl_source(flow).load(), AS_TRAINED._replace(scheduler=scheduler)
+        batch = draw(model, sampler)
+        alone = [draw(model, sampler, [prompt], [seed])[0] for prompt, seed in zip(PROMPTS, SEEDS, strict=True)]
+        assert distance(batch, draw(model, sampler)) == 0
+        assert distance(batch, alone) <= ROUNDING
+        assert np.asarray(batch[0]).std() > 1
+
+    def test_a_scheduler_of_diffusion_is_refused(self, flow: Path) -> None:
+        model = tiny_sdxl_source(flow).load()
+        with pytest.raises(UserError, match="no such scheduler for a model that predicts flow"):
+            draw(model, AS_TRAINED._replace(scheduler="DDIMScheduler"))
+
+    def test_the_network_is_given_timesteps(self, flow: Path) -> None:
+        """As every UNet is, though times of a flow are shares of noise."""
+        model = tiny_sdxl_source(flow).load()
+        given = []
+        model.unet.time_proj.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+        draw(model, AS_TRAINED._replace(guidance=1.0))
+        scheduler = model.scheduler("model")
+        scheduler.set_timesteps(AS_TRAINED.steps)
+        torch.testing.assert_close(torch.stack([own[0] for own in given]), scheduler.timesteps)
+
+    def test_a_saved_pipeline_makes_the_same_pictures(self, flow: Path, tmp_path: Path) -> None:
+        model = tiny_sdxl_source(flow).load()
+        model.save_pipeline(tmp_path)
+        assert distance(draw(model), draw(tiny_sdxl_source(tmp_path).load())) == 0
+
+    def test_a_checkpoint_may_say_it_of_a_scheduler_with_betas(self, tiny_sdxl: Path, tmp_path: Path) -> None:
+        folder = shutil.copytree(tiny_sdxl, tmp_path / "model")
+        config = folder / "scheduler" / "scheduler_config.json"
+        said = {"_class_name": "UniPCMultistepScheduler", "prediction_type": "flow_prediction"}
+        config.write_text(json.dumps({**json.loads(config.read_text()), **said}))
+        model = tiny_sdxl_source(folder).load()
+        assert isinstance(model.process, Flow)
+        assert np.asarray(draw(model)[0]).std() > 1
 
 
 class TestAutoencoder:
