@@ -1,4 +1,4 @@
-"""What diffusers does not promise to keep. Seen with diffusers 0.42.1."""
+"""Internals of diffusers. Tested with diffusers 0.42.1."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def schedulers() -> set[str]:
-    """The names of the schedulers that any Stable Diffusion can be sampled with: an enumeration for type hints, which
-    is the only list of them."""
+    """The names of the schedulers that can sample any Stable Diffusion. The only list of them is an enumeration for
+    type hints."""
     from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 
     return set(KarrasDiffusionSchedulers.__members__)
@@ -33,7 +33,8 @@ def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def kind_of_single_file(tensors: Mapping[str, Any]) -> str:
-    """What the library takes a file in the original layout for, by the names and shapes of its tensors."""
+    """The kind of model that the library recognises in a file in the original layout, by its tensors' names and
+    shapes."""
     from diffusers.loaders.single_file_utils import infer_diffusers_model_type
 
     return str(infer_diffusers_model_type(dict(tensors)))

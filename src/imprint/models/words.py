@@ -138,7 +138,7 @@ def why_not_new(tokenizer: "PreTrainedTokenizerBase", word: str, vectors: int) -
 
 @lru_cache(maxsize=16)
 def _is_found_again(tokenizer: "PreTrainedTokenizerBase", size: int, word: str, vectors: int) -> bool:
-    """Whether the tokenizer would find the word in prompts once it is added. Cached, since a whole vocabulary is copied.
+    """Whether the tokenizer would find the word in prompts once it is added. Cached, since this copies a vocabulary.
     `size` is part of the key, since a tokenizer changes only by words that are added."""
     extended = copy.deepcopy(tokenizer)
     extended.add_tokens(tokens_of(word, vectors))

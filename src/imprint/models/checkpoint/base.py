@@ -1,4 +1,4 @@
-"""A checkpoint on the disk, in whichever of its forms."""
+"""A checkpoint on disk, in any format."""
 
 import json
 from abc import ABC, abstractmethod
@@ -17,10 +17,10 @@ from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, 
 
 
 class Checkpoint(ABC):
-    """Configurations, tokenizers and scheduler lie in the folder `configs`, in diffusers' layout.
+    """Configurations, tokenizers and scheduler are in the folder `configs`, in diffusers' layout.
 
-    Creating one touches nothing; `check` must have passed before anything else is asked. Whatever is wrong is
-    raised as a UserError.
+    The constructor reads nothing; `check` must have passed before anything else is called. All faults of the files are
+    raised as UserError.
     """
 
     def __init__(self, layout: Layout, source: str, configs: Path) -> None:
@@ -30,7 +30,7 @@ class Checkpoint(ABC):
 
     @abstractmethod
     def weight_files(self) -> Mapping[str, Path]:
-        """The files with the weights, by names that do not depend on where they lie."""
+        """The files with the weights, by names that do not depend on their location."""
 
     @abstractmethod
     def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
@@ -48,7 +48,7 @@ class Checkpoint(ABC):
         return self.config(SCHEDULER_CONFIG)
 
     def check(self) -> None:
-        """Raises everything that makes this no usable checkpoint of the family."""
+        """Raises all reasons why this is not a usable checkpoint of the family."""
         tokenizers = [own.name for own in self.layout.tokenizers.values()]
         if not (self.configs / PIPELINE_CONFIG).is_file():
             parts = ", ".join([*(part.name for part in self.layout.parts), *tokenizers])
@@ -65,7 +65,7 @@ class Checkpoint(ABC):
             raise self.refusal(*misfits)
 
     def config(self, name: str) -> dict[str, Any]:
-        """The content of a JSON file among the configurations."""
+        """The content of a JSON file of the configurations."""
         path = self.configs / name
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ class Checkpoint(ABC):
         return content
 
     def setting(self, name: str) -> Any:
-        """Of the layout's settings, what the pipeline's configuration says."""
+        """The value of one of the layout's settings, from the pipeline's configuration."""
         return self.config(PIPELINE_CONFIG).get(name, self.layout.settings[name])
 
     def tokenizers(self, *, shared: bool) -> dict[str, PreTrainedTokenizerBase]:
@@ -90,12 +90,12 @@ class Checkpoint(ABC):
                     found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.name)))
                 else:
                     found[name] = _read_tokenizer(own.type, folder)
-            except Exception as error:  # the library lets through whatever its parsers raise
+            except Exception as error:  # the library lets its parsers' errors through, of any type
                 raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
         return found
 
     def files(self) -> dict[str, Path]:
-        """Everything that makes the model's output, by names that do not depend on where it lies."""
+        """All files that the model's output depends on, by names that do not depend on their location."""
         files = {name: self.configs / name for name in self.layout.configs}
         for own in self.layout.tokenizers.values():
             files |= self._tokenizer_files(own.name)
@@ -118,7 +118,7 @@ class Checkpoint(ABC):
         return {f"{folder}/{path.name}": path for path in sorted((self.configs / folder).glob("*")) if path.is_file()}
 
     def _misfits(self) -> Iterator[str]:
-        """What makes the networks' configurations those of another kind of model."""
+        """Why the networks' configurations are those of another kind of model, if they are."""
         return self.layout.misfits({part.name: self.config(part.config) for part in self.layout.parts})
 
 

@@ -19,7 +19,7 @@ from imprint.models.checkpoint.weights import (
 
 
 class PipelineFolder(Checkpoint):
-    """`variant` names the set of weights that is meant, as in `diffusion_pytorch_model.fp16.safetensors`."""
+    """`variant` chooses a set of weights, as in `diffusion_pytorch_model.fp16.safetensors`."""
 
     def __init__(self, layout: Layout, source: str, folder: Path, *, variant: str | None, allow_pickle: bool) -> None:
         super().__init__(layout, source, folder)
@@ -79,7 +79,7 @@ class PipelineFolder(Checkpoint):
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        except Exception as error:  # the libraries let through whatever their readers raise
+        except Exception as error:  # the libraries let their readers' errors through, of any type
             raise self.refusal(f"{part.name} cannot be loaded ({error}). Get the files again.") from error
         if missing := sorted(report["missing_keys"]):
             some = ", ".join(missing[:3])

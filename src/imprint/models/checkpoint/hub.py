@@ -26,10 +26,10 @@ def fetch(
     key: str,
     variant: str | None,
 ) -> Path:
-    """The local folder with the files that match `patterns`, and those that `choose` takes of all names.
+    """The local folder with the files that match `patterns`, and those that `choose` selects.
 
-    `choose` is given the names in the repository or, offline, in the cache. Raises ModelNotFound with what
-    was looked for.
+    `choose` is given all names in the repository or, offline, in the cache. Raises ModelNotFound with what was looked
+    for.
     """
     try:
         folder = _snapshot(repository, revision, patterns)
@@ -61,7 +61,7 @@ def _snapshot(repository: str, revision: str | None, patterns: Sequence[str]) ->
         return Path(wanted())
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         raise
-    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
+    except Exception:  # offline, the HTTP library raises errors of any type: use the cache
         return Path(wanted(local_files_only=True))
 
 

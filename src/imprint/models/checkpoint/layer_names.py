@@ -1,4 +1,4 @@
-"""What files of adapters call the layers of a model."""
+"""The names of a model's layers in files of adapters."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class LayerNames:
     denoiser_config: Mapping[str, Any]
 
     def part(self, role: str) -> str:
-        """What the library calls the part: unet, text_encoder."""
+        """The library's name of the part: unet, text_encoder."""
         return self.layout.part(role).name
 
     def stock(self, role: str, name: str) -> str:
-        """What the library's adapter files call a layer of a role, or the weight of a LoRA on it, by peft's name."""
+        """The name in the library's adapter files of a layer, or of a LoRA's weight, which is given by peft's name."""
         part = self.layout.part(role)
         name = f"{part.name}.{part.stored_prefix}{name.removeprefix(part.stored_prefix)}"
         if self._is_denoiser(role):
@@ -36,13 +36,13 @@ class LayerNames:
         return name
 
     def kohya(self, role: str, layer: str) -> str:
-        """What kohya's scripts, and the programs that read their files, call a layer."""
+        """A layer's name in kohya's scripts, and the programs that read their files."""
         original = self._is_denoiser(role) and self.layout.original_in_kohya
         name = self._original(layer) if original else self.stock(role, layer).partition(".")[2]
         return flattened(self.layout.kohya[role], name)
 
     def all(self, role: str, layer: str, *, alone: bool) -> Iterator[str]:
-        """Every name by which some program's file may mean a layer; `alone`: also without the name of its part."""
+        """Every name of a layer in files of any program; `alone`: also without the name of its part."""
         stock = self.stock(role, layer)
         rest = stock.partition(".")[2]
         for own in dict.fromkeys((rest, rest.removeprefix(self.layout.part(role).stored_prefix))):

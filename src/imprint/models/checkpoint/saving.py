@@ -1,4 +1,4 @@
-"""Writing a model so that the library's own pipeline, and other programs, make the same pictures from it."""
+"""Writing a model so that the library's own pipeline, and other programs, generate the same pictures with it."""
 
 import copy
 import json
@@ -97,7 +97,7 @@ class PipelineWriter:
         )
         for network in parts.values():
             if not isinstance(network, PreTrainedModel):
-                # where it lay is nobody's business
+                # the path of the source is private
                 network.register_to_config(_name_or_path="")  # type: ignore[operator]
         with quiet_model_libraries():
             pipeline.save_pretrained(folder)
@@ -140,9 +140,9 @@ def _same(stored: Tensor, live: Tensor) -> bool:
 
 
 def _as_published(folder: Path, prefix: str) -> None:
-    """A text encoder as it is published: transformers before 5.6, ComfyUI and others find no weight without the prefix
-    that later versions leave out, and go on with random ones. And its type is that of the networks beside it, which the
-    library loads in float32 unless it is told otherwise."""
+    """Makes a text encoder's files as those of published models: without the prefix that later versions leave out,
+    transformers before 5.6, ComfyUI and others find no weight and continue with random ones. The type in its
+    configuration is that of the other networks, which the library loads in float32 by default."""
     for file in folder.glob("*.safetensors"):
         stored = load_file(file)
         if not any(name.startswith(prefix) for name in stored):

@@ -60,13 +60,13 @@ class SingleFile(Checkpoint):
 
     @property
     def scheduler(self) -> dict[str, Any]:
-        """As the file says of itself, where it does."""
-        said: dict[str, Any] = {}
+        """With what the file states by marks."""
+        marked: dict[str, Any] = {}
         if V_PREDICTION in self.tensors:
-            said["prediction_type"] = "v_prediction"
+            marked["prediction_type"] = "v_prediction"
         if ZERO_SNR in self.tensors:
-            said["rescale_betas_zero_snr"] = True
-        return {**super().scheduler, **said}
+            marked["rescale_betas_zero_snr"] = True
+        return {**super().scheduler, **marked}
 
     def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
         tokenizers = {self.layout.tokenizers[name].name: own for name, own in self.tokenizers(shared=False).items()}
@@ -79,7 +79,7 @@ class SingleFile(Checkpoint):
                 **tokenizers,
                 **dict.fromkeys(self.layout.absent),
             )
-        except Exception as error:  # the libraries let through whatever their readers raise
+        except Exception as error:  # the libraries let their readers' errors through, of any type
             raise self.refusal(
                 f"the file does not fit the configurations in {self.configs} ({error}). "
                 "Set model.config to the folder or hub id of the model that it was made from."
@@ -94,7 +94,7 @@ class SingleFile(Checkpoint):
 def write_single_file(
     file: Path, parts: Parts, dtype: torch.dtype, *, layout: Layout, prediction: Prediction, zero_snr: bool
 ) -> None:
-    """Every weight in `dtype`. The file is whole or not there."""
+    """Every weight in `dtype`. The file is written atomically."""
     if file.suffix != SAFE:
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
     tensors = {name: weight.to(dtype).contiguous() for name, weight in layout.original.write(parts).items()}
@@ -114,13 +114,13 @@ def _read_pickle(path: Path, source: str) -> Mapping[str, Stored]:
         return {
             name: Stored(tuple(tensor.shape)) for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)
         }
-    except Exception as error:  # whatever a damaged or hostile pickle makes the reader raise
+    except Exception as error:  # a damaged or hostile pickle may raise errors of any type
         remedy = f"{path} holds more than weights, or is damaged. Get it as {SAFE}."
         raise _refusal(source, remedy) from error
 
 
 def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
-    """What the file is if it is not what it should be."""
+    """What else the file is, if it is not a whole model of this family."""
     if any("lora" in name for name in tensors) and FIRST_LAYER not in tensors:
         return "this is a LoRA, not a model. Give the model that it was made for."
     kind = _kind(tensors)
@@ -140,7 +140,7 @@ def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
 
 
 def _kind(tensors: Mapping[str, Stored]) -> str | None:
-    """What people call the models whose text encoders are named so."""
+    """The title of the family whose text encoders have such names."""
     if any(name.startswith("conditioner.embedders.1.") for name in tensors):
         return "Stable Diffusion XL"
     if any(name.startswith("conditioner.embedders.0.") for name in tensors):

@@ -11,7 +11,8 @@ from imprint.data.joint import JointDataset
 from imprint.errors import ConfigError, Problem
 from imprint.locations import locate
 from imprint.models.base import ModelSource
-from imprint.planning.subjects import find_concepts, find_nouns, find_subjects
+from imprint.planning.naming import find_nouns
+from imprint.planning.subjects import find_concepts, find_subjects
 from imprint.runs import Run
 from imprint.verbs.adopt.reading import named, read
 from imprint.verbs.adopt.writing import written
