@@ -15,7 +15,7 @@ from diffusers import (
 from tiny import RESOLUTION, TOKENS, tiny_tokenizer, use_published_forms
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from imprint.models.sdxl.model import StableDiffusionXLSource
+from imprint.models.sdxl import StableDiffusionXLSource
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "clip_g": 24}

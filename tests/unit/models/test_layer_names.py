@@ -12,9 +12,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.checkpoint.layout import Layout
-from imprint.models.sd.model import LAYOUT as SD
-from imprint.models.sdxl.model import LAYOUT as SDXL
-from imprint.models.sdxl.model import TEXT_2
+from imprint.models.sd import LAYOUT as SD
+from imprint.models.sdxl import LAYOUT as SDXL
+from imprint.models.sdxl import TEXT_2
 
 # What a published LoRA of each calls them, by kohya's scripts and by diffusers'.
 SD_LAYERS = {

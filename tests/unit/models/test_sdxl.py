@@ -21,7 +21,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from imprint.errors import UserError
 from imprint.models.process import Flow
-from imprint.models.sdxl.model import StableDiffusionXL, original_layout
+from imprint.models.sdxl import StableDiffusionXL, original_layout
 from imprint.training.conditioning import encode_captions
 from imprint.types import Geometry
 

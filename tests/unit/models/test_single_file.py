@@ -16,7 +16,7 @@ from tiny import tiny_source
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from imprint.errors import UserError
-from imprint.models.sd.model import original_layout
+from imprint.models.sd import original_layout
 
 FULL_SIZE = {
     1: {"attention_head_dim": 8, "cross_attention_dim": 768},
