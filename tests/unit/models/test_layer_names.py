@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import torch
-from diffusers import UNet2DConditionModel
+from full_size import full_size_sd, full_size_sdxl
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layer_names import LayerNames
@@ -15,6 +13,8 @@ from imprint.models.checkpoint.layout import Layout
 from imprint.models.sd import LAYOUT as SD
 from imprint.models.sdxl import LAYOUT as SDXL
 from imprint.models.sdxl import TEXT_2
+
+Networks = Mapping[str, Mapping[str, Any]]  # by family and role
 
 # What a published LoRA of each calls them, by kohya's scripts and by diffusers'.
 SD_LAYERS = {
@@ -69,36 +69,20 @@ REAL = [("sd", role, layer, *theirs) for (role, layer), theirs in SD_LAYERS.item
 REAL += [("sdxl", role, layer, *theirs) for (role, layer), theirs in SDXL_LAYERS.items()]
 
 
+LAYOUTS: Mapping[str, Layout] = {"sd": SD, "sdxl": SDXL}
+
+
 @pytest.fixture(scope="module")
-def networks() -> Mapping[str, Mapping[str, Any]]:
-    """Of full size, without weights."""
-    with torch.device("meta"):
-        return {
-            "sd": {
-                DENOISER: UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8),
-                TEXT: CLIPTextModel(CLIPTextConfig(hidden_size=768, num_hidden_layers=12)),
-            },
-            "sdxl": {
-                DENOISER: UNet2DConditionModel(
-                    block_out_channels=(320, 640, 1280),
-                    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-                    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-                    attention_head_dim=[5, 10, 20],
-                    transformer_layers_per_block=[1, 2, 10],
-                    use_linear_projection=True,
-                    cross_attention_dim=2048,
-                ),
-                TEXT: CLIPTextModel(CLIPTextConfig(hidden_size=768, num_hidden_layers=12)),
-                TEXT_2: CLIPTextModelWithProjection(
-                    CLIPTextConfig(hidden_size=1280, num_hidden_layers=32, num_attention_heads=20)
-                ),
-            },
-        }
+def networks() -> Networks:
+    parts = {"sd": full_size_sd(1), "sdxl": full_size_sdxl()}
+    return {
+        family: {role: parts[family][layout.part(role).name] for role in layout.roles}
+        for family, layout in LAYOUTS.items()
+    }
 
 
-def names_of(family: str, networks: Mapping[str, Mapping[str, Any]]) -> LayerNames:
-    layout: Layout = {"sd": SD, "sdxl": SDXL}[family]
-    return LayerNames(layout=layout, denoiser_config=networks[family][DENOISER].config)
+def names_of(family: str, networks: Networks) -> LayerNames:
+    return LayerNames(layout=LAYOUTS[family], denoiser_config=networks[family][DENOISER].config)
 
 
 def linear_layers(network: nn.Module) -> list[str]:
@@ -107,7 +91,7 @@ def linear_layers(network: nn.Module) -> list[str]:
 
 @pytest.mark.parametrize(("family", "role", "layer", "kohya", "stock"), REAL)
 def test_layers_are_called_as_in_published_files(
-    family: str, role: str, layer: str, kohya: str, stock: str, networks: Mapping[str, Mapping[str, Any]]
+    family: str, role: str, layer: str, kohya: str, stock: str, networks: Networks
 ) -> None:
     bare = {name.removeprefix("text_model.") for name in linear_layers(networks[family][role])}
     assert layer.removeprefix("text_model.") in bare  # transformers has the prefix in some versions
@@ -118,7 +102,7 @@ def test_layers_are_called_as_in_published_files(
 
 
 @pytest.mark.parametrize("family", ["sd", "sdxl"])
-def test_no_name_means_two_layers(family: str, networks: Mapping[str, Mapping[str, Any]]) -> None:
+def test_no_name_means_two_layers(family: str, networks: Networks) -> None:
     names = names_of(family, networks)
     owners: dict[str, tuple[str, str]] = {}
     for role, network in networks[family].items():
@@ -128,7 +112,7 @@ def test_no_name_means_two_layers(family: str, networks: Mapping[str, Mapping[st
 
 
 def test_stable_diffusions_layers_are_found_by_their_original_names(
-    networks: Mapping[str, Mapping[str, Any]],
+    networks: Networks,
 ) -> None:
     """Some programs count its blocks as the original does, its one text encoder, or name all it trains otherwise."""
     names = names_of("sd", networks)
@@ -139,7 +123,7 @@ def test_stable_diffusions_layers_are_found_by_their_original_names(
     assert "lycoris_te_text_model_encoder_layers_3_mlp_fc2" in text
 
 
-def test_a_layer_may_be_named_without_its_part_where_that_is_asked(networks: Mapping[str, Mapping[str, Any]]) -> None:
+def test_a_layer_may_be_named_without_its_part_where_that_is_asked(networks: Networks) -> None:
     names, layer = names_of("sd", networks), "mid_block.attentions.0.proj_in"
     alone = {layer, f"base_model.model.{layer}"}
     assert alone <= set(names.all(DENOISER, layer, alone=True))
@@ -147,7 +131,7 @@ def test_a_layer_may_be_named_without_its_part_where_that_is_asked(networks: Map
 
 
 def test_adapters_of_a_text_encoder_have_the_names_that_the_library_reads(
-    networks: Mapping[str, Mapping[str, Any]],
+    networks: Networks,
 ) -> None:
     names = names_of("sdxl", networks)
     layer = "encoder.layers.0.self_attn.q_proj"

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import StableDiffusionXLPipeline
 from diffusers.loaders.single_file_utils import (
     convert_ldm_unet_checkpoint,
     convert_ldm_vae_checkpoint,
     infer_diffusers_model_type,
 )
 from drawing import AS_TRAINED, PROMPTS, ROUNDING, SEEDS, distance, disturb, draw, draw_stock, stock
+from full_size import full_size_sdxl
 from safetensors.torch import load_file
 from tiny import RESOLUTION, tiny_source
 from tiny_sdxl import WIDTHS, tiny_sdxl_pipeline, tiny_sdxl_source
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from imprint.errors import UserError
 from imprint.models.process import Flow
@@ -190,7 +190,7 @@ class TestFiles:
         assert of_noise.facts().prediction == "v_prediction"
 
     def test_the_real_networks_have_every_weight_in_the_file(self) -> None:
-        parts = full_size()
+        parts = full_size_sdxl()
         tensors = original_layout(parts)
         assert infer_diffusers_model_type(tensors) == "xl_base"
         unet = convert_ldm_unet_checkpoint(dict(tensors), dict(parts["unet"].config))
@@ -258,41 +258,3 @@ class TestRefusals:
         tiny_sdxl_source(tiny_sdxl).load().formats["single_file"].write(file, torch.float32)
         with pytest.raises(UserError, match="this is a Stable Diffusion XL model"):
             tiny_source(file, config=str(tiny_sd)).facts()
-
-
-def full_size() -> dict[str, torch.nn.Module]:
-    """The networks of the base model, without weights."""
-    with torch.device("meta"):
-        return {
-            "unet": UNet2DConditionModel(
-                sample_size=128,
-                block_out_channels=(320, 640, 1280),
-                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-                up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-                attention_head_dim=[5, 10, 20],
-                transformer_layers_per_block=[1, 2, 10],
-                use_linear_projection=True,
-                cross_attention_dim=2048,
-                addition_embed_type="text_time",
-                addition_time_embed_dim=256,
-                projection_class_embeddings_input_dim=2816,
-            ),
-            "vae": AutoencoderKL(
-                block_out_channels=(128, 256, 512, 512),
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                layers_per_block=2,
-                latent_channels=4,
-            ),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(hidden_size=768, num_hidden_layers=12)),
-            "text_encoder_2": CLIPTextModelWithProjection(
-                CLIPTextConfig(
-                    hidden_size=1280,
-                    intermediate_size=5120,
-                    num_hidden_layers=32,
-                    num_attention_heads=20,
-                    hidden_act="gelu",
-                    projection_dim=1280,
-                )
-            ),
-        }
