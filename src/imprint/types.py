@@ -145,6 +145,6 @@ class Sampler(NamedTuple):
     guidance: float
     negative_prompt: str
 
-    def told(self) -> dict[str, Any]:
-        """What pictures are known by."""
+    def hashed(self) -> dict[str, Any]:
+        """The settings by which pictures are identified."""
         return hashed_settings(type(self), self._asdict())

@@ -139,7 +139,7 @@ def test_a_samplers_later_setting_costs_no_picture_while_it_changes_nothing(tiny
         return prior.store(tiny_facts, "a dog", precision="32").folder
 
     before = Sampler(**usual)
-    assert LaterSampler(**usual, eta=0.0).told() == before.told()
+    assert LaterSampler(**usual, eta=0.0).hashed() == before.hashed()
     assert folder(LaterSampler(**usual, eta=0.0)) == folder(before)
     assert folder(LaterSampler(**usual, eta=0.5)) != folder(before)
 

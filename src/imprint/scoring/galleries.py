@@ -112,7 +112,7 @@ def _gallery(
     common: dict[str, Any] = {
         "subject": judged.subject,
         "set": name,
-        "sampler": sampler.told(),
+        "sampler": sampler.hashed(),
         "size": list(judged.size),
         "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted

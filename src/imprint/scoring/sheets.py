@@ -44,7 +44,7 @@ def sheet_of(
 def meaning(judged: EvaluationSubject, profile: Profile) -> tuple[str, Mapping[str, MetricFacts]]:
     """The fingerprint of how the pictures are made, and what each number is."""
     sampling = {
-        "sampler": judged.source.model.sampler.told(),
+        "sampler": judged.source.model.sampler.hashed(),
         "size": list(judged.size),
         "precision": profile.precision,
     }
