@@ -25,7 +25,7 @@ from imprint.types import Conditioning, Moments, Sampler
 
 
 class PipelineModel(Model):
-    """What a family adds is its table, and what it tells its denoiser."""
+    """A family adds its layout, and the conditioning of its denoiser."""
 
     layout: ClassVar[Layout]
 
@@ -39,12 +39,12 @@ class PipelineModel(Model):
             setattr(self, part.name, parts[part.name])
         self.process = noise_process(checkpoint.scheduler, prediction)
         # Not registered as a submodule: a compiled module may be put here without renaming any weight.
-        self.roles = {part.role: parts[part.name] for part in self.layout.parts if part.role != AUTOENCODER}
+        self.roles = {role: parts[self.layout.part(role).name] for role in self.layout.roles}
         denoiser: Any = parts[self.layout.denoiser.name]
         self.names = LayerNames(layout=self.layout, denoiser_config=denoiser.config)
         self.sampler = sampler
         self._vocabularies = {
-            name: Vocabulary(tokenizer, parts[self.layout.part(self.layout.tokenizers[name].role).name])
+            name: Vocabulary(tokenizer, self.roles[self.layout.tokenizers[name].role])
             for name, tokenizer in checkpoint.tokenizers(shared=False).items()
         }
         self._captions = {self.layout.tokenizers[name].role: Captions(own) for name, own in self._vocabularies.items()}
@@ -75,7 +75,7 @@ class PipelineModel(Model):
         return config.latent_channels, height // factor, width // factor
 
     def encode(self, pixels_BCHW: Tensor) -> Moments:
-        with self._safely(pixels_BCHW.device):
+        with self._without_overflow(pixels_BCHW.device):
             gaussian = self._autoencoder.encode(pixels_BCHW.to(dtype_of(self._autoencoder))).latent_dist
         scale, shift = self._latent_scale()
         return Moments((gaussian.mean.float() - shift) * scale, gaussian.std.float() * scale)
@@ -83,7 +83,7 @@ class PipelineModel(Model):
     def decode(self, latents_BCHW: Tensor) -> Tensor:
         scale, shift = self._latent_scale()
         latents_BCHW = latents_BCHW.float() / scale + shift
-        with self._safely(latents_BCHW.device):
+        with self._without_overflow(latents_BCHW.device):
             latents_BCHW = latents_BCHW.to(dtype_of(self._autoencoder))
             pixels_BCHW: Tensor = self._autoencoder.decode(latents_BCHW, return_dict=False)[0]
         return pixels_BCHW.float().clamp(-1, 1)
@@ -147,12 +147,12 @@ class PipelineModel(Model):
 
     @property
     def _overflows(self) -> bool:
-        """Whether the autoencoder's numbers are too large for half precision, as its configuration then says."""
+        """Whether the autoencoder's activations are too large for half precision, by its configuration."""
         return bool(self._autoencoder.config.get("force_upcast", False))
 
     @contextmanager
-    def _safely(self, device: torch.device) -> Iterator[None]:
-        """Without automatic half precision where the autoencoder overflows in it."""
+    def _without_overflow(self, device: torch.device) -> Iterator[None]:
+        """Without automatic half precision, if the autoencoder overflows in it."""
         half = torch.is_autocast_enabled(device.type) and torch.get_autocast_dtype(device.type) == torch.float16
         if half and self._overflows:
             with torch.autocast(device.type, enabled=False):
@@ -166,7 +166,7 @@ class PipelineModel(Model):
 
 
 def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
-    """Frozen weights need no more precision than the computation has."""
+    """Casts frozen weights, which need no higher precision than the computation."""
     for parameter in module.parameters():
         if not parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
