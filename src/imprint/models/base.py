@@ -79,11 +79,11 @@ class ModelSource(ABC):
         """Raises ModelNotFound or UserError, with the remedy, when the model cannot be loaded."""
 
     @abstractmethod
-    def outline(self) -> MetaModel:
+    def meta_model(self) -> MetaModel:
         """Without reading weights. Raises as `facts`."""
 
     @abstractmethod
-    def elsewhere(self, source: str) -> "ModelSource":
+    def with_source(self, source: str) -> "ModelSource":
         """Another model of this family, that of `source`, sampled in the same way."""
 
     @abstractmethod

@@ -102,7 +102,7 @@ class PipelineSource(ModelSource):
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
         )
 
-    def outline(self) -> MetaModel:
+    def meta_model(self) -> MetaModel:
         layout = self.layout
         roles = {role: self._without_weights(layout.part(role)) for role in layout.roles}
         widths = {
@@ -112,7 +112,7 @@ class PipelineSource(ModelSource):
         names = LayerNames(layout=layout, denoiser_config=roles[layout.denoiser.role].config)  # type: ignore[arg-type]
         return MetaModel(roles, names, self.model.adapter_targets, widths)
 
-    def elsewhere(self: Self, source: str) -> Self:
+    def with_source(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
         path = local_path(self.source)
         return type(self)(

@@ -45,7 +45,7 @@ def adopt(cfg: DictConfig) -> Run:
     assert request and model and dataset
     if isinstance(dataset, JointDataset):
         raise ConfigError([Problem("dataset", "joint", "files are adopted for one subject. Give dataset=folder.")])
-    facts, outline = model.facts(), model.outline()
+    facts, outline = model.facts(), model.meta_model()
     files = [locate(file) for file in ([request.files] if isinstance(request.files, str) else request.files)]
     found = read(files, outline, partial=request.partial)
     dataset.identifier, word = named(found, dataset.identifier, dataset.class_noun, files, facts)
