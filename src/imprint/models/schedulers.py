@@ -32,6 +32,9 @@ USING_FLOW_SIGMAS = (
 FLOW_SAMPLERS = sorted(
     {"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchLCMScheduler", *USING_FLOW_SIGMAS}
 )
+# In place of a checkpoint's own scheduler that cannot sample flow, as of models tuned from ones that predict noise. The
+# library's pipelines of Stable Diffusion can use it, which they cannot with schedulers of flow alone.
+FLOW_FALLBACK = "UniPCMultistepScheduler"
 PREDICTIONS: Mapping[str, Prediction] = {
     "epsilon": "epsilon",
     "v_prediction": "v_prediction",
@@ -81,8 +84,10 @@ def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction
     The library's pipelines of models that predict noise or v require these values of `clip_sample` and `steps_offset`;
     old checkpoints have wrong ones.
     """
-    wanted = config["_class_name"] if name == AS_THE_CHECKPOINT else name
     known = FLOW_SAMPLERS if prediction == "flow" else DIFFUSION_SAMPLERS
+    wanted = config["_class_name"] if name == AS_THE_CHECKPOINT else name
+    if name == AS_THE_CHECKPOINT and prediction == "flow" and wanted not in known:
+        wanted = FLOW_FALLBACK
     if wanted not in known:
         remedy = (
             f"no such scheduler for a model that predicts {prediction}; {nearest(wanted, [AS_THE_CHECKPOINT, *known])}"

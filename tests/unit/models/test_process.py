@@ -180,8 +180,11 @@ class TestOfCheckpoints:
         assert isinstance(process, Diffusion)
         torch.testing.assert_close(process.alphas_T, EulerDiscreteScheduler(**SD).alphas_cumprod)
 
-    @pytest.mark.parametrize("scheduler", ["UniPCMultistepScheduler", "DPMSolverMultistepScheduler"])
+    @pytest.mark.parametrize(
+        "scheduler", ["UniPCMultistepScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"]
+    )
     def test_a_flow_prediction_of_a_scheduler_with_betas_is_a_flow(self, scheduler: str) -> None:
+        """Even of one that cannot sample a flow, as the one that Stable Diffusion XL is published with."""
         config = {"_class_name": scheduler, **SD, "prediction_type": "flow_prediction"}
         prediction = stored_prediction(config)
         assert prediction == "flow"

@@ -119,14 +119,21 @@ class TestFlow:
         model.save_pipeline(tmp_path)
         assert distance(draw(model), draw(tiny_sdxl_source(tmp_path).load())) == 0
 
-    def test_a_checkpoint_may_say_it_of_a_scheduler_with_betas(self, tiny_sdxl: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("prediction", ["auto", "flow"])
+    def test_a_model_with_the_usual_scheduler_may_predict_it(
+        self, prediction: str, tiny_sdxl: Path, tmp_path: Path
+    ) -> None:
+        """By its configuration, or the user's: once it is written, the library's own pipeline draws with it, too."""
         folder = shutil.copytree(tiny_sdxl, tmp_path / "model")
         config = folder / "scheduler" / "scheduler_config.json"
-        said = {"_class_name": "UniPCMultistepScheduler", "prediction_type": "flow_prediction"}
-        config.write_text(json.dumps({**json.loads(config.read_text()), **said}))
-        model = tiny_sdxl_source(folder).load()
+        if prediction == "auto":
+            config.write_text(json.dumps({**json.loads(config.read_text()), "prediction_type": "flow_prediction"}))
+        model = tiny_sdxl_source(folder, prediction=prediction).load()
         assert isinstance(model.process, Flow)
-        assert np.asarray(draw(model)[0]).std() > 1
+        model.save_pipeline(tmp_path / "saved")
+        pictures = draw(model)
+        assert distance(pictures, draw(tiny_sdxl_source(tmp_path / "saved").load())) == 0
+        assert distance(pictures, draw_stock(stock(tmp_path / "saved"))) <= ROUNDING
 
 
 class TestAutoencoder:
