@@ -99,7 +99,7 @@ class Constructor:
         try:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
-            remedy = f"cannot be imported ({error}). Install the package that it belongs to, or mend the name."
+            remedy = f"cannot be imported ({error}). Install the package that it belongs to, or correct the name."
             self.problems.append(Problem(join(key, TARGET), path, remedy))
         except (AttributeError, ValueError):
             self.problems.append(Problem(join(key, TARGET), path, "there is no such class or function."))

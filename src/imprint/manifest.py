@@ -86,7 +86,7 @@ class ScoreNote(Section):
 
 class Manifest(Section):
     version: int = VERSION
-    status: str = "absent"  # running, failed or finished; a run that was killed still says running
+    status: str = "absent"  # running, failed or finished; that of a killed run is still running
     name: str = ""
     concepts: tuple[Concept, ...] = ()  # what is taught; empty, where the run failed earlier
     content: Content = Content()

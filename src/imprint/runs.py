@@ -74,7 +74,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """absent, running, failed or finished. A run that was killed still says running."""
+        """absent, running, failed or finished. That of a killed run is still running."""
         return self.read().status
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import diffusers  # which loads its classes when they are asked for
+import diffusers  # lazily: each class at its first use
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

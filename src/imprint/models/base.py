@@ -168,8 +168,8 @@ class Model(nn.Module, ABC):
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
     ) -> list[Image.Image]:
-        """One picture per (prompt, seed), all in one batch. The noise is drawn on the CPU from the seed
-        alone, so that a picture does not depend on its batch or device. Deterministic."""
+        """One picture per (prompt, seed), all in one batch. The noise is sampled on the CPU from the
+        seed alone, so that a picture does not depend on its batch or device. Deterministic."""
 
     @abstractmethod
     def enable_gradient_checkpointing(self) -> None:

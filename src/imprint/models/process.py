@@ -1,4 +1,4 @@
-"""Noise: how much of it at which time, and what the network is asked to predict.
+"""Noise: how much of it at which time, and what the network predicts.
 
 Every process mixes a clean latent x with noise e, and every prediction p is a mix of the same two:
 
@@ -6,8 +6,8 @@ Every process mixes a clean latent x with noise e, and every prediction p is a m
     p = c e + d x        epsilon: c = 1, d = 0;   v: c = a, d = -b;   flow: c = 1, d = -1
 
 With D = a c - b d, a prediction implies x = (c z - b p) / D and e = (a p - d z) / D, so its error is D / b times that
-of x. The signal-to-noise ratio is (a / b)^2. All processes share this algebra: a subclass says what a and b are, and
-the checkpoint which process and which prediction it was made for.
+of x. The signal-to-noise ratio is (a / b)^2. All processes share this algebra: a subclass defines a and b;
+the checkpoint determines the process and the prediction.
 """
 
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Stable Diffusion XL (arXiv 2307.01952): two text encoders, and a denoiser that is told of sizes and crops."""
+"""Stable Diffusion XL (arXiv 2307.01952): two text encoders, and a denoiser conditioned on sizes and crops."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -74,13 +74,13 @@ def _misfits(configs: Configs) -> Iterator[str]:
         yield wrong
     text, text_2 = configs["text_encoder"], configs["text_encoder_2"]
     if unet.get("addition_embed_type") != "text_time":
-        yield "its denoiser is told of no sizes: this is no Stable Diffusion XL model."
+        yield "its denoiser is not conditioned on sizes: this is no Stable Diffusion XL model."
     elif wrong := wrong_width(unet, text.get("hidden_size", 0) + text_2.get("hidden_size", 0)):
         yield wrong
     else:
         width, summary = unet.get("addition_time_embed_dim") or 0, text_2.get("projection_dim", 0)
         if unet.get("projection_class_embeddings_input_dim") != TIME_IDS * width + summary:
-            yield "its denoiser is told of other sizes than those of the base model: this is a refiner, or damaged."
+            yield "its denoiser is conditioned on other sizes than the base model's: this is a refiner, or damaged."
 
 
 def original_layout(parts: Parts) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ AUTOENCODER = "autoencoder"
 PIPELINE_CONFIG = "model_index.json"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 
-Configs = Mapping[str, Mapping[str, Any]]  # part -> what its config.json says
+Configs = Mapping[str, Mapping[str, Any]]  # the config.json of each part
 Parts = Mapping[str, nn.Module]  # by the names of the table
 
 
@@ -65,7 +65,7 @@ class Layout:
     parts          its networks; the denoiser first
     tokenizers     by vocabulary, which files of learned words name where there are several
     absent         parts of the library's pipeline that are not used here
-    settings       of the pipeline's own configuration, those that change what it draws; each with its usual value
+    settings       of the pipeline's own configuration, those that change its pictures; each with its usual value
     misfits        why configurations are those of another kind of model, if they are
     kohya          how kohya's scripts begin the names of a role's layers, and whether they name the denoiser's as the
                    original program does (`original_in_kohya`)

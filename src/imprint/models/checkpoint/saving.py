@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import diffusers  # which loads its pipelines when they are asked for
+import diffusers  # lazily: each pipeline at its first use
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -71,8 +71,8 @@ class PipelineWriter:
         the source, though in memory they may be of lower precision. Learned words are rows of the text encoders'
         tables.
 
-        The precision is the same for all, since the library does not run a pipeline of several without being told. What
-        needs no cast is no copy: the weights must not be written to.
+        The precision is the same for all, since by default the library does not run a pipeline of several. Weights that
+        need no cast are not copied: they must not be written to.
         """
         states = {name: state_without_words(part) for name, part in self.parts.items()}
         if cast := [name for name, state in states.items() if any(map(_is_cast, state.values()))]:

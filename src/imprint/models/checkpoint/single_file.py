@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import diffusers  # which loads its pipelines when they are asked for
+import diffusers  # lazily: each pipeline at its first use
 import torch
 from safetensors.torch import save_file
 from torch import nn
