@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from tiny import RESOLUTION, TOKENS, tiny_tokenizer, use_published_forms
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from imprint.models.sdxl.model import StableDiffusionXLSource
+from imprint.models.sdxl import StableDiffusionXLSource
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "clip_g": 24}
@@ -20,7 +26,7 @@ TIME = 8  # numbers of each of the six of a picture's geometry
 def tiny_sdxl_pipeline(
     folder: Path,
     *,
-    prediction: Literal["epsilon", "v_prediction"] = "epsilon",
+    prediction: Literal["epsilon", "v_prediction", "flow"] = "epsilon",
     zeros_for_empty: bool = True,
     seed: int = 0,
 ) -> Path:
@@ -37,14 +43,7 @@ def tiny_sdxl_pipeline(
             tokenizer=tokenizers[0],
             tokenizer_2=tokenizers[1],
             unet=_denoiser(),
-            scheduler=EulerDiscreteScheduler(
-                beta_start=0.00085,
-                beta_end=0.012,
-                beta_schedule="scaled_linear",
-                steps_offset=1,
-                timestep_spacing="leading",
-                prediction_type=prediction,
-            ),
+            scheduler=_scheduler(prediction),
             force_zeros_for_empty_prompt=zeros_for_empty,
         )
     pipeline.save_pretrained(folder)
@@ -65,6 +64,19 @@ def tiny_sdxl_source(path: Path | str, **settings: Any) -> StableDiffusionXLSour
         "encoders": {},
     }
     return StableDiffusionXLSource(source=str(path), **{**usual, **settings})
+
+
+def _scheduler(prediction: str) -> EulerDiscreteScheduler | FlowMatchEulerDiscreteScheduler:
+    if prediction == "flow":
+        return FlowMatchEulerDiscreteScheduler(shift=3.0)
+    return EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        steps_offset=1,
+        timestep_spacing="leading",
+        prediction_type=prediction,
+    )
 
 
 def _autoencoder() -> AutoencoderKL:

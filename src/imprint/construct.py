@@ -1,10 +1,11 @@
 """Configuration into objects: the signatures are the schema.
 
-A configuration that the user gives may name any class. One that a run's manifest brings along is another's data: only
-imprint's own classes are made of it, and those that the user trusts by name (`rebuilt`).
+A configuration that the user gives may name any class. A run's manifest is data from others: only imprint's own classes
+are constructed from it, and those that the user trusts by name (`rebuilt`).
 
-Every problem in a tree is found before any is reported. Hydra's own `instantiate` stops at the first one, does not
-check types, and passes plain lists and mappings where a signature names a tuple or a record; hence these few lines.
+All problems of a configuration are found before any is reported. Hydra's `instantiate` stops at the first one, does not
+check types, and passes plain lists and mappings where a signature names a tuple or a record; that is why it is not
+used.
 """
 
 import collections.abc
@@ -84,7 +85,7 @@ class Constructor:
         return {name: value for name, value in node.items() if name not in (TARGET, KIND, PARTIAL)}
 
     def _target(self, node: Mapping[str, Any], key: str, hint: Any) -> Any:
-        """What is to be called. `hint` is what is expected there."""
+        """The class or function to be called. `hint` is the annotation of the setting."""
         return self._of_kind(str(node[KIND]), key) if KIND in node else self._at(str(node[TARGET]), key)
 
     def _of_kind(self, kind: str, key: str) -> Any:
@@ -98,7 +99,7 @@ class Constructor:
         try:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
-            remedy = f"cannot be imported ({error}). Install the package that it belongs to, or mend the name."
+            remedy = f"cannot be imported ({error}). Install the package that it belongs to, or correct the name."
             self.problems.append(Problem(join(key, TARGET), path, remedy))
         except (AttributeError, ValueError):
             self.problems.append(Problem(join(key, TARGET), path, "there is no such class or function."))
@@ -127,25 +128,25 @@ class Constructor:
 
 
 class _Closed(Constructor):
-    """Makes imprint's own classes alone, and what is trusted, where a signature takes such a thing.
+    """Constructs only imprint's own classes and trusted ones, and only where a signature expects one.
 
-    Settings that came later than the configuration are what they meant before.
+    Settings that were added later than the configuration have the value that means the former behaviour.
     """
 
     def __init__(self, trust: Collection[str]) -> None:
         super().__init__()
-        self._trust = trust
+        self._trusted = trust
 
     def _given(self, node: Mapping[str, Any], target: Any) -> dict[str, Any]:
         return {**former_defaults(target), **super()._given(node, target)}
 
     def _target(self, node: Mapping[str, Any], key: str, hint: Any) -> Any:
-        """Nothing is imported before it is known to be one of these."""
+        """Imports nothing that is not known to be one of these."""
         takes = [each for each in _named(hint) if each not in PLAIN]
         if not takes:
             self.problems.append(Problem(key, dict(node), "a plain value belongs here; this was not made."))
             return None
-        if KIND not in node and node[TARGET] not in self._trust:
+        if KIND not in node and node[TARGET] not in self._trusted:
             path = str(node[TARGET])
             remedy = (
                 "this is no class of imprint's, and nothing of it was imported or run. If it is your own, which the "
@@ -164,8 +165,8 @@ class _Closed(Constructor):
 def rebuilt(
     node: Mapping[str, Any], key: str, expected: Any, *, manifest: Path | None = None, trust: Collection[str] = ()
 ) -> Any:
-    """The part of a run, an `expected`, that its manifest describes by `node`. `trust` are import paths of classes of
-    the user's own. Raises ConfigError; nothing else that the manifest may name is imported or run."""
+    """The part of a run, of type `expected`, that its manifest describes by `node`. `trust` are import paths of classes
+    of the user's own. Raises ConfigError; nothing else that the manifest may name is imported or run."""
     constructor = _Closed(trust)
     part = constructor.argument(node, expected, key)
     if constructor.problems:
@@ -175,7 +176,7 @@ def rebuilt(
 
 
 def _named(hint: Any) -> Iterator[Any]:
-    """The classes that an annotation names, at whatever depth; Any, where anything goes."""
+    """The classes that an annotation names, at any depth; Any, where it allows anything."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Annotated:
         yield from _named(inside[0])
@@ -193,7 +194,7 @@ def join(key: str, name: str) -> str:
 
 
 def _is_key(value: Any, part: Any) -> bool:
-    """Pydantic's location also names the branches of a union, which mean nothing to the user."""
+    """Pydantic's location also names the branches of a union, which the user does not know."""
     return (isinstance(value, Mapping) and part in value) or isinstance(part, int)
 
 
@@ -204,7 +205,7 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
 
 @functools.cache
 def _hints(target: Any) -> Mapping[str, Any]:
-    """The annotations of what `target` takes; none for a library's class whose annotations cannot be read."""
+    """The annotations of `target`'s parameters; none for a library's class whose annotations cannot be read."""
     try:
         own_init = inspect.isclass(target) and not issubclass(target, tuple)
         return get_type_hints(target.__init__ if own_init else target, include_extras=True)
@@ -213,10 +214,10 @@ def _hints(target: Any) -> Mapping[str, Any]:
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:
-    """Made once for each hint, since it takes longer than what it is for."""
+    """Cached, since constructing one takes longer than a validation."""
     try:
-        return _kept_adapter(hint)
-    except TypeError:  # one that cannot be looked up
+        return _cached_adapter(hint)
+    except TypeError:  # not hashable
         return _new_adapter(hint)
 
 
@@ -227,7 +228,7 @@ def _new_adapter(hint: Any) -> TypeAdapter[Any]:
         return TypeAdapter(hint)
 
 
-_kept_adapter = functools.cache(_new_adapter)
+_cached_adapter = functools.cache(_new_adapter)
 
 
 def _plain(message: str) -> str:

@@ -1,13 +1,13 @@
-"""What a user is told when something of theirs is wrong: the key, the value, the remedy."""
+"""Errors that the user can correct: each message has the key, the value and the remedy."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-LONGEST = 200  # letters of a value that are told
+MAX_VALUE_LENGTH = 200  # characters of a value in a message
 
 
 class UserError(ValueError):
-    """Something the user can mend. Its text is shown as it is, without a stack trace."""
+    """An error that the user can correct. Its text is shown as it is, without a stack trace."""
 
 
 class Problem(NamedTuple):
@@ -19,7 +19,9 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         value = repr(self.value)
-        return f"{self.key}={value if len(value) <= LONGEST else value[:LONGEST] + '...'}: {self.remedy}"
+        return (
+            f"{self.key}={value if len(value) <= MAX_VALUE_LENGTH else value[:MAX_VALUE_LENGTH] + '...'}: {self.remedy}"
+        )
 
 
 class ConfigError(UserError):
@@ -32,11 +34,11 @@ class ConfigError(UserError):
         super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
 
     def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[Problem | str]]]:
-        return type(self), (self.problems,)  # an exception is unpacked from its text, which is not what makes this one
+        return type(self), (self.problems,)  # by default, exceptions are unpickled from their text
 
 
 class ModelNotFound(UserError):
-    """A model was named that is neither on this machine nor reachable."""
+    """A model that is neither on this machine nor reachable."""
 
 
 class PictureError(UserError):
@@ -48,4 +50,4 @@ class NonFiniteLoss(UserError):
 
 
 class RunBusy(UserError):
-    """Another process is at this very run."""
+    """Another process has locked this run."""

@@ -1,4 +1,4 @@
-"""Writing that is never half done: a reader sees the old content or the new, whatever kills the writer."""
+"""Atomic writes: a reader sees the old content or the new, even if the writing process is killed."""
 
 import json
 import os
@@ -11,12 +11,12 @@ from typing import Any
 
 from imprint.errors import UserError
 
-ALMOST_NOTHING = 1 << 20  # bytes
+FULL_DISK_BYTES = 1 << 20  # a disk with less free space is full
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` on a temporary file beside `path`, flushes it to the disk, and moves it into place."""
-    with _told_where(path):
+    with _naming_path(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".partial{path.suffix}", dir=path.parent)
         os.close(handle)
@@ -48,7 +48,7 @@ def is_inside(name: str) -> bool:
 @contextmanager
 def folder_atomically(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` that replaces `path` at the end, unless an error is raised."""
-    with _told_where(path):
+    with _naming_path(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         try:
@@ -62,7 +62,8 @@ def folder_atomically(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told_where(path: Path) -> Iterator[None]:
+def _naming_path(path: Path) -> Iterator[None]:
+    """Turns errors of the file system into a UserError that names the path."""
     try:
         yield
     except UserError:
@@ -81,4 +82,4 @@ def _cannot_write(path: Path, reason: str) -> UserError:
 
 
 def _is_full(path: Path) -> bool:
-    return shutil.disk_usage(path.parent).free < ALMOST_NOTHING
+    return shutil.disk_usage(path.parent).free < FULL_DISK_BYTES

@@ -1,4 +1,4 @@
-"""Fingerprints of files. A file of gigabytes is read once: its hash is remembered until the file changes."""
+"""Fingerprints of files. The hash of a large file is cached until the file changes."""
 
 import hashlib
 import os
@@ -10,11 +10,11 @@ from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import cache_folder
 
-REMEMBERED_FROM_BYTES = 1 << 20  # smaller files are read faster than a note about them
+CACHED_FROM_BYTES = 1 << 20  # smaller files are hashed faster than a cache entry is read
 
 
 def fingerprint(files: Mapping[str, Path]) -> str:
-    """SHA-256 over names and contents, in the order of the names. Where the files lie does not matter."""
+    """SHA-256 over names and contents, in the order of the names. The files' locations do not matter."""
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}\0{file_hash(files[name])}\n".encode())
@@ -22,18 +22,19 @@ def fingerprint(files: Mapping[str, Path]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, remembered by (path, size, time of change)."""
+    """SHA-256 of a file's content, cached by (path, size, modification time)."""
     resolved = path.resolve()
     state = resolved.stat()
-    if state.st_size < REMEMBERED_FROM_BYTES:
+    if state.st_size < CACHED_FROM_BYTES:
         return _read_hash(resolved)
     key = f"{resolved}\0{state.st_size}\0{state.st_mtime_ns}"
-    note = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(key)).hexdigest()
+    entry = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(key)).hexdigest()
     try:
-        return note.read_text(encoding="ascii")
+        return entry.read_text(encoding="ascii")
     except OSError:
         content_hash = _read_hash(resolved)
-        _remember(note, content_hash)
+        with suppress(UserError):  # without a writable cache the file is read again next time
+            write_text(entry, content_hash)
         return content_hash
 
 
@@ -43,8 +44,3 @@ def _read_hash(path: Path) -> str:
         while block := content.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _remember(note: Path, content_hash: str) -> None:
-    with suppress(UserError):  # without a writable cache the file is read again next time
-        write_text(note, content_hash)

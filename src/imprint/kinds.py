@@ -1,8 +1,8 @@
-"""Stable names of the classes that a configuration can name: `method/lora` is a LoRA wherever the class lies.
+"""Stable names of the classes that a configuration can name: `method/lora` is a LoRA in whichever module.
 
-A YAML names a class by its import path (`_target_`), which is for people and may change. What is written down or hashed
+A YAML names a class by its import path (`_target_`), which may change. Whatever is written to a file or hashed
 (identity, manifest, labels, fingerprints) names it by its kind, a group and a name. A class of the user's own without
-a kind goes by its path.
+a kind is named by its path.
 """
 
 import sys
@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from imprint.first_release import KINDS, PATHS
 
 TARGET = "_target_"  # in a node of a configuration: the import path of its class
-KIND = "_kind_"  # the same as it is written down: its kind
+KIND = "_kind_"  # in what is written to files: its kind
 
-# Where the classes of a group are. A new class is found by itself; only a new group needs a line.
+# The package or module with the classes of a group. New classes are found there; only a new group needs a line.
 HOMES: Mapping[str, str] = {
     "model": "imprint.models",
     "sampler": "imprint.types",
@@ -67,18 +67,18 @@ def kind_of(cls: Any) -> str | None:
 
 
 def kind_at(path: str) -> str | None:
-    """The kind of the class that a path means, now or at the first release. Nothing is imported for that."""
+    """The kind of the class with this import path, now or at the first release. Imports nothing."""
     return LIBRARIES.get(path) or kind_of(class_at(path)) or KINDS.get(path)
 
 
 def class_at(path: str) -> Any:
-    """What a path means in this program as it is: whoever configured a class has imported it. Else None."""
+    """What has this import path, if its module is imported already, as by a configuration's construction. Else None."""
     module, _, name = path.rpartition(".")
     return vars(sys.modules[module]).get(name) if module in sys.modules else None
 
 
 def class_in(node: Mapping[str, Any]) -> Any:
-    """The class that a node of a configuration describes; None where this program does not have it."""
+    """The class that a node of a configuration describes; None where there is none."""
     return class_of(str(node[KIND])) if KIND in node else class_at(str(node.get(TARGET, "")))
 
 
@@ -90,7 +90,7 @@ def class_of(kind: str) -> type | None:
 
 @cache
 def _classes(home: str) -> Mapping[str, type]:
-    """By kind, those that a package's modules define."""
+    """The classes that a package's modules define, by kind."""
     package = import_module(home)
     inside = walk_packages(package.__path__, f"{home}.") if hasattr(package, "__path__") else ()
     found: dict[str, type] = {}
@@ -102,13 +102,13 @@ def _classes(home: str) -> Mapping[str, type]:
 
 
 def name_of(node: Mapping[str, Any]) -> str:
-    """What a node of a configuration describes: the kind of its class or, of a user's own without one, the path."""
+    """The kind of the class that a node of a configuration describes; of a user's own without one, the import path."""
     path = str(node.get(TARGET, ""))
     return str(node.get(KIND) or kind_at(path) or path)
 
 
 def label_of(node: Mapping[str, Any]) -> str:
-    """The same in a word, for people: lora."""
+    """The same as a short label: lora."""
     return label(name_of(node))
 
 
@@ -117,18 +117,18 @@ def label(name: str) -> str:
 
 
 def hashed_name(name: str) -> str:
-    """What stands for a kind in hashes."""
+    """The name that is hashed for a kind."""
     return PATHS.get(name, name)
 
 
 def hashed_class(cls: type) -> str:
-    """What stands for a class where its bare name was hashed at the first release."""
+    """The name that is hashed for a class where its bare name was hashed at the first release."""
     kind = kind_of(cls)
     return cls.__qualname__ if kind is None else label(PATHS[kind]) if kind in PATHS else kind
 
 
 def recorded(tree: Any) -> Any:
-    """A configuration as it is written down: with kinds in place of import paths, as far as classes have them."""
+    """A configuration as it is written to files: with kinds in place of import paths, for classes that have one."""
     if isinstance(tree, list):
         return [recorded(part) for part in tree]
     if not isinstance(tree, Mapping):
@@ -141,7 +141,7 @@ def recorded(tree: Any) -> Any:
 
 
 def own_classes(tree: Any) -> list[str]:
-    """The import paths in a configuration of the user's that are of no kind of imprint's."""
+    """The import paths in a configuration whose classes have no kind: the user's own."""
     if not isinstance(tree, Mapping):
         return []
     path = tree.get(TARGET)
@@ -150,10 +150,10 @@ def own_classes(tree: Any) -> list[str]:
 
 
 def former_defaults(cls: Any) -> dict[str, Any]:
-    """Settings that a class got later, and the values that mean what happened before.
+    """Settings that were added to a class later, and the values that mean the former behaviour.
 
-    Each class of a hierarchy says its own, as `former_defaults = {"setting": value}`. At these values a setting has no
-    part in identities, cache keys and fingerprints; where an older manifest lacks it, it has this value.
+    Each class of a hierarchy has its own, as `former_defaults = {"setting": value}`. With these values, a setting is
+    left out of identities, cache keys and fingerprints; where an older manifest lacks it, it has this value.
     """
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__) if isclass(cls) else ():
@@ -162,6 +162,6 @@ def former_defaults(cls: Any) -> dict[str, Any]:
 
 
 def hashed_settings(cls: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Without those that are as they were before there was a choice."""
+    """The settings without those that have their former default."""
     former = former_defaults(cls)
     return {name: value for name, value in settings.items() if name not in former or value != former[name]}

@@ -1,4 +1,4 @@
-"""Where a path written in a configuration points to."""
+"""Paths in a configuration, and the cache folder."""
 
 import os
 from importlib import resources
@@ -21,14 +21,14 @@ def locate(path: str) -> Path:
 
 
 def local_path(source: str, *, suffixes: tuple[str, ...] = ()) -> Path | None:
-    """The path that `source` means, or None when it can only be a hub id. A name with one of `suffixes` is a file's."""
+    """The path that `source` means, or None where it is a hub id. A name that ends in one of `suffixes` is a path."""
     path = locate(source)
     written_as_path = source.startswith((PACKAGE_PREFIX, "/", ".", "~")) or source.endswith(suffixes)
     return path if written_as_path or path.exists() else None
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again: $IMPRINT_CACHE, else the user's own cache folder."""
+    """For files that can be made again: $IMPRINT_CACHE, else a folder in the user's own cache."""
     if chosen := os.environ.get("IMPRINT_CACHE"):
         return Path(chosen).expanduser().absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imprint"

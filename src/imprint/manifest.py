@@ -1,4 +1,4 @@
-"""What a run's manifest.json says, checked: of whichever version it is, and whoever wrote it."""
+"""A run's manifest.json, validated: of any version, and from untrusted sources."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ Node = dict[str, Any]  # of a configuration
 
 
 class Section(BaseModel):
-    """What is said besides is kept, and means nothing here."""
+    """Unknown keys are kept and ignored."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
@@ -55,7 +55,7 @@ class RunConfig(Section):
         return int(self.hparams.get("batch_size", 0))
 
     def tree(self) -> dict[str, Any]:
-        """All of it, as it was written."""
+        """The whole configuration, as it was written."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -74,35 +74,35 @@ class Training(Section):
 
 
 class ScoreNote(Section):
-    """Of a sheet."""
+    """Summary of a score sheet."""
 
     profile: str = ""
     subject: str = ""
     file: str = ""
     means: dict[str, float] = {}
-    pictures: list[Annotated[str, AfterValidator(_inside)]] = []  # folders of the pictures that were judged
+    pictures: list[Annotated[str, AfterValidator(_inside)]] = []  # folders of the pictures that were scored
     seconds: float | None = None
 
 
 class Manifest(Section):
     version: int = VERSION
-    status: str = "absent"  # running, failed or finished; a run that was killed still says running
+    status: str = "absent"  # running, failed or finished; that of a killed run is still running
     name: str = ""
-    concepts: tuple[Concept, ...] = ()  # what was taught; nothing, where the run did not get that far
+    concepts: tuple[Concept, ...] = ()  # what is taught; empty, where the run failed earlier
     content: Content = Content()
-    model_place: str | None = None  # where the model lay that was configured by a path
+    model_place: str | None = None  # the location of a model that was configured by a path
     started: list[str] = []  # when, each time
     finished: str = ""  # when
     config: RunConfig = RunConfig()
     trained_parameters: dict[str, int] = {}  # by group
     parameters: int | None = None  # of the whole model
-    frame: tuple[PositiveInt, PositiveInt] | None = None  # height and width of what was trained on
+    frame: tuple[PositiveInt, PositiveInt] | None = None  # height and width of the training pictures
     training: Training = Training()
-    progress: list[str] = []  # results that were kept on the way
+    progress: list[str] = []  # results that were saved during the training
     watch: dict[str, Any] = {}
     scores: dict[str, ScoreNote] = {}  # by sheet
-    scores_tracked: dict[str, str] = {}  # by sheet, a hash of what W&B was told
-    side_by_side: PositiveInt = 1  # how many were trained together
+    scores_tracked: dict[str, str] = {}  # by sheet, a hash of what was sent to W&B
+    side_by_side: PositiveInt = 1  # number of runs that were trained together
     result_bytes: int | None = None
     result_files: dict[str, int] = {}  # their sizes
     adopted: list[dict[str, Any]] = []  # the files of a run that was trained elsewhere
@@ -110,19 +110,20 @@ class Manifest(Section):
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Of a run that has not begun where there is no file. Raises UserError, naming it, for what is no manifest."""
+    """That of a run that has not begun, where there is no file. Raises UserError, naming the file, for an invalid
+    one."""
     return _checked(_content(file), file)
 
 
 def updated(file: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of the file with `facts` in it, to be written. Raises UserError as `read_manifest`."""
+    """The content of the file updated by `facts`, to be written. Raises UserError as `read_manifest`."""
     content = {**_content(file), **facts}
     _checked(content, file)
     return content
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """As the newest version has it."""
+    """Upgraded to the newest version."""
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a result was made with."""
+"""The versions, the machine and the commit that a result was made with; sizes of files."""
 
 import platform
 import subprocess
@@ -57,8 +57,7 @@ def _version(package: str) -> str | None:
 
 @cache
 def _revision(folder: Path) -> str | None:
-    """The commit that this code was of when it was first asked for, with "-dirty" after changes; None where it is not a
-    checkout."""
+    """The commit of this code at the first call, with "-dirty" after changes; None where it is not a checkout."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

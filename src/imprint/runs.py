@@ -1,19 +1,19 @@
-"""A run's folder: what lies in it, and what its manifest says.
+"""A run's folder: its files, and the content of its manifest.
 
 <outputs>/<readable name>-<signature>/
     config.yaml      the resolved configuration, without secrets
     manifest.json    status, versions, hashes, timings; written at every change of status
     metrics.csv      one row a step: losses, rates
-    checkpoints/     last.ckpt: what trains, the optimiser, the position
+    checkpoints/     last.ckpt: the trained parameters, the optimiser, the position
     samples/         step-000100/00-s0.png ... and samples.json, the index of all of them
-    pictures/        drawn to be scored: a folder for each set of prompts and way of drawing, with pictures.json
-    generated/       what `imprint generate` draws, with pictures.json
+    pictures/        generated to be scored: a folder for each set of prompts and sampler, with pictures.json
+    generated/       by `imprint generate`, with pictures.json
     scores/          <profile>-<fingerprint>.json and .csv, <profile>-<name>-<fingerprint> of each of several subjects;
-                     curve.csv, where it was scored while it trained
-    result/          what the method saves: the thing that was trained
-    progress/        step-000100/ ...: the same as it was on the way, where that was asked for
-    best/            the result that scored best, where a rule keeps it
-    error.txt        why it stopped, if it failed
+                     curve.csv, where it was scored during the training
+    result/          the trained result, as the method saves it
+    progress/        step-000100/ ...: the result at these steps, where configured
+    best/            the result with the best score, where a rule keeps it
+    error.txt        the error, if it failed
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from imprint.types import Concept
 
 
 class Run:
-    """A run's folder. Creating the object touches nothing.
+    """A run's folder. The constructor reads and writes nothing.
 
-    `trust` are import paths of the user's own classes that may be made of what the manifest says; imprint's own always
+    `trust` are import paths of the user's own classes that may be constructed from the manifest; imprint's own always
     may.
     """
 
@@ -48,11 +48,11 @@ class Run:
         self.scoring_error = folder / "scores" / "error.txt"
         self.best = folder / "best"
         self.error = folder / "error.txt"
-        self.lock = folder / ".lock"  # held by the process that trains it
+        self.lock = folder / ".lock"  # locked by the process that trains it
 
     @classmethod
     def open(cls, folder: Path, *, trust: Sequence[str] = ()) -> "Run":
-        """The run that lies in `folder`."""
+        """The run in `folder`."""
         run = cls(folder, trust=trust)
         if not run.manifest.is_file():
             raise UserError(f"run={folder}: there is no run here (no manifest.json). Give the folder of a run.")
@@ -60,7 +60,7 @@ class Run:
 
     @classmethod
     def finished(cls, folder: Path, *, trust: Sequence[str] = ()) -> "Run":
-        """The finished run that lies in `folder`."""
+        """The finished run in `folder`."""
         run = cls.open(folder, trust=trust)
         if run.status != "finished":
             raise UserError(
@@ -74,17 +74,17 @@ class Run:
 
     @property
     def status(self) -> str:
-        """absent, running, failed or finished. A run that was killed still says running."""
+        """absent, running, failed or finished. That of a killed run is still running."""
         return self.read().status
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
-        """What was taught; nothing, where the run did not get that far."""
+        """What is taught; empty, where the run failed earlier."""
         return self.read().concepts
 
     @property
     def frame(self) -> tuple[int, int]:
-        """Height and width of what it was trained on. Raises UserError where its manifest does not say."""
+        """Height and width of the training pictures. Raises UserError where the manifest does not have them."""
         frame = self.read().frame
         if frame is None:
             raise UserError(f"{self.manifest}: it does not say which size was trained on (frame). {REMEDY}")

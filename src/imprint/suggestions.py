@@ -1,4 +1,4 @@
-"""Names that were perhaps meant."""
+"""Suggestions for misspelt names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

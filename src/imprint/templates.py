@@ -1,4 +1,4 @@
-"""Texts with places for the identifier and the class noun."""
+"""Texts with placeholders for the identifier and the class noun."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -9,7 +9,7 @@ OF_A_SUBJECT = re.compile(rf"(?<!{{)\{{\w+\.({'|'.join(PLACEHOLDERS)})\}}")
 
 
 def placeholders(names: Iterable[str]) -> list[str]:
-    """The places in a prompt about subjects of these names; a single subject has none."""
+    """The placeholders in a prompt about subjects of these names; a single subject has none."""
     return [*PLACEHOLDERS, *(f"{name}.{word}" for name in names if name for word in PLACEHOLDERS)]
 
 
@@ -19,7 +19,7 @@ def prompt_fault(prompt: str) -> str | None:
 
 
 def template_fault(template: str, known: Collection[str] = PLACEHOLDERS) -> str | None:
-    """What is wrong with `template`, if anything: only the known places are filled."""
+    """What is wrong with `template`, if anything: only the known placeholders are filled."""
     places = " and ".join(f"{{{name}}}" for name in known)
     try:
         fields = list(Formatter().parse(template))

@@ -1,4 +1,4 @@
-"""The values that pass between the parts.
+"""Values that are passed between packages.
 
 Shape suffixes, here and everywhere: B samples, C channels, H height, W width, L tokens, D features. A suffix on a
 latent counts latent pixels.
@@ -16,9 +16,9 @@ from imprint.kinds import hashed_settings, of_kind
 
 
 class Concept(NamedTuple):
-    """What is taught: the word that will name it, and the class it belongs to.
+    """What is taught: the word that will name it, and its class noun.
 
-    `name` is what a run of several subjects calls it; empty where there is one.
+    `name` is the subject's name in a run of several; empty in a run of one.
     """
 
     identifier: str
@@ -30,42 +30,42 @@ class Concept(NamedTuple):
         return template.format(identifier=self.identifier, noun=self.noun)
 
     def fill_caption(self, caption: str) -> str:
-        """The same for a text of the user's, in which any other brace is just a brace."""
+        """The same for a text of the user's, in which any other braces are left as they are."""
         return caption.replace("{identifier}", self.identifier).replace("{noun}", self.noun)
 
     def key(self, setting: str) -> str:
-        """What the user gives one of its settings by."""
+        """The configuration key of one of its settings."""
         return f"dataset.subjects.{self.name}.{setting}" if self.name else f"dataset.{setting}"
 
     def is_in(self, caption: str) -> bool:
-        """Whether a text of the user's says the identifier, or has a place for it."""
+        """Whether a text of the user's has the identifier, or a placeholder for it."""
         word = rf"(?<!\w){re.escape(self.identifier)}(?!\w)"
         return re.search(word, self.fill_caption(caption), re.IGNORECASE) is not None
 
 
 def prompts_of(template: str, concepts: Sequence[Concept]) -> list[str]:
-    """`template` for each concept. One that says which it means ({a.identifier}), or means none, is one prompt."""
+    """`template` for each concept. One that names its concepts ({a.identifier}), or has none, gives one prompt."""
     named = {concept.name: concept for concept in concepts if concept.name}
     filled = (template.format(identifier=own.identifier, noun=own.noun, **named) for own in concepts)
     return list(dict.fromkeys(filled))
 
 
 class Moments(NamedTuple):
-    """The Gaussian over latents that the autoencoder gives for a picture, in the scale that the denoiser sees."""
+    """The Gaussian over latents that the autoencoder gives for a picture, in the scale of the denoiser's input."""
 
     mean_BCHW: Tensor
     std_BCHW: Tensor
 
 
-# What the denoiser is told besides the noisy latent: named tensors, samples first. Of texts that are not all of one
-# length, `name_mask` is true where `name` is the text's own.
+# Input of the denoiser besides the noisy latent: named tensors, samples first. For texts of different lengths,
+# `name_mask` is true where `name` is not padding.
 Conditioning = Mapping[str, Tensor]
 
 
 class Geometry(NamedTuple):
-    """How a picture came to be seen as it is, in pixels, each (height, width) or (top, left).
+    """Size and crop of a picture in pixels, each (height, width) or (top, left).
 
-    `original` is its own size, `crop` the corner of what is seen in the scaled picture, `target` the size that is seen.
+    `original` is the size of its file, `crop` the corner of the crop in the scaled picture, `target` the crop's size.
     """
 
     original: tuple[int, int]
@@ -74,7 +74,7 @@ class Geometry(NamedTuple):
 
     @classmethod
     def whole(cls, height: int, width: int) -> "Geometry":
-        """Of a picture that is seen as it is, or drawn."""
+        """Of a picture that is neither scaled nor cropped, or is generated."""
         return cls((height, width), (0, 0), (height, width))
 
 
@@ -84,8 +84,8 @@ class Batch(NamedTuple):
     `ids` name the samples in the run's stream: all randomness of a sample derives from (seed, id).
     `keys` name the views (a picture, framed): what latents are cached by.
     `pixels_BCHW` is in [-1, 1], and None when every view's moments are cached.
-    `geometry` says how each picture came to be seen as it is.
-    `weights_BHW` says how much each pixel counts in its sample's loss; None where all count alike.
+    `geometry` is the size and crop of each picture.
+    `weights_BHW` are the weights of pixels in their sample's loss; None where all are equal.
     """
 
     pixels_BCHW: Tensor | None
@@ -97,7 +97,7 @@ class Batch(NamedTuple):
     weights_BHW: Tensor | None = None
 
     def prior_mask(self, device: torch.device) -> Tensor:
-        """Which samples these are."""
+        """True for the prior samples."""
         return torch.arange(len(self.ids), device=device) >= len(self.ids) - self.priors
 
 
@@ -114,7 +114,7 @@ class Losses(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The steps in which something learns: from `start`, up to but without `stop` (None: to the end)."""
+    """The steps in which something trains: from `start`, up to but without `stop` (None: to the end)."""
 
     start: int
     stop: int | None
@@ -127,7 +127,7 @@ ALWAYS = Window(0, None)
 
 
 class ParamGroup(NamedTuple):
-    """Parameters that learn together, at `lr`, in the steps of their window."""
+    """Parameters that train together, with learning rate `lr`, in the steps of their window."""
 
     name: str
     params: list[Parameter]
@@ -137,13 +137,14 @@ class ParamGroup(NamedTuple):
 
 @of_kind("sampler/diffusers")
 class Sampler(NamedTuple):
-    """How pictures are drawn: a diffusers scheduler's class name (or "model": the checkpoint's own), and its use."""
+    """How pictures are generated: a diffusers scheduler's class name (or "model": the checkpoint's own), and its
+    use."""
 
     scheduler: str
     steps: int
     guidance: float
     negative_prompt: str
 
-    def told(self) -> dict[str, Any]:
-        """What pictures are known by."""
+    def hashed(self) -> dict[str, Any]:
+        """The settings by which pictures are identified."""
         return hashed_settings(type(self), self._asdict())

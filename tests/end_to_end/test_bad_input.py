@@ -9,7 +9,7 @@ from small_runs import configure, only_run
 
 from imprint.device_transfer import PendingScalar
 from imprint.errors import ConfigError, NonFiniteLoss, UserError
-from imprint.models.sd.model import StableDiffusionSource
+from imprint.models.sd import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.prepare import prepare
 from imprint.verbs.train import train

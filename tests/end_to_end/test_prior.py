@@ -16,7 +16,7 @@ from small_runs import configure, draw_pictures, metrics, overrides
 from tiny import tiny_source
 
 from imprint.models.base import Model
-from imprint.models.sd.model import StableDiffusion
+from imprint.models.sd import StableDiffusion
 from imprint.training.conditioning import encode_captions
 from imprint.training.teacher import Teacher
 from imprint.types import Batch

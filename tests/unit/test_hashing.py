@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.hashing import REMEMBERED_FROM_BYTES, file_hash, fingerprint
+from imprint.hashing import CACHED_FROM_BYTES, file_hash, fingerprint
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     file = tmp_path / "large"
-    file.write_bytes(b"x" * REMEMBERED_FROM_BYTES)
+    file.write_bytes(b"x" * CACHED_FROM_BYTES)
     return file
 
 
@@ -40,7 +40,7 @@ def test_a_large_file_is_read_once(large: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_changed_file_is_read_again(large: Path) -> None:
     first = file_hash(large)
-    large.write_bytes(b"y" * REMEMBERED_FROM_BYTES)
+    large.write_bytes(b"y" * CACHED_FROM_BYTES)
     state = large.stat()
     os.utime(large, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
     assert file_hash(large) != first

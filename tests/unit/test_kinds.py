@@ -139,7 +139,7 @@ def test_a_samplers_later_setting_costs_no_picture_while_it_changes_nothing(tiny
         return prior.store(tiny_facts, "a dog", precision="32").folder
 
     before = Sampler(**usual)
-    assert LaterSampler(**usual, eta=0.0).told() == before.told()
+    assert LaterSampler(**usual, eta=0.0).hashed() == before.hashed()
     assert folder(LaterSampler(**usual, eta=0.0)) == folder(before)
     assert folder(LaterSampler(**usual, eta=0.5)) != folder(before)
 
@@ -184,7 +184,7 @@ def test_a_class_adds_to_what_its_bases_say() -> None:
 
 @pytest.fixture
 def tiny_facts(tiny_sd: Path) -> ModelInfo:
-    node = {"_target_": "imprint.models.sd.model.StableDiffusionSource", "source": str(tiny_sd), "resolution": 32}
+    node = {"_target_": "imprint.models.sd.StableDiffusionSource", "source": str(tiny_sd), "resolution": 32}
     rest = {"revision": None, "variant": None, "config": None, "prediction": "auto", "allow_pickle": False}
     sampler: dict[str, Any] = {"_target_": "imprint.types.Sampler", "scheduler": "model", "steps": 2, "guidance": 5}
     model = Constructor().build(

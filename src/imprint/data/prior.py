@@ -101,7 +101,7 @@ class GeneratedPrior(Prior):
             "seed": self.seed,
             "size": size,
             "precision": precision,
-            **self.sampler.told(),
+            **self.sampler.hashed(),
         }
         seeds = [seed_of(self.seed, "class image", index) for index in range(self.count)]
         recipes = [

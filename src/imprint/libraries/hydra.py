@@ -1,4 +1,4 @@
-"""Hydra's internals that a sweeper and a launcher need. Seen with hydra-core 1.3.8."""
+"""Internals of Hydra that a sweeper and a launcher need. Tested with hydra-core 1.3.8."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -31,14 +31,14 @@ def combinations(overrides: Sequence[Override]) -> list[list[str]]:
 
 
 def parsed_command_line(arguments: Sequence[str]) -> Namespace:
-    """Hydra's own options (`config_dir`) and the `overrides`. Its parser has no public door."""
+    """Hydra's own options (`config_dir`) and the `overrides`. Its parser is not public."""
     return cast(Namespace, get_args_parser().parse_args(list(arguments)))
 
 
 @contextmanager
 def current_configuration(cfg: DictConfig) -> Iterator[None]:
-    """Lets `${hydra:...}` mean what it means in the job that Hydra runs with `cfg`. `set_config` would do for the first
-    half: it copies a configuration of hundreds of keys, and cannot be undone."""
+    """Resolves `${hydra:...}` as in the job that Hydra runs with `cfg`. The public `set_config` copies a configuration
+    of hundreds of keys, and cannot be undone."""
     hydra = HydraConfig.instance()
     before, hydra.cfg = hydra.cfg, cast(Any, cfg)
     try:
@@ -48,18 +48,18 @@ def current_configuration(cfg: DictConfig) -> Iterator[None]:
 
 
 def forget_plugin_choice(group: str, file: str) -> None:
-    """Removes what an installed plugin has registered as `hydra/<group>/<file>`: Hydra would validate a YAML of that
-    name against it. The store of configurations has no public way to take one out."""
-    Plugins.instance()  # which reads the choices of all plugins, once
+    """Removes the configuration that an installed plugin has registered as `hydra/<group>/<file>`: Hydra would validate
+    a YAML of that name against it. The store of configurations has no public way to remove one."""
+    Plugins.instance()  # registers the choices of all plugins, once
     ConfigStore.instance().repo.get("hydra", {}).get(group, {}).pop(file, None)
 
 
 def outcome(job: JobReturn) -> Any:
-    """What a job returned or, if it failed, its error. The public property raises the error, after printing all of the
-    job's overrides."""
+    """The return value of a job or, if it failed, its error. The public property prints all of the job's overrides and
+    raises the error."""
     return job._return_value
 
 
 def singleton_state() -> Any:
-    """What Hydra keeps in global variables, for a job in another process. Hydra's launchers pass it on in this way."""
+    """Hydra's global state, for a job in another process. Hydra's launchers pass it on in this way."""
     return Singleton.get_state()

@@ -1,4 +1,4 @@
-"""Hydra's joblib plugin, whose `launch` is replaced and whose job is not. Seen with hydra-joblib-launcher 1.2.0 and
+"""Hydra's joblib plugin, of which `launch` is replaced, but not the job. Tested with hydra-joblib-launcher 1.2.0 and
 joblib 1.6.0."""
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ __all__ = ["JoblibLauncher", "TerminatedWorkerError", "arguments_of_job", "run_j
 
 
 def arguments_of_job(launcher: JoblibLauncher, number: int, overrides: Sequence[str]) -> dict[str, Any]:
-    """Of `run_job`, for a launcher that has been set up. The plugin puts them together inside its `launch` alone."""
+    """The arguments of `run_job`, for a launcher that has been set up. The plugin builds them inside its `launch`."""
     return {
         "idx": number,
         "overrides": overrides,
@@ -27,5 +27,5 @@ def arguments_of_job(launcher: JoblibLauncher, number: int, overrides: Sequence[
 
 
 def run_job(**arguments: Any) -> JobReturn:
-    """What the plugin does in one of its processes; private to it."""
+    """Runs one job in a process of the plugin's, whose function for it is private."""
     return execute_job(**arguments)

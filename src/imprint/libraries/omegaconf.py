@@ -1,4 +1,4 @@
-"""What a configuration says before it is resolved, and from where its values come. Seen with omegaconf 2.3.1."""
+"""Unresolved values of a configuration, and reads of the environment. Tested with omegaconf 2.3.1."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,19 +10,19 @@ from omegaconf.resolvers import oc
 
 
 def written_value(parent: Container, key: Any) -> Any:
-    """A value as it was written, `${...}` included. Publicly a value is read resolved, or all of a container is made
-    plain at once."""
+    """A value as it was written, with `${...}` unresolved. The public ways resolve a value, or convert a whole
+    container."""
     return parent._get_node(key)._value()  # type: ignore[union-attr]
 
 
 @contextmanager
-def environment_reads(cfg: DictConfig, heard: Callable[[], None]) -> Iterator[None]:
-    """Calls `heard` whenever reading `cfg` asks for an environment variable, directly or not. omegaconf does not tell
-    from where a value came, so its resolver `oc.env` is exchanged meanwhile. What `cfg` has resolved before is set
-    aside: a result that it kept would not be seen to read the environment."""
+def environment_reads(cfg: DictConfig, on_read: Callable[[], None]) -> Iterator[None]:
+    """Calls `on_read` whenever resolving a value of `cfg` reads an environment variable, directly or not. omegaconf
+    does not report where a value comes from, so its resolver `oc.env` is replaced meanwhile. The cache of resolved
+    values is cleared, since a cached value does not read the environment again, and restored at the end."""
 
     def observed(key: str, default: Any = None) -> Any:
-        heard()
+        on_read()
         return os.environ.get(key, default)
 
     cache = OmegaConf.get_cache(cfg)

@@ -1,4 +1,4 @@
-"""What Optuna's study knows of trials that have not begun. Seen with optuna 5.0.0."""
+"""Optuna's trials that have not begun. Tested with optuna 5.0.0."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,5 +7,5 @@ if TYPE_CHECKING:
 
 
 def enqueued_parameters(trial: "FrozenTrial") -> dict[str, Any]:
-    """What `Study.enqueue_trial` was given. Until the trial begins, it lies among Optuna's own notes alone."""
+    """The parameters given to `Study.enqueue_trial`. Until the trial begins, only its system attributes hold them."""
     return dict(trial.system_attrs.get("fixed_params", {}))

@@ -1,8 +1,8 @@
-"""peft's adapter layers from inside. Seen with peft 0.21.2.
+"""Internals of peft's adapter layers. Tested with peft 0.21.2.
 
 Besides what is here, code that computes with adapters reads `lora_A`, `lora_B`, `scaling`, `lora_dropout` and
 `use_dora` of a LoRA layer and the `hada_*` and `lokr_*` weights of LoHa and LoKr, each a mapping by the adapter's name.
-These are the names that peft's guide to custom layers and its saved files have.
+peft's guide to custom layers and its saved files have these names.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
 
 def use_layers(config: "LoraConfig", layers: Mapping[type[nn.Module], type[nn.Module]]) -> None:
-    """Where adapters are put on a layer of the first type, peft makes one of the second type around it. Documented, but
-    experimental."""
+    """Makes peft wrap layers of the first type in adapter layers of the second type. Documented, but experimental."""
     config._register_custom_module(dict(layers))
 
 
 def is_single_plain_lora(layer: "LoraLayer", name: str) -> bool:
-    """Whether a layer does no more than to add its one adapter's product: nothing merged, disabled or dropped, and no
-    variant such as DoRA. Each is an attribute of its own; a kind of peculiarity that a later peft adds must be asked
-    for here, too."""
+    """Whether a layer only adds the product of its one adapter: nothing merged, disabled or dropped, and no variant
+    such as DoRA. Each is an attribute of its own; what a later peft adds must be checked here, too."""
     return (
         not layer.merged_adapters
         and not layer.lora_variant

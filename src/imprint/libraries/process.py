@@ -1,11 +1,11 @@
-"""What is set for the whole process, all of it: quiet libraries, garbage, tiny numbers, what is logged of photographs.
+"""Settings of the whole process: verbosity of libraries, garbage collector, denormal numbers, logging of EXIF tags.
 
 A program calls these at its start (imprint.startup, a benchmark's worker), and importing `imprint.data` calls
-`hide_metadata_of_pictures`. Only for a while, and where they are needed, others set: `HYDRA_FULL_ERROR` and `sys.argv`
-(cli.py, lightning.py), `WANDB_DATA_DIR` (wandb.py), the signals that end a group (stacking/stopping.py); and in worker
-processes of their own, `CUDA_VISIBLE_DEVICES` (launchers/devices.py) and torch's threads (benchmark/crew.py).
+`hide_metadata_of_pictures`. Set elsewhere, and only for a while: `HYDRA_FULL_ERROR` and `sys.argv` (cli.py,
+lightning.py), `WANDB_DATA_DIR` (wandb.py), signal handlers while a group trains (batched_runs/stopping.py); and, in
+worker processes, `CUDA_VISIBLE_DEVICES` (launchers/processes.py).
 
-Seen with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
+Tested with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
 """
 
 import gc
@@ -16,14 +16,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG = 30_000  # new objects between two searches among them
-NEVER = 1_000_000  # searches among the young before older objects are searched, too
+YOUNG_THRESHOLD = 30_000  # new objects between two collections of the youngest generation
+OLD_THRESHOLD = 1_000_000  # collections of a younger generation before one of the older: never
 
 
 def quiet_libraries() -> None:
-    """What the libraries say of themselves is kept from the terminal; their errors are not.
+    """Hides the libraries' messages except errors.
 
-    Must be called before transformers and diffusers are imported: they read these variables then.
+    Must be called before transformers and diffusers are imported, which read these variables then.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
@@ -31,20 +31,40 @@ def quiet_libraries() -> None:
 
     for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # What these warn of is settled here on purpose: modes, loaders, the checkpoint's folder.
+    # These warn of things that are done on purpose: modes, loaders, the checkpoint's folder.
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
 
 
 @contextmanager
-def little_garbage_collection() -> Iterator[None]:
-    """For imports. What is there at the end is never searched again.
+def quiet_model_libraries() -> Iterator[None]:
+    """While models are loaded and saved: no progress bars, and no messages but errors."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
 
-    A training's imports make half a million objects that live as long as the program. Only among the newest is there
-    garbage to be found, but every full search, while they are made, later, or at the end, would look at all of them.
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, (verbosity, progress) in zip(libraries, before, strict=True):
+            library.set_verbosity(verbosity)
+            if progress:
+                library.enable_progress_bar()
+
+
+@contextmanager
+def little_garbage_collection() -> Iterator[None]:
+    """For imports: collects only the youngest generation, and freezes all objects that exist at the end.
+
+    A training's imports make half a million objects that live as long as the program. There is garbage only among the
+    newest, but every full collection, during the imports or later, would traverse all of them.
     """
     before = gc.get_threshold()
-    gc.set_threshold(YOUNG, NEVER, NEVER)
+    gc.set_threshold(YOUNG_THRESHOLD, OLD_THRESHOLD, OLD_THRESHOLD)
     try:
         yield
     finally:
@@ -53,8 +73,8 @@ def little_garbage_collection() -> Iterator[None]:
 
 
 def compute_without_denormals() -> None:
-    """Numbers below 1e-38, of which a sharp attention's gradient is full, cost a processor a hundred times as much as
-    others. They become zero, in this thread and in those that it starts. Nothing to do where torch is not loaded."""
+    """Flushes denormal numbers (below 1e-38) to zero, in this thread and those that it starts, if torch is loaded. The
+    gradients of a sharp attention have many, and they take a processor a hundred times as long as others."""
     if "torch" in sys.modules:
         import torch
 
@@ -62,6 +82,5 @@ def compute_without_denormals() -> None:
 
 
 def hide_metadata_of_pictures() -> None:
-    """When the root logger listens to debug messages, Pillow tells it every EXIF tag, among them where the photo was
-    taken."""
+    """At the level of debug messages, Pillow logs every EXIF tag, among them where a photo was taken."""
     logging.getLogger("PIL").setLevel(logging.INFO)

@@ -1,4 +1,5 @@
-"""Hydra's submitit plugin, whose `launch` is replaced and whose job is not. Seen with hydra-submitit-launcher 1.2.0."""
+"""Hydra's submitit plugin, of which `launch` is replaced, but not the job. Tested with hydra-submitit-launcher
+1.2.0."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,10 +21,10 @@ SETTINGS_OF_ALL = frozenset(OmegaConf.structured(BaseQueueConf))
 
 
 def executor_kind(launcher: BaseSubmititLauncher) -> str:
-    """submitit's name for where the jobs run. The plugin has it in a private attribute of the class."""
+    """submitit's name of its executor, which is a private attribute of the plugin's class."""
     return str(launcher._EXECUTOR)
 
 
 def arguments_of_job(overrides: Sequence[str], number: int) -> tuple[Any, ...]:
-    """Of the launcher's `__call__`, which is the job. The plugin puts them together inside its `launch` alone."""
+    """The arguments of the launcher's `__call__`, which is the job. The plugin builds them inside its `launch`."""
     return list(overrides), "hydra.sweep.dir", number, f"job_id_for_{number}", singleton_state()

@@ -1,4 +1,4 @@
-"""TensorBoard's event file below the writer's interface. Seen with tensorboard 2.21.0."""
+"""Events that TensorBoard's writer has no function for. Tested with tensorboard 2.21.0."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def mark_restart(writer: "SummaryWriter", step: int) -> None:
-    """Readers forget what was written of steps from this one on, since they will be taken again. torch's writer has
+    """Makes readers discard events from this step on, since these steps will be repeated. torch's writer has
     `purge_step` for it, but only at its start."""
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 

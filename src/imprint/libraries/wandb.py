@@ -1,5 +1,4 @@
-"""Weights & Biases as a guest in a long run: private, and without a trace of attempts that failed. Seen with wandb
-0.31.0."""
+"""Weights & Biases without private information, and without remains of failed starts. Tested with wandb 0.31.0."""
 
 import os
 import time
@@ -17,8 +16,8 @@ QUIET: dict[str, Any] = {"silent": True, "quiet": True, "console": "off"}
 
 
 def private_settings(*, start_timeout: float, finish_timeout: float) -> "wandb.Settings":
-    """The command line, the environment and the repository's address may hold secrets: they are not told. `x_` marks
-    settings that W&B may rename."""
+    """Does not send the command line, the environment and the repository's address, which may contain secrets. W&B may
+    rename settings that begin with `x_`."""
     import wandb
 
     return wandb.Settings(
@@ -34,23 +33,23 @@ def private_settings(*, start_timeout: float, finish_timeout: float) -> "wandb.S
 
 
 def forget_failed_start() -> None:
-    """A start that failed holds the run's id in W&B's background process; only the end of that process frees it, and of
-    all others' runs with it."""
+    """After a failed start, W&B's background process keeps the run's id. Only its end frees the id; it ends all other
+    runs of this process, too."""
     import wandb
 
     wandb.teardown()
 
 
 def wait_for_own_folder(folder: Path) -> None:
-    """W&B names a stay's folder by the second, and would write over one of the same second."""
+    """W&B names a session's folder by the second, and would overwrite one of the same second."""
     while any(folder.glob(f"wandb/*run-{time.strftime('%Y%m%d_%H%M%S')}-*")):
         time.sleep(0.05)
 
 
 @contextmanager
 def data_in(folder: Path) -> Iterator[None]:
-    """Pictures that wait for their upload lie here, unless the user said where. There is no setting for it but a
-    variable, which is read at each use."""
+    """Pictures that wait for their upload are stored here, unless the user has set another folder. The only setting is
+    an environment variable, which is read at each use."""
     before = os.environ.get(DATA_FOLDER)
     os.environ.setdefault(DATA_FOLDER, str(folder))
     try:
@@ -61,11 +60,10 @@ def data_in(folder: Path) -> Iterator[None]:
 
 
 def summary_of(run: "wandb.Run") -> dict[str, Any]:
-    """As plain values, and without what W&B keeps there for itself, under names that begin with `_`. Once the run is
-    finished, it tells nothing of it."""
+    """As plain values, without W&B's own, whose names begin with `_`. It cannot be read once the run is finished."""
     return {key: _plain(value) for key, value in dict(run.summary).items() if key[0] != "_"}
 
 
 def _plain(value: Any) -> Any:
-    """W&B's own mappings, which are no Mapping, as mappings."""
+    """W&B's own mappings, which are not instances of Mapping, as mappings."""
     return {key: _plain(value[key]) for key in value.keys()} if hasattr(value, "keys") else value  # noqa: SIM118

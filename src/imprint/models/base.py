@@ -1,4 +1,4 @@
-"""What every model family offers to the methods, the objective and the sampler."""
+"""The interface of every model family: to methods, objectives and the sampler."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imprint.errors import UserError
+from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.process import NoiseProcess, Prediction
 from imprint.models.words import Vocabulary, token_id, why_not_new
 from imprint.types import Conditioning, Geometry, Moments, Sampler
@@ -17,23 +18,21 @@ from imprint.types import Conditioning, Geometry, Moments, Sampler
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from imprint.models.checkpoint.layer_names import LayerNames
-
-DENOISER = "denoiser"  # the role of the network that takes noise away; every other role is a text encoder's
+DENOISER = "denoiser"  # the role of the network that removes noise; all other roles are text encoders
 TEXT = "text"  # the role of the first text encoder; further ones are text_2, text_3
 
 
 class ModelInfo(NamedTuple):
     """What is known of a model before its weights are loaded."""
 
-    fingerprint: str  # of everything that makes the model's output: weights, vocabulary, schedule
+    fingerprint: str  # of everything that the model's output depends on: weights, vocabulary, noise schedule
     roles: tuple[str, ...]  # the parts a method may train: "denoiser", "text", "text_2"
     prediction: Prediction
     has_zero_terminal_snr: bool
     timesteps: int
     resolution: int  # pixels on a side that the model was made for
     pixel_multiple: int  # both sides of a picture must be a multiple of this
-    tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; those of all who ask: they must learn no words
+    tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; shared, so no words may be added to them
     word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
 
@@ -47,7 +46,7 @@ class ModelInfo(NamedTuple):
         return all(token_id(tokenizer, word) is not None for tokenizer in self.tokenizers.values())
 
     def why_not_new(self, word: str, vectors: int) -> str | None:
-        """What keeps `word` from becoming a new word of as many vectors, if anything does."""
+        """Why `word` cannot become a new word of as many vectors, if it cannot."""
         faults = (why_not_new(tokenizer, word, vectors) for tokenizer in self.tokenizers.values())
         return next((fault for fault in faults if fault), None)
 
@@ -56,7 +55,7 @@ class MetaModel(NamedTuple):
     """The shape of a model, without its weights."""
 
     roles: Mapping[str, nn.Module]  # on the device "meta"
-    names: "LayerNames"
+    names: LayerNames
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # as `Family.adapter_targets`
     widths: Mapping[str, int]  # of a word's vectors, by vocabulary
 
@@ -64,7 +63,7 @@ class MetaModel(NamedTuple):
 class Format(NamedTuple):
     """A way to write the whole model."""
 
-    name: str  # what a file or folder of this format is usually called
+    name: str  # the usual name of a file or folder in this format
     write: Callable[[Path, torch.dtype], None]
 
 
@@ -73,18 +72,18 @@ class ModelSource(ABC):
 
     not_in_identity: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
     sampler: Sampler  # how this model is usually sampled
-    encoders: Mapping[str, Any]  # by role: what judges pictures of this model's world in place of a profile's encoders
+    encoders: Mapping[str, Any]  # by role, used in place of a profile's encoders to score this model's pictures
 
     @abstractmethod
     def facts(self) -> ModelInfo:
         """Raises ModelNotFound or UserError, with the remedy, when the model cannot be loaded."""
 
     @abstractmethod
-    def outline(self) -> MetaModel:
+    def meta_model(self) -> MetaModel:
         """Without reading weights. Raises as `facts`."""
 
     @abstractmethod
-    def elsewhere(self, source: str) -> "ModelSource":
+    def with_source(self, source: str) -> "ModelSource":
         """Another model of this family, that of `source`, sampled in the same way."""
 
     @abstractmethod
@@ -98,17 +97,17 @@ class Model(nn.Module, ABC):
     process: NoiseProcess
     roles: Mapping[str, nn.Module]
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # role -> kind of layer -> how their names end
-    names: "LayerNames"  # what files of adapters call the layers
+    names: LayerNames  # of the layers in files of adapters
     sampler: Sampler  # how this model is usually sampled
 
     @property
     @abstractmethod
     def architecture(self) -> str:
-        """What files that are made for this model call it, for instance stable-diffusion-v1."""
+        """The name of this model in the metadata of files made for it, for instance stable-diffusion-v1."""
 
     @property
     def adapter_facts(self) -> Mapping[str, str]:
-        """What kohya's scripts note of the model in their files of adapters."""
+        """The metadata about the model in files of adapters by kohya's scripts."""
         return {}
 
     @property
@@ -135,14 +134,14 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
-        """What a caption tells the denoiser. Gradients flow into the text encoders where they train.
+        """The denoiser's conditioning on captions. Gradients flow into the text encoders where they train.
 
-        For some models an empty text and no text at all are two things: with `empty_is_unconditional`, as in training
-        and for negative prompts, it is the latter.
+        Some models distinguish an empty text from no text at all: with `empty_is_unconditional`, as in training and for
+        negative prompts, an empty text means no text.
         """
 
     def encode_geometry(self, geometry: Sequence[Geometry]) -> Conditioning:
-        """What the denoiser is told of how a picture came to be seen as it is, beside its caption."""
+        """The denoiser's conditioning on the sizes and crops of pictures, beside their captions."""
         return {}
 
     @abstractmethod
@@ -158,7 +157,7 @@ class Model(nn.Module, ABC):
         """As `denoise`, by another copy of the network."""
 
     def guided(self, positive_BCHW: Tensor, negative_BCHW: Tensor, guidance: float) -> Tensor:
-        """The prediction that goes away from the negative prompt's, and on beyond the positive one's."""
+        """Classifier-free guidance: from the negative prompt's prediction to the positive one's, and beyond."""
         return negative_BCHW + guidance * (positive_BCHW - negative_BCHW)
 
     @abstractmethod
@@ -169,37 +168,37 @@ class Model(nn.Module, ABC):
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
     ) -> list[Image.Image]:
-        """One picture per (prompt, seed), all in one batch. The noise is drawn on the CPU from the seed
-        alone, so that a picture does not depend on its batch or device. Deterministic."""
+        """One picture per (prompt, seed), all in one batch. The noise is sampled on the CPU from the
+        seed alone, so that a picture does not depend on its batch or device. Deterministic."""
 
     @abstractmethod
     def enable_gradient_checkpointing(self) -> None:
-        """For the parts that gradients pass: less memory, more time."""
+        """For the parts that gradients pass through: less memory, more time."""
 
     @abstractmethod
     def cast_frozen(self, dtype: torch.dtype) -> None:
-        """Gives frozen weights this precision, but for parts that need more of it than that."""
+        """Casts frozen weights to this precision, except in parts that need a higher one."""
 
     @property
     @abstractmethod
     def vocabularies(self) -> Mapping[str, Vocabulary]:
-        """By the names that files of learned words use where there are several."""
+        """By name. Files of learned words use these names where there are several."""
 
     def learn_word(self, word: str, start: Mapping[str, Tensor], *, length: float | None) -> dict[str, nn.Parameter]:
         """Adds a new word (see `words.why_not_new`), which stands for N vectors in captions and prompts; `start` holds
-        them by vocabulary, (N, D) each. Returned are these, float32: parameters of their own, so that no other word can
-        change. With a `length`, captions see each vector stretched to it. Raises UserError if the word is not new, or
-        the vectors are not as wide as the model's own."""
+        their initial values by vocabulary, (N, D) each. Returns them as float32 parameters of their own, so that no
+        other word can change. With a `length`, each vector is scaled to it in captions. Raises UserError if the word is
+        not new, or the vectors are not as wide as the model's own."""
         if start.keys() != self.vocabularies.keys():
-            there, here = (", ".join(names) for names in (start, self.vocabularies))
-            raise UserError(f"The word {word} has vectors for {there}, this model wants them for {here}.")
+            given, wanted = (", ".join(names) for names in (start, self.vocabularies))
+            raise UserError(f"The word {word} has vectors for {given}, this model wants them for {wanted}.")
         return {
             name: vocabulary.learn_word(word, start[name], length) for name, vocabulary in self.vocabularies.items()
         }
 
     @property
     def words(self) -> dict[str, dict[str, Tensor]]:
-        """Every learned word, and its vectors (N, D) by vocabulary as captions see them, float32."""
+        """Every learned word, and its vectors (N, D) by vocabulary, scaled as in captions, float32."""
         found: dict[str, dict[str, Tensor]] = {}
         for name, vocabulary in self.vocabularies.items():
             for word, vectors_ND in vocabulary.words.items():
@@ -208,7 +207,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def load_parts(self, folder: Path, roles: Sequence[str]) -> None:
-        """Replaces the weights of these parts by those of a pipeline written with `save_pipeline`."""
+        """Loads the weights of these parts from a pipeline written by `save_pipeline`."""
 
     @abstractmethod
     def save_pipeline(self, folder: Path) -> None:
@@ -221,6 +220,6 @@ def is_text(role: str) -> bool:
 
 
 def strength_of(scale: Mapping[str, float], role: str) -> float:
-    """What is asked for a role. The strength of `text` is that of all text encoders that have none of their own."""
+    """The strength of a role. That of `text` holds for all text encoders without a strength of their own."""
     usual = scale.get(TEXT, 1.0) if is_text(role) else 1.0
     return scale.get(role, usual)

@@ -1,18 +1,55 @@
-"""What denoisers are told, sample by sample: taken apart to be kept by caption, and put together again."""
+"""Captions as tokens, and what denoisers are conditioned on, taken apart to be cached by caption and joined again."""
 
+import logging
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imprint.libraries.diffusers import with_all_vectors
+from imprint.models.words import Vocabulary
 from imprint.types import Conditioning
+
+log = logging.getLogger(__name__)
 
 MASK = "_mask"
 
 
+class Captions:
+    """Captions as token ids, cached until words are added to the tokenizer. One with more tokens than the text encoder
+    takes is truncated, as is usual with such models, with a warning that names it."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._tokenizer = vocabulary.tokenizer
+        positions = getattr(vocabulary.encoder.config, "max_position_embeddings", None)  # None: they are relative
+        self._length = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
+        self._cache: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # by caption and size of the vocabulary
+
+    def tokens(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """ids_BL, and mask_BL: 1 where they are the caption's, 0 where they are padding."""
+        ids, masks = zip(*map(self._tokens, captions), strict=True)
+        return torch.stack(ids), torch.stack(masks)
+
+    def _tokens(self, caption: str) -> tuple[Tensor, Tensor]:
+        key = (caption, len(self._tokenizer))
+        if key not in self._cache:
+            self._cache[key] = self._read(caption)
+        return self._cache[key]
+
+    def _read(self, caption: str) -> tuple[Tensor, Tensor]:
+        # a word that was learned with several vectors stands for as many tokens
+        whole = with_all_vectors(caption, self._tokenizer)
+        if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
+            log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, caption)
+        read = self._tokenizer(
+            whole, padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
+        )
+        return read.input_ids[0], read.attention_mask[0]
+
+
 def rows(conditioning: Conditioning, index: int) -> Conditioning:
-    """One sample's, without what only fills up its texts to the length of a batch."""
+    """One sample's, without padding."""
     own = {name: value[index : index + 1] for name, value in conditioning.items()}
     for name in conditioning:
         if (mask := own.get(f"{name}{MASK}")) is not None:
@@ -21,17 +58,17 @@ def rows(conditioning: Conditioning, index: int) -> Conditioning:
 
 
 def joined(parts: Sequence[Conditioning]) -> Conditioning:
-    """Of several samples one after another. Texts are filled up to the longest, where their mask is false."""
+    """A batch of several parts, in their order. Texts are padded to the longest; padding has a false mask."""
     together: dict[str, Tensor] = {}
     for name in parts[0]:
         values = [part[name] for part in parts]
         if name.endswith(MASK) or f"{name}{MASK}" in parts[0]:
             longest = max(value.shape[1] for value in values)
-            values = [_filled(value, longest) for value in values]
+            values = [_padded(value, longest) for value in values]
         together[name] = torch.cat(values)
     return together
 
 
-def _filled(value: Tensor, length: int) -> Tensor:
+def _padded(value: Tensor, length: int) -> Tensor:
     missing = length - value.shape[1]
     return functional.pad(value, (*(0, 0) * (value.ndim - 2), 0, missing)) if missing else value

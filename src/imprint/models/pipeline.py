@@ -1,7 +1,6 @@
 """A model that the library has a pipeline for: networks by a table, an autoencoder, text encoders with vocabularies."""
 
 import copy
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imprint.models.base import DENOISER, Format, Model
-from imprint.models.captions import Captions
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.checkpoint.layout import AUTOENCODER, Layout, latent_factor, pixel_multiple
-from imprint.models.checkpoint.saving import final_parts, replace_pipeline, write_file, write_pipeline
+from imprint.models.checkpoint.layout import AUTOENCODER, Layout
+from imprint.models.checkpoint.saving import PipelineWriter
+from imprint.models.conditioning import Captions
 from imprint.models.process import Prediction
 from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
@@ -26,30 +25,29 @@ from imprint.types import Conditioning, Moments, Sampler
 
 
 class PipelineModel(Model):
-    """What a family adds is its table, and what it tells its denoiser."""
+    """A family adds its layout, and the conditioning of its denoiser."""
 
     layout: ClassVar[Layout]
 
     def __init__(
         self, *, checkpoint: Checkpoint, parts: Mapping[str, nn.Module], prediction: Prediction, sampler: Sampler
     ) -> None:
-        """`parts` are by the names of the layout, which are those of this module's children, too."""
+        """`parts` are by the names of the layout; this module's children have the same names."""
         super().__init__()
         self.checkpoint = checkpoint
         for part in self.layout.parts:
             setattr(self, part.name, parts[part.name])
         self.process = noise_process(checkpoint.scheduler, prediction)
-        # No module of its own: a compiled stand-in may be put here without renaming any weight.
-        self.roles = {part.role: parts[part.name] for part in self.layout.parts if part.role != AUTOENCODER}
-        self.names = layer_names(self.layout, parts[self.layout.denoiser.name])
+        # Not registered as a submodule: a compiled module may be put here without renaming any weight.
+        self.roles = {role: parts[self.layout.part(role).name] for role in self.layout.roles}
+        denoiser: Any = parts[self.layout.denoiser.name]
+        self.names = LayerNames(layout=self.layout, denoiser_config=denoiser.config)
         self.sampler = sampler
         self._vocabularies = {
-            name: Vocabulary(tokenizer, parts[self.layout.part(self.layout.vocabularies[name].role).name])
+            name: Vocabulary(tokenizer, self.roles[self.layout.tokenizers[name].role])
             for name, tokenizer in checkpoint.tokenizers(shared=False).items()
         }
-        self._captions = {
-            self.layout.vocabularies[name].role: Captions(own) for name, own in self._vocabularies.items()
-        }
+        self._captions = {self.layout.tokenizers[name].role: Captions(own) for name, own in self._vocabularies.items()}
         frozen(self)
 
     @property
@@ -63,21 +61,21 @@ class PipelineModel(Model):
     @property
     def formats(self) -> Mapping[str, Format]:
         return {
-            "single_file": Format("model.safetensors", lambda file, dtype: write_file(self, file, dtype)),
-            "pipeline": Format("pipeline", lambda folder, dtype: replace_pipeline(self, folder, dtype)),
+            "single_file": Format("model.safetensors", self._writer.write_file),
+            "pipeline": Format("pipeline", self._writer.replace_folder),
         }
 
     @property
     def pixel_multiple(self) -> int:
-        return pixel_multiple(self._autoencoder.config)
+        return self.layout.pixel_multiple(self._autoencoder.config)
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         config = self._autoencoder.config
-        factor = latent_factor(config)
+        factor = self.layout.pixels_per_latent(config)
         return config.latent_channels, height // factor, width // factor
 
     def encode(self, pixels_BCHW: Tensor) -> Moments:
-        with self._safely(pixels_BCHW.device):
+        with self._without_overflow(pixels_BCHW.device):
             gaussian = self._autoencoder.encode(pixels_BCHW.to(dtype_of(self._autoencoder))).latent_dist
         scale, shift = self._latent_scale()
         return Moments((gaussian.mean.float() - shift) * scale, gaussian.std.float() * scale)
@@ -85,7 +83,7 @@ class PipelineModel(Model):
     def decode(self, latents_BCHW: Tensor) -> Tensor:
         scale, shift = self._latent_scale()
         latents_BCHW = latents_BCHW.float() / scale + shift
-        with self._safely(latents_BCHW.device):
+        with self._without_overflow(latents_BCHW.device):
             latents_BCHW = latents_BCHW.to(dtype_of(self._autoencoder))
             pixels_BCHW: Tensor = self._autoencoder.decode(latents_BCHW, return_dict=False)[0]
         return pixels_BCHW.float().clamp(-1, 1)
@@ -102,7 +100,7 @@ class PipelineModel(Model):
         for role in self.layout.roles:
             part: Any = self.parts[self.layout.part(role).name]
             if role == DENOISER:
-                part.enable_gradient_checkpointing()  # whatever learns, its gradient comes from here
+                part.enable_gradient_checkpointing()  # whichever part trains, its gradients pass through this one
             elif any(parameter.requires_grad for parameter in part.parameters()):
                 # transformers gave it another name in version 5
                 renamed = getattr(part, "activation_checkpointing_enable", None)
@@ -123,22 +121,25 @@ class PipelineModel(Model):
             return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
 
     def save_pipeline(self, folder: Path) -> None:
-        write_pipeline(self, final_parts(self), folder)
+        self._writer.write_folder(folder)
 
     def load_parts(self, folder: Path, roles: Sequence[str]) -> None:
         saved = PipelineFolder(self.layout, str(folder), folder, variant=None, allow_pickle=False)
         saved.check()
-        parts = saved.load()
-        for role in roles:
-            self.roles[role].load_state_dict(parts[self.layout.part(role).name].state_dict())
+        names = {role: self.layout.part(role).name for role in roles}
+        parts = saved.load(list(names.values()))
+        for role, name in names.items():
+            self.roles[role].load_state_dict(parts[name].state_dict())
 
     def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(ids_BL, mask_BL) for a text encoder, on the CPU."""
         return self._captions[role].tokens(texts)
 
     @property
-    @abstractmethod
-    def architecture(self) -> str: ...
+    def _writer(self) -> PipelineWriter:
+        return PipelineWriter(
+            checkpoint=self.checkpoint, parts=self.parts, vocabularies=self.vocabularies, process=self.process
+        )
 
     @property
     def _autoencoder(self) -> Any:
@@ -146,12 +147,12 @@ class PipelineModel(Model):
 
     @property
     def _overflows(self) -> bool:
-        """Whether the autoencoder's numbers are too large for half precision, as its configuration then says."""
+        """Whether the autoencoder's activations are too large for half precision, by its configuration."""
         return bool(self._autoencoder.config.get("force_upcast", False))
 
     @contextmanager
-    def _safely(self, device: torch.device) -> Iterator[None]:
-        """Without automatic half precision where the autoencoder overflows in it."""
+    def _without_overflow(self, device: torch.device) -> Iterator[None]:
+        """Without automatic half precision, if the autoencoder overflows in it."""
         half = torch.is_autocast_enabled(device.type) and torch.get_autocast_dtype(device.type) == torch.float16
         if half and self._overflows:
             with torch.autocast(device.type, enabled=False):
@@ -160,15 +161,12 @@ class PipelineModel(Model):
             yield
 
     def _latent_scale(self) -> tuple[float, float]:
-        return self._autoencoder.config.scaling_factor, self._autoencoder.config.shift_factor or 0.0
-
-
-def layer_names(layout: Layout, denoiser: Any) -> LayerNames:
-    return LayerNames(layout=layout, denoiser_config=denoiser.config)
+        config = self._autoencoder.config
+        return config.scaling_factor, config.get("shift_factor") or 0.0
 
 
 def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
-    """Frozen weights need no more precision than the computation has."""
+    """Casts frozen weights, which need no higher precision than the computation."""
     for parameter in module.parameters():
         if not parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)

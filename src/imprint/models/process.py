@@ -1,4 +1,4 @@
-"""Noise: how much of it at which time, and what the network is asked to predict.
+"""Noise: how much of it at which time, and what the network predicts.
 
 Every process mixes a clean latent x with noise e, and every prediction p is a mix of the same two:
 
@@ -6,8 +6,8 @@ Every process mixes a clean latent x with noise e, and every prediction p is a m
     p = c e + d x        epsilon: c = 1, d = 0;   v: c = a, d = -b;   flow: c = 1, d = -1
 
 With D = a c - b d, a prediction implies x = (c z - b p) / D and e = (a p - d z) / D, so its error is D / b times that
-of x. The signal-to-noise ratio is (a / b)^2. All processes share this algebra: a subclass says what a and b are, and
-the checkpoint which process and which prediction it was made for.
+of x. The signal-to-noise ratio is (a / b)^2. All processes share this algebra: a subclass defines a and b;
+the checkpoint determines the process and the prediction.
 """
 
 from abc import ABC, abstractmethod
@@ -23,10 +23,10 @@ Prediction = Literal["epsilon", "v_prediction", "flow"]
 
 
 class NoiseProcess(nn.Module, ABC):
-    """The forward process of a checkpoint. A module, so that a table moves to the device with the model."""
+    """The forward process of a checkpoint. A module, so that its table moves to the device with the model."""
 
     prediction: Prediction
-    length: int  # timesteps, in which settings count times
+    length: int  # number of timesteps, the unit in which settings give times
 
     @property
     @abstractmethod
@@ -43,21 +43,25 @@ class NoiseProcess(nn.Module, ABC):
 
     @abstractmethod
     def time_of(self, timestep: Tensor) -> Tensor:
-        """What a scheduler's timestep is here."""
+        """The time that a scheduler's timestep means."""
+
+    @abstractmethod
+    def timestep_of(self, t_B: Tensor) -> Tensor:
+        """The timestep of a time, which a UNet embeds: the inverse of `time_of`."""
 
     def add_noise(self, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
         a, b = self.mix(t_B)
         return a * latents_BCHW + b * noise_BCHW
 
     def target(self, latents_BCHW: Tensor, noise_BCHW: Tensor, t_B: Tensor) -> Tensor:
-        """What the network should say."""
+        """What the network should predict."""
         if self.prediction == "epsilon":
             return noise_BCHW
         c, d = self._predicted(*self.mix(t_B))
         return c * noise_BCHW + d * latents_BCHW
 
     def recover(self, prediction_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor) -> tuple[Tensor, Tensor]:
-        """The (latents, noise) that a prediction implies. Epsilon says nothing of the latents where SNR is zero."""
+        """The (latents, noise) that a prediction implies. Epsilon implies no latents where the SNR is zero."""
         a, b = self.mix(t_B)
         c, d = self._predicted(a, b)
         determinant = a * c - b * d
@@ -69,7 +73,7 @@ class NoiseProcess(nn.Module, ABC):
         return (a / b).square().flatten()
 
     def error_of_latents(self, t_B: Tensor) -> Tensor:
-        """By which factor a squared error of the prediction is larger than the one of the latents that it implies."""
+        """How many times larger a squared error of the prediction is than that of the latents that it implies."""
         a, b = self.mix(t_B)
         c, d = self._predicted(a, b)
         return ((a * c - b * d) / b).square().flatten()
@@ -107,6 +111,9 @@ class Diffusion(NoiseProcess):
     def time_of(self, timestep: Tensor) -> Tensor:
         return timestep
 
+    def timestep_of(self, t_B: Tensor) -> Tensor:
+        return t_B
+
 
 class Flow(NoiseProcess):
     """A straight line from the latent to the noise: a = 1 - s, b = s, where the time s is the noise's share in (0, 1]
@@ -126,12 +133,15 @@ class Flow(NoiseProcess):
         return 1 - s_B111, s_B111
 
     def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
-        """Of all times alike. Never 0, at which there is no noise to predict."""
+        """Uniform. Never 0, at which there is no noise to predict."""
         shares = torch.tensor([draws.uniform(*name) for name in names])
         return (stop - shares * (stop - first)) / self.length
 
     def time_of(self, timestep: Tensor) -> Tensor:
         return timestep / self.length
+
+    def timestep_of(self, t_B: Tensor) -> Tensor:
+        return t_B * self.length
 
 
 def alphas_from_betas(betas_T: Tensor) -> Tensor:

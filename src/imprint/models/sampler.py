@@ -1,4 +1,4 @@
-"""Drawing pictures: one loop for all models, over the library's schedulers."""
+"""Generating pictures: one loop for all models, over the library's schedulers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,11 @@ from imprint.types import Conditioning, Geometry, Sampler
 def sample(
     model: Model, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
 ) -> list[Image.Image]:
-    """One picture per (prompt, seed): those of the library's own pipeline.
+    """One picture per (prompt, seed), the same as by the library's own pipeline.
 
-    Every picture has its own generator on the CPU, for the first noise and for what the scheduler adds on
-    the way. A scheduler that takes one seed for the noise of a whole batch draws its pictures one at a
-    time; it makes that noise on the device, so those pictures are the same only on the same kind of device.
+    Every picture has its own generator on the CPU, for the first noise and for the noise that the scheduler adds in its
+    steps. With a scheduler that takes one seed for a whole batch, pictures are generated one at a time; it makes that
+    noise on the device, so they are the same only on the same kind of device.
     """
     assert len(prompts) == len(seeds), "one seed for each prompt"
     _check_size(height, width, model.pixel_multiple)
@@ -53,7 +53,7 @@ def _latents(
     device = next(model.roles["denoiser"].parameters()).device
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     guided = sampler.guidance > 1
-    told = _told(model, prompts, sampler, height, width)
+    conditioning = _conditioning(model, prompts, sampler, height, width)
     scheduler.set_timesteps(sampler.steps, device=device)
     shape = model.latent_shape(height, width)
     noise_BCHW = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
@@ -63,7 +63,7 @@ def _latents(
         noisy_BCHW = torch.cat([latents_BCHW, latents_BCHW]) if guided else latents_BCHW
         noisy_BCHW = scaled_input(scheduler, noisy_BCHW, timestep)
         t_B = model.process.time_of(timestep).expand(len(noisy_BCHW)).to(device)
-        prediction_BCHW = model.denoise(noisy_BCHW, t_B, told)
+        prediction_BCHW = model.denoise(noisy_BCHW, t_B, conditioning)
         if guided:
             negative_BCHW, positive_BCHW = prediction_BCHW.chunk(2)
             prediction_BCHW = model.guided(positive_BCHW, negative_BCHW, sampler.guidance)
@@ -71,15 +71,15 @@ def _latents(
     return latents_BCHW
 
 
-def _told(model: Model, prompts: Sequence[str], sampler: Sampler, height: int, width: int) -> Conditioning:
-    """Where guidance goes by a negative prompt, those samples come first."""
-    told = model.encode_text(prompts, empty_is_unconditional=False)
+def _conditioning(model: Model, prompts: Sequence[str], sampler: Sampler, height: int, width: int) -> Conditioning:
+    """With guidance, the negative prompt's samples come first."""
+    texts = model.encode_text(prompts, empty_is_unconditional=False)
     copies = len(prompts)
     if sampler.guidance > 1:
         negative = model.encode_text([sampler.negative_prompt] * len(prompts), empty_is_unconditional=True)
-        told = joined([negative, told])
+        texts = joined([negative, texts])
         copies = 2 * len(prompts)
-    return {**told, **model.encode_geometry([Geometry.whole(height, width)] * copies)}
+    return {**texts, **model.encode_geometry([Geometry.whole(height, width)] * copies)}
 
 
 def _picture(pixels_BCHW: Tensor) -> Image.Image:

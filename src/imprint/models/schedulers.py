@@ -1,4 +1,4 @@
-"""Diffusers' schedulers: the noise a checkpoint was trained with, and the ways to sample it."""
+"""Diffusers' schedulers: the noise that a checkpoint was trained with, and the samplers for it."""
 
 import inspect
 import json
@@ -21,7 +21,7 @@ DIFFUSION_SAMPLERS = sorted(
     {*schedulers(), "LCMScheduler", "TCDScheduler", "SASolverScheduler"}
     - {"EDMEulerScheduler"}  # made for another kind of noise
 )
-# Those among the others that know flow, by a setting of theirs.
+# Schedulers of diffusion that also sample flow, by a setting of theirs.
 USING_FLOW_SIGMAS = (
     "DPMSolverMultistepScheduler",
     "DPMSolverSinglestepScheduler",
@@ -32,6 +32,9 @@ USING_FLOW_SIGMAS = (
 FLOW_SAMPLERS = sorted(
     {"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchLCMScheduler", *USING_FLOW_SIGMAS}
 )
+# In place of a checkpoint's own scheduler that cannot sample flow, as of models tuned from ones that predict noise. The
+# library's pipelines of Stable Diffusion can use it, which they cannot with schedulers of flow alone.
+FLOW_FALLBACK = "UniPCMultistepScheduler"
 PREDICTIONS: Mapping[str, Prediction] = {
     "epsilon": "epsilon",
     "v_prediction": "v_prediction",
@@ -40,14 +43,14 @@ PREDICTIONS: Mapping[str, Prediction] = {
 
 
 class NoiseFacts(NamedTuple):
-    """What is asked of a checkpoint's noise before anything of it is loaded."""
+    """What is known of a checkpoint's noise before its weights are loaded."""
 
     has_zero_terminal_snr: bool
     timesteps: int
 
 
 def stored_prediction(config: Mapping[str, Any]) -> Prediction | None:
-    """What a checkpoint's scheduler configuration says; None for what is not known here."""
+    """The prediction type in a checkpoint's scheduler configuration; None for an unknown one."""
     if str(config.get("_class_name", "")).startswith("FlowMatch"):
         return "flow"
     return PREDICTIONS.get(config.get("prediction_type", "epsilon"))
@@ -60,7 +63,7 @@ def noise_facts(config: Mapping[str, Any], sampler: str, prediction: Prediction)
 
 @lru_cache(maxsize=4)
 def _noise_facts(config: str, sampler: str, prediction: Prediction) -> NoiseFacts:
-    """Asked of every point of a sweep, often of all the same."""
+    """Cached, since the points of a sweep mostly have the same model."""
     scheduler = json.loads(config)
     build_scheduler(scheduler, sampler, prediction)
     process = noise_process(scheduler, prediction)
@@ -78,11 +81,13 @@ def noise_process(config: Mapping[str, Any], prediction: Prediction) -> NoisePro
 def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction, **settings: object) -> SchedulerMixin:
     """The scheduler class `name` ("model": the checkpoint's own) with the checkpoint's noise, and `settings`.
 
-    `clip_sample` and `steps_offset` are what the pipelines of models that predict noise or v insist on; old checkpoints
-    have them wrong.
+    The library's pipelines of models that predict noise or v require these values of `clip_sample` and `steps_offset`;
+    old checkpoints have wrong ones.
     """
-    wanted = config["_class_name"] if name == AS_THE_CHECKPOINT else name
     known = FLOW_SAMPLERS if prediction == "flow" else DIFFUSION_SAMPLERS
+    wanted = config["_class_name"] if name == AS_THE_CHECKPOINT else name
+    if name == AS_THE_CHECKPOINT and prediction == "flow" and wanted not in known:
+        wanted = FLOW_FALLBACK
     if wanted not in known:
         remedy = (
             f"no such scheduler for a model that predicts {prediction}; {nearest(wanted, [AS_THE_CHECKPOINT, *known])}"
@@ -97,23 +102,23 @@ def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction
 
 
 def draws_from_one_seed(scheduler: SchedulerMixin) -> bool:
-    """Whether the noise of a whole batch comes from one seed in the scheduler's configuration."""
+    """Whether the scheduler generates the noise of a whole batch from one seed in its configuration."""
     return "noise_sampler_seed" in scheduler.config
 
 
 def first_noise(scheduler: Any, noise_BCHW: Tensor) -> Tensor:
-    """Standard normal noise as wide as the scheduler's first step wants it; those of flows leave it as it is."""
+    """Standard normal noise, scaled for the scheduler's first step; schedulers of flows do not scale it."""
     return noise_BCHW * getattr(scheduler, "init_noise_sigma", 1.0)
 
 
 def scaled_input(scheduler: Any, noisy_BCHW: Tensor, timestep: Tensor) -> Tensor:
-    """What the network sees of a latent; schedulers of flows scale nothing."""
+    """The network's input for a latent; schedulers of flows do not scale it."""
     scale = getattr(scheduler, "scale_model_input", None)
     return noisy_BCHW if scale is None else scale(noisy_BCHW, timestep)
 
 
 def extra_arguments(scheduler: Any, generators: Sequence[torch.Generator]) -> dict[str, Any]:
-    """What its steps take besides: the generators of what it adds on the way, where it adds anything."""
+    """Further arguments of its steps: the generators, where its steps add noise."""
     takes = inspect.signature(scheduler.step).parameters
     offered = {"eta": 0.0, "generator": list(generators)}
     return {name: value for name, value in offered.items() if name in takes}

@@ -15,14 +15,14 @@ from transformers import PreTrainedModel
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
+from imprint.libraries.process import quiet_model_libraries
 from imprint.locations import local_path
 from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.hub import fetch
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part, pixel_multiple
-from imprint.models.checkpoint.quiet import quiet
+from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import Prediction
@@ -40,13 +40,13 @@ class PipelineSource(ModelSource):
     file.
 
     `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
-    hub id of the model that the file descends from. `prediction` overrides what the checkpoint's scheduler
-    says; a single file that does not tell has that of its `config`. `revision` pins a hub id.
+    hub id of the model that the file descends from. `prediction` overrides that of the checkpoint's scheduler;
+    a single file that does not state its own has that of its `config`. `revision` pins a hub id.
     """
 
     model: ClassVar[type[PipelineModel]]
 
-    # All but the resolution is in the fingerprint, or has no part in training.
+    # Whatever of these changes a result is in the fingerprint.
     not_in_identity = frozenset(
         {
             *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),
@@ -82,7 +82,7 @@ class PipelineSource(ModelSource):
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
         noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
-        multiple = pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
+        multiple = layout.pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -98,21 +98,21 @@ class PipelineSource(ModelSource):
             resolution=self.resolution,
             pixel_multiple=multiple,
             tokenizers=checkpoint.tokenizers(shared=True),
-            word_parts={name: (layout.part(own.role).name, own.tokenizer) for name, own in layout.vocabularies.items()},
+            word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
         )
 
-    def outline(self) -> MetaModel:
+    def meta_model(self) -> MetaModel:
         layout = self.layout
         roles = {role: self._without_weights(layout.part(role)) for role in layout.roles}
         widths = {
             name: roles[own.role].get_input_embeddings().embedding_dim  # type: ignore[operator]
-            for name, own in layout.vocabularies.items()
+            for name, own in layout.tokenizers.items()
         }
         names = LayerNames(layout=layout, denoiser_config=roles[layout.denoiser.role].config)  # type: ignore[arg-type]
         return MetaModel(roles, names, self.model.adapter_targets, widths)
 
-    def elsewhere(self: Self, source: str) -> Self:
+    def with_source(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
         path = local_path(self.source)
         return type(self)(
@@ -152,7 +152,7 @@ class PipelineSource(ModelSource):
 
     def _without_weights(self, part: Part) -> nn.Module:
         config = self._checkpoint.config(part.config)
-        with quiet(), torch.device("meta"):
+        with quiet_model_libraries(), torch.device("meta"):
             if issubclass(part.type, PreTrainedModel):
                 network: nn.Module = part.type(part.type.config_class.from_dict(config))
             else:

@@ -1,7 +1,7 @@
-"""Words that a model learns, beside vocabularies that stay as they are.
+"""Learned words, added to vocabularies whose other tokens stay as they are.
 
 A model has a vocabulary for each of its text encoders. A learned word is new to all of them, and has vectors of its own
-in each; the tokens in their place are called alike everywhere.
+in each; its tokens have the same names everywhere.
 """
 
 import copy
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class WordTable(nn.Embedding):
-    """The model's table of vectors, frozen, and learned words that follow it: each has parameters of its own.
+    """The model's embedding table, frozen, followed by learned words, each with parameters of its own.
 
-    So no other vector can learn or decay, whatever the optimiser does with what it is given. The table keeps its name
-    in the state of the text encoder. Learned vectors stay in float32 and are seen in the precision of the table.
+    So no other vector can change or decay, whatever the optimiser does with its parameters. The table keeps its name in
+    the state of the text encoder. Learned vectors are stored in float32 and looked up in the precision of the table.
     """
 
     def __init__(self, vocabulary: nn.Embedding, first: int) -> None:
-        """`first` is the id of the first learned token; all later ones are learned, too."""
+        """`first` is the id of the first learned token; all ids after it are learned tokens, too."""
         rows, width = vocabulary.weight.shape
         super().__init__(rows, width, _weight=vocabulary.weight, _freeze=True)
         self.first = first
@@ -42,7 +42,7 @@ class WordTable(nn.Embedding):
 
     @property
     def words(self) -> dict[str, Tensor]:
-        """The vectors of every learned word as a caption sees them, but in float32."""
+        """The vectors of every learned word as in captions, but in float32."""
         return {
             word: vectors_ND if length is None else functional.normalize(vectors_ND, dim=-1) * length
             for (word, length), vectors_ND in zip(self._words, self.vectors, strict=True)
@@ -51,25 +51,25 @@ class WordTable(nn.Embedding):
     def forward(self, input: Tensor) -> Tensor:
         learned = input >= self.first
         known_BLD = super().forward(input.masked_fill(learned, 0))
-        # Also for captions without a learned word: every process then has a gradient, if only of zeros.
+        # Also for captions without a learned word, so that every process has a gradient, if only of zeros.
         new_BLD = functional.embedding((input - self.first).clamp(min=0), torch.cat(list(self.words.values())))
         return torch.where(learned[..., None], new_BLD.to(known_BLD.dtype), known_BLD)
 
 
 class Vocabulary(NamedTuple):
-    """A tokenizer, and the text encoder whose table holds the vectors of its tokens."""
+    """A tokenizer, and the text encoder whose embedding table holds the vectors of its tokens."""
 
     tokenizer: "PreTrainedTokenizerBase"
     encoder: "PreTrainedModel"
 
     @property
     def vectors(self) -> Tensor:
-        """The vectors (V, D) of the tokens that the model came with. They never learn."""
+        """The vectors (V, D) of the tokens that the model came with. They never change."""
         table: Tensor = self.encoder.get_input_embeddings().weight
         return table
 
     def token_vectors(self, text: str) -> Tensor:
-        """(N, D), those of a text without learned words, float32."""
+        """The vectors (N, D) of a text without learned words, float32."""
         ids = self.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids[0]
         return self.vectors[ids.to(self.vectors.device)].float()
 
@@ -80,7 +80,7 @@ class Vocabulary(NamedTuple):
 
     @property
     def words(self) -> Mapping[str, Tensor]:
-        """Every learned word, and its vectors (N, D) as captions see them, float32."""
+        """Every learned word, and its vectors (N, D) as in captions, float32."""
         table = self.encoder.get_input_embeddings()
         return table.words if isinstance(table, WordTable) else {}
 
@@ -102,7 +102,7 @@ class Vocabulary(NamedTuple):
 
 
 def state_without_words(network: nn.Module) -> dict[str, Tensor]:
-    """The state as it would be if no word had been learned."""
+    """The state dict without the learned words."""
     tables = (module for module in network.modules() if isinstance(module, WordTable))
     learned = {id(parameter) for table in tables for parameter in table.vectors}
     names = {name for name, parameter in network.named_parameters() if id(parameter) in learned}
@@ -110,7 +110,7 @@ def state_without_words(network: nn.Module) -> dict[str, Tensor]:
 
 
 def write_words(source: "PreTrainedModel", target: "PreTrainedModel") -> None:
-    """The words that `source` learned become rows of the table of `target`, a model without learned words."""
+    """Writes the words that `source` learned as rows of the embedding table of `target`, which has learned none."""
     table = source.get_input_embeddings()
     if not isinstance(table, WordTable):
         return
@@ -123,12 +123,12 @@ def write_words(source: "PreTrainedModel", target: "PreTrainedModel") -> None:
 
 
 def tokens_of(word: str, vectors: int) -> list[str]:
-    """One token a vector, named as diffusers names them: there `word` in a prompt then stands for all of them."""
+    """One token per vector, named as diffusers does it, where `word` in a prompt then stands for all of them."""
     return [word, *(f"{word}_{index}" for index in range(1, vectors))]
 
 
 def why_not_new(tokenizer: "PreTrainedTokenizerBase", word: str, vectors: int) -> str | None:
-    """What keeps `word` from becoming a new word of as many vectors, if anything does."""
+    """Why `word` cannot become a new word of as many vectors, if it cannot."""
     if len(word.split()) != 1:
         return "it is not one word."
     vocabulary = tokenizer.get_vocab()
@@ -136,15 +136,15 @@ def why_not_new(tokenizer: "PreTrainedTokenizerBase", word: str, vectors: int) -
     if known:
         return f"the model knows {' and '.join(known)} already."
     if not _is_found_again(tokenizer, len(tokenizer), word, vectors):
-        # In prompts the library would then find the first of its vectors only, and say nothing.
+        # In prompts the library would silently find only the first of its vectors.
         return "the model's tokenizer writes it in another way."
     return None
 
 
 @lru_cache(maxsize=16)
 def _is_found_again(tokenizer: "PreTrainedTokenizerBase", size: int, word: str, vectors: int) -> bool:
-    """Whether the tokenizer would find the word in prompts if it learned it. Its `size` tells one that has learned
-    others since: nothing else of it changes. Asked often, and a copy of a whole vocabulary takes its time."""
+    """Whether the tokenizer would find the word in prompts once it is added. Cached, since this copies a vocabulary.
+    `size` is part of the key, since a tokenizer changes only by words that are added."""
     extended = copy.deepcopy(tokenizer)
     extended.add_tokens(tokens_of(word, vectors))
     return word in extended.tokenize(f"a {word} b")

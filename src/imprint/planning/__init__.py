@@ -1,1 +1,1 @@
-"""From configuration to a training: checked parts and the run that they are (prepare), connected objects (assemble)."""
+"""From a configuration to a training: checked parts and their run (prepare), then connected objects (assemble)."""

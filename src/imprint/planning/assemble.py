@@ -1,4 +1,4 @@
-"""The dear half: loads the model and connects everything that trains."""
+"""Loads the model of a plan and connects everything that trains."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ COMPUTE_TYPES: dict[Precision, torch.dtype] = {
 
 
 class Attached(NamedTuple):
-    """What a family has been given to learn, and what that needs of the family as it was before."""
+    """What a model was given to train, and what its prior needs of the model as it was before."""
 
     groups: Sequence[ParamGroup]
     prior_pictures: Sequence[PictureSet | None]  # of each subject
@@ -37,7 +37,7 @@ class Attached(NamedTuple):
 
 
 def assemble(plan: Plan) -> TrainingModule:
-    """Loads the model, draws what the prior needs, and attaches the method. Nothing trains but what it returned."""
+    """Loads the model, generates the prior's pictures, attaches the method. Only what the method returned trains."""
     model, device = plan.parts.model.load(), plan.parts.trainer.own_device
     if device.type == "cpu":
         align(model)
@@ -46,16 +46,17 @@ def assemble(plan: Plan) -> TrainingModule:
 
 
 def align(module: nn.Module) -> None:
-    """Moves weights out of the mapped file that they were read from, where they begin at any byte, to where PyTorch
-    puts its own, at multiples of 64. How MKL rounds depends on where numbers begin: without this, a copy of the model
-    (as of points that train in turn), or the same weights in a file with a longer header, have other last digits."""
+    """Copies weights out of the memory-mapped file that they were read from, where they start at any byte, to memory
+    that PyTorch allocates, at multiples of 64. MKL's rounding depends on the alignment: without this, a copy of the
+    model (as of points that train in turn), or the same weights in a file with a longer header, have other last
+    digits. One tensor at a time, so that no second copy of the model is in memory."""
     for weight in (*module.parameters(), *module.buffers()):
         weight.data = weight.data.clone()
 
 
 def attach(plan: Plan, model: Model) -> Attached:
-    """Draws what the prior needs, and puts into `model` what is to learn. It must be untuned, in float32, and on its
-    device."""
+    """Generates the prior's pictures, and adds to `model` what is to be trained. It must be untuned, in float32, and on
+    its device."""
     parts = plan.parts
     with computing(parts.hparams.precision, parts.trainer.own_device):
         prior_pictures = [
@@ -64,16 +65,16 @@ def attach(plan: Plan, model: Model) -> Attached:
         ]
     prompts = [parts.prior.prompt(concept) for concept in plan.concepts]
     teacher = Teacher(model, prompts) if parts.prior.uses_base_prediction else None
-    with torch.random.fork_rng(devices=[]):  # what the libraries draw for new weights comes from the seed alone
+    with torch.random.fork_rng(devices=[]):  # the libraries' initial weights depend only on the seed
         torch.manual_seed(seed_of(parts.seed, "method"))
         groups = parts.method.attach(model, plan.concepts)
     return Attached(groups, prior_pictures, teacher)
 
 
 def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
-    """Makes `model` ready to learn what it has been given: modes, precision, memory."""
+    """Prepares `model` to train what was attached: modes, precision, memory."""
     parts, precision = plan.parts, plan.parts.hparams.precision
-    _hold_to(attached.groups, model)
+    _check_trainable(attached.groups, model)
     set_modes(model)
     model.cast_frozen(COMPUTE_TYPES[precision])
     if parts.trainer.channels_last:
@@ -137,8 +138,8 @@ def _prior(prior: Prior, concept: Concept, own: PictureSet | None) -> PriorPictu
     return PriorPictures(own, captions) if own else None
 
 
-def _hold_to(groups: Sequence[ParamGroup], model: Model) -> None:
-    """What trains is what the method returned: no more, no less, once each, in float32."""
+def _check_trainable(groups: Sequence[ParamGroup], model: Model) -> None:
+    """Exactly the parameters that the method returned require gradients, once each, in float32."""
     returned = [id(parameter) for group in groups for parameter in group.params]
     requiring = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     assert len(returned) == len(set(returned)), "a parameter is in two groups"
@@ -147,13 +148,13 @@ def _hold_to(groups: Sequence[ParamGroup], model: Model) -> None:
 
 
 def set_modes(model: Model) -> None:
-    """Parts that learn are in training mode, for their dropout and checkpointing; frozen ones are not."""
+    """Parts that train are in training mode, for their dropout and checkpointing; frozen ones are not."""
     for part in model.roles.values():
         part.train(any(parameter.requires_grad for parameter in part.parameters()))
 
 
 def arrange_frozen(denoiser: nn.Module) -> None:
-    """Lets the channels of a pixel lie together, unless kernels learn: their gradients are slower then."""
+    """Stores convolution kernels channels last, unless they train: their gradients are slower then."""
     kernels = [module.weight for module in denoiser.modules() if isinstance(module, nn.Conv2d)]
     if not any(kernel.requires_grad for kernel in kernels):
         for kernel in kernels:
@@ -162,7 +163,7 @@ def arrange_frozen(denoiser: nn.Module) -> None:
 
 @contextmanager
 def computing(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Outside the trainer, as it computes, without gradients."""
+    """The trainer's precision, for computations outside of it; without gradients."""
     dtype = COMPUTE_TYPES[precision]
     with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         yield

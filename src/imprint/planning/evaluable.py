@@ -1,4 +1,4 @@
-"""Whether an evaluation can be carried out: its encoders are at hand, and there are photos and prompts enough."""
+"""Whether an evaluation can be carried out: its encoders are available, and there are enough photos and prompts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from imprint.evaluation.profile import PhotoCounts, Profile
 from imprint.evaluation.records import Photo
 from imprint.planning.subjects import Subject
 
-FEATURES_AT_ONCE = 32  # pictures; changes memory and speed alone
+ENCODER_BATCH_SIZE = 32  # changes only memory and speed
 
 
 def photos_of(pictures: PictureSet, *, trained_on: bool) -> list[Photo]:
@@ -31,7 +31,7 @@ def features_for(
     used = {role for needed in needs.values() for role in needed.encoders}
     features = FeatureStore(
         encoders={role: encoder for role, encoder in encoders.items() if role in used},
-        batch_size=FEATURES_AT_ONCE,
+        batch_size=ENCODER_BATCH_SIZE,
         device=device,
     )
     try:
@@ -47,7 +47,7 @@ def photo_counts(photos: Sequence[Photo], class_photos: Sequence[Photo]) -> Phot
 
 
 def misfits(subject: Subject, profile: Profile, counts: PhotoCounts) -> Iterator[str]:
-    """What the profile cannot generate or measure of this subject."""
+    """Which prompts and metrics of the profile are impossible for this subject."""
     dataset, noun = subject.dataset, subject.concept.noun
     for name, requests in profile.requests(dataset.kind, noun).items():
         if not requests:
@@ -57,6 +57,6 @@ def misfits(subject: Subject, profile: Profile, counts: PhotoCounts) -> Iterator
 
 
 def photos_before(subject: Subject) -> PhotoCounts:
-    """What will be there to judge a run of this subject by."""
+    """How many photos there will be to score a run of this subject by."""
     held_out = len(subject.dataset.held_out() or ()) if subject.dataset.holdout else 0
     return PhotoCounts(len(subject.pictures) + held_out, len(subject.pictures), held_out, 0)

@@ -1,4 +1,4 @@
-"""What makes two runs the same one."""
+"""The identity of a run: runs with the same identity have the same result."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from imprint.models.base import ModelInfo
 from imprint.planning.parts import Parts
 from imprint.planning.subjects import Subject
 
-EXACT_AS_FLOAT = 2**53  # larger whole numbers are not told apart as floats
+EXACT_AS_FLOAT = 2**53  # some larger integers are equal as floats
 
 
 def identity_of(
@@ -20,7 +20,7 @@ def identity_of(
     subjects: Sequence[Subject],
     prior_content: Mapping[str, object],
 ) -> dict[str, Any]:
-    """All that changes the result: settings as they are written in `tree`, and contents in place of locations."""
+    """All that changes the result: settings as written in `tree`, and hashes of contents in place of locations."""
     return {
         **{name: _settings(getattr(parts, name), tree[name]) for name in ("model", "prior", "method")},
         "dataset": one_or_all(_dataset_settings(parts.dataset, tree["dataset"])),
@@ -36,36 +36,36 @@ def identity_of(
 
 
 def _dataset_settings(dataset: Dataset | JointDataset, node: Mapping[str, Any]) -> list[Any]:
-    """Of each subject. What a subject is called is no part of a result."""
+    """Of each subject. A subject's name does not change the result."""
     nodes = node["subjects"] if isinstance(dataset, JointDataset) else {"": node}
     return [_settings(member, nodes[name]) for name, member in dataset.members.items()]
 
 
 def _rule(parts: Parts, tree: Mapping[str, Any]) -> dict[str, Any]:
-    """What is only looked at changes nothing; what decides which weights are kept does."""
+    """Scores during the training change the result only where a rule uses them to choose the weights that are kept."""
     if not parts.watch.has_rule:
         return {}
     return {"watch": _canonical(tree["watch"]), "evaluation": _canonical(tree["evaluation"])}
 
 
 def one_or_all(values: list[Any]) -> Any:
-    """One subject is the same run alone and as the only one of several."""
+    """A joint data set with one subject is the same run as that subject's own data set."""
     return values[0] if len(values) == 1 else values
 
 
 def _settings(part: Any, node: Mapping[str, Any]) -> Any:
-    """A part's settings without those that only say where something lies or how fast it is had."""
+    """A part's settings without those of locations and speed."""
     left_out = {TARGET if name == KIND else name for name in part.not_in_identity}
     return {name: value for name, value in _canonical(node).items() if name not in left_out}
 
 
 def _canonical(value: Any) -> Any:
-    """1 and 1.0 are the same setting. A class is what it is called, wherever it lies; settings that it got later have
-    no part while they change nothing."""
+    """1 and 1.0 are the same setting. A class is named by its kind; settings that were added to it later are left out
+    while they have the value that changes nothing."""
     if isinstance(value, Mapping) and (TARGET in value or KIND in value):
         former = {name: _canonical(part) for name, part in former_defaults(class_in(value)).items()}
-        told = {name: _canonical(part) for name, part in value.items() if name not in (TARGET, KIND)}
-        settings = {name: part for name, part in told.items() if name not in former or part != former[name]}
+        given = {name: _canonical(part) for name, part in value.items() if name not in (TARGET, KIND)}
+        settings = {name: part for name, part in given.items() if name not in former or part != former[name]}
         return {TARGET: hashed_name(name_of(value)), **settings}
     if isinstance(value, Mapping):
         return {name: _canonical(part) for name, part in value.items()}

@@ -1,4 +1,4 @@
-"""What a training is made of."""
+"""The parts of a training, and a checked plan of one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from imprint.evaluation.watch import Watch
 from imprint.methods.base import Method
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
-from imprint.planning.naming import Candidates
-from imprint.planning.subjects import Subject
+from imprint.planning.subjects import Candidates, Subject
 from imprint.reporting.reporter import Reporter
 from imprint.runs import Run
 from imprint.sweeps import SweepSettings
@@ -29,7 +28,7 @@ from imprint.types import Concept
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What the root of `train.yaml` names. Its fields are the keys that exist."""
+    """What the root of `train.yaml` configures. Its fields are the keys that exist."""
 
     model: ModelSource
     method: Method
@@ -45,19 +44,19 @@ class Parts:
     report: Reporter
     sweep: SweepSettings
     dry_run: bool
-    seed: Annotated[int, Ge(0), Lt(2**32)]  # what the libraries' own generators take
+    seed: Annotated[int, Ge(0), Lt(2**32)]  # the range of the libraries' own generators
     outputs: str
     name: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A configuration that has been checked: its parts, what is known of the world, and the run that it is."""
+    """A checked configuration: its parts, facts of the model and the data that it names, and the run."""
 
     parts: Parts
     facts: ModelInfo
     subjects: tuple[Subject, ...]
-    nouns: Mapping[str, Candidates]  # by subject: what its pictures may show; the first is its class
+    nouns: Mapping[str, Candidates]  # by subject: candidates for its class noun, the first of which is chosen
     identity: Mapping[str, Any]
     run: Run
 
@@ -67,8 +66,7 @@ class Plan:
 
 
 class Prepared(NamedTuple):
-    """A point of a sweep: how Hydra tells it from the others, and what `plan` was prepared from. None where it cannot
-    be prepared."""
+    """A point of a sweep: its Hydra overrides, its configuration, and its plan; None where it cannot be prepared."""
 
     overrides: Sequence[str]
     cfg: DictConfig
@@ -76,5 +74,5 @@ class Prepared(NamedTuple):
 
 
 def framing_of(dataset: Dataset, facts: ModelInfo) -> Framing:
-    """How the pictures become what the model can see. Raises ConfigError."""
+    """How pictures are cropped and scaled for the model. Raises ConfigError."""
     return Framing(crop=dataset.crop, flip=dataset.flip, resolution=facts.resolution, multiple=facts.pixel_multiple)

@@ -1,23 +1,31 @@
-"""The cheap half: every problem is found before a model is loaded."""
+"""Checks a configuration without loading the model: finds every problem, and the run that it describes."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch.optim import Optimizer
 
 from imprint.config import resolved, signature
 from imprint.construct import Constructor
+from imprint.data.framing import Framing
+from imprint.data.masks import cropped_out
 from imprint.errors import ConfigError, Problem
 from imprint.kinds import own_classes
 from imprint.locations import locate
-from imprint.planning.conflicts import conflicts
+from imprint.models.base import ModelInfo
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
-from imprint.planning.parts import Parts, Plan
-from imprint.planning.subjects import find_concepts, find_nouns, find_subjects, told
+from imprint.planning.naming import find_nouns
+from imprint.planning.parts import Parts, Plan, framing_of
+from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects
 from imprint.runs import Run
+from imprint.training.hparams import HParams
+from imprint.types import Concept
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +44,7 @@ def prepare(cfg: DictConfig) -> Plan:
     concepts = find_concepts(dataset, nouns, facts, part.get("method"), problems) if dataset else None
     subjects = find_subjects(dataset, concepts, problems) if dataset else None
     prior_content = _tried(part.get("prior"), lambda prior: prior.identity(), problems)
-    problems.extend(conflicts(part, facts, concepts, subjects))
+    problems.extend(_conflicts(part, facts, concepts, subjects))
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
         features_for(part["evaluation"], encoders, torch.device("cpu"), problems)
@@ -53,12 +61,72 @@ def prepare(cfg: DictConfig) -> Plan:
 
 
 def with_reporting(plan: Plan, cfg: DictConfig) -> Plan:
-    """`plan` with the reports and the sweep that `cfg` names by now. They are no part of a result, so the rest need not
-    be prepared again."""
+    """`plan` with the reports and the sweep that `cfg` now names. They do not change a result, so the rest need not be
+    prepared again."""
     tree = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in ("report", "sweep")}
     return replace(plan, parts=replace(plan.parts, **Constructor().arguments(Parts, tree, "")))
 
 
-def _tried(part: T | None, ask: Callable[[T], R], problems: list[Problem | str]) -> R | None:
-    """What `part` says, or None where there is none or it complains; that is then among the problems."""
-    return None if part is None else told(problems, "", lambda: ask(part))
+def _conflicts(
+    part: Mapping[str, Any],
+    facts: ModelInfo | None,
+    concepts: Sequence[Concept] | None,
+    subjects: Sequence[Subject] | None,
+) -> Iterator[Problem | str]:
+    """What each part cannot do together with the others, or on this machine. Skips parts that could not be built."""
+    if facts and concepts and part.get("method"):
+        yield from (_under("method", problem) for problem in part["method"].problems(facts, concepts))
+    if facts and part.get("objective"):
+        yield from (_under("objective", problem) for problem in part["objective"].problems(facts))
+    if facts and part.get("dataset"):
+        try:
+            framings = [framing_of(member, facts) for member in part["dataset"].members.values()]
+        except ConfigError as error:
+            yield from (_under("model", problem) for problem in error.problems)
+        else:
+            yield from _unseen(subjects or (), framings)
+    if concepts and part.get("prior"):
+        yield from (_under("prior", problem) for problem in part["prior"].problems(concepts))
+    if concepts and part.get("samples"):
+        yield from (_under("samples", problem) for problem in part["samples"].problems(concepts))
+    if part.get("watch"):
+        yield from part["watch"].problems(part.get("evaluation"))
+    if part.get("trainer") and part.get("hparams"):
+        yield from part["trainer"].problems(part["hparams"])
+    if part.get("optimizer") and part.get("hparams"):
+        yield from _unclippable(part["optimizer"], part["hparams"])
+    if part.get("outputs"):
+        yield from _unwritable(locate(part["outputs"]))
+
+
+def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterator[str]:
+    """Pictures of which a crop may show nothing of the mask."""
+    for subject, framing in zip(subjects, framings, strict=False):
+        if hidden := list(cropped_out(subject.pictures.pictures, framing)):
+            yield (
+                f"dataset.crop={subject.dataset.crop}: of {', '.join(hidden)} it can show a part without any of the "
+                "mask, from which nothing is learned. Crop the pictures around the subject, use crop=centre or "
+                "crop=buckets, or set mask_background above 0."
+            )
+
+
+def _unclippable(optimizer: Callable[..., Optimizer], hparams: HParams) -> Iterator[Problem]:
+    fused = getattr(optimizer, "keywords", {}).get("fused", False)
+    if fused and hparams.clip and hparams.precision == "16-mixed":
+        remedy = "a fused optimiser cannot be clipped under 16-mixed. Set optimizer.fused=false, or use bf16-mixed."
+        yield Problem("optimizer.fused", True, remedy)
+
+
+def _unwritable(folder: Path) -> Iterator[Problem]:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        yield Problem("outputs", str(folder), f"{existing} is no folder that can be written to. Choose another.")
+
+
+def _under(key: str, problem: Problem | str) -> Problem | str:
+    return problem._replace(key=f"{key}.{problem.key}") if isinstance(problem, Problem) else problem
+
+
+def _tried(part: T | None, call: Callable[[T], R], problems: list[Problem | str]) -> R | None:
+    """The result for `part`, or None where there is none or the call fails; its errors are added to the problems."""
+    return None if part is None else collect(problems, "", lambda: call(part))

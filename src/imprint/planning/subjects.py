@@ -1,4 +1,4 @@
-"""What a run teaches: the words that each subject has, and the pictures that it is learned from."""
+"""The subjects of a run: the words of each, and the pictures that it is learned from."""
 
 import logging
 import re
@@ -11,18 +11,18 @@ from imprint.data.dataset import AUTO, Dataset, JointDataset
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo, ModelSource
-from imprint.planning.naming import Candidates, name_class
+from imprint.models.base import ModelInfo
 from imprint.types import Concept
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-OWN_KEY = re.compile(r"\bdataset\.(?=\w+=)")  # before a setting and its value, in what a data set says
+Candidates = Mapping[str, float]  # class nouns -> probability, the most probable first
+OWN_KEY = re.compile(r"\bdataset\.(?=\w+=)")  # before a setting and its value, in a data set's messages
 
 
 class Subject(NamedTuple):
-    """`captions` of the pictures still have places for the words."""
+    """Its pictures' captions still have placeholders for the words."""
 
     concept: Concept
     dataset: Dataset
@@ -32,8 +32,8 @@ class Subject(NamedTuple):
 def find_subjects(
     dataset: Dataset | JointDataset, concepts: tuple[Concept, ...] | None, problems: list[Problem | str]
 ) -> tuple[Subject, ...] | None:
-    """None where anything is wrong; it is then among the problems."""
-    opened = {name: told(problems, name, member.open) for name, member in dataset.members.items()}
+    """None where anything is wrong; that is added to the problems."""
+    opened = {name: collect(problems, name, member.open) for name, member in dataset.members.items()}
     if concepts is None or not all(opened.values()):
         return None
     found = []
@@ -42,23 +42,6 @@ def find_subjects(
         assert pictures is not None
         found.append(Subject(concept, member, _named(_captioned(pictures, member, concept), name)))
     return tuple(found)
-
-
-def find_nouns(
-    dataset: Dataset | JointDataset, model: ModelSource | None, problems: list[Problem | str]
-) -> dict[str, Candidates] | None:
-    """What the pictures of each subject show, likeliest first. None where something is wrong."""
-    found: dict[str, Candidates | None] = {}
-    for name, member in dataset.members.items():
-        if member.class_noun != AUTO:
-            found[name] = {member.class_noun: 1.0}
-            continue
-        pictures = told([], name, member.open)  # what is wrong with them is told by `find_subjects`
-        if model is not None and pictures is not None:
-            found[name] = told(problems, name, partial(name_class, member, pictures, model))
-        else:
-            found[name] = None
-    return {name: candidates for name, candidates in found.items() if candidates} if all(found.values()) else None
 
 
 def find_concepts(
@@ -82,17 +65,18 @@ def find_concepts(
         if word == AUTO:
             if facts is None or method is None:
                 return None
-            word = told(problems, name, partial(method.choose_identifier, facts, noun, taken))
+            word = collect(problems, name, partial(method.choose_identifier, facts, noun, taken))
         if word is not None:
             taken.add(word)
             found.append(Concept(word, noun, name))
     return tuple(found) if len(problems) == problems_before else None
 
 
-def told(problems: list[Problem | str], name: str, ask: Callable[[], T]) -> T | None:
-    """What `ask` returns, or None, with its complaint among the problems, by the keys of the subject `name`."""
+def collect(problems: list[Problem | str], name: str, call: Callable[[], T]) -> T | None:
+    """What `call` returns, or None where it raises; its errors are then added to the problems, with the keys of the
+    subject `name`."""
     try:
-        return ask()
+        return call()
     except ConfigError as error:
         problems.extend(_of_member(problem, name) for problem in error.problems)
     except UserError as error:
@@ -105,7 +89,7 @@ def _of_member(problem: Problem | str, name: str) -> Problem | str:
 
 
 def _equal_words(members: Mapping[str, Dataset]) -> Iterator[Problem]:
-    """Tokenizers do not tell capitals, so neither does this."""
+    """Regardless of case, as tokenizers are."""
     owners: dict[str, str] = {}
     for name, member in members.items():
         word = member.identifier.casefold()
@@ -119,15 +103,15 @@ def _named(pictures: PictureSet, name: str) -> PictureSet:
 
 
 def _captioned(pictures: PictureSet, dataset: Dataset, concept: Concept) -> PictureSet:
-    """Own captions that do not say the subject's word teach it nothing: they are told of, or given the word."""
+    """Captions of the user's without the subject's word do not teach it: a warning names them, or they are given it."""
     if dataset.captions == "prefix":
         return pictures.captioned(lambda caption: with_prefix(caption, concept))
-    silent = [picture.key for picture in pictures.pictures if picture.caption and not concept.is_in(picture.caption)]
-    if silent:
+    without = [picture.key for picture in pictures.pictures if picture.caption and not concept.is_in(picture.caption)]
+    if without:
         log.warning(
             "The word %r is not in the captions of %s: they teach it nothing. Write {identifier} in them, or set "
             "captions=prefix to put it before them.",
             concept.identifier,
-            ", ".join(silent),
+            ", ".join(without),
         )
     return pictures

@@ -90,7 +90,7 @@ def own_model(run: Run, sampler: Mapping[str, Any]) -> ModelSource:
 
 def other_model(run: Run, base: str, sampler: Mapping[str, Any]) -> ModelSource:
     """The model at `base`, which has the shape of the run's own. Raises UserError, naming what does not fit."""
-    model = _built(run, _with_sampler(run.read().config.model, sampler)).elsewhere(base)
+    model = _built(run, _with_sampler(run.read().config.model, sampler)).with_source(base)
     try:
         facts = model.facts()
     except UserError as error:
@@ -123,7 +123,7 @@ def _places(source: str | None, place: str | None) -> list[str | None]:
 
 
 def _misfits(own: ModelSource, other: ModelSource) -> Iterator[str]:
-    ours, theirs = own.outline(), other.outline()
+    ours, theirs = own.meta_model(), other.meta_model()
     for role, part in ours.roles.items():
         there = {name: tuple(weight.shape) for name, weight in theirs.roles[role].state_dict().items()}
         for name, weight in part.state_dict().items():

@@ -156,7 +156,7 @@ def _gallery(
     common: dict[str, Any] = {
         "subject": subject.label,
         "set": name,
-        "sampler": sampler.told(),
+        "sampler": sampler.hashed(),
         "size": list(subject.size),
         "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted

@@ -55,7 +55,7 @@ def write_sheet(sheet: ScoreSheet, folder: Path, *, name: str = "") -> Path:
 def meaning(subject: EvaluationSubject, profile: Profile) -> tuple[str, Mapping[str, MetricFacts]]:
     """The fingerprint of how the pictures are generated, and what the numbers of each metric mean."""
     sampling = {
-        "sampler": subject.source.model.sampler.told(),
+        "sampler": subject.source.model.sampler.hashed(),
         "size": list(subject.size),
         "precision": profile.precision,
     }

@@ -94,7 +94,7 @@ class Mix:
             "weights": self.weights,
             "scale": dict(self.scale),
             "rank": self.rank,
-            "sampler": sampler.told(),
+            "sampler": sampler.hashed(),
             "size": [height, width],
         }
         file = file_name(prompt, seed, {**facts, "runs": [run.signature for run in self.runs]})

@@ -11,7 +11,7 @@ from tiny import RESOLUTION, tiny_pipeline, tiny_source
 
 from imprint.errors import UserError
 from imprint.models.schedulers import DIFFUSION_SAMPLERS
-from imprint.models.sd.model import StableDiffusion
+from imprint.models.sd import StableDiffusion
 
 INSTALLED = [name for name in DIFFUSION_SAMPLERS if not hasattr(getattr(diffusers, name), "_backends")]
 DRAWING_NOISE = {

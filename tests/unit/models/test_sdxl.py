@@ -1,23 +1,27 @@
 """Stable Diffusion XL: what it tells its denoiser, and files that go round through the stock library."""
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import StableDiffusionXLPipeline
 from diffusers.loaders.single_file_utils import (
     convert_ldm_unet_checkpoint,
     convert_ldm_vae_checkpoint,
     infer_diffusers_model_type,
 )
-from drawing import AS_TRAINED, PROMPTS, ROUNDING, distance, disturb, draw, draw_stock, stock
+from drawing import AS_TRAINED, PROMPTS, ROUNDING, SEEDS, distance, disturb, draw, draw_stock, stock
+from full_size import full_size_sdxl
 from safetensors.torch import load_file
 from tiny import RESOLUTION, tiny_source
 from tiny_sdxl import WIDTHS, tiny_sdxl_pipeline, tiny_sdxl_source
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from imprint.errors import UserError
-from imprint.models.sdxl.model import StableDiffusionXL, original_layout
+from imprint.models.process import Flow
+from imprint.models.sdxl import StableDiffusionXL, original_layout
 from imprint.training.conditioning import encode_captions
 from imprint.types import Geometry
 
@@ -72,6 +76,64 @@ class TestPictures:
         told = encode_captions(model, PROMPTS)
         torch.testing.assert_close(told["tokens"], tokens)
         torch.testing.assert_close(told["text_embeds"], summary)
+
+
+class TestFlow:
+    """A checkpoint whose scheduler is one of flows."""
+
+    @pytest.fixture(scope="class")
+    def flow(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tiny_sdxl_pipeline(tmp_path_factory.mktemp("flow"), prediction="flow")
+
+    def test_its_noise_is_a_flow(self, flow: Path) -> None:
+        facts = tiny_sdxl_source(flow).facts()
+        assert (facts.prediction, facts.has_zero_terminal_snr, facts.timesteps) == ("flow", True, 1000)
+        assert isinstance(tiny_sdxl_source(flow).load().process, Flow)
+
+    @pytest.mark.parametrize("scheduler", ["model", "FlowMatchHeunDiscreteScheduler", "UniPCMultistepScheduler"])
+    def test_its_pictures_are_repeatable_and_independent_of_their_batch(self, scheduler: str, flow: Path) -> None:
+        model, sampler = tiny_sdxl_source(flow).load(), AS_TRAINED._replace(scheduler=scheduler)
+        batch = draw(model, sampler)
+        alone = [draw(model, sampler, [prompt], [seed])[0] for prompt, seed in zip(PROMPTS, SEEDS, strict=True)]
+        assert distance(batch, draw(model, sampler)) == 0
+        assert distance(batch, alone) <= ROUNDING
+        assert np.asarray(batch[0]).std() > 1
+
+    def test_a_scheduler_of_diffusion_is_refused(self, flow: Path) -> None:
+        model = tiny_sdxl_source(flow).load()
+        with pytest.raises(UserError, match="no such scheduler for a model that predicts flow"):
+            draw(model, AS_TRAINED._replace(scheduler="DDIMScheduler"))
+
+    def test_the_network_is_given_timesteps(self, flow: Path) -> None:
+        """As every UNet is, though times of a flow are shares of noise."""
+        model = tiny_sdxl_source(flow).load()
+        given = []
+        model.unet.time_proj.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+        draw(model, AS_TRAINED._replace(guidance=1.0))
+        scheduler = model.scheduler("model")
+        scheduler.set_timesteps(AS_TRAINED.steps)
+        torch.testing.assert_close(torch.stack([own[0] for own in given]), scheduler.timesteps)
+
+    def test_a_saved_pipeline_makes_the_same_pictures(self, flow: Path, tmp_path: Path) -> None:
+        model = tiny_sdxl_source(flow).load()
+        model.save_pipeline(tmp_path)
+        assert distance(draw(model), draw(tiny_sdxl_source(tmp_path).load())) == 0
+
+    @pytest.mark.parametrize("prediction", ["auto", "flow"])
+    def test_a_model_with_the_usual_scheduler_may_predict_it(
+        self, prediction: str, tiny_sdxl: Path, tmp_path: Path
+    ) -> None:
+        """By its configuration, or the user's: once it is written, the library's own pipeline draws with it, too."""
+        folder = shutil.copytree(tiny_sdxl, tmp_path / "model")
+        config = folder / "scheduler" / "scheduler_config.json"
+        if prediction == "auto":
+            config.write_text(json.dumps({**json.loads(config.read_text()), "prediction_type": "flow_prediction"}))
+        model = tiny_sdxl_source(folder, prediction=prediction).load()
+        assert isinstance(model.process, Flow)
+        model.save_pipeline(tmp_path / "saved")
+        pictures = draw(model)
+        assert distance(pictures, draw(tiny_sdxl_source(tmp_path / "saved").load())) == 0
+        assert distance(pictures, draw_stock(stock(tmp_path / "saved"))) <= ROUNDING
 
 
 class TestAutoencoder:
@@ -135,7 +197,7 @@ class TestFiles:
         assert of_noise.facts().prediction == "v_prediction"
 
     def test_the_real_networks_have_every_weight_in_the_file(self) -> None:
-        parts = full_size()
+        parts = full_size_sdxl()
         tensors = original_layout(parts)
         assert infer_diffusers_model_type(tensors) == "xl_base"
         unet = convert_ldm_unet_checkpoint(dict(tensors), dict(parts["unet"].config))
@@ -203,41 +265,3 @@ class TestRefusals:
         tiny_sdxl_source(tiny_sdxl).load().formats["single_file"].write(file, torch.float32)
         with pytest.raises(UserError, match="this is a Stable Diffusion XL model"):
             tiny_source(file, config=str(tiny_sd)).facts()
-
-
-def full_size() -> dict[str, torch.nn.Module]:
-    """The networks of the base model, without weights."""
-    with torch.device("meta"):
-        return {
-            "unet": UNet2DConditionModel(
-                sample_size=128,
-                block_out_channels=(320, 640, 1280),
-                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-                up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-                attention_head_dim=[5, 10, 20],
-                transformer_layers_per_block=[1, 2, 10],
-                use_linear_projection=True,
-                cross_attention_dim=2048,
-                addition_embed_type="text_time",
-                addition_time_embed_dim=256,
-                projection_class_embeddings_input_dim=2816,
-            ),
-            "vae": AutoencoderKL(
-                block_out_channels=(128, 256, 512, 512),
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                layers_per_block=2,
-                latent_channels=4,
-            ),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(hidden_size=768, num_hidden_layers=12)),
-            "text_encoder_2": CLIPTextModelWithProjection(
-                CLIPTextConfig(
-                    hidden_size=1280,
-                    intermediate_size=5120,
-                    num_hidden_layers=32,
-                    num_attention_heads=20,
-                    hidden_act="gelu",
-                    projection_dim=1280,
-                )
-            ),
-        }

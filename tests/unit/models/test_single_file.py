@@ -4,44 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import StableDiffusionPipeline
 from diffusers.loaders.single_file_utils import (
     convert_ldm_unet_checkpoint,
     convert_ldm_vae_checkpoint,
     infer_diffusers_model_type,
 )
 from drawing import ROUNDING, distance, disturb, draw, draw_stock
+from full_size import full_size_sd
 from safetensors import safe_open
 from tiny import tiny_source
-from transformers import CLIPTextConfig, CLIPTextModel
 
 from imprint.errors import UserError
-from imprint.models.sd.model import original_layout
-
-FULL_SIZE = {
-    1: {"attention_head_dim": 8, "cross_attention_dim": 768},
-    2: {"attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "use_linear_projection": True},
-}
-TEXT = {
-    1: {"hidden_size": 768, "num_hidden_layers": 12, "hidden_act": "quick_gelu"},
-    2: {"hidden_size": 1024, "num_hidden_layers": 23, "hidden_act": "gelu", "num_attention_heads": 16},
-}
-
-
-def full_size(generation: int) -> dict[str, torch.nn.Module]:
-    """The networks of the real Stable Diffusion, without weights."""
-    with torch.device("meta"):
-        return {
-            "unet": UNet2DConditionModel(**FULL_SIZE[generation]),
-            "vae": AutoencoderKL(
-                block_out_channels=(128, 256, 512, 512),
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                layers_per_block=2,
-                latent_channels=4,
-            ),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**TEXT[generation])),
-        }
+from imprint.models.sd import original_layout
 
 
 @pytest.mark.parametrize("model", ["tiny_sd", "tiny_sd_v"])
@@ -65,7 +40,7 @@ def test_a_single_file_makes_the_same_pictures(
 
 @pytest.mark.parametrize("generation", [1, 2])
 def test_the_real_networks_have_every_weight_in_the_file(generation: int) -> None:
-    parts = full_size(generation)
+    parts = full_size_sd(generation)
     tensors = original_layout(parts)
     assert infer_diffusers_model_type(tensors) == f"v{generation}"
     unet = convert_ldm_unet_checkpoint(dict(tensors), dict(parts["unet"].config))
@@ -76,7 +51,7 @@ def test_the_real_networks_have_every_weight_in_the_file(generation: int) -> Non
 
 
 def test_the_names_are_those_of_the_original() -> None:
-    names = original_layout(full_size(1)).keys()
+    names = original_layout(full_size_sd(1)).keys()
     for name in (
         "model.diffusion_model.input_blocks.3.0.op.weight",
         "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight",
@@ -93,7 +68,7 @@ def test_the_names_are_those_of_the_original() -> None:
 
 
 def test_the_second_generation_has_the_text_encoder_of_openclip() -> None:
-    tensors = original_layout(full_size(2))
+    tensors = original_layout(full_size_sd(2))
     prefix = "cond_stage_model.model"
     assert tensors[f"{prefix}.transformer.resblocks.22.attn.in_proj_weight"].shape == (3 * 1024, 1024)
     assert f"{prefix}.positional_embedding" in tensors

@@ -10,9 +10,9 @@ import torch
 
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.hashing import fingerprint
+from imprint.libraries.process import quiet_model_libraries
 from imprint.locations import local_path
 from imprint.models.checkpoint.hub import fetch
-from imprint.models.checkpoint.quiet import quiet
 from imprint.models.checkpoint.weights import pickles_of, read_header, safetensors_of
 
 CONFIG = "config.json"
@@ -37,7 +37,7 @@ class Pretrained(NamedTuple):
     def load(self, kind: Any, **settings: Any) -> torch.nn.Module:
         """The model, float32 and frozen. Raises UserError if it cannot be read or is incomplete."""
         try:
-            with quiet():
+            with quiet_model_libraries():
                 model, report = kind.from_pretrained(
                     self.folder,
                     dtype=torch.float32,

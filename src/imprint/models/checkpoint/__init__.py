@@ -1,1 +1,1 @@
-"""Checkpoints on the disk: their forms, what is in them, and how they are written."""
+"""Checkpoints on disk: their formats, what is in them, and how they are written."""

@@ -1,8 +1,8 @@
-"""A checkpoint on the disk, in whichever of its forms."""
+"""A checkpoint on disk, in any format."""
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ from transformers import PreTrainedTokenizerBase
 
 from imprint.errors import Problem, UserError
 from imprint.hashing import fingerprint
+from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
-from imprint.models.checkpoint.quiet import quiet
 
 
 class Checkpoint(ABC):
-    """Configurations, tokenizers and scheduler lie in the folder `configs`, in diffusers' layout.
+    """Configurations, tokenizers and scheduler are in the folder `configs`, in diffusers' layout.
 
-    Creating one touches nothing; `check` must have passed before anything else is asked. Whatever is wrong is
-    raised as a UserError.
+    The constructor reads nothing; `check` must have passed before anything else is called. All faults of the files are
+    raised as UserError.
     """
 
     def __init__(self, layout: Layout, source: str, configs: Path) -> None:
@@ -30,16 +30,17 @@ class Checkpoint(ABC):
 
     @abstractmethod
     def weight_files(self) -> Mapping[str, Path]:
-        """The files with the weights, by names that do not depend on where they lie."""
+        """The files with the weights, by names that do not depend on their location."""
 
     @abstractmethod
-    def read_parts(self) -> dict[str, nn.Module]:
-        """As `load`, with the libraries' remarks."""
+    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+        """As `load`, with the libraries' messages."""
 
-    def load(self) -> dict[str, nn.Module]:
-        """The networks in float32, by the names of the layout."""
-        with quiet():
-            return self.read_parts()
+    def load(self, names: Collection[str] | None = None) -> dict[str, nn.Module]:
+        """The networks in float32, by the names of the layout: all of them, or these."""
+        wanted = [part.name for part in self.layout.parts if names is None or part.name in names]
+        with quiet_model_libraries():
+            return self.read_parts(wanted)
 
     @property
     def scheduler(self) -> dict[str, Any]:
@@ -47,8 +48,8 @@ class Checkpoint(ABC):
         return self.config(SCHEDULER_CONFIG)
 
     def check(self) -> None:
-        """Raises everything that makes this no usable checkpoint of the family."""
-        tokenizers = [own.tokenizer for own in self.layout.vocabularies.values()]
+        """Raises all reasons why this is not a usable checkpoint of the family."""
+        tokenizers = [own.name for own in self.layout.tokenizers.values()]
         if not (self.configs / PIPELINE_CONFIG).is_file():
             parts = ", ".join([*(part.name for part in self.layout.parts), *tokenizers])
             raise self.refusal(
@@ -64,7 +65,7 @@ class Checkpoint(ABC):
             raise self.refusal(*misfits)
 
     def config(self, name: str) -> dict[str, Any]:
-        """The content of a JSON file among the configurations."""
+        """The content of a JSON file of the configurations."""
         path = self.configs / name
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -75,29 +76,29 @@ class Checkpoint(ABC):
         return content
 
     def setting(self, name: str) -> Any:
-        """Of the layout's settings, what the pipeline's configuration says."""
+        """The value of one of the layout's settings, from the pipeline's configuration."""
         return self.config(PIPELINE_CONFIG).get(name, self.layout.settings[name])
 
     def tokenizers(self, *, shared: bool) -> dict[str, PreTrainedTokenizerBase]:
-        """By vocabulary. New ones, which may be taught words; or, `shared`, the same objects for all who ask while
-        their files stay what they are, which must not be taught anything."""
+        """By vocabulary. New ones, to which words may be added; or, `shared`, cached ones, the same objects at every
+        call while their files are unchanged, to which nothing must be added."""
         found = {}
-        for name, own in self.layout.vocabularies.items():
-            folder = self.configs / own.tokenizer
+        for name, own in self.layout.tokenizers.items():
+            folder = self.configs / own.name
             try:
                 if shared:
-                    found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.tokenizer)))
+                    found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.name)))
                 else:
                     found[name] = _read_tokenizer(own.type, folder)
-            except Exception as error:  # the library lets through whatever its parsers raise
+            except Exception as error:  # the library lets its parsers' errors through, of any type
                 raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
         return found
 
     def files(self) -> dict[str, Path]:
-        """Everything that makes the model's output, by names that do not depend on where it lies."""
+        """All files that the model's output depends on, by names that do not depend on their location."""
         files = {name: self.configs / name for name in self.layout.configs}
-        for own in self.layout.vocabularies.values():
-            files |= self._tokenizer_files(own.tokenizer)
+        for own in self.layout.tokenizers.values():
+            files |= self._tokenizer_files(own.name)
         return {**files, **self.weight_files()}
 
     def refusal(self, *remedies: str) -> UserError:
@@ -117,7 +118,7 @@ class Checkpoint(ABC):
         return {f"{folder}/{path.name}": path for path in sorted((self.configs / folder).glob("*")) if path.is_file()}
 
     def _misfits(self) -> Iterator[str]:
-        """What makes the networks' configurations those of another kind of model."""
+        """Why the networks' configurations are those of another kind of model, if they are."""
         return self.layout.misfits({part.name: self.config(part.config) for part in self.layout.parts})
 
 

@@ -1,6 +1,6 @@
 """A checkpoint as a folder in diffusers' layout."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from imprint.models.checkpoint.weights import (
 
 
 class PipelineFolder(Checkpoint):
-    """`variant` names the set of weights that is meant, as in `diffusion_pytorch_model.fp16.safetensors`."""
+    """`variant` chooses a set of weights, as in `diffusion_pytorch_model.fp16.safetensors`."""
 
     def __init__(self, layout: Layout, source: str, folder: Path, *, variant: str | None, allow_pickle: bool) -> None:
         super().__init__(layout, source, folder)
@@ -35,9 +35,9 @@ class PipelineFolder(Checkpoint):
     def weight_files(self) -> Mapping[str, Path]:
         return {name: self.configs / name for names in self._weights().values() for name in names}
 
-    def read_parts(self) -> dict[str, nn.Module]:
-        names = self._weights()
-        return {part.name: self._read(part, names[part.name]) for part in self.layout.parts}
+    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+        files = self._weights()
+        return {part.name: self._read(part, files[part.name]) for part in self.layout.parts if part.name in names}
 
     def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""
@@ -79,7 +79,7 @@ class PipelineFolder(Checkpoint):
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        except Exception as error:  # the libraries let through whatever their readers raise
+        except Exception as error:  # the libraries let their readers' errors through, of any type
             raise self.refusal(f"{part.name} cannot be loaded ({error}). Get the files again.") from error
         if missing := sorted(report["missing_keys"]):
             some = ", ".join(missing[:3])

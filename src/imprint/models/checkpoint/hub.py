@@ -9,7 +9,6 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
-    LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -26,33 +25,21 @@ def fetch(
     key: str,
     variant: str | None,
 ) -> Path:
-    """The local folder with the files that match `patterns`, and those that `choose` takes of all names.
+    """The local folder with the files that match `patterns`, and those that `choose` selects.
 
-    `choose` is given the names in the repository or, offline, in the cache. Raises ModelNotFound with what
-    was looked for.
+    `choose` is given all names in the repository or, offline, in the cache. Raises ModelNotFound with what was looked
+    for.
     """
     try:
         folder = _snapshot(repository, revision, patterns)
         chosen = choose(_names(repository, folder))
         return _snapshot(repository, folder.name, [*patterns, *chosen])
-    except GatedRepoError as error:
-        reason = (
-            f"its owner grants access one by one. Accept the terms at https://huggingface.co/{repository}, "
-            "then log in with `hf auth login`"
-        )
-        raise _not_found(key, repository, revision, variant, reason) from error
-    except RepositoryNotFoundError as error:
-        reason = "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
-        raise _not_found(key, repository, revision, variant, reason) from error
-    except RevisionNotFoundError as error:
-        reason = f"the model has no such revision. Check {key.rpartition('.')[0]}.revision"
-        raise _not_found(key, repository, revision, variant, reason) from error
-    except HFValidationError as error:
-        reason = f"this is neither a path on this machine nor a hub id ({error})"
-        raise _not_found(key, repository, revision, variant, reason) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = "it is not in the cache, and the hub cannot be reached"
-        raise _not_found(key, repository, revision, variant, reason) from error
+    except (HFValidationError, HfHubHTTPError, OSError) as error:
+        raise ModelNotFound(
+            f"{key}={repository!r}: {_reason(error, repository, key)}. Looked for id {repository}, revision "
+            f"{revision or 'main'}, variant {variant or 'none'}, in the hub and in the cache {constants.HF_HUB_CACHE}. "
+            f"To use a model on this machine, give its folder or file: {key}=/path/to/model."
+        ) from error
 
 
 def _snapshot(repository: str, revision: str | None, patterns: Sequence[str]) -> Path:
@@ -61,7 +48,7 @@ def _snapshot(repository: str, revision: str | None, patterns: Sequence[str]) ->
         return Path(wanted())
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
         raise
-    except Exception:  # without a connection, whatever the HTTP library raises then, the cache is what there is
+    except Exception:  # offline, the HTTP library raises errors of any type: use the cache
         return Path(wanted(local_files_only=True))
 
 
@@ -73,9 +60,16 @@ def _names(repository: str, snapshot: Path) -> list[str]:
         return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
 
 
-def _not_found(key: str, repository: str, revision: str | None, variant: str | None, reason: str) -> ModelNotFound:
-    return ModelNotFound(
-        f"{key}={repository!r}: {reason}. Looked for id {repository}, revision {revision or 'main'}, "
-        f"variant {variant or 'none'}, in the hub and in the cache {constants.HF_HUB_CACHE}. "
-        f"To use a model on this machine, give its folder or file: {key}=/path/to/model."
-    )
+def _reason(error: Exception, repository: str, key: str) -> str:
+    if isinstance(error, GatedRepoError):
+        return (
+            f"its owner grants access one by one. Accept the terms at https://huggingface.co/{repository}, "
+            "then log in with `hf auth login`"
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return "the hub has no such model, or it is private. Check the spelling; log in with `hf auth login`"
+    if isinstance(error, RevisionNotFoundError):
+        return f"the model has no such revision. Check {key.rpartition('.')[0]}.revision"
+    if isinstance(error, HFValidationError):
+        return f"this is neither a path on this machine nor a hub id ({error})"
+    return "it is not in the cache, and the hub cannot be reached"

@@ -1,50 +1,56 @@
-"""What a family's pipelines are made of: the table by which they are found, read, written and fingerprinted."""
+"""The parts of a family's pipelines: a table by which they are found, read, written and fingerprinted."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from imprint.models.base import DENOISER
-
 AUTOENCODER = "autoencoder"
 PIPELINE_CONFIG = "model_index.json"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 
-Configs = Mapping[str, Mapping[str, Any]]  # part -> what its config.json says
+Configs = Mapping[str, Mapping[str, Any]]  # the config.json of each part
 Parts = Mapping[str, nn.Module]  # by the names of the table
 
 
 class Part(NamedTuple):
-    """A network of a pipeline: what the library calls it and its folder, what it is for, and its class."""
+    """A network of a pipeline: its name and folder in the library, its role, and its class.
+
+    `stored_prefix` is before the names of all its weights and adapters in files, whether or not the library's class has
+    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it.
+    """
 
     name: str
     role: str
     type: Any
+    stored_prefix: str = ""
 
     @property
     def config(self) -> str:
         return f"{self.name}/config.json"
 
 
-class Vocabulary(NamedTuple):
-    """A tokenizer's folder, the role of the text encoder that it is for, and its class."""
+class TokenizerPart(NamedTuple):
+    """A tokenizer of a pipeline: its name and folder in the library, the role of its text encoder, and its class."""
 
-    tokenizer: str
+    name: str
     role: str
     type: Any
 
 
 class OriginalLayout(NamedTuple):
-    """The form in which whole models are shared as one file.
+    """The format in which whole models are shared as one file.
 
-    `write` names and shapes all weights as the original program does. `prefixes` are how the names of each of its parts
-    begin, for messages. `usual_configs` are hub ids with the configurations of such files, by what the library takes
-    them for. `says_prediction`: other programs look in such files for marks of what the network predicts.
+    `write` names and shapes all weights as the original program does. `layer` is its name of a layer of a denoiser with
+    this configuration. `prefixes` are those of the names of each part, for messages. `usual_configs` are hub ids with
+    the configurations of such files, by the kind of model that the library recognises. `says_prediction`: other
+    programs look in such files for marks of what the network predicts.
     """
 
     write: Callable[[Parts], dict[str, Tensor]]
+    layer: Callable[[str, Mapping[str, Any]], str]
     prefixes: Mapping[str, str]
     usual_configs: Mapping[str, str]
     says_prediction: bool
@@ -54,32 +60,34 @@ class OriginalLayout(NamedTuple):
 class Layout:
     """A family's table.
 
-    title          what people call the family
+    title          name of the family in messages
     pipeline       the library's class of its pipelines
     parts          its networks; the denoiser first
-    vocabularies   by the names that files of learned words use where there are several
+    tokenizers     by vocabulary, which files of learned words name where there are several
     absent         parts of the library's pipeline that are not used here
-    settings       of the pipeline's own configuration, those that change what it draws; each with its usual value
-    misfits        what makes configurations those of another kind of model
-    kohya          how kohya's scripts begin the names of a role's layers, and whether they count the denoiser's as the
+    settings       of the pipeline's own configuration, those that change its pictures; each with its usual value
+    misfits        why configurations are those of another kind of model, if they are
+    kohya          how kohya's scripts begin the names of a role's layers, and whether they name the denoiser's as the
                    original program does (`original_in_kohya`)
-    original       the one-file form
+    original       the one-file format
+    multiple       the library's pipeline requires both sides of a picture to be multiples of this
     """
 
     title: str
     pipeline: str
     parts: tuple[Part, ...]
-    vocabularies: Mapping[str, Vocabulary]
+    tokenizers: Mapping[str, TokenizerPart]
     absent: tuple[str, ...]
     settings: Mapping[str, Any]
     misfits: Callable[[Configs], Iterator[str]]
     kohya: Mapping[str, str]
     original_in_kohya: bool
     original: OriginalLayout
+    multiple: int
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Of the parts that a method may train."""
+        """Those of the parts that a method may train."""
         return tuple(part.role for part in self.parts if part.role != AUTOENCODER)
 
     def part(self, role: str) -> Part:
@@ -87,24 +95,22 @@ class Layout:
 
     @property
     def configs(self) -> tuple[str, ...]:
-        """The files that say what a checkpoint is."""
+        """The configuration files of networks and scheduler."""
         return (*(part.config for part in self.parts), SCHEDULER_CONFIG)
 
     @property
     def config_patterns(self) -> tuple[str, ...]:
-        """What is needed of a hub's repository besides weights."""
-        return (PIPELINE_CONFIG, *self.configs, *(f"{own.tokenizer}/*" for own in self.vocabularies.values()))
+        """The files of a hub's repository that are needed besides weights."""
+        return (PIPELINE_CONFIG, *self.configs, *(f"{own.name}/*" for own in self.tokenizers.values()))
 
     @property
     def denoiser(self) -> Part:
-        return self.part(DENOISER)
+        return self.parts[0]
 
+    def pixels_per_latent(self, autoencoder: Mapping[str, Any]) -> int:
+        """On a side of a picture, by the autoencoder's configuration."""
+        return int(2 ** (len(autoencoder["block_out_channels"]) - 1))
 
-def latent_factor(vae_config: Mapping[str, Any]) -> int:
-    """Pixels to a latent pixel."""
-    return int(2 ** (len(vae_config["block_out_channels"]) - 1))
-
-
-def pixel_multiple(vae_config: Mapping[str, Any]) -> int:
-    """What a picture's sides must be multiples of. The library's pipelines insist on 8."""
-    return max(8, latent_factor(vae_config))
+    def pixel_multiple(self, autoencoder: Mapping[str, Any]) -> int:
+        """Both sides of a picture must be multiples of this, by the autoencoder's configuration."""
+        return math.lcm(self.multiple, self.pixels_per_latent(autoencoder))

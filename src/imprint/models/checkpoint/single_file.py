@@ -1,10 +1,10 @@
 """A checkpoint as one file in the original layout, as community models are shared."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import diffusers  # which loads its pipelines when they are asked for
+import diffusers  # lazily: each pipeline at its first use
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -24,6 +24,7 @@ FIRST_LAYER = f"{DENOISER}input_blocks.0.0.weight"
 # Empty tensors, by the community's convention: of models that predict v, of those whose last timestep is all noise.
 V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
 INPAINTING_CHANNELS = 9
+INPAINTING = "this is an inpainting model (9 input channels). Give the plain text-to-image model."
 
 
 def read_tensors(layout: Layout, path: Path, source: str, *, allow_pickle: bool) -> Mapping[str, Stored]:
@@ -59,17 +60,16 @@ class SingleFile(Checkpoint):
 
     @property
     def scheduler(self) -> dict[str, Any]:
-        """As the file says of itself, where it does."""
-        said: dict[str, Any] = {}
+        """With what the file states by marks."""
+        marked: dict[str, Any] = {}
         if V_PREDICTION in self.tensors:
-            said["prediction_type"] = "v_prediction"
+            marked["prediction_type"] = "v_prediction"
         if ZERO_SNR in self.tensors:
-            said["rescale_betas_zero_snr"] = True
-        return {**super().scheduler, **said}
+            marked["rescale_betas_zero_snr"] = True
+        return {**super().scheduler, **marked}
 
-    def read_parts(self) -> dict[str, nn.Module]:
-        vocabularies = self.layout.vocabularies
-        tokenizers = {vocabularies[name].tokenizer: own for name, own in self.tokenizers(shared=False).items()}
+    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+        tokenizers = {self.layout.tokenizers[name].name: own for name, own in self.tokenizers(shared=False).items()}
         try:
             pipeline = getattr(diffusers, self.layout.pipeline).from_single_file(
                 str(self.path),
@@ -79,12 +79,12 @@ class SingleFile(Checkpoint):
                 **tokenizers,
                 **dict.fromkeys(self.layout.absent),
             )
-        except Exception as error:  # the libraries let through whatever their readers raise
+        except Exception as error:  # the libraries let their readers' errors through, of any type
             raise self.refusal(
                 f"the file does not fit the configurations in {self.configs} ({error}). "
                 "Set model.config to the folder or hub id of the model that it was made from."
             ) from error
-        parts: dict[str, nn.Module] = {part.name: getattr(pipeline, part.name) for part in self.layout.parts}
+        parts: dict[str, nn.Module] = {name: getattr(pipeline, name) for name in names}
         for part in parts.values():
             if lacking := [name for name, weight in part.state_dict().items() if weight.is_meta]:
                 raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
@@ -94,7 +94,7 @@ class SingleFile(Checkpoint):
 def write_single_file(
     file: Path, parts: Parts, dtype: torch.dtype, *, layout: Layout, prediction: Prediction, zero_snr: bool
 ) -> None:
-    """Every weight in `dtype`. The file is whole or not there."""
+    """Every weight in `dtype`. The file is written atomically."""
     if file.suffix != SAFE:
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
     tensors = {name: weight.to(dtype).contiguous() for name, weight in layout.original.write(parts).items()}
@@ -114,13 +114,13 @@ def _read_pickle(path: Path, source: str) -> Mapping[str, Stored]:
         return {
             name: Stored(tuple(tensor.shape)) for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)
         }
-    except Exception as error:  # whatever a damaged or hostile pickle makes the reader raise
+    except Exception as error:  # a damaged or hostile pickle may raise errors of any type
         remedy = f"{path} holds more than weights, or is damaged. Get it as {SAFE}."
         raise _refusal(source, remedy) from error
 
 
 def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
-    """What the file is if it is not what it should be."""
+    """What else the file is, if it is not a whole model of this family."""
     if any("lora" in name for name in tensors) and FIRST_LAYER not in tensors:
         return "this is a LoRA, not a model. Give the model that it was made for."
     kind = _kind(tensors)
@@ -135,12 +135,12 @@ def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
         return f"the file lacks {', '.join(lacking)} of the original {layout.title} layout. Give a full model."
     first = tensors.get(FIRST_LAYER)
     if first is not None and first.shape[1] == INPAINTING_CHANNELS:
-        return "this is an inpainting model (9 input channels). Give the plain text-to-image model."
+        return INPAINTING
     return None
 
 
 def _kind(tensors: Mapping[str, Stored]) -> str | None:
-    """What people call the models whose text encoders are named so."""
+    """The title of the family whose text encoders have such names."""
     if any(name.startswith("conditioner.embedders.1.") for name in tensors):
         return "Stable Diffusion XL"
     if any(name.startswith("conditioner.embedders.0.") for name in tensors):

@@ -22,7 +22,8 @@ from imprint.methods.word_files import FILE as WORD_FILE
 from imprint.methods.word_files import write_word
 from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.planning.identity import one_or_all
-from imprint.planning.subjects import Subject, find_concepts, find_nouns, find_subjects
+from imprint.planning.naming import find_nouns
+from imprint.planning.subjects import Subject, find_concepts, find_subjects
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
@@ -63,7 +64,7 @@ def adopt(cfg: DictConfig) -> Run:
     assert request and model and dataset
     if isinstance(dataset, JointDataset):
         raise ConfigError([Problem("dataset", "joint", "files are adopted for one subject. Give dataset=folder.")])
-    facts, outline = model.facts(), model.outline()
+    facts, outline = model.facts(), model.meta_model()
     files = [locate(file) for file in as_list(request.files)]
     found = read(files, outline, partial=request.partial)
     dataset.identifier, word = named(found, dataset.identifier, dataset.class_noun, files, facts)

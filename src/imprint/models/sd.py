@@ -17,11 +17,11 @@ from imprint.models.checkpoint.layout import (
     OriginalLayout,
     Part,
     Parts,
-    Vocabulary,
+    TokenizerPart,
 )
-from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, openclip
+from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, denoiser_layer, openclip
 from imprint.models.source import PipelineSource
-from imprint.models.unet import CLIP_LAYERS, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
+from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
 from imprint.types import Conditioning
 
 
@@ -76,9 +76,9 @@ LAYOUT = Layout(
     parts=(
         Part("unet", DENOISER, UNet2DConditionModel),
         Part("vae", AUTOENCODER, AutoencoderKL),
-        Part("text_encoder", TEXT, CLIPTextModel),
+        Part("text_encoder", TEXT, CLIPTextModel, CLIP_PREFIX),
     ),
-    vocabularies={"clip_l": Vocabulary("tokenizer", TEXT, CLIPTokenizer)},
+    tokenizers={"clip_l": TokenizerPart("tokenizer", TEXT, CLIPTokenizer)},
     absent=("safety_checker", "feature_extractor", "image_encoder"),
     settings={},
     misfits=_misfits,
@@ -86,6 +86,7 @@ LAYOUT = Layout(
     original_in_kohya=False,
     original=OriginalLayout(
         write=original_layout,
+        layer=denoiser_layer,
         prefixes={
             "the denoiser": "model.diffusion_model.",
             "the autoencoder": "first_stage_model.",
@@ -97,6 +98,7 @@ LAYOUT = Layout(
         },
         says_prediction=False,
     ),
+    multiple=8,
 )
 StableDiffusion.layout = LAYOUT
 

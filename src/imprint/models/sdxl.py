@@ -1,4 +1,4 @@
-"""Stable Diffusion XL (arXiv 2307.01952): two text encoders, and a denoiser that is told of sizes and crops."""
+"""Stable Diffusion XL (arXiv 2307.01952): two text encoders, and a denoiser conditioned on sizes and crops."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,11 +17,11 @@ from imprint.models.checkpoint.layout import (
     OriginalLayout,
     Part,
     Parts,
-    Vocabulary,
+    TokenizerPart,
 )
-from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, openclip
+from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, denoiser_layer, openclip
 from imprint.models.source import PipelineSource
-from imprint.models.unet import CLIP_LAYERS, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
+from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
 from imprint.types import Conditioning, Geometry
 
 TEXT_2 = "text_2"
@@ -76,13 +76,13 @@ def _misfits(configs: Configs) -> Iterator[str]:
         yield wrong
     text, text_2 = configs["text_encoder"], configs["text_encoder_2"]
     if unet.get("addition_embed_type") != "text_time":
-        yield "its denoiser is told of no sizes: this is no Stable Diffusion XL model."
+        yield "its denoiser is not conditioned on sizes: this is no Stable Diffusion XL model."
     elif wrong := wrong_width(unet, text.get("hidden_size", 0) + text_2.get("hidden_size", 0)):
         yield wrong
     else:
         width, summary = unet.get("addition_time_embed_dim") or 0, text_2.get("projection_dim", 0)
         if unet.get("projection_class_embeddings_input_dim") != TIME_IDS * width + summary:
-            yield "its denoiser is told of other sizes than those of the base model: this is a refiner, or damaged."
+            yield "its denoiser is conditioned on other sizes than the base model's: this is a refiner, or damaged."
 
 
 def original_layout(parts: Parts) -> dict[str, Tensor]:
@@ -100,12 +100,12 @@ LAYOUT = Layout(
     parts=(
         Part("unet", DENOISER, UNet2DConditionModel),
         Part("vae", AUTOENCODER, AutoencoderKL),
-        Part("text_encoder", TEXT, CLIPTextModel),
-        Part("text_encoder_2", TEXT_2, CLIPTextModelWithProjection),
+        Part("text_encoder", TEXT, CLIPTextModel, CLIP_PREFIX),
+        Part("text_encoder_2", TEXT_2, CLIPTextModelWithProjection, CLIP_PREFIX),
     ),
-    vocabularies={
-        "clip_l": Vocabulary("tokenizer", TEXT, CLIPTokenizer),
-        "clip_g": Vocabulary("tokenizer_2", TEXT_2, CLIPTokenizer),
+    tokenizers={
+        "clip_l": TokenizerPart("tokenizer", TEXT, CLIPTokenizer),
+        "clip_g": TokenizerPart("tokenizer_2", TEXT_2, CLIPTokenizer),
     },
     absent=("feature_extractor", "image_encoder"),
     settings={ZEROS_FOR_EMPTY: True},
@@ -114,6 +114,7 @@ LAYOUT = Layout(
     original_in_kohya=True,
     original=OriginalLayout(
         write=original_layout,
+        layer=denoiser_layer,
         prefixes={
             "the denoiser": "model.diffusion_model.",
             "the autoencoder": "first_stage_model.",
@@ -122,6 +123,7 @@ LAYOUT = Layout(
         usual_configs={"xl_base": "stabilityai/stable-diffusion-xl-base-1.0"},
         says_prediction=True,
     ),
+    multiple=8,
 )
 StableDiffusionXL.layout = LAYOUT
 

@@ -1,1 +1,0 @@
-"""Stable Diffusion 1.x and 2.x."""
