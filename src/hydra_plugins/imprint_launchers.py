@@ -74,7 +74,7 @@ class StackedLauncher(_Shell):
         returns: Sequence[JobReturn] = self._launcher.launch_prepared(points, initial_job_idx)
         return returns
 
-    def foretold(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
+    def forecast(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
         assert self._launcher is not None
-        lines: Sequence[str] = self._launcher.foretold(plans, names)
+        lines: Sequence[str] = self._launcher.forecast(plans, names)
         return lines

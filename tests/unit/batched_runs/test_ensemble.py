@@ -8,7 +8,7 @@ from families import load_tiny
 from small_runs import configure, draw_pictures
 from torch import nn
 
-from imprint.batched_runs.shared_weights import share_weights, sharing_copy
+from imprint.batched_runs.ensemble import share_weights, sharing_copy
 from imprint.models.sd.model import StableDiffusion
 from imprint.planning.assemble import attach, set_modes
 from imprint.planning.prepare import prepare
