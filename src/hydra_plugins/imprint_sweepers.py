@@ -50,9 +50,11 @@ class GridSweeper(_Shell):
     """All combinations of the axes (`params` and the command's), times the listed points."""
 
     def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
-        from imprint.launching import asked, run_grid
+        from imprint.launching import run_grid, sweep_points
 
-        run_grid(composer, launcher, asked(composer, [*self.axes, *arguments], self.settings["points"]), arguments)
+        run_grid(
+            composer, launcher, sweep_points(composer, [*self.axes, *arguments], self.settings["points"]), arguments
+        )
 
 
 class BenchmarkSweeper(_Shell):

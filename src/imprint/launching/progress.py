@@ -1,10 +1,10 @@
-"""What is seen of a sweep while it runs: a picture that moves in a terminal, a line for each point in a file."""
+"""The progress of a sweep while it runs: a live display in a terminal, a line for each point in a log file."""
 
 import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -13,112 +13,110 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from imprint.launching.plan import Planned
-from imprint.launching.status import ENDED, Eta, Status, Statuses, best_of, first_line
+from imprint.launching.plan import PlannedPoint
+from imprint.launching.status import ENDED, Eta, Statuses, StatusReader, best_of, first_line
 from imprint.reporting.units import duration
 
-LOOK = 1.0  # seconds between looks
-SHOWN = 6  # points at work that are shown
+INTERVAL = 1.0  # seconds between two readings
+MAX_SHOWN = 6  # of the points at work
 BAR = 30  # columns
 
 log = logging.getLogger(__name__)
 
-Seen = Mapping[str, Status]
 
-
-class Show(Protocol):
-    def see(self, seen: Seen, ended: Sequence[Planned]) -> None:
-        """`ended` are those that ended since the last look."""
+class Display(Protocol):
+    def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
+        """`ended` are those that ended since the last update."""
 
     def close(self) -> None: ...
 
 
-class Lines:
-    """One for each point that ended."""
+class LogLines:
+    """A line for each point that ended."""
 
-    def __init__(self, points: Sequence[Planned]) -> None:
+    def __init__(self, points: Sequence[PlannedPoint]) -> None:
         self._points = points
         self._eta = Eta(points)
 
-    def see(self, seen: Seen, ended: Sequence[Planned]) -> None:
-        over = sum(status.state in ENDED for status in seen.values())
+    def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
+        over = sum(status.state in ENDED for status in statuses.values())
         for place, point in enumerate(ended, over - len(ended) + 1):
-            status = seen[point.name]
+            status = statuses[point.name]
             if status.state == "failed":
-                log.warning("[%d/%d] %s failed: %s", place, len(seen), point.told, first_line(status.reason))
+                log.warning("[%d/%d] %s failed: %s", place, len(statuses), point.label, first_line(status.reason))
             else:
                 means = "  ".join(f"{name} {value:.3f}" for name, value in status.means.items())
                 took = f"done in {duration(status.seconds)}. {means}".rstrip()
-                log.info("[%d/%d] %s: %s", place, len(seen), point.told, took)
-        if ended and over < len(seen):
-            best = best_of(self._points, seen)
+                log.info("[%d/%d] %s: %s", place, len(statuses), point.label, took)
+        if ended and over < len(statuses):
+            best = best_of(self._points, statuses)
             ahead = f" Best so far: {best}." if best else ""
-            log.info("%d left%s.%s", len(seen) - over, self._eta.left(seen), ahead)
+            log.info("%d left%s.%s", len(statuses) - over, self._eta.left(statuses), ahead)
 
     def close(self) -> None:
         """Nothing is left on the screen."""
 
 
-class Screen:
+class LiveDisplay:
     """A bar for all, a line for each point at work, and the best so far."""
 
-    def __init__(self, points: Sequence[Planned], console: Console | None = None) -> None:
+    def __init__(self, points: Sequence[PlannedPoint], console: Console | None = None) -> None:
         self._points = points
         self._eta = Eta(points)
         self._live = Live(console=console or Console(stderr=True), refresh_per_second=4)
         self._live.start()
 
-    def see(self, seen: Seen, ended: Sequence[Planned]) -> None:
+    def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
         for point in ended:
-            if seen[point.name].state == "failed":
-                reason = first_line(seen[point.name].reason)
-                self._live.console.print(Text(f"failed: {point.told}: {reason}", style="red"))
-        self._live.update(self._drawn(seen))
+            if statuses[point.name].state == "failed":
+                reason = first_line(statuses[point.name].reason)
+                self._live.console.print(Text(f"failed: {point.label}: {reason}", style="red"))
+        self._live.update(self._rendered(statuses))
 
     def close(self) -> None:
         self._live.stop()
 
-    def _drawn(self, seen: Seen) -> Group:
-        counts = Counter(status.state for status in seen.values())
-        share = sum(status.share if status.state not in ENDED else 1.0 for status in seen.values()) / len(seen)
+    def _rendered(self, statuses: Statuses) -> Group:
+        counts = Counter(status.state for status in statuses.values())
+        share = sum(status.share if status.state not in ENDED else 1.0 for status in statuses.values()) / len(statuses)
         failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        told = f"{counts['done']} of {len(seen)} done{failed}"
-        rest = f"{eta} left" if (eta := self._eta.left(seen)) else ""
+        text = f"{counts['done']} of {len(statuses)} done{failed}"
+        rest = f"{eta} left" if (eta := self._eta.left(statuses)) else ""
         head = Table.grid(padding=(0, 1))
-        head.add_row(ProgressBar(1.0, share, width=BAR), f"{told}{rest}")
-        at_work = [point for point in self._points if seen[point.name].state in ("training", "scoring")]
+        head.add_row(ProgressBar(1.0, share, width=BAR), f"{text}{rest}")
+        at_work = [point for point in self._points if statuses[point.name].state in ("training", "scoring")]
         rows = Table.grid(padding=(0, 1))
-        for point in at_work[:SHOWN]:
-            status = seen[point.name]
+        for point in at_work[:MAX_SHOWN]:
+            status = statuses[point.name]
             steps = point.plan.parts.hparams.steps
             what = f"{round(status.share * steps)}/{steps}" if status.state == "training" else "scoring"
-            rows.add_row(f"  {what}", Text(point.told, overflow="ellipsis", no_wrap=True))
-        if len(at_work) > SHOWN:
-            rows.add_row("", f"and {len(at_work) - SHOWN} more")
-        best = best_of(self._points, seen)
+            rows.add_row(f"  {what}", Text(point.label, overflow="ellipsis", no_wrap=True))
+        if len(at_work) > MAX_SHOWN:
+            rows.add_row("", f"and {len(at_work) - MAX_SHOWN} more")
+        best = best_of(self._points, statuses)
         return Group(head, rows, Text(f"Best so far: {best}" if best else "", style="green"))
 
 
-def choose_show(points: Sequence[Planned]) -> Show:
-    return Screen(points) if sys.stderr.isatty() else Lines(points)
+def choose_display(points: Sequence[PlannedPoint]) -> Display:
+    return LiveDisplay(points) if sys.stderr.isatty() else LogLines(points)
 
 
 class Observer:
-    """Looks at the points' folders from a thread of its own, until it is closed.
+    """Reads the status of points from their folders regularly, in a thread of its own, until it is closed.
 
-    `seen` is what the last look saw, the very last one after the end. `on_end` is called when points have ended. What
-    was before the moment `since` counts only where it is finished.
+    `statuses` are the latest ones, in the end those after it was closed. `on_end` is called when points have ended. Of
+    what happened before the moment `since`, only finished runs count.
     """
 
     def __init__(
-        self, points: Sequence[Planned], show: Show, on_end: Callable[[Seen], object], *, since: float
+        self, points: Sequence[PlannedPoint], display: Display, on_end: Callable[[Statuses], object], *, since: float
     ) -> None:
         self._points = points
-        self._statuses = Statuses(points, since=since)
-        self._show = show
+        self._reader = StatusReader(points, since=since)
+        self._display = display
         self._on_end = on_end
-        self._told = {point.name for point in points if point.to_do == "done"}
-        self.seen: dict[str, Status] = self._statuses.now()
+        self._reported = {point.name for point in points if point.to_do == "done"}
+        self.statuses: Statuses = self._reader.read()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="observer", daemon=True)
 
@@ -130,22 +128,24 @@ class Observer:
         self._closing.set()
         self._thread.join()
         try:
-            self._look()
+            self._read()
         finally:
-            self._show.close()
+            self._display.close()
 
-    def _look(self) -> None:
-        seen = self._statuses.now()
-        ended = [point for point in self._points if seen[point.name].state in ENDED and point.name not in self._told]
-        self._told |= {point.name for point in ended}
-        self._show.see(seen, ended)
-        self.seen = seen
+    def _read(self) -> None:
+        statuses = self._reader.read()
+        ended = [
+            point for point in self._points if statuses[point.name].state in ENDED and point.name not in self._reported
+        ]
+        self._reported |= {point.name for point in ended}
+        self._display.update(statuses, ended)
+        self.statuses = statuses
         if ended:
-            self._on_end(seen)
+            self._on_end(statuses)
 
     def _work(self) -> None:
-        while not self._closing.wait(LOOK):
+        while not self._closing.wait(INTERVAL):
             try:
-                self._look()
-            except Exception:  # a folder that is being written; the next look may succeed
-                log.debug("The sweep could not be looked at.", exc_info=True)
+                self._read()
+            except Exception:  # a folder that is being written; the next reading may succeed
+                log.debug("The points' folders could not be read.", exc_info=True)

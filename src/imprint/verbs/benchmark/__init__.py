@@ -20,8 +20,8 @@ from imprint.construct import Constructor
 from imprint.data.collections.base import Collection, Member
 from imprint.errors import ConfigError, Problem
 from imprint.evaluation.profile import SUBJECT
-from imprint.launching import asked, run_grid
-from imprint.launching.plan import key_of, words
+from imprint.launching import run_grid, sweep_points
+from imprint.launching.plan import key_of, overrides_of
 from imprint.verbs import train
 from imprint.verbs.benchmark.table import write_tables
 
@@ -56,16 +56,16 @@ def run_benchmark(
     request = _read_request(composer, composer.parse(given))
     seeds = [[]] if request.seeds is None else [[f"seed={seed}"] for seed in request.seeds]
     points = [
-        [*_settings(member), *seed, *words(point)]
+        [*_settings(member), *seed, *overrides_of(point)]
         for member in request.collection.members(request.subjects)
         for seed in seeds
         for point in listed or [[]]
     ]
-    found = asked(composer, given, points, by="the collection, seeds and hydra.sweeper.points")
+    found = sweep_points(composer, given, points, by="the collection, seeds and hydra.sweeper.points")
     run_grid(
         composer,
         launcher,
-        [point._replace(told=tuple(text for text in point.told if key_of(text) not in UNTOLD)) for point in found],
+        [point._replace(varied=tuple(text for text in point.varied if key_of(text) not in UNTOLD)) for point in found],
         arguments,
         command=["benchmark"],
         training=training_of,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from imprint.errors import UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.sheet import ScoreSheet
-from imprint.launching.plan import Planned
+from imprint.launching.plan import PlannedPoint
 from imprint.launching.status import first_line
 from imprint.reporting.scoreboard import cost_of, write
 from imprint.runs import Run
@@ -19,7 +19,7 @@ BOOTSTRAP = 10_000  # draws
 SEED = 0
 
 
-def write_tables(points: Sequence[Planned], failures: Mapping[str, str]) -> None:
+def write_tables(points: Sequence[PlannedPoint], failures: Mapping[str, str]) -> None:
     """In <outputs>/benchmark/<profile>-<what its numbers mean>/, of all sheets in the folder whose numbers mean what
     those of these points do: one table, but where points have judges of their own, as those of another model may.
 
