@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from imprint import device_transfer
-from imprint.training.latents import LatentCache
+from imprint.training.encoding import LatentCache
 from imprint.training.trainer import TrainerSettings
 
 SILENT = torch.device("meta")

@@ -37,8 +37,8 @@ from imprint.results.base_model import place_of
 from imprint.runs import Run
 from imprint.scoring.live import Watcher
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
+from imprint.training.callbacks import IntermediateResults
 from imprint.training.module import TrainingModule
-from imprint.training.progress import ResultsOnTheWay
 from imprint.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
     loggers, callbacks = parts.report.attach(run, config=config, protocol=parts.samples, name=parts.name)
     if parts.trainer.save_every:
-        callbacks = [*callbacks, ResultsOnTheWay(run, parts.trainer.save_every, partial(_save_result, plan))]
+        callbacks = [*callbacks, IntermediateResults(run, parts.trainer.save_every, partial(_save_result, plan))]
     if parts.evaluation is not None and parts.watch.every:
         callbacks = [*callbacks, _score_curve(plan, parts.evaluation, loggers)]
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)

@@ -20,8 +20,8 @@ from imprint.planning.assemble import attach, task_of
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 from imprint.reporting.reporter import StepRecorder
-from imprint.training.guards import AverageUpdate, FiniteLoss
-from imprint.training.latents import LatentCache
+from imprint.training.callbacks import AverageUpdate, FiniteLoss
+from imprint.training.encoding import LatentCache
 from imprint.training.module import TrainingModule
 
 WAYS = {
@@ -84,7 +84,7 @@ def test_runs_side_by_side(stacked: str, tiny_sd: Path, pictures: Path, tmp_path
         for step, batch in zip(range(3), batches(module), strict=False):
             with NoWaiting():
                 loss = module.losses(batch).total
-                module.loss_check.see(loss, step=step, pictures=batch.keys)
+                module.loss_check.check(loss, step=step, pictures=batch.keys)
                 module.backward(loss)
             steps.append(step)
 

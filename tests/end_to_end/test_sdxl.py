@@ -18,7 +18,7 @@ from tiny_sdxl import WIDTHS
 from imprint.config import compose
 from imprint.errors import UserError
 from imprint.runs import Run
-from imprint.training.latents import sample_latents
+from imprint.training.encoding import sample_latents
 from imprint.verbs.adopt import adopt
 from imprint.verbs.grid import grid as draw_grid
 from imprint.verbs.train import train

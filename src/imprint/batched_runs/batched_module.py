@@ -20,9 +20,9 @@ from imprint.batched_runs.requests import (
 from imprint.libraries.lightning import StaysOnDevice, precision_of
 from imprint.libraries.torch import flatten, unflatten
 from imprint.models.base import Model
-from imprint.training.conditioning import CaptionCache
-from imprint.training.latents import LatentCache
-from imprint.training.module import TrainingModule, TrainingTask
+from imprint.training.encoding import CaptionCache, LatentCache
+from imprint.training.module import TrainingModule
+from imprint.training.task import TrainingTask
 from imprint.types import Batch, Losses
 
 
@@ -72,7 +72,7 @@ class BatchedTrainingModule(StaysOnDevice, TrainingModule):
         self._outputs, self._predictions = [], []
 
     @contextmanager
-    def drawing(self) -> Iterator[None]:
+    def generating(self) -> Iterator[None]:
         """The adapters stay beside their layers: those of all points are in one pass."""
         with self.averaged(), generating_by_proxy(self.model, self._request):
             yield

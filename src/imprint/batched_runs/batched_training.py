@@ -18,8 +18,7 @@ from imprint.fitting import carry_out
 from imprint.models.base import Model
 from imprint.planning.assemble import attach, task_of
 from imprint.planning.parts import Plan
-from imprint.training.conditioning import CaptionCache
-from imprint.training.latents import LatentCache
+from imprint.training.encoding import CaptionCache, LatentCache
 
 
 class BatchedTraining:

@@ -67,7 +67,7 @@ class SamplePictures(pl.Callback):
             store = self._store(module)
             if store.missing():
                 quiet = undisturbed(module, trainer.strategy.root_device)
-                with quiet, module.drawing(), precision_of(trainer):
+                with quiet, module.generating(), precision_of(trainer):
                     fill(
                         store,
                         drawn_by(module.model),

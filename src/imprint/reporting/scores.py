@@ -80,7 +80,7 @@ class ScoreCurve(pl.Callback):
         if trainer.is_global_zero and self._step not in self._steps():
             began = time.monotonic()
             quiet = undisturbed(module, trainer.strategy.root_device)
-            with quiet, module.drawing(), precision_of(trainer):
+            with quiet, module.generating(), precision_of(trainer):
                 found = self._look(module.model, self._step)
             scores = {self._column(name, look.fingerprint): look.mean for name, look in found.items()}
             for logger in (self._curve, *self._trackers):

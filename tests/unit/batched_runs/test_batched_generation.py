@@ -110,7 +110,7 @@ def test_the_same_weights_draw_the_same(
     def live(point: int, plan: Plan, coroutine: Coroutine) -> None:
         module = training._assemble(point, plan, coroutine)
         disturb(torch.nn.ParameterList(module.trained()))
-        with module.drawing():
+        with module.generating():
             draw(module.model)
         drawn[point] = torch.stack(decoded[-len(PROMPTS) :])
 

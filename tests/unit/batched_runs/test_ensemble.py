@@ -12,7 +12,7 @@ from imprint.batched_runs.ensemble import share_weights, sharing_copy
 from imprint.models.sd.model import StableDiffusion
 from imprint.planning.assemble import attach, set_modes
 from imprint.planning.prepare import prepare
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from imprint.errors import UserError
 from imprint.models.sdxl.model import StableDiffusionXL, original_layout
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 from imprint.types import Geometry
 
 WORD = "<toy>"

@@ -17,18 +17,18 @@ GOOD, BAD = torch.tensor(1.0), torch.tensor(torch.inf)
 
 def test_one_that_is_there_is_told_of_at_once() -> None:
     check = LossCheck()
-    check.see(GOOD, step=1, pictures=["a.png"])
+    check.check(GOOD, step=1, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match=r"step 2 is inf \(pictures: a.png, b.png\)"):
-        check.see(BAD, step=2, pictures=["b.png", "a.png", "b.png"])
+        check.check(BAD, step=2, pictures=["b.png", "a.png", "b.png"])
 
 
 def test_one_that_comes_later_is_told_of_before_the_next_or_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PendingScalar, "is_there", False)
     check = LossCheck()
-    check.see(BAD, step=1, pictures=["a.png"])
+    check.check(BAD, step=1, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match="step 1 is inf"):
-        check.see(GOOD, step=2, pictures=["b.png"])
-    check.see(BAD, step=3, pictures=["a.png"])
+        check.check(GOOD, step=2, pictures=["b.png"])
+    check.check(BAD, step=3, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match="step 3 is inf"):
         check.settle()
     check.settle()
