@@ -64,7 +64,7 @@ def silent_device() -> Iterator[None]:
     """`SILENT` is where runs train, and as good as a GPU."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainerSettings, "own_device", SILENT)
-        patch.setattr(device_transfer, "WORKS_ON", {SILENT.type})
+        patch.setattr(device_transfer, "ASYNCHRONOUS", {SILENT.type})
         patch.setattr(Tensor, "pin_memory", lambda tensor: tensor)
         patch.setattr(torch.cuda, "Event", _Arrival)
         patch.setattr(torch.cuda, "current_stream", lambda device: None)

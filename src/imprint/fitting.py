@@ -14,6 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 from torch.optim import Optimizer
@@ -22,11 +23,10 @@ from imprint.errors import RunBusy, UserError
 from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
-from imprint.libraries.lightning import interruptible, process_rank
+from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.provenance import describe, file_bytes, folder_bytes
-from imprint.relaunch import single_run_command_line
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
@@ -42,6 +42,8 @@ from imprint.training.module import TrainingModule
 from imprint.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
+
+ALONE = "hydra.mode=RUN"  # a verb that is a sweep by itself carries out one point
 
 Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the method
 
@@ -85,6 +87,22 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
         )
         run.checkpoint.unlink(missing_ok=True)
     log.info("Finished: %s", run.folder)
+
+
+@contextmanager
+def single_run_command_line() -> Iterator[None]:
+    """Lightning starts the other processes of a multi-device run with the command line of the first. In a sweep that
+    would start the whole sweep again, and in a launcher's process another program: so each run shows it the command
+    line of this run alone."""
+    if not HydraConfig.initialized():
+        yield
+        return
+    job = HydraConfig.get()
+    given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
+    searched = [text for text in job.overrides.hydra if text.startswith("hydra.searchpath=")]
+    folders = [*(f"--config-dir={folder}" for folder in given), *searched]  # with the user's own configuration
+    with command_line("imprint.cli", [str(job.job.config_name), *folders, *job.overrides.task, ALONE]):
+        yield
 
 
 def _score(plan: Plan) -> None:

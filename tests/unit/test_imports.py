@@ -33,7 +33,7 @@ FLOORS = [
     ["methods", "objectives", "data", "evaluation"],
     ["training"],
     ["reporting"],
-    ["config", "construct", "composing", "composition_errors", "relaunch", "requests", "launchers"],
+    ["config", "construct", "composing", "composition_errors", "requests", "launchers"],
     ["planning"],
     ["results"],
     ["scoring"],

@@ -2,8 +2,9 @@
 
 A program calls these at its start (imprint.startup, a benchmark's worker), and importing `imprint.data` calls
 `hide_metadata_of_pictures`. Only for a while, and where they are needed, others set: `HYDRA_FULL_ERROR` and `sys.argv`
-(cli.py, lightning.py), `WANDB_DATA_DIR` (wandb.py), the signals that end a group (stacking/stopping.py); and in worker
-processes of their own, `CUDA_VISIBLE_DEVICES` (launchers/devices.py) and torch's threads (benchmark/crew.py).
+(cli.py, lightning.py), `WANDB_DATA_DIR` (wandb.py), the signals that end a group
+(batched_runs/pass_scheduler.py); and in worker processes of their own, `CUDA_VISIBLE_DEVICES` (launchers/processes.py)
+and torch's threads (benchmark/crew.py).
 
 Seen with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
 """

@@ -20,7 +20,7 @@ class LossCheck:
     def check(self, loss: Tensor, *, step: int, pictures: Sequence[str]) -> None:
         self.settle()
         self._unread = _Unread(PendingScalar(loss), step, pictures)
-        if self._unread.loss.is_there:
+        if self._unread.loss.is_available:
             self.settle()
 
     def settle(self) -> None:

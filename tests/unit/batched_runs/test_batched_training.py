@@ -183,7 +183,7 @@ def test_one_that_fails_leaves_the_others_running(
     runs = [prepare(cfg).run for cfg in cfgs]
     monkeypatch.setattr(Ensemble, "call", poisoned)
     if losses_come == "later":  # when the weights are spoiled already
-        monkeypatch.setattr(PendingScalar, "is_there", False)
+        monkeypatch.setattr(PendingScalar, "is_available", False)
     _, ended = together(cfgs)
     assert isinstance(ended[0], NonFiniteLoss)
     assert ended[1:] == [None, None]
@@ -225,7 +225,7 @@ def test_a_pass_for_which_memory_is_not_enough_is_made_in_halves(
         assert_alike(run, other)
 
 
-def test_passes_do_not_grow_beyond_the_memory_that_is_there(
+def test_passes_do_not_grow_beyond_the_memory_that_is_available(
     cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = Ensemble.call
