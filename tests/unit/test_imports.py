@@ -18,7 +18,7 @@ FLOORS = [
         "locations",
         "files",
         "hashing",
-        "draws",
+        "rng",
         "types",
         "runs",
         "sweeps",

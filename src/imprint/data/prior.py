@@ -8,7 +8,6 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from imprint.data.dataset import open_files, open_folder
 from imprint.data.pictures import PictureSet
-from imprint.draws import seed_of
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.locations import cache_folder
@@ -16,6 +15,7 @@ from imprint.models.base import Model, ModelInfo
 from imprint.pictures.draw import drawn_by, fill
 from imprint.pictures.recipe import Recipe, key_of
 from imprint.pictures.store import Store
+from imprint.rng import seed_of
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 

@@ -10,7 +10,6 @@ import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from imprint.draws import normal
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.methods.base import Method
@@ -18,6 +17,7 @@ from imprint.methods.usage import FROM_BASE
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, sign_words, write_words
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.models.words import Vocabulary, tokens_of
+from imprint.rng import normal
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 NOUN, RANDOM = "noun", "random"

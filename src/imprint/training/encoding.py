@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from imprint import draws
+from imprint import rng
 from imprint.device_transfer import to_device
 from imprint.models.base import Model
 from imprint.models.conditioning import joined, rows
@@ -69,5 +69,5 @@ def sample_latents(model: Model, batch: Batch, cache: LatentCache, *, seed: int,
         with torch.no_grad():
             moments = model.encode(batch.pixels_BCHW)
     names = [(seed, "latent", name) for name in batch.ids]
-    noise_BCHW = to_device(draws.normal(names, moments.mean_BCHW.shape[1:]), device)
+    noise_BCHW = to_device(rng.normal(names, moments.mean_BCHW.shape[1:]), device)
     return moments.mean_BCHW + moments.std_BCHW * noise_BCHW

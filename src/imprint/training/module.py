@@ -14,9 +14,9 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
-from imprint.draws import seed_layers, seed_of
 from imprint.methods.merging import merged
 from imprint.models.base import Model, is_text
+from imprint.rng import seed_layers, seed_of
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
 from imprint.training.loss_check import LossCheck
 from imprint.training.task import TrainingTask

@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from imprint.draws import generator
 from imprint.errors import UserError
 from imprint.pictures import draw as drawing
 from imprint.pictures.draw import Draw, fill
 from imprint.pictures.recipe import Recipe, file_name
 from imprint.pictures.store import Store, read_index
+from imprint.rng import generator
 from imprint.types import Sampler
 
 SAMPLER = Sampler("noise", 1, 1.0, "")

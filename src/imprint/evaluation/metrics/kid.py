@@ -7,10 +7,10 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from imprint.draws import seed_of
 from imprint.errors import UserError
 from imprint.evaluation.metrics.class_fidelity import Against, ClassFidelity, Given
 from imprint.kinds import of_kind
+from imprint.rng import seed_of
 
 
 @of_kind("metric/kid")
