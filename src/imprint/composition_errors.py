@@ -18,7 +18,7 @@ def explained(verb: str, arguments: Sequence[str], error: Exception) -> str:
     """All unknown keys with their nearest names; Hydra's own message where the keys are not the problem."""
     try:
         problems = list(_unknown_keys(verb, arguments))
-    except HydraException:  # the choices themselves do not compose, and that is what the error tells
+    except HydraException:  # the choices themselves do not compose, which `error` explains
         problems = []
     return str(ConfigError(problems)) if problems else str(error)
 

@@ -1,7 +1,7 @@
 """Launches points in several processes of this machine, through joblib.
 
 A process that is killed takes its neighbours with it, and does not say which point it was at. So the points that are
-left then run one at a time: that tells which one it is and, if it was memory, leaves each of them all there is.
+left then run one at a time: that shows which one it is and, if memory was the reason, gives each of them all of it.
 """
 
 import logging

@@ -222,6 +222,6 @@ def fail(*_: Any) -> Any:
 
 
 @pytest.mark.parametrize(("side", "at_once"), [(8, 4), (16, 4), (64, 1), (96, 1)])
-def test_a_crowd_is_as_large_as_makes_it_faster(side: int, at_once: int) -> None:
+def test_a_batch_is_as_large_as_makes_it_faster(side: int, at_once: int) -> None:
     call = Call("denoiser", (torch.zeros(16, 4, side, side),), {}, CPU, needs_grad=False)
     assert list(first_batch(dict.fromkeys(range(9), call))) == list(range(at_once))

@@ -10,20 +10,20 @@ from imprint.batched_runs.coroutines import Coroutine
 
 
 def test_it_runs_from_one_question_to_the_next() -> None:
-    heard: list[object] = []
+    answers: list[object] = []
 
     def work(coroutine: Coroutine) -> None:
-        heard.append(coroutine.request("how many"))
-        heard.append(coroutine.request("and then"))
+        answers.append(coroutine.request("how many"))
+        answers.append(coroutine.request("and then"))
 
     coroutine = Coroutine("asks", work)
     assert coroutine.start() == "how many"
-    assert heard == []
+    assert answers == []
     assert coroutine.send(3) == "and then"
-    assert heard == [3]
+    assert answers == [3]
     assert coroutine.send(None) is None
     assert (coroutine.is_done, coroutine.error) == (True, None)
-    assert heard == [3, None]
+    assert answers == [3, None]
 
 
 def test_several_take_turns_and_never_run_at_once() -> None:
