@@ -26,6 +26,10 @@ from imprint.types import Batch, Losses
 log = logging.getLogger(__name__)
 
 
+# The prefix of the model's parameters, here and in checkpoints, which keep the one that they had from the first.
+OWN, STORED = "model.", "family."
+
+
 class TrainingModule(pl.LightningModule):
     """A model and the task that it learns. A checkpoint holds what trains and nothing else."""
 
@@ -147,11 +151,13 @@ class TrainingModule(pl.LightningModule):
         self.loss_check.settle()
         names = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
         state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: state[name] for name in state if name in names}
+        checkpoint["state_dict"] = {_renamed(name, OWN, STORED): state[name] for name in state if name in names}
         if self.average is not None:
             checkpoint["average"] = self.average.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {_renamed(name, STORED, OWN): value for name, value in state.items()}
         if self.average is not None:
             self.average.load_state_dict(checkpoint["average"])
 
@@ -180,3 +186,7 @@ class TrainingModule(pl.LightningModule):
     def save_result(self, folder: Any) -> None:
         with self.averaged():
             self.task.method.save(self.model, folder)
+
+
+def _renamed(name: str, prefix: str, other: str) -> str:
+    return other + name.removeprefix(prefix) if name.startswith(prefix) else name
