@@ -14,7 +14,7 @@ from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.assemble import assemble
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
-from imprint.training.guards import AverageUpdate
+from imprint.training.callbacks import AverageUpdate
 from imprint.training.module import TrainingModule
 from imprint.types import Batch
 

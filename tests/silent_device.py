@@ -19,8 +19,8 @@ from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from imprint import transfer
-from imprint.training.latents import LatentCache
+from imprint import device_transfer
+from imprint.training.encoding import LatentCache
 from imprint.training.trainer import TrainerSettings
 
 SILENT = torch.device("meta")
@@ -64,7 +64,7 @@ def silent_device() -> Iterator[None]:
     """`SILENT` is where runs train, and as good as a GPU."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainerSettings, "own_device", SILENT)
-        patch.setattr(transfer, "WORKS_ON", {SILENT.type})
+        patch.setattr(device_transfer, "ASYNCHRONOUS", {SILENT.type})
         patch.setattr(Tensor, "pin_memory", lambda tensor: tensor)
         patch.setattr(torch.cuda, "Event", _Arrival)
         patch.setattr(torch.cuda, "current_stream", lambda device: None)

@@ -1,4 +1,5 @@
-"""Launchers of sweeps. Only shells, as Hydra imports this at every start: see imprint.launchers."""
+"""Hydra's launchers. Hydra imports all of this namespace at every start, so the launchers themselves, in
+imprint.launchers and imprint.batched_runs, are imported when a sweep is set up."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,10 +7,10 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from imprint.errors import UserError
+from imprint.startup import imported_with_extra
 
 
-class _Shell(Launcher):
+class _LazyLauncher(Launcher):
     """Takes its settings from `hydra.launcher`."""
 
     module: str
@@ -22,14 +23,7 @@ class _Shell(Launcher):
 
     def setup(self, **given: Any) -> None:
         """Raises UserError where the extra is not installed."""
-        from imprint.startup import imported
-
-        try:
-            module = imported(self.module)
-        except ImportError as error:
-            raise UserError(
-                f"hydra/launcher: this one needs {error.name}. pip install 'imprint-diffusion[{self.extra}]'"
-            ) from error
+        module = imported_with_extra(self.module, extra=self.extra, key="hydra/launcher")
         self._launcher = getattr(module, self.name)(**self.settings)
         self._launcher.setup(**given)
 
@@ -39,42 +33,42 @@ class _Shell(Launcher):
         return returns
 
 
-class ProcessesLauncher(_Shell):
+class ProcessesLauncher(_LazyLauncher):
     """Several processes of this machine."""
 
     module, name, extra = "imprint.launchers.processes", "Processes", "joblib"
 
 
-class LocalJobsLauncher(_Shell):
+class LocalJobsLauncher(_LazyLauncher):
     """Processes of this machine in place of a cluster's jobs."""
 
     module, name, extra = "imprint.launchers.cluster", "LocalJobs", "slurm"
 
 
-class SlurmLauncher(_Shell):
+class SlurmLauncher(_LazyLauncher):
     """Jobs of a SLURM cluster."""
 
     module, name, extra = "imprint.launchers.cluster", "SlurmJobs", "slurm"
 
 
-class StackedLauncher(_Shell):
+class StackedLauncher(_LazyLauncher):
     """Points side by side in this process."""
 
     module, name, extra = "imprint.batched_runs.launcher", "Stacked", ""
 
     @property
     def composer(self) -> Any:
-        """By which the sweeper may compose its points, too."""
+        """The sweeper composes its points with it, too."""
         assert self._launcher is not None
         return self._launcher.composer
 
     def launch_prepared(self, points: Sequence[Any], initial_job_idx: int) -> Sequence[JobReturn]:
-        """In place of `launch`, by a sweeper that has prepared the points."""
+        """In place of `launch`, for a sweeper that has prepared the points."""
         assert self._launcher is not None
         returns: Sequence[JobReturn] = self._launcher.launch_prepared(points, initial_job_idx)
         return returns
 
-    def foretold(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
+    def forecast(self, plans: Sequence[Any], names: Sequence[str]) -> Sequence[str]:
         assert self._launcher is not None
-        lines: Sequence[str] = self._launcher.foretold(plans, names)
+        lines: Sequence[str] = self._launcher.forecast(plans, names)
         return lines

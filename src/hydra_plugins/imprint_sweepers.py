@@ -1,5 +1,5 @@
-"""Sweepers. Only shells, as Hydra takes plugins from this namespace alone and imports all of it at every start: see
-imprint.launching."""
+"""Hydra's sweepers. Hydra imports all of this namespace at every start, so imprint.launching is imported when a sweep
+begins."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from imprint.errors import UserError
+from imprint.startup import imported, imported_with_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imprint.launching import Composer
 
 
-class _Shell(Sweeper):
+class _LazySweeper(Sweeper):
     """Takes its settings from `hydra.sweeper`."""
 
     def __init__(self, params: "Mapping[str, Any]", **settings: Any) -> None:
@@ -35,8 +35,6 @@ class _Shell(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from imprint.startup import imported
-
         launching = imported("imprint.launching")
         assert self._context is not None and self._config is not None and self._launcher is not None
         composer = getattr(self._launcher, "composer", None) or launching.Composer(self._context, self._config)
@@ -46,16 +44,17 @@ class _Shell(Sweeper):
         raise NotImplementedError
 
 
-class GridSweeper(_Shell):
+class GridSweeper(_LazySweeper):
     """All combinations of the axes (`params` and the command's), times the listed points."""
 
     def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
-        from imprint.launching import asked, run_grid
+        from imprint.launching import run_grid, sweep_points
 
-        run_grid(composer, launcher, asked(composer, [*self.axes, *arguments], self.settings["points"]), arguments)
+        points = sweep_points(composer, [*self.axes, *arguments], self.settings["points"])
+        run_grid(composer, launcher, points, arguments)
 
 
-class BenchmarkSweeper(_Shell):
+class BenchmarkSweeper(_LazySweeper):
     """A grid, for each subject of a collection."""
 
     def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
@@ -64,14 +63,9 @@ class BenchmarkSweeper(_Shell):
         run_benchmark(composer, launcher, arguments, axes=self.axes, listed=self.settings.get("points", ()))
 
 
-class SearchSweeper(_Shell):
-    """Points that Optuna chooses, by the scores of those before."""
+class SearchSweeper(_LazySweeper):
+    """Points that Optuna chooses by the scores of those before."""
 
     def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
-        try:
-            from imprint.launching.search import Search, run_search
-        except ImportError as error:
-            raise UserError(
-                f"hydra/sweeper: a search needs {error.name}. pip install 'imprint-diffusion[search]'"
-            ) from error
-        run_search(composer, launcher, [*self.axes, *arguments], Search(**self.settings))
+        search = imported_with_extra("imprint.launching.search", extra="search", key="hydra/sweeper")
+        search.run_search(composer, launcher, [*self.axes, *arguments], search.Search(**self.settings))

@@ -74,15 +74,15 @@ def overview() -> str:
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
-    """The verb's exit code. Errors that the user can mend are told without a stack trace."""
+    """The verb's exit code. Errors that the user can correct are printed without a stack trace."""
     try:
         execute(verb, arguments)
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         return 0
     except (UserError, HydraException, OSError) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
-        print(f"\nimprint {verb}: {_told(verb, arguments, error)}", file=sys.stderr)
+        print(f"\nimprint {verb}: {_message(verb, arguments, error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
@@ -94,9 +94,9 @@ def run(verb: str, arguments: Sequence[str]) -> int:
 
 
 def execute(verb: str, arguments: Sequence[str]) -> None:
-    """Raises every error, whoever is to tell it."""
+    """Raises every error, for the caller to report."""
     was_set = "HYDRA_FULL_ERROR" in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors come here, instead of being printed and ended by Hydra
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints errors and exits
     try:
         _application(verb)(arguments)
     finally:
@@ -112,15 +112,15 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
 
-    failed: list[Exception] = []  # kept from Hydra, which would print every override before it
+    failed: list[Exception] = []  # Hydra would print every override before an error
 
     def work(cfg: DictConfig) -> object:
-        register_resolvers()  # a launcher may have brought this to another process
+        register_resolvers()  # this may be another process, started by a launcher
         try:
             # Imported only now: composing and showing a configuration needs no torch.
             return imported(f"imprint.verbs.{verb}").main(cfg)
         except Exception as error:
-            if HydraConfig.get().mode is RunMode.MULTIRUN:  # a launcher must see it
+            if HydraConfig.get().mode is RunMode.MULTIRUN:  # its launcher handles it
                 raise
             failed.append(error)
             return None
@@ -138,7 +138,7 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     return start
 
 
-def _told(verb: str, arguments: Sequence[str], error: Exception) -> str:
+def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, HydraException):
@@ -165,7 +165,7 @@ def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
 
 
 def _is_removal(argument: str) -> bool:
-    """Of a key (~key); ~/folder is a place."""
+    """Of a key (~key); ~/folder is a path."""
     return argument.startswith("~") and not argument.startswith("~/")
 
 

@@ -1,4 +1,4 @@
-"""What a point of a sweep is configured as. Most points differ in values alone, so most need no new composition."""
+"""Composes the configurations of a sweep's points. Most points differ in values alone, and share one composition."""
 
 import pickle
 import re
@@ -13,17 +13,17 @@ from omegaconf.errors import OmegaConfBaseException
 from imprint.config import without_hydra
 from imprint.libraries.hydra import current_configuration, override_dirname
 
-OTHER_THAN_TEXT = frozenset({"null", "true", "false", "nan", "inf"})  # as values of overrides
+NOT_TEXT = frozenset({"null", "true", "false", "nan", "inf"})  # as values of overrides
 
-_QUICK = (OverrideType.CHANGE, OverrideType.ADD)
+_CACHEABLE = (OverrideType.CHANGE, OverrideType.ADD)
 
 
 class Composer:
-    """Hydra's configuration of a sweep, from which those of its points are made.
+    """Composes points from Hydra's configuration of a sweep.
 
-    Hydra reads and merges some forty files for each point. Here that is done once for all points that choose the same
-    of the groups; their values are then set as Hydra sets them. Whatever is more than a choice or a value (~key, +key
-    where that is no choice, a setting of Hydra's) is left to Hydra, and so is the complaint about what cannot be set.
+    Hydra reads and merges some forty files for each point. Here that is done once for all points with the same group
+    choices; their values are then set as Hydra sets them. Whatever is more than a choice or a value (~key, +key where
+    that is no choice, a setting of Hydra's) is left to Hydra, and so are errors about values that cannot be set.
     """
 
     def __init__(self, context: HydraContext, config: DictConfig) -> None:
@@ -31,7 +31,7 @@ class Composer:
         self._loader = context.config_loader
         self._parser = OverridesParser.create(config_loader=self._loader)
         self._parsed: dict[str, Override] = {}
-        self._composed: dict[tuple[str | None, ...], bytes] = {}  # by what chooses of the groups
+        self._composed: dict[tuple[str | None, ...], bytes] = {}  # pickled, by the group choices
         self._groups = {str(group): True for group in config.hydra.runtime.choices}
 
     def parse(self, arguments: Sequence[str]) -> list[Override]:
@@ -41,37 +41,37 @@ class Composer:
 
     @property
     def of_hydra(self) -> list[str]:
-        """What the command said to Hydra itself: its launcher, its sweeper."""
+        """The command's overrides of Hydra itself: its launcher, its sweeper."""
         return [text for text in self.config.hydra.overrides.hydra if not text.startswith("hydra.mode=")]
 
     def options(self, group: str) -> list[str]:
-        """The choices of a group of the configuration."""
+        """The choices of a configuration group."""
         job, hydra = self.config.hydra.job, list(self.config.hydra.overrides.hydra)
         return list(self._loader.get_group_options(group, None, job.config_name, hydra))
 
     def point(self, overrides: Sequence[str]) -> DictConfig:
-        """What the verb is given for this point. Raises Hydra's errors."""
+        """The verb's configuration for this point. Raises Hydra's errors."""
         cfg = self.whole(overrides, number=0)
         with current_configuration(cfg):
             return without_hydra(cfg)
 
     def whole(self, overrides: Sequence[str], *, number: int) -> DictConfig:
-        """What Hydra runs as its job of this number. Raises Hydra's errors."""
+        """The configuration, with Hydra's part, of the job of this number. Raises Hydra's errors."""
         parsed = self.parse(overrides)
-        cfg = self._quickly(parsed) or self._loader.load_sweep_config(self.config, list(overrides))
+        cfg = self._from_cache(parsed) or self._loader.load_sweep_config(self.config, list(overrides))
         with open_dict(cfg):
             cfg.hydra.job.id = number
             cfg.hydra.job.num = number
         return cfg
 
-    def _quickly(self, overrides: Sequence[Override]) -> DictConfig | None:
-        if any(override.is_hydra_override() or override.type not in _QUICK for override in overrides):
+    def _from_cache(self, overrides: Sequence[Override]) -> DictConfig | None:
+        if any(override.is_hydra_override() or override.type not in _CACHEABLE for override in overrides):
             return None
-        choices = [override for override in overrides if self._chooses(override)]
+        choices = [override for override in overrides if self._is_choice(override)]
         values = [override for override in overrides if override not in choices]
         if any(override.type is OverrideType.ADD for override in values):
             return None
-        cfg = self._with(choices)
+        cfg = self._with_choices(choices)
         try:
             for override in values:
                 OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
@@ -81,14 +81,14 @@ class Composer:
         cfg.hydra.job.override_dirname = override_dirname(overrides, cfg.hydra.job)
         return cfg
 
-    def _with(self, choices: Sequence[Override]) -> DictConfig:
+    def _with_choices(self, choices: Sequence[Override]) -> DictConfig:
         lines = tuple(override.input_line for override in choices)
         if lines not in self._composed:
             self._composed[lines] = pickle.dumps(self._loader.load_sweep_config(self.config, list(lines)))
         cfg: DictConfig = pickle.loads(self._composed[lines])  # several times as fast as a deep copy
         return cfg
 
-    def _chooses(self, override: Override) -> bool:
+    def _is_choice(self, override: Override) -> bool:
         key = override.key_or_group
         if override.package is not None or "/" in key:
             return True
@@ -101,6 +101,6 @@ class Composer:
 
 def quoted(text: str) -> str:
     """As a value of an override: in quotes, unless it is a plain word."""
-    if re.fullmatch(r"[A-Za-z_][\w-]*", text, re.ASCII) and text.lower() not in OTHER_THAN_TEXT:
+    if re.fullmatch(r"[A-Za-z_][\w-]*", text, re.ASCII) and text.lower() not in NOT_TEXT:
         return text
     return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"

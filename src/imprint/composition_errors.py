@@ -1,4 +1,4 @@
-"""What was probably meant by an override that Hydra refuses."""
+"""Explains overrides that Hydra refuses: unknown keys, with the nearest known ones."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,10 +15,10 @@ from imprint.suggestions import nearest
 
 
 def explained(verb: str, arguments: Sequence[str], error: Exception) -> str:
-    """All unknown keys with their nearest names; Hydra's own words where the keys are not the problem."""
+    """All unknown keys with their nearest names; Hydra's own message where the keys are not the problem."""
     try:
         problems = list(_unknown_keys(verb, arguments))
-    except HydraException:  # the choices themselves do not compose, and that is what the error tells
+    except HydraException:  # the choices themselves do not compose, which `error` explains
         problems = []
     return str(ConfigError(problems)) if problems else str(error)
 
@@ -30,7 +30,7 @@ def _unknown_keys(verb: str, arguments: Sequence[str]) -> Iterator[Problem]:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         plain = compose(verb, overrides=search_path, return_hydra_config=True)
         groups = set(plain.hydra.runtime.choices)
-        chosen = [str(override.input_line) for override in overrides if _chooses(override, groups)]
+        chosen = [str(override.input_line) for override in overrides if _is_choice(override, groups)]
         cfg = compose(verb, overrides=[*search_path, *chosen], return_hydra_config=True)
     known = sorted(groups | set(_keys(cfg)))
     for override in overrides:
@@ -40,7 +40,7 @@ def _unknown_keys(verb: str, arguments: Sequence[str]) -> Iterator[Problem]:
         yield Problem(key, override.value(), f"unknown key; {nearest(key, known)}")
 
 
-def _chooses(override: Override, groups: set[str]) -> bool:
+def _is_choice(override: Override, groups: set[str]) -> bool:
     return override.key_or_group in groups and not override.is_sweep_override()
 
 

@@ -1,4 +1,4 @@
-"""Where the configuration lies, how it is composed outside the command line, and what identifies a run."""
+"""The configuration: its folder, resolvers, composing outside the command line, and the signature of a run."""
 
 import copy
 import hashlib
@@ -25,8 +25,8 @@ def conf_folder() -> Path:
 
 
 def own_choices_first() -> None:
-    """`hydra/launcher=joblib` means ours: where a plugin has a choice of the same name, Hydra would hold ours to its
-    keys."""
+    """Makes `hydra/launcher=joblib` mean ours: Hydra would validate ours against the schema of a plugin's choice of the
+    same name."""
     for file in (conf_folder() / "hydra").glob("*/*.yaml"):
         forget_plugin_choice(file.parent.name, file.name)
 
@@ -48,13 +48,13 @@ def compose(verb: str, overrides: Sequence[str] = ()) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         cfg = hydra_compose(verb, overrides=list(overrides), return_hydra_config=True)
-        HydraConfig.instance().set_config(cfg)  # which goes on referring to all of it
+        HydraConfig.instance().set_config(cfg)  # which keeps a reference to all of it
         return without_hydra(copy.deepcopy(cfg))
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:
-    """What is left of a whole configuration when Hydra's part is taken away from it. What refers to Hydra's choices
-    becomes words; HydraConfig must know them."""
+    """Removes Hydra's part from a whole configuration, in place. References to Hydra's choices are resolved;
+    HydraConfig must know them."""
     with open_dict(cfg):
         if "name" in cfg:
             cfg.name = str(cfg.name)
@@ -63,7 +63,7 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Plain values, every reference replaced by what it stands for. Raises UserError where that is nothing."""
+    """Plain values, with every reference resolved. Raises UserError where one cannot be."""
     try:
         tree = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
@@ -73,6 +73,6 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 
 
 def signature(identity: Mapping[str, Any]) -> str:
-    """Ten letters that stand for everything that changes a result."""
+    """Ten hexadecimal digits of a hash of everything that changes a result."""
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

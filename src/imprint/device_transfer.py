@@ -1,35 +1,35 @@
-"""Numbers on their way between this program and its device, while both go on."""
+"""Transfers between CPU and device that do not block the program: pinned memory, and scalars that are read later."""
 
 import torch
 from torch import Tensor
 
-WORKS_ON = {"cuda"}  # kinds of device that go on while numbers come and go; others may read what is not there yet
+ASYNCHRONOUS = {"cuda"}  # kinds of device with ordered transfers; others may read data that has not arrived
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """`tensor` on `device`, which need not have done what it was asked for before."""
-    if device.type not in WORKS_ON or tensor.device.type != "cpu":
+    """`tensor` on `device`, without waiting for the device's earlier work."""
+    if device.type not in ASYNCHRONOUS or tensor.device.type != "cpu":
         return tensor.to(device)
-    # What may move in memory would be copied by this program, and only when its turn has come.
+    # From memory that is not pinned, the copy would block until the device has done its earlier work.
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 class PendingScalar:
-    """A number that a device has yet to compute."""
+    """A scalar that a device may still have to compute."""
 
     def __init__(self, number: Tensor) -> None:
-        comes_later = number.device.type in WORKS_ON
-        self._number = number.detach().to("cpu", non_blocking=comes_later)
-        self._arrival = torch.cuda.Event() if comes_later else None
+        is_asynchronous = number.device.type in ASYNCHRONOUS
+        self._number = number.detach().to("cpu", non_blocking=is_asynchronous)
+        self._arrival = torch.cuda.Event() if is_asynchronous else None
         if self._arrival is not None:
             self._arrival.record(torch.cuda.current_stream(number.device))
 
     @property
-    def is_there(self) -> bool:
+    def is_available(self) -> bool:
         return self._arrival is None or self._arrival.query()
 
     def read(self) -> float:
-        """Waits until it is there."""
+        """Waits until it is available."""
         if self._arrival is not None:
             self._arrival.synchronize()
         return float(self._number)

@@ -1,4 +1,4 @@
-"""A run in its folder: locked, begun, fitted, saved, noted; whatever else the process trains meanwhile."""
+"""Trains a run in its folder: locks the folder, notes the start, fits, saves the result, notes the outcome."""
 
 import gc
 import logging
@@ -14,6 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 from torch.optim import Optimizer
@@ -22,11 +23,10 @@ from imprint.errors import RunBusy, UserError
 from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
-from imprint.libraries.lightning import interruptible, process_rank
+from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.provenance import describe, file_bytes, folder_bytes
-from imprint.relaunch import single_run_command_line
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
@@ -37,38 +37,41 @@ from imprint.results.load import place_of
 from imprint.runs import Run
 from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
+from imprint.training.callbacks import IntermediateResults
 from imprint.training.module import TrainingModule
-from imprint.training.progress import ResultsOnTheWay
 from imprint.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
-Assemble = Callable[[Plan], TrainingModule]  # the dear half of building
+ALONE = "hydra.mode=RUN"  # a verb that is a sweep by itself carries out one point
+
+Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the method
 
 
 def train_and_score(plan: Plan, cfg: DictConfig) -> None:
-    """The run of `plan`, alone in its process: trained, or gone on with, and scored by its evaluation; what is there is
-    left as it is. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
+    """Trains the run of `plan`, alone in its process, or continues it, and scores it by its evaluation; what is there
+    already is not made again. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
     if plan.run.status == "finished":
         log.info("Finished before: %s", plan.run.folder)
     else:
         with single_run_command_line():
             carry_out(plan, cfg, assemble)
-        gc.collect()  # trainer and network hold each other: both would stay beside what judges, and the next point's
+        gc.collect()  # trainer and network refer to each other: both would stay in memory beside the encoders
     _score(plan)
 
 
 def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
-    """Trains the run of `plan`, or goes on with it; a finished one is left as it is. `cfg` is what `plan` was prepared
-    from. Raises UserError for what the user can mend; the run's folder then says why. Raises KeyboardInterrupt when
-    asked to stop; the run then goes on from its checkpoint.
+    """Trains the run of `plan`, or continues it; a finished one is left as it is. `cfg` is what `plan` was prepared
+    from. Raises UserError for what the user can correct, which is also noted in the run's folder. Raises
+    KeyboardInterrupt when asked to stop; the run then continues from its checkpoint.
     """
     run = plan.run
     if process_rank() != 0:
         with interruptible():
             _fit(plan, recorded(redacted(cfg)), assemble)
         return
-    with _alone(run), _failures_noted(run), interruptible():
+    busy = f"{run.folder}: another process is training this very run."
+    with locked(run.lock, busy), _failures_noted(run), interruptible():
         if run.status == "finished":  # by another process, just now
             return
         config = recorded(redacted(cfg))
@@ -86,8 +89,24 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     log.info("Finished: %s", run.folder)
 
 
+@contextmanager
+def single_run_command_line() -> Iterator[None]:
+    """Lightning starts the other processes of a multi-device run with the command line of the first. In a sweep that
+    would start the whole sweep again, and in a launcher's process another program: so each run shows it the command
+    line of this run alone."""
+    if not HydraConfig.initialized():
+        yield
+        return
+    job = HydraConfig.get()
+    given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
+    searched = [text for text in job.overrides.hydra if text.startswith("hydra.searchpath=")]
+    folders = [*(f"--config-dir={folder}" for folder in given), *searched]  # with the user's own configuration
+    with command_line("imprint.cli", [str(job.job.config_name), *folders, *job.overrides.task, ALONE]):
+        yield
+
+
 def _score(plan: Plan) -> None:
-    """The finished run, by its evaluation, where it has one and its scores are not there yet."""
+    """Scores the finished run by its evaluation, if it has one and there are no scores yet."""
     profile, trainer = plan.parts.evaluation, plan.parts.trainer
     if profile is None or process_rank() != 0:
         return
@@ -101,7 +120,7 @@ def _score(plan: Plan) -> None:
 
 
 def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
-    """`config` is `cfg` as it may be written down."""
+    """`config` is `cfg` without secrets."""
     run = plan.run
     write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
     before = run.read()
@@ -136,22 +155,22 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
     loggers, callbacks = parts.report.attach(run, config=config, protocol=parts.samples, name=parts.name)
     if parts.trainer.save_every:
-        callbacks = [*callbacks, ResultsOnTheWay(run, parts.trainer.save_every, partial(_save_result, plan))]
+        callbacks = [*callbacks, IntermediateResults(run, parts.trainer.save_every, partial(_save_result, plan))]
     if parts.evaluation is not None and parts.watch.every:
         callbacks = [*callbacks, _score_curve(plan, parts.evaluation, loggers)]
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
     with concluding(loggers, run):
         trainer.fit(module, ckpt_path=resume_from)
-        _let_go(trainer.optimizers)
+        _free_state(trainer.optimizers)
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:
-                _save_end(plan, module, folder, trainer.global_step)
+                _save_final(plan, module, folder, trainer.global_step)
                 write_model_card(run, folder, usage=parts.method.usage(plan.concepts, plan.facts))
 
 
-def _let_go(optimizers: Sequence[Optimizer]) -> None:
-    """What only a next step would need, as large as three models: saving may load one more."""
+def _free_state(optimizers: Sequence[Optimizer]) -> None:
+    """Gradients and moments take the memory of three models, and saving may load one more."""
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
         optimizer.state.clear()
@@ -164,7 +183,7 @@ def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> Sco
     return ScoreCurve(plan.run, plan.parts.watch, profile, score=scorer.score, save=save, trackers=trackers)
 
 
-def _save_end(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:
+def _save_final(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:
     """The run's result: what training ended with, or what scored best on the way."""
     if plan.parts.watch.keep == "best" and plan.run.best.is_dir():
         shutil.copytree(plan.run.best, folder, dirs_exist_ok=True)
@@ -178,14 +197,14 @@ def _save_result(plan: Plan, module: TrainingModule, folder: Path, step: int) ->
 
 
 @contextmanager
-def _alone(run: Run) -> Iterator[None]:
-    """Two processes in one folder would write over one another."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(run.lock)
+def locked(file: Path, busy: str) -> Iterator[None]:
+    """Raises RunBusy, which begins with `busy`, where another process holds this lock."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise RunBusy(f"{run.folder}: another process is training this very run. Wait for it, or stop it.") from error
+        raise RunBusy(f"{busy} Wait for it, or stop it.") from error
     try:
         yield
     finally:
@@ -200,7 +219,7 @@ def _failures_noted(run: Run) -> Iterator[None]:
         raise
     except BaseException as error:
         reason = _explained(error)
-        with suppress(UserError):  # a full disk is why it failed, perhaps
+        with suppress(UserError):  # the reason may be a full disk
             write_text(run.error, reason if isinstance(error, UserError) else traceback.format_exc())
             run.note({"status": "failed", "failed": _now(), "error": reason})
         if isinstance(error, torch.OutOfMemoryError):

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from imprint.cli import main
 from imprint.config import compose
-from imprint.training.guards import FiniteLoss
+from imprint.training.callbacks import FiniteLoss
 from imprint.verbs.train import train
 
 RUNS = Path(__file__).parent / "runs"

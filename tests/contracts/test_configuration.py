@@ -21,7 +21,7 @@ from imprint.config import compose, conf_folder, resolved
 from imprint.construct import Constructor
 from imprint.errors import UserError
 from imprint.launching import Composer
-from imprint.launching.plan import asked
+from imprint.launching.plan import sweep_points
 
 GROUPS = {
     "model",
@@ -131,7 +131,7 @@ def test_every_point_of_every_experiment_composes(experiment: str) -> None:
     assert whole.sweep.question
     axes = [f"{key}={value}" for key, value in whole.hydra.sweeper.params.items()]
     parser = SimpleNamespace(parse=OverridesParser.create().parse_overrides)
-    points = asked(cast(Composer, parser), axes, whole.hydra.sweeper.points)
+    points = sweep_points(cast(Composer, parser), axes, whole.hydra.sweeper.points)
     assert len(points) > 1
     for point in points:
         assert resolved(composed.compose("train", [*given, *point.overrides]))  # as a sweep composes its points

@@ -17,7 +17,7 @@ from small_runs import METHODS, configure, losses, metrics
 from imprint.config import conf_folder
 from imprint.results.load import trained_model
 from imprint.runs import Run
-from imprint.training.guards import FiniteLoss
+from imprint.training.callbacks import FiniteLoss
 from imprint.training.module import TrainingModule
 from imprint.types import Sampler
 from imprint.verbs.train import train

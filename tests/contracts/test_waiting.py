@@ -12,17 +12,16 @@ from silent_device import SILENT, NoWaiting, Waited, fit, kept_latents, silent_d
 from small_runs import METHODS, configure
 from torch import Tensor
 
+from imprint.batched_runs.batched_training import BatchedTraining
 from imprint.batched_runs.coroutines import Coroutine
-from imprint.batched_runs.group import Group
 from imprint.batched_runs.memory_budget import MemoryBudget
-from imprint.batched_runs.pass_scheduler import PassScheduler
-from imprint.batched_runs.stopping import Stop
+from imprint.batched_runs.pass_scheduler import PassScheduler, StopSignal
 from imprint.planning.assemble import attach, task_of
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 from imprint.reporting.reporter import StepRecorder
-from imprint.training.guards import AverageUpdate, FiniteLoss
-from imprint.training.latents import LatentCache
+from imprint.training.callbacks import AverageUpdate, FiniteLoss
+from imprint.training.encoding import LatentCache
 from imprint.training.module import TrainingModule
 
 WAYS = {
@@ -80,23 +79,23 @@ def test_runs_side_by_side(stacked: str, tiny_sd: Path, pictures: Path, tmp_path
     latents, plans = kept_latents(cfgs[0]), [prepare(cfg) for cfg in cfgs]
     steps: list[int] = []
 
-    def live(point: int, plan: Plan, routine: Coroutine) -> None:
-        module = group._assemble(point, plan, routine).to(SILENT)
+    def live(point: int, plan: Plan, coroutine: Coroutine) -> None:
+        module = training._assemble(point, plan, coroutine).to(SILENT)
         for step, batch in zip(range(3), batches(module), strict=False):
             with NoWaiting():
                 loss = module.losses(batch).total
-                module.loss_check.see(loss, step=step, pictures=batch.keys)
+                module.loss_check.check(loss, step=step, pictures=batch.keys)
                 module.backward(loss)
             steps.append(step)
 
     with silent_device():
-        group = Group(list(zip(plans, cfgs, strict=True)))
-        group._latents = latents
-        routines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
-        conductor = PassScheduler(routines, group._together, MemoryBudget(CPU), first=len(plans))
+        training = BatchedTraining(list(zip(plans, cfgs, strict=True)))
+        training._latents = latents
+        coroutines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
+        scheduler = PassScheduler(coroutines, training._ensemble, MemoryBudget(CPU), first_size=len(plans))
         with NoWaiting():
-            conductor.conduct(Stop())
-    assert [routine.error for routine in routines.values()] == [None] * len(plans)
+            scheduler.run(StopSignal())
+    assert [coroutine.error for coroutine in coroutines.values()] == [None] * len(plans)
     assert sorted(steps) == sorted([0, 1, 2] * len(plans))
 
 

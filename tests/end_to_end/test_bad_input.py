@@ -102,7 +102,7 @@ def test_nothing_comes_of_a_loss_that_is_no_number(
 
     monkeypatch.setattr(NoisePrediction, "losses", broken)
     if losses_come == "later":
-        monkeypatch.setattr(PendingScalar, "is_there", False)
+        monkeypatch.setattr(PendingScalar, "is_available", False)
     with pytest.raises(NonFiniteLoss, match=r"step 4 is nan"):
         train(configure(tiny_sd, pictures, tmp_path))
     run = only_run(tmp_path)

@@ -16,7 +16,7 @@ from small_runs import SETTINGS, draw_pictures, losses
 
 from imprint.errors import ConfigError
 from imprint.planning.prepare import prepare
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 from imprint.verbs.generate import generate
 from imprint.verbs.train import train
 

@@ -22,7 +22,7 @@ from imprint.errors import ConfigError, UserError
 from imprint.models.sd import StableDiffusionSource
 from imprint.results.load import trained_model
 from imprint.runs import Run
-from imprint.training.guards import FiniteLoss
+from imprint.training.callbacks import FiniteLoss
 from imprint.training.module import TrainingModule
 from imprint.verbs.train import train
 

@@ -17,8 +17,8 @@ from tiny import tiny_source
 
 from imprint.models.base import Model
 from imprint.models.sd import StableDiffusion
-from imprint.training.conditioning import encode_captions
-from imprint.training.teacher import Teacher
+from imprint.training.encoding import encode_captions
+from imprint.training.task import Teacher
 from imprint.types import Batch
 from imprint.verbs.train import train
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imprint.methods.word_files import FILE
 from imprint.runs import Run
-from imprint.training.guards import FiniteLoss
+from imprint.training.callbacks import FiniteLoss
 from imprint.verbs.train import train
 
 SETTINGS = ("method=textual_inversion", "dataset.identifier=auto", "method.vectors=2", "method.lr=1e-1")

@@ -8,7 +8,7 @@ from small_runs import configure, losses, metrics
 
 from imprint.files import write_atomically
 from imprint.runs import Run
-from imprint.training.guards import FiniteLoss
+from imprint.training.callbacks import FiniteLoss
 from imprint.verbs.train import train
 
 VARIANTS = {

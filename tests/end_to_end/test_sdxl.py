@@ -19,7 +19,7 @@ from imprint.config import compose
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.runs import Run
-from imprint.training.latents import sample_latents
+from imprint.training.encoding import sample_latents
 from imprint.verbs.adopt import adopt
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.grid import grid as draw_grid

@@ -25,8 +25,8 @@ from imprint.methods.word_files import FILE
 from imprint.models.process import NoiseProcess
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
-from imprint.training.conditioning import encode_captions
-from imprint.training.guards import FiniteLoss
+from imprint.training.callbacks import FiniteLoss
+from imprint.training.encoding import encode_captions
 from imprint.training.module import TrainingModule
 from imprint.verbs.export import export
 from imprint.verbs.generate import generate

@@ -1,47 +1,71 @@
-"""Who draws together: whose pass is large enough already, and who asks what another has asked."""
+"""Several calls as one: which of them can be batched, how large a batch is, and how its output is split again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from imprint.batched_runs.requests import Call
-from imprint.libraries.torch import flatten
+from imprint.libraries.torch import flatten, unflatten
 
-POSITIONS = 2**16  # of latents, over all samples: 16 of 512 pixels, for a GPU to hold; not measured on one
-MOST = 64  # samples, however small: a pass of more is no faster on a CPU's core, only larger
+MAX_POSITIONS = 2**16  # of latents, over all samples: 16 of 512 pixels, for a GPU to hold; not measured on one
+MAX_SAMPLES = 64  # however small: a pass of more is no faster on a CPU's core, only larger
 
 
-def one_batch(calls: Mapping[int, Call]) -> dict[int, Call]:
-    """The first of these, at least one, that a pass is not too small for."""
-    taken: dict[int, Call] = {}
-    room = float(MOST)
+def compatible_calls(calls: Mapping[int, Call]) -> dict[int, Call]:
+    """Those that can be made as one with the first. The denoiser is the last part of a pass, so its calls wait until
+    no other part is requested."""
+    kinds = {point: call.kind for point, call in calls.items()}
+    first = next((kind for point, kind in kinds.items() if calls[point].role != "denoiser"), None)
+    kind = first or next(iter(kinds.values()))
+    return {point: call for point, call in calls.items() if kinds[point] == kind}
+
+
+def concatenated(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of calls of one kind as those of one call: samples follow one another."""
+    values, trees = zip(*(flatten((call.arguments, dict(call.keywords))) for call in calls), strict=True)
+    joined = [torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*values, strict=True)]
+    arguments, keywords = unflatten(joined, trees[0])
+    return arguments, keywords
+
+
+def split(output: Any, sizes: Sequence[int]) -> list[Any]:
+    """The output of one call as those of several."""
+    values, tree = flatten(output)
+    parts = [value.split(list(sizes)) if isinstance(value, Tensor) else [value] * len(sizes) for value in values]
+    return [unflatten(list(own), tree) for own in zip(*parts, strict=True)]
+
+
+def first_batch(calls: Mapping[int, Call]) -> dict[int, Call]:
+    """The first calls, at least one, up to the size beyond which a pass is no faster."""
+    batch: dict[int, Call] = {}
+    remaining = float(MAX_SAMPLES)
     for point, call in calls.items():
-        room -= call.size * max(1.0, _positions(call) * MOST / POSITIONS)
-        if taken and room < 0:
+        remaining -= call.size * max(1.0, _positions(call) * MAX_SAMPLES / MAX_POSITIONS)
+        if batch and remaining < 0:
             break
-        taken[point] = call
-    return taken
+        batch[point] = call
+    return batch
 
 
 def deduplicated(calls: Mapping[int, Call], is_untuned: Callable[[int], bool]) -> dict[int, int]:
-    """For each point the first one, mostly itself, that asks the same of the same network: before they have learned
-    anything, all draw the same pictures."""
+    """For each point the first one, mostly itself, whose call is identical and passes the same network: before they
+    have learned anything, all points generate the same pictures."""
     found: dict[int, int] = {}
     untuned: list[int] = []
     for point, call in calls.items():
         found[point] = point
         if is_untuned(point):
-            found[point] = next((other for other in untuned if _same(call, calls[other])), point)
+            found[point] = next((other for other in untuned if _identical(call, calls[other])), point)
             if found[point] == point:
                 untuned.append(point)
     return found
 
 
-def _same(call: Call, other: Call) -> bool:
-    mine, theirs = (flatten((each.arguments, dict(each.named)))[0] for each in (call, other))
+def _identical(call: Call, other: Call) -> bool:
     return call.kind == other.kind and all(
-        torch.equal(one, another) for one, another in zip(mine, theirs, strict=True) if isinstance(one, Tensor)
+        torch.equal(mine, theirs) for mine, theirs in zip(call.tensors, other.tensors, strict=True)
     )
 
 

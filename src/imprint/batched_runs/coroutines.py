@@ -1,4 +1,4 @@
-"""Work that stops where it asks for something, and goes on when it is answered: of many, one runs at a time."""
+"""Coroutines on threads: each runs until it requests something and continues with the answer, one at a time."""
 
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -7,7 +7,7 @@ from traceback import clear_frames
 from typing import Any, NamedTuple
 
 
-class _Over(NamedTuple):
+class _Done(NamedTuple):
     error: BaseException | None
 
 
@@ -16,15 +16,16 @@ class _Raise(NamedTuple):
 
 
 class Coroutine:
-    """A thread that runs only while whoever started it waits for it, so that the two share all they like.
+    """A thread that runs only while the caller of `start`, `send` or `throw` waits for it, so that the two may share
+    any data without locks.
 
-    Unlike a generator it can ask from any depth, from inside a library that knows nothing of it. Whoever resumes it
-    must be one thread, always the same.
+    Unlike a generator it can make a request at any depth, from within a library that knows nothing of it. All calls
+    must come from the same thread.
     """
 
     def __init__(self, name: str, work: Callable[["Coroutine"], None]) -> None:
         self.name = name
-        self.is_over = False
+        self.is_done = False
         self.error: BaseException | None = None  # with which it ended
         self._requests: SimpleQueue[Any] = SimpleQueue()
         self._answers: SimpleQueue[Any] = SimpleQueue()
@@ -32,33 +33,33 @@ class Coroutine:
         self._thread = Thread(target=self._run, args=(work,), name=name, daemon=True)
 
     def start(self) -> Any:
-        """Runs it until it asks; what for is returned. None when it is over."""
+        """Runs it until its first request, which is returned; None when it is done."""
         self._thread.start()
-        return self._asked()
+        return self._next_request()
 
-    def answer(self, answer: Any) -> Any:
-        """Gives it what it asked for, and runs it until it asks again."""
+    def send(self, answer: Any) -> Any:
+        """Answers its request, and runs it until the next one."""
         self._answers.put(answer)
-        return self._asked()
+        return self._next_request()
 
     def throw(self, error: BaseException) -> Any:
-        """The same with an error: what it asked for cannot be had."""
-        return self.answer(_Raise(error))
+        """As `send`; the request raises `error`."""
+        return self.send(_Raise(error))
 
-    def ask(self, request: Any) -> Any:
-        """To be called by the work itself. Never None."""
+    def request(self, request: Any) -> Any:
+        """To be called by the work itself. `request` must not be None."""
         self._requests.put(request)
         answer = self._answers.get()
         if isinstance(answer, _Raise):
             raise answer.error
         return answer
 
-    def _asked(self) -> Any:
+    def _next_request(self) -> Any:
         request = self._requests.get()
-        if not isinstance(request, _Over):
+        if not isinstance(request, _Done):
             return request
         self._thread.join()
-        self.is_over, self.error = True, request.error
+        self.is_done, self.error = True, request.error
         return None
 
     def _run(self, work: Callable[["Coroutine"], None]) -> None:
@@ -67,12 +68,12 @@ class Coroutine:
             work(self)
         except BaseException as raised:
             error = raised
-            _let_go(error)
-        self._requests.put(_Over(error))
+            _release_frames(error)
+        self._requests.put(_Done(error))
 
 
-def _let_go(error: BaseException | None) -> None:
-    """What an error, and those that led to it, keep of the memory of the work that they ended."""
+def _release_frames(error: BaseException | None) -> None:
+    """Frees the local variables that the tracebacks of an error and of its causes hold."""
     while error is not None:
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

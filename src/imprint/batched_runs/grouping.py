@@ -10,11 +10,11 @@ from imprint.methods.pivotal import Pivotal
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.planning.parts import Plan
 
-WITH_KERNELS = frozenset({"feed_forward", "convolutions"})  # kinds of layers that are convolutions in some model
+WITH_CONVOLUTIONS = frozenset({"feed_forward", "convolutions"})  # kinds of layers that are convolutions in some model
 
 
 class Group(NamedTuple):
-    """Points that are trained together, by their numbers. `reason` says why a single one is on its own."""
+    """The numbers of points that are trained together. `reason` says why a single point is on its own."""
 
     points: tuple[int, ...]
     reason: str | None
@@ -27,8 +27,8 @@ class Group(NamedTuple):
 def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[Group]:
     """Each point in one group, groups in the order of their first points. A point without a plan stays on its own.
 
-    What must be alike is what a pass through the network consists of: the model, its precision, and the shape of the
-    batch. Pictures, prior, objective, optimiser, rates, ranks, lengths and seeds are each point's own.
+    The points of a group have the same passes through the network: the model, its precision, and the shape of the
+    batch. Pictures, prior, objective, optimiser, rates, ranks, lengths and seeds may differ.
     """
     found: list[Group] = []
     alike: dict[Hashable, list[int]] = {}
@@ -39,42 +39,42 @@ def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[
             found.append(Group((number,), reason))
             continue
         seen.add(plan.run.folder.name)
-        alike.setdefault(_kind(plan), []).append(number)
+        alike.setdefault(_group_key(plan), []).append(number)
     for members in alike.values():
         size = max_points or len(members)
         parts = [tuple(members[first : first + size]) for first in range(0, len(members), size)]
-        lonely = _why_lonely(members, others=len(alike) > 1, max_points=max_points)
-        found += [Group(part, lonely if len(part) == 1 else None) for part in parts]
+        reason = _why_single(members, others=len(alike) > 1, max_points=max_points)
+        found += [Group(part, reason if len(part) == 1 else None) for part in parts]
     return sorted(found)
 
 
-def told(found: Sequence[Group], names: Sequence[str]) -> list[str]:
-    """Each group and who is in it; points on their own by their reasons. `names` are those of all points."""
+def describe(found: Sequence[Group], names: Sequence[str]) -> list[str]:
+    """Each group and its points, then single points by the reason for it. `names` are those of all points."""
     lines: list[str] = []
     reasons: dict[str, list[int]] = {}
     for group in found:
         if group.reason is not None:
             reasons.setdefault(group.reason, []).extend(group.points)
         else:
-            lines += [f"Side by side: {len(group.points)} points.", _named(group.points, names)]
+            lines += [f"Side by side: {len(group.points)} points.", _listed(group.points, names)]
     for reason, points in reasons.items():
-        lines += [f"In turn: {len(points)}, since {reason}.", _named(points, names)]
+        lines += [f"In turn: {len(points)}, since {reason}.", _listed(points, names)]
     return lines
 
 
-def _named(points: Sequence[int], names: Sequence[str]) -> str:
+def _listed(points: Sequence[int], names: Sequence[str]) -> str:
     return "  " + "; ".join(names[point] for point in points)
 
 
-def _why_lonely(members: Sequence[int], *, others: bool, max_points: int | None) -> str:
-    """Why one of `members`, which are alike, is on its own if it is."""
+def _why_single(members: Sequence[int], *, others: bool, max_points: int | None) -> str:
+    """Why a point of `members`, which could be trained together, is on its own."""
     if len(members) > 1:
         return f"no other is left to join it in a group of {max_points}"
     return "no other has its model, precision and batch size" if others else "no other is like it"
 
 
-def network_of(plan: Plan) -> Hashable:
-    """What must be alike for points to have the same untuned weights, and the same latents of a picture."""
+def network_key(plan: Plan) -> Hashable:
+    """Equal for points with the same untuned weights and the same latents of a picture."""
     parts = plan.parts
     return (
         repr((plan.identity["content"]["model"], plan.identity["model"])),
@@ -84,21 +84,21 @@ def network_of(plan: Plan) -> Hashable:
     )
 
 
-def _kind(plan: Plan) -> Hashable:
+def _group_key(plan: Plan) -> Hashable:
     parts = plan.parts
     return (
-        network_of(plan),
+        network_key(plan),
         parts.hparams.batch_size,
         parts.trainer.accumulation,
-        parts.trainer.channels_last and _kernels_that_learn(parts.method),
+        parts.trainer.channels_last and _trained_convolutions(parts.method),
     )
 
 
-def _kernels_that_learn(method: Method) -> Hashable:
-    """Where one learns, none is laid out by trainer.channels_last, and what a layer drops goes by the layout."""
+def _trained_convolutions(method: Method) -> Hashable:
+    """Where one of these learns, trainer.channels_last changes no memory layout; dropout masks depend on the layout."""
     if isinstance(method, Pivotal):
-        return _kernels_that_learn(method.network)
-    return WITH_KERNELS.intersection(method.kinds) if isinstance(method, Adapters) else frozenset()
+        return _trained_convolutions(method.network)
+    return WITH_CONVOLUTIONS.intersection(method.kinds) if isinstance(method, Adapters) else frozenset()
 
 
 def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
         yield "it is the same run as another point"
     if plan.run.status == "finished":
         yield "it is trained"
-    yield from _of_method(plan.parts.method)
+    yield from _method_obstacles(plan.parts.method)
     if trainer.world_size > 1:
         yield f"it takes {trainer.world_size} devices"
     if trainer.compile:
@@ -116,10 +116,10 @@ def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
         yield "trainer.gradient_checkpointing=true: layers that are computed again must know whose samples they had"
 
 
-def _of_method(method: Method) -> Iterator[str]:
-    """Layers of these are known to stack; a subclass may have others."""
+def _method_obstacles(method: Method) -> Iterator[str]:
+    """Compared by exact type: a subclass may have layers that cannot be stacked."""
     if type(method) is Pivotal:
-        yield from _of_method(method.network)
+        yield from _method_obstacles(method.network)
     elif type(method) is LoRA:
         if method.use_dora:
             yield "method.use_dora=true: directions and magnitudes are not products that can be stacked"

@@ -1,4 +1,4 @@
-"""A launcher that trains the points of a sweep side by side, as far as they can be."""
+"""A launcher that trains the points of a sweep in one batch, as far as they can be, and the others in sequence."""
 
 import logging
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from imprint.batched_runs.group import Group
-from imprint.batched_runs.grouping import groups, told
-from imprint.batched_runs.in_turn import InTurn
+from imprint.batched_runs.batched_training import BatchedTraining
+from imprint.batched_runs.grouping import describe, groups
+from imprint.batched_runs.sequential_training import SequentialTraining
 from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem
 from imprint.fitting import train_and_score
@@ -23,10 +23,9 @@ log = logging.getLogger(__name__)
 
 
 class Stacked:
-    """Hydra's interface of launchers. Each point is Hydra's job, in the order of the groups, when its group has been
-    trained: it is then scored and returns what it returns alone; one that failed fails. One
-    that cannot be trained beside others is trained on its own before, or, if it takes programs of its own, at that
-    moment."""
+    """Hydra's interface of launchers. A group is trained first; then each of its points becomes Hydra's job, which
+    scores it and returns what a run alone returns, or raises what ended it early. A point that needs processes of its
+    own is trained within its job."""
 
     def __init__(self, *, max_points: int | None) -> None:
         if max_points is not None and (not isinstance(max_points, int) or max_points < 1):
@@ -42,53 +41,53 @@ class Stacked:
         self._task = task_function
         self._config = config
 
-    def foretold(self, plans: Sequence[Plan], names: Sequence[str]) -> list[str]:
+    def forecast(self, plans: Sequence[Plan], names: Sequence[str]) -> list[str]:
         """Which points will be trained together, and why others will not."""
-        return told(groups(plans, self._max_points), names)
+        return describe(groups(plans, self._max_points), names)
 
     @cached_property
     def composer(self) -> Composer:
-        """Of the sweep's points; whoever else composes them may do it by this one, which keeps what they share."""
+        """Composes the sweep's points. The sweeper uses it, too, since it keeps what they have in common."""
         return Composer(self._context, self._config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        return self.launch_prepared([self._prepared(point) for point in job_overrides], initial_job_idx)
+        return self.launch_prepared([self._prepare(point) for point in job_overrides], initial_job_idx)
 
     def launch_prepared(self, points: Sequence[Prepared], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Of points that whoever planned them has prepared."""
+        """As `launch`, of points that the sweeper has prepared."""
         setup_globals()
         returned: dict[int, JobReturn] = {}
-        in_turn = InTurn()
+        sequential = SequentialTraining()
         for group, _ in groups([point.plan for point in points], self._max_points):
-            ended = self._trained([points[number] for number in group], in_turn)
-            for number, error in zip(group, ended, strict=True):
-                returned[number] = self._concluded(points[number], initial_job_idx + number, error)
+            errors = self._train([points[number] for number in group], sequential)
+            for number, error in zip(group, errors, strict=True):
+                returned[number] = self._as_job(points[number], initial_job_idx + number, error)
         return [returned[number] for number in range(len(points))]
 
-    def _trained(self, points: Sequence[Prepared], in_turn: InTurn) -> list[BaseException | None]:
+    def _train(self, points: Sequence[Prepared], sequential: SequentialTraining) -> list[BaseException | None]:
         """What ended each early."""
         if len(points) > 1:
             log.info("%d points side by side", len(points))
-            group = Group([(point.plan, point.cfg) for point in points if point.plan is not None])
-            ended = group.train()
-            group.evaluate_together()
-            return ended
+            training = BatchedTraining([(point.plan, point.cfg) for point in points if point.plan is not None])
+            errors = training.train()
+            training.evaluate()
+            return errors
         [(_, cfg, plan)] = points
         if plan is None or plan.run.status == "finished" or plan.parts.trainer.world_size > 1:
             return [None]
-        return [in_turn.train(plan, cfg)]
+        return [sequential.train(plan, cfg)]
 
-    def _prepared(self, overrides: Sequence[str]) -> Prepared:
+    def _prepare(self, overrides: Sequence[str]) -> Prepared:
         cfg = self.composer.point(overrides)
         try:
             return Prepared(overrides, cfg, None if cfg.get("dry_run") else prepare(cfg))
         except Exception:  # it is raised again when the point is launched
             return Prepared(overrides, cfg, None)
 
-    def _concluded(self, point: Prepared, number: int, error: BaseException | None) -> JobReturn:
-        """As Hydra's job of this number."""
+    def _as_job(self, point: Prepared, number: int, error: BaseException | None) -> JobReturn:
+        """Scores a trained point as Hydra's job of this number; trains it, too, if that has not been tried."""
 
-        def conclude(_: Any) -> Any:
+        def score(_: Any) -> Any:
             assert point.plan is not None
             if error is not None:
                 raise error
@@ -96,7 +95,7 @@ class Stacked:
             return objective_of(point.plan)
 
         returned = run_job(
-            task_function=self._task if point.plan is None else conclude,
+            task_function=self._task if point.plan is None else score,
             config=self.composer.whole(point.overrides, number=number),
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",

@@ -1,4 +1,4 @@
-"""Layers of a network that several points share. Each sample sees what its own point has learned, and nothing else.
+"""Layers of a network that several points share. What a point has learned applies to its own samples alone.
 
 Shape suffixes besides those of types.py: K points, N rows of a point, R rank, I and O channels before and after.
 """
@@ -20,32 +20,32 @@ from imprint.methods.adapter_layers import NAME
 class StackedWords(nn.Module):
     """In place of a table of word vectors: each point looks up its own, where its words are."""
 
-    def __init__(self, base: nn.Module, tables: Mapping[int, nn.Module], seating: BatchLayout) -> None:
+    def __init__(self, base: nn.Module, tables: Mapping[int, nn.Module], layout: BatchLayout) -> None:
         super().__init__()
         self.base_layer = base
         self._tables = dict(tables)
-        self._seating = seating
+        self._layout = layout
 
     def forward(self, ids_BL: Tensor) -> Tensor:
-        rows = self._seating.rows.items()
+        rows = self._layout.rows.items()
         return torch.cat([self._tables.get(point, self.base_layer)(ids_BL[own]) for point, own in rows])
 
 
 class StackedAdapters(nn.Module):
     """A frozen layer, and beside it the low-rank adapter of each point, in one product for all.
 
-    Smaller ranks are filled up with zeros, which change neither an output nor a gradient.
+    Smaller ranks are padded with zeros, which change neither an output nor a gradient.
     """
 
-    def __init__(self, base: nn.Module, adapters: Mapping[int, Any], seating: BatchLayout) -> None:
+    def __init__(self, base: nn.Module, adapters: Mapping[int, Any], layout: BatchLayout) -> None:
         super().__init__()
         self.base_layer = base
         self._adapters = dict(adapters)  # not registered: their weights are the points'
-        self._seating = seating
+        self._layout = layout
         self._scales: dict[tuple[tuple[int, ...], torch.dtype], Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        points = tuple(self._seating.rows)
+        points = tuple(self._layout.rows)
         if self._adapters.keys().isdisjoint(points):
             result: Tensor = self.base_layer(x)
             return result
@@ -53,40 +53,40 @@ class StackedAdapters(nn.Module):
 
     @abstractmethod
     def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
-        """The output of the layer and of the adapters; `x` holds as many samples of each point."""
+        """The output of the layer and of the adapters; `x` holds the same number of samples of each point."""
 
     def _dropped(self, x: Tensor, points: Sequence[int]) -> Tensor | None:
-        """What the first matrices see in place of `x`: of each point what it would see alone. None if nobody drops."""
-        dropping = self._seating.chances.keys() & self._adapters.keys()
+        """The input of the first matrices, with each point's dropout as it is alone. None if no point has dropout."""
+        dropping = self._layout.rng_states.keys() & self._adapters.keys()
         if not dropping:
             return None
         dtype = self._adapters[next(iter(dropping))].lora_A[NAME].weight.dtype
         masks = []
         for point in points:
-            # Drawn as for the point's own input, of which a mask has the size, the type and the layout.
-            mask = torch.ones_like(x[self._seating.rows[point]], dtype=dtype)
+            # Sampled as for the point's own input: a mask has its size, type and memory layout.
+            mask = torch.ones_like(x[self._layout.rows[point]], dtype=dtype)
             if point in dropping:
-                with self._seating.chances[point].drawing():
+                with self._layout.rng_states[point].active():
                     mask = self._adapters[point].lora_dropout[NAME](mask)
             masks.append(mask)
         return x * torch.cat(masks)
 
     def _factors(self, points: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The first and the second matrices of the points (kernels stay what they are), each filled up to one rank."""
+        """The first and the second matrices of the points (kernels stay what they are), each padded to one rank."""
         own = [self._adapters.get(point) for point in points]
         some = next(adapter for adapter in own if adapter is not None)
         first, second = some.lora_A[NAME].weight, some.lora_B[NAME].weight
-        # A point that has none here has one of rank 0.
+        # A point without an adapter here gets one of rank 0.
         firsts = [first[:0] if adapter is None else adapter.lora_A[NAME].weight for adapter in own]
         seconds = [second[:, :0] if adapter is None else adapter.lora_B[NAME].weight for adapter in own]
         rank = max(len(weight) for weight in firsts)
         return (
-            torch.stack([_filled(weight, 0, rank) for weight in firsts]),
-            torch.stack([_filled(weight, 1, rank) for weight in seconds]),
+            torch.stack([_padded(weight, 0, rank) for weight in firsts]),
+            torch.stack([_padded(weight, 1, rank) for weight in seconds]),
         )
 
     def _scale(self, points: Sequence[int], like: Tensor) -> Scale:
-        """How much each adapter counts."""
+        """The factor of each adapter."""
         scales = [float(self._adapters[point].scaling[NAME]) for point in points if point in self._adapters]
         if len(set(scales)) == 1:
             return scales[0]
@@ -116,7 +116,7 @@ class StackedConvolution(StackedAdapters):
         dropped = self._dropped(x, points)
         count, rank = first.shape[:2]
         layer = self.base_layer
-        # The points side by side in the channels: a convolution in as many groups keeps them apart.
+        # The points are concatenated along the channels; a convolution in as many groups keeps them apart.
         grouped = (x if dropped is None else dropped).unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)
         inner = functional.conv2d(
             grouped, first.flatten(0, 1), None, layer.stride, layer.padding, layer.dilation, groups=count
@@ -130,17 +130,17 @@ class StackedConvolution(StackedAdapters):
         return result
 
 
-def stacked_layer(base: nn.Module, own: Mapping[int, Any], seating: BatchLayout) -> nn.Module:
+def stacked_layer(base: nn.Module, own: Mapping[int, Any], layout: BatchLayout) -> nn.Module:
     """For a layer at whose place each point has `own`: adapters of peft's, or a table of words."""
     kind = type(next(iter(own.values())))
     if issubclass(kind, lora.Linear):
-        return StackedLinear(base, own, seating)
+        return StackedLinear(base, own, layout)
     if issubclass(kind, lora.Conv2d):
-        return StackedConvolution(base, own, seating)
-    return StackedWords(base, own, seating)
+        return StackedConvolution(base, own, layout)
+    return StackedWords(base, own, layout)
 
 
-def _filled(weight: Tensor, dimension: int, size: int) -> Tensor:
+def _padded(weight: Tensor, dimension: int, size: int) -> Tensor:
     if weight.shape[dimension] == size:
         return weight
     missing = list(weight.shape)

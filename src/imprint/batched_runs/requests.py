@@ -1,94 +1,110 @@
-"""What a point asks for while it trains beside others, and how the requests of several become one."""
+"""What a point requests while it runs in a batch with others, and the proxies of network parts that request it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from imprint.batched_runs.rng_state import RngState
-from imprint.libraries.torch import flatten, unflatten
+from imprint.batched_runs.batch_layout import RngState
+from imprint.libraries.torch import flatten
+from imprint.models.base import Model
+
+RETRY: Literal["retry"] = "retry"  # the answer where a pass failed: make the same pass again
+
+Request = Callable[[Any], Any]  # sends a request to the scheduler and returns its answer
+Forward = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]  # role, arguments, keywords -> output
 
 
 class Ready(NamedTuple):
-    """It has put into its copy of the network what it learns, and waits until all others have."""
+    """The point has put what it learns into its copy of the network, and waits until all others have."""
 
 
 class Autocast(NamedTuple):
-    """In which precision the one who asks computes: each thread has its own."""
+    """The precision that the requesting thread computes in: each thread has its own."""
 
     device: str
     dtype: torch.dtype
     enabled: bool
 
     @classmethod
-    def now(cls, device: torch.device) -> "Autocast":
+    def current(cls, device: torch.device) -> "Autocast":
         kind = device.type
         return cls(kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
 
-    def again(self) -> torch.autocast:
+    def context(self) -> torch.autocast:
         return torch.autocast(self.device, dtype=self.dtype, enabled=self.enabled)
 
 
 class Call(NamedTuple):
-    """The output of a part of the network. The answer is its output or, while learning, AGAIN: begin the pass anew."""
+    """The output of a part of the network. The answer is its output or, where gradients are needed, RETRY."""
 
     role: str
     arguments: tuple[Any, ...]
-    named: Mapping[str, Any]
+    keywords: Mapping[str, Any]
     autocast: Autocast
-    learning: bool = True  # False: no gradient will be asked for, as when pictures are drawn
-    chance: RngState | None = (
-        None  # from which its layers draw what they drop, if they do; behind it when it is answered
-    )
+    needs_grad: bool = True  # False while pictures are generated
+    rng_state: RngState | None = None  # where its layers drop something; has moved on when the call is answered
 
     @property
     def size(self) -> int:
         """The number of samples."""
-        return len(self._tensors()[0])
+        return len(self.tensors[0])
 
     @property
     def kind(self) -> tuple[Any, ...]:
         """Calls of one kind can be made as one."""
-        values, tree = flatten((self.arguments, dict(self.named)))
+        values, tree = flatten((self.arguments, dict(self.keywords)))
         shapes = [(value.shape, value.dtype) if isinstance(value, Tensor) else value for value in values]
-        return (self.role, self.autocast, self.learning, str(tree), str(shapes))
+        return (self.role, self.autocast, self.needs_grad, str(tree), str(shapes))
 
-    def _tensors(self) -> list[Tensor]:
-        return [value for value in flatten((self.arguments, dict(self.named)))[0] if isinstance(value, Tensor)]
+    @property
+    def tensors(self) -> list[Tensor]:
+        values, _ = flatten((self.arguments, dict(self.keywords)))
+        return [value for value in values if isinstance(value, Tensor)]
 
 
 class Backward(NamedTuple):
     """The gradients of `parameters`, given those of the outputs. The answer is True when the parameters have them, or
-    AGAIN."""
+    RETRY."""
 
     outputs: Sequence[Tensor]
     gradients: Sequence[Tensor]
     parameters: Sequence[nn.Parameter]
 
 
-RETRY: Literal["again"] = "again"
+class ForwardProxy(nn.Module):
+    """Takes a part's place in the model: `forward` requests the part's output instead of computing it."""
+
+    def __init__(self, role: str, part: nn.Module, forward: Forward) -> None:
+        super().__init__()
+        self.part = part  # models look at a part's type
+        self._role = role
+        self._forward = forward
+
+    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._forward(self._role, arguments, keywords)
 
 
-def of_one_kind(calls: Mapping[int, Call]) -> dict[int, Call]:
-    """Those that can be made as one with the first. The denoiser is the last part of a pass, so it waits for those who
-    are not there yet."""
-    kinds = {point: call.kind for point, call in calls.items()}
-    first = next((kind for point, kind in kinds.items() if calls[point].role != "denoiser"), None)
-    kind = first or next(iter(kinds.values()))
-    return {point: call for point, call in calls.items() if kinds[point] == kind}
+@contextmanager
+def replaced_roles(model: Model, roles: Mapping[str, nn.Module]) -> Iterator[None]:
+    before = model.roles
+    model.roles = {**before, **roles}
+    try:
+        yield
+    finally:
+        model.roles = before
 
 
-def joined(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of all, of one kind, as those of one call: samples follow one another."""
-    values, trees = zip(*(flatten((call.arguments, dict(call.named))) for call in calls), strict=True)
-    together = [torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*values, strict=True)]
-    arguments, named = unflatten(together, trees[0])
-    return arguments, named
+@contextmanager
+def generating_by_proxy(model: Model, request: Request) -> Iterator[None]:
+    """While `model` generates pictures, each pass through its denoiser is requested. It must not learn meanwhile."""
+    denoiser = model.roles["denoiser"]
+    device = next(denoiser.parameters()).device
 
+    def forward(role: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return request(Call(role, arguments, keywords, Autocast.current(device), needs_grad=False))
 
-def split(output: Any, sizes: Sequence[int]) -> list[Any]:
-    """The output of one call as those of several."""
-    values, tree = flatten(output)
-    parts = [value.split(list(sizes)) if isinstance(value, Tensor) else [value] * len(sizes) for value in values]
-    return [unflatten(list(own), tree) for own in zip(*parts, strict=True)]
+    with replaced_roles(model, {"denoiser": ForwardProxy("denoiser", denoiser, forward)}):
+        yield

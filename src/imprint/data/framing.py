@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imprint import draws
+from imprint import rng
 from imprint.data.pictures import Picture
 from imprint.errors import ConfigError, Problem
 from imprint.types import Geometry
@@ -88,8 +88,8 @@ class Framing:
 
     def view(self, picture: Picture, frame: Frame, *, seed: int, sample: str) -> View:
         """How the sample named `sample` sees `picture` in `frame`."""
-        offset = draws.uniform(seed, "crop", sample) if self.crop == "random" else CENTRE
-        return View(picture, frame, offset, self.flip and draws.uniform(seed, "flip", sample) < 0.5)
+        offset = rng.uniform(seed, "crop", sample) if self.crop == "random" else CENTRE
+        return View(picture, frame, offset, self.flip and rng.uniform(seed, "flip", sample) < 0.5)
 
     def views(self, picture: Picture, frame: Frame) -> list[View]:
         """All that `view` can return for `picture` in `frame`."""

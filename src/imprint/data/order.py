@@ -9,7 +9,7 @@ With one bucket this is the usual thing: pass after pass over all pictures, each
 
 from collections.abc import Hashable, Sequence
 
-from imprint import draws
+from imprint import rng
 
 
 class Order:
@@ -46,7 +46,7 @@ class Order:
     def _turns(self, round_: int) -> list[tuple[int, int]]:
         """Per step of a round: a bucket, and how many turns it had before. Its turns are spread evenly."""
         if self._round is None or self._round[0] != round_:
-            phases = [draws.uniform(*self._name, "round", round_, bucket) for bucket in range(len(self._members))]
+            phases = [rng.uniform(*self._name, "round", round_, bucket) for bucket in range(len(self._members))]
             turns = [
                 ((turn + phase) / len(members), bucket, turn)
                 for bucket, (members, phase) in enumerate(zip(self._members, phases, strict=True))
@@ -58,6 +58,6 @@ class Order:
     def _permutation(self, bucket: int, pass_: int) -> list[int]:
         latest = self._passes.get(bucket)
         if latest is None or latest[0] != pass_:
-            order = draws.permutation(len(self._members[bucket]), *self._name, bucket, pass_)
+            order = rng.permutation(len(self._members[bucket]), *self._name, bucket, pass_)
             latest = self._passes[bucket] = (pass_, order)
         return latest[1]

@@ -8,13 +8,13 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from imprint.data.pictures import PictureSet
 from imprint.data.reading import open_files, open_folder
-from imprint.draws import seed_of
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.locations import cache_folder
 from imprint.models.base import Model, ModelInfo
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
+from imprint.rng import seed_of
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from imprint import draws
+from imprint import rng
 from imprint.data.framing import Frame, Framing, View
 from imprint.data.order import Order
 from imprint.data.pictures import Picture, PictureSet
@@ -108,9 +108,9 @@ class SubjectSamples:
         return self.framing.view(picture, frame, seed=self.seed, sample=sample)
 
     def _caption(self, sample: str, picture: Picture) -> str:
-        if self.caption_dropout and draws.uniform(self.seed, "caption dropout", sample) < self.caption_dropout:
+        if self.caption_dropout and rng.uniform(self.seed, "caption dropout", sample) < self.caption_dropout:
             return ""
         return picture.caption or self._random_caption(sample, self.captions)
 
     def _random_caption(self, sample: str, captions: Sequence[str]) -> str:
-        return captions[int(draws.uniform(self.seed, "template", sample) * len(captions))]
+        return captions[int(rng.uniform(self.seed, "template", sample) * len(captions))]

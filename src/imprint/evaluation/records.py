@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, Protocol
 from PIL import Image
 from torch import Tensor
 
-from imprint.draws import seed_of
 from imprint.pictures.files import State, open_picture
+from imprint.rng import seed_of
 from imprint.types import Concept
 
 Side = Literal["images", "texts", "layers"]  # what an encoder may offer

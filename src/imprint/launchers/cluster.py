@@ -1,4 +1,4 @@
-"""Points as jobs, through submitit: of a SLURM cluster, or processes of this machine in their place.
+"""Launches points as jobs through submitit: on a SLURM cluster, or as processes of this machine in their place.
 
 A job that is killed, or lost by the cluster, is a point that failed: the others are waited for.
 """
@@ -15,7 +15,7 @@ from submitit import AutoExecutor, Job
 from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from imprint.errors import UserError
-from imprint.launchers.portable import lost, portable
+from imprint.launchers.job_return import lost_job, picklable
 from imprint.libraries.submitit_launcher import (
     SETTINGS_OF_ALL,
     LocalLauncher,
@@ -36,12 +36,12 @@ class _Jobs:
     hydra_context: Any
 
     def __call__(self, *args: Any, **kwargs: Any) -> JobReturn:
-        return portable(super().__call__(*args, **kwargs))  # type: ignore[misc]
+        return picklable(super().__call__(*args, **kwargs))  # type: ignore[misc]
 
     def launch(self, job_overrides: Sequence[Overrides], initial_job_idx: int) -> Sequence[JobReturn]:
         points = [tuple(overrides) for overrides in job_overrides]
         jobs: dict[int, Job] = {}
-        for numbers in self._alike(points):
+        for numbers in self._by_settings(points):
             settings = self._settings(points[numbers[0]])
             calls = [arguments_of_job(points[number], initial_job_idx + number) for number in numbers]
             submitted = _executor(executor_kind(self), settings).map_array(self, *zip(*calls, strict=True))
@@ -50,25 +50,25 @@ class _Jobs:
         try:
             return [_outcome(jobs[number], point) for number, point in enumerate(points)]
         except KeyboardInterrupt:
-            self._leave(list(jobs.values()))
+            self._interrupted(list(jobs.values()))
             raise
 
-    def _alike(self, points: Sequence[tuple[str, ...]]) -> list[list[int]]:
-        """The numbers of the points by what they ask of the cluster: more devices are another kind of job."""
+    def _by_settings(self, points: Sequence[tuple[str, ...]]) -> list[list[int]]:
+        """The numbers of the points, grouped by the resources that they need from the cluster."""
         kinds: dict[Hashable, list[int]] = {}
         for number, point in enumerate(points):
             kinds.setdefault(repr(sorted(self._settings(point).items())), []).append(number)
         return list(kinds.values())
 
     def _settings(self, point: Overrides) -> dict[str, Any]:
-        """`hydra.launcher` as this point has it: it may refer to keys that the point sets."""
+        """`hydra.launcher` of this point: it may refer to keys that the point sets."""
         cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(point))
         settings = OmegaConf.to_container(cfg.hydra.launcher, resolve=True)
         assert isinstance(settings, dict)
         return {str(name): value for name, value in settings.items() if name != "_target_"}
 
-    def _leave(self, jobs: Sequence[Job]) -> None:
-        """What becomes of them when their launcher is interrupted."""
+    def _interrupted(self, jobs: Sequence[Job]) -> None:
+        """Ends the jobs when their launcher is interrupted."""
         for job in jobs:
             job.cancel()
 
@@ -88,7 +88,7 @@ class SlurmJobs(_Jobs, SlurmLauncher):
             )
         super().setup(**given)
 
-    def _leave(self, jobs: Sequence[Job]) -> None:
+    def _interrupted(self, jobs: Sequence[Job]) -> None:
         numbers = sorted({job.job_id.partition("_")[0] for job in jobs})
         log.warning(
             "\nThe cluster goes on with the jobs (squeue shows them; to end them: scancel %s).", " ".join(numbers)
@@ -109,5 +109,5 @@ def _outcome(job: Job, point: tuple[str, ...]) -> JobReturn:
     try:
         done: JobReturn = job.results()[0]
     except (FailedJobError, UncompletedJobError):
-        return lost(point, f"its job {job.job_id} ended without a result ({job.state}); see {job.paths.stderr}.")
+        return lost_job(point, f"its job {job.job_id} ended without a result ({job.state}); see {job.paths.stderr}.")
     return done

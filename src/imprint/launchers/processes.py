@@ -1,7 +1,7 @@
-"""Points in several processes of this machine, through joblib.
+"""Launches points in several processes of this machine, through joblib.
 
 A process that is killed takes its neighbours with it, and does not say which point it was at. So the points that are
-left then run one at a time: that tells which one it is and, if it was memory, leaves each of them all there is.
+left then run one at a time: that shows which one it is and, if memory was the reason, gives each of them all of it.
 """
 
 import logging
@@ -21,21 +21,21 @@ from joblib import Parallel, delayed
 from omegaconf import OmegaConf
 
 from imprint.errors import ConfigError, Problem
-from imprint.launchers.portable import lost, portable
+from imprint.launchers.job_return import lost_job, picklable
 from imprint.libraries.joblib_launcher import JoblibLauncher, TerminatedWorkerError, arguments_of_job, run_job
 
 log = logging.getLogger(__name__)
 
-WATCH = "launcher-watch"
-LOOK = 1.0  # seconds between two looks whether the launcher is still there
+WATCHER = "launcher-watcher"  # a thread
+INTERVAL = 1.0  # seconds between two checks that the launcher is still there
 KILLED = "its process was killed, perhaps for want of memory."
 _held: list[FileLock] = []  # of GPUs, for as long as this process lives
 
-Points = Mapping[int, tuple[str, ...]]  # by their place, as the overrides that make them
+Points = Mapping[int, tuple[str, ...]]  # overrides, by the number of the job
 
 
 class Processes(JoblibLauncher):
-    """In place of the plugin's `launch`, which ends with the first process that is killed."""
+    """In number of the plugin's `launch`, which ends with the first process that is killed."""
 
     def __init__(self, *, n_jobs: Any) -> None:
         """Raises ConfigError."""
@@ -46,24 +46,24 @@ class Processes(JoblibLauncher):
         self.n_jobs = n_jobs
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        points = {initial_job_idx + place: tuple(overrides) for place, overrides in enumerate(job_overrides)}
+        points = {initial_job_idx + number: tuple(overrides) for number, overrides in enumerate(job_overrides)}
         done: dict[int, JobReturn] = {}
         with tempfile.TemporaryDirectory(prefix="imprint-devices-") as claims:
             if self.n_jobs > 1:
                 try:
-                    for place, outcome in self._run(points, Path(claims)):
-                        done[place] = outcome
+                    for number, outcome in self._run(points, Path(claims)):
+                        done[number] = outcome
                 except TerminatedWorkerError:
                     log.warning("A process was killed, perhaps for want of memory. What is left runs one at a time.")
-            for place in points.keys() - done.keys():
+            for number in points.keys() - done.keys():
                 try:
-                    done |= dict(self._run({place: points[place]}, Path(claims)))
+                    done |= dict(self._run({number: points[number]}, Path(claims)))
                 except TerminatedWorkerError:
-                    done[place] = lost(points[place], KILLED)
-        return [done[place] for place in points]
+                    done[number] = lost_job(points[number], KILLED)
+        return [done[number] for number in points]
 
     def _run(self, points: Points, claims: Path) -> Iterator[tuple[int, JobReturn]]:
-        """Each with its place, as they end. With joblib, one job at a time would be work of this very process."""
+        """Each with its number, as they end. At least two processes, since joblib runs a single job in this one."""
         parallel = Parallel(
             n_jobs=max(self.n_jobs, 2),
             backend="loky",
@@ -72,8 +72,8 @@ class Processes(JoblibLauncher):
             pre_dispatch="n_jobs",
         )
         work = (
-            delayed(_execute)(os.getpid(), claims, self.n_jobs, **arguments_of_job(self, place, overrides))
-            for place, overrides in points.items()
+            delayed(_execute)(os.getpid(), claims, self.n_jobs, **arguments_of_job(self, number, overrides))
+            for number, overrides in points.items()
         )
         with closing(parallel(work)) as outcomes:
             yield from outcomes
@@ -112,22 +112,22 @@ def share(devices: Sequence[str], place: int, each: int) -> list[str]:
 
 
 def _execute(launcher: int, claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
-    """In one of the processes. `launcher` is the process that started them."""
-    _end_with(launcher, claims)
+    """In a worker process. `launcher` is the id of the process that started it."""
+    _end_with_launcher(launcher, claims)
     each = OmegaConf.select(job["config"], "trainer.devices", default=1)
     take_devices(claims, places=places, each=each)
-    return job["idx"], portable(run_job(**job))
+    return job["idx"], picklable(run_job(**job))
 
 
-def _end_with(launcher: int, claims: Path) -> None:
-    """joblib's processes outlive a launcher that is killed, for ever, with a model in memory. These end as if they were
-    killed, too: their points go on from their checkpoints. Nobody else is left to remove `claims`."""
+def _end_with_launcher(launcher: int, claims: Path) -> None:
+    """joblib's processes outlive a launcher that is killed, with a model in memory. These end as if they were killed,
+    too, and remove `claims`, which the launcher cannot: their points continue from their checkpoints."""
 
     def watch() -> None:
         while os.getppid() == launcher:
-            time.sleep(LOOK)
+            time.sleep(INTERVAL)
         shutil.rmtree(claims, ignore_errors=True)
         os._exit(1)
 
-    if WATCH not in (thread.name for thread in threading.enumerate()):  # by an earlier point
-        threading.Thread(target=watch, name=WATCH, daemon=True).start()
+    if WATCHER not in (thread.name for thread in threading.enumerate()):  # by an earlier point
+        threading.Thread(target=watch, name=WATCHER, daemon=True).start()

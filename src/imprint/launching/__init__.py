@@ -1,8 +1,8 @@
-"""Many trainings from one command: which points there are, how far they are, and what came of them."""
+"""Sweeps: many trainings from one command, planned, launched, watched and summed up."""
 
 from imprint.composing import Composer
+from imprint.launching.forecast import forecast
 from imprint.launching.launch import run_grid
-from imprint.launching.plan import asked
-from imprint.launching.plan_text import foretold
+from imprint.launching.plan import sweep_points
 
-__all__ = ["Composer", "asked", "foretold", "run_grid"]
+__all__ = ["Composer", "forecast", "run_grid", "sweep_points"]

@@ -1,4 +1,4 @@
-"""A grid from plan to summary."""
+"""The life of a sweep: planned, launched, watched and summed up."""
 
 import logging
 import shlex
@@ -10,11 +10,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from imprint.composing import Composer
-from imprint.errors import RunBusy
-from imprint.launching.plan import Asked, Planned, Training, name_of, planned
-from imprint.launching.plan_text import described
-from imprint.launching.show import Observer, choose_show
-from imprint.launching.summary import Keeper, failures, reasons_of
+from imprint.errors import RunBusy, UserError
+from imprint.launching.forecast import describe
+from imprint.launching.plan import PlannedPoint, SweepPoint, Training, plan_points, sweep_name
+from imprint.launching.progress import Observer, choose_display
+from imprint.launching.status import Status
+from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
 from imprint.locations import locate
 from imprint.reporting.tracking.sweep import log_sweep
@@ -24,21 +25,21 @@ from imprint.sweeps import Sweep
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds between looks at runs that another program trains
-QUIET = "report.progress"  # of the points: they share one terminal, and the sweep is shown there
+PROGRESS = "report.progress"  # off for points that share a terminal, where the sweep's own progress is displayed
 # Launchers whose points write to files of their own, where a line every few seconds is welcome.
-AWAY = (
+WITH_OWN_OUTPUT = (
     "hydra_plugins.hydra_submitit_launcher",
     "hydra_plugins.imprint_launchers.LocalJobsLauncher",
     "hydra_plugins.imprint_launchers.SlurmLauncher",
 )
 
-Conclude = Callable[[Sequence[Planned], Mapping[str, str]], object]
+Conclude = Callable[[Sequence[PlannedPoint], Mapping[str, str]], object]
 
 
 def run_grid(
     composer: Composer,
     launcher: Launcher,
-    points: Sequence[Asked],
+    points: Sequence[SweepPoint],
     arguments: Sequence[str],
     *,
     command: Sequence[str] = ("train", "-m"),
@@ -52,58 +53,103 @@ def run_grid(
     those that failed.
     """
     since = time.time()
-    grid = planned(composer, points, training)
-    settings, outputs = grid[0].plan.parts.sweep, locate(grid[0].plan.parts.outputs)
-    dry = grid[0].plan.parts.dry_run
-    sweep = Sweep.named(settings.name or name_of(points, [point.name for point in grid]), outputs)
+    grid = plan_points(composer, points, training)
+    parts = grid[0].plan.parts
+    outputs = locate(parts.outputs)
+    sweep = Sweep.named(parts.sweep.name or sweep_name(points, [point.name for point in grid]), outputs)
     log.info("Sweep %s", sweep.name)
-    for line in described(grid, asked=len(points), outputs=outputs, listed=dry):
+    for line in describe(grid, asked=len(points), outputs=outputs, listed=parts.dry_run):
         log.info(line)
-    for line in _of_launcher(launcher, grid):
+    for line in _launcher_forecast(launcher, grid):
         log.info(line)
-    if dry:
+    if parts.dry_run:
         return
-    sweep.note(
-        question=settings.question,
-        command=command_line(composer, command, arguments),
-        objectives=settings.objectives,
-        points=[point.point for point in grid],
-    )
-    own = own_settings(composer, arguments, sweep)
-    keeper = Keeper(sweep, grid)
-    observer = Observer(grid, choose_show(grid), keeper.keep, since=since)
-    heard: Mapping[str, str] = {}
-    lost: Exception | None = None
+    launches = Launches(composer, launcher, sweep, command=command, arguments=arguments)
     try:
-        with observer:
-            heard = launch(launcher, grid, own)
-    except Exception as error:  # of a launcher that lost a job, perhaps: the folders tell how the others are
-        lost = error
+        error = launches.run(grid, since=since)
     finally:
-        keeper.end(observer.seen)
-        log_sweep(sweep, grid[0].plan.parts.report.wandb)
-        log.info("Summary: %s", sweep.summary)
-        log.info("Report:  %s", sweep.report)
+        launches.close()
+        log_sweep(sweep, parts.report.wandb)
     if conclude:
-        conclude(grid, reasons_of(grid, observer.seen, heard))
-    if failure := failures(grid, observer.seen, heard):
-        raise failure from lost
-    if lost:
-        raise lost
+        conclude(grid, failure_reasons(grid, launches.statuses, launches.errors))
+    if failure := launches.failure():
+        raise failure from error
+    if error:
+        raise error
 
 
-def launch(launcher: Launcher, points: Sequence[Planned], own: Mapping[str, str], *, first: int = 0) -> dict[str, str]:
-    """Has everything trained and scored that is left of `points`, each with `own` settings. What another program is
-    training is waited for, and gone on with where that one leaves it unfinished.
+class Launches:
+    """Launches the points of a sweep, watches them, and writes its record and summary meanwhile."""
 
-    Returns why points failed, by name, where the launcher brought it back.
+    def __init__(
+        self,
+        composer: Composer,
+        launcher: Launcher,
+        sweep: Sweep,
+        *,
+        command: Sequence[str],
+        arguments: Sequence[str],
+    ) -> None:
+        self._launcher = launcher
+        self._sweep = sweep
+        self._command_line = shlex.join(["imprint", *command, *arguments, *composer.of_hydra])
+        self._common = _common_settings(composer, arguments, sweep)
+        self._points: list[PlannedPoint] = []
+        self._summary = SummaryWriter(sweep, self._points)
+        self.statuses: dict[str, Status] = {}  # by name, as those below
+        self.errors: dict[str, str] = {}  # that the launcher brought back
+
+    def run(self, points: Sequence[PlannedPoint], *, since: float) -> Exception | None:
+        """The launcher's own error, as where it lost a job; how the points are doing is in their folders. For `since`
+        see Observer."""
+        settings = points[0].plan.parts.sweep
+        self._points += points
+        self._sweep.note(
+            question=settings.question,
+            command=self._command_line,
+            objectives=settings.objectives,
+            points=[point.entry for point in points],
+        )
+        observer = Observer(
+            points,
+            choose_display(points),
+            lambda statuses: self._summary.update(self.statuses | dict(statuses)),
+            since=since,
+        )
+        try:
+            with observer:
+                self.errors |= launch(self._launcher, points, self._common, first=len(self._points) - len(points))
+        except Exception as error:
+            return error
+        finally:
+            self.statuses |= observer.statuses
+        return None
+
+    def close(self) -> None:
+        if self._points:
+            self._summary.close(self.statuses)
+            log.info("Summary: %s", self._sweep.summary)
+            log.info("Report:  %s", self._sweep.report)
+
+    def failure(self) -> UserError | None:
+        """What the program ends with, if a point did not end well."""
+        return failure_of(self._points, self.statuses, self.errors)
+
+
+def launch(
+    launcher: Launcher, points: Sequence[PlannedPoint], common: Mapping[str, str], *, first: int = 0
+) -> dict[str, str]:
+    """Trains and scores what is left of `points`, each with the `common` settings. Points that another program is
+    training are waited for, and launched after all where it leaves them unfinished.
+
+    Returns the errors that the launcher brought back, by the names of their points.
     """
-    heard: dict[str, str] = {}
+    failed: dict[str, str] = {}
     left = {point.name: point for point in points if point.to_do != "done"}
-    is_told = False
+    has_logged = False
     while left:
         free = [name for name, point in left.items() if not _is_busy(point.run)]
-        returns = _launched(launcher, [left[name] for name in free], own, first) if free else []
+        returns = _launch_free(launcher, [left[name] for name in free], common, first) if free else []
         first += len(free)
         errors = {
             name: outcome(returned)
@@ -111,46 +157,43 @@ def launch(launcher: Launcher, points: Sequence[Planned], own: Mapping[str, str]
             if returned.status == JobStatus.FAILED
         }
         busy = [name for name in left if name not in free or isinstance(errors.get(name), RunBusy)]
-        heard |= {name: str(error) or type(error).__name__ for name, error in errors.items() if name not in busy}
-        if busy and not is_told:
-            is_told = True
+        failed |= {name: str(error) or type(error).__name__ for name, error in errors.items() if name not in busy}
+        if busy and not has_logged:
+            has_logged = True
             log.info("%d of %d points are being trained by another program: waiting for it.", len(busy), len(points))
         while busy and all(_is_busy(left[name].run) for name in busy):
             time.sleep(PATIENCE)
-        again = [left[name].again() for name in busy]
-        left = {point.name: point for point in again if point.to_do != "done" and point.run.status != "failed"}
-    return heard
+        updated = [left[name].updated() for name in busy]
+        left = {point.name: point for point in updated if point.to_do != "done" and point.run.status != "failed"}
+    return failed
 
 
-def own_settings(composer: Composer, arguments: Sequence[str], sweep: Sweep) -> dict[str, str]:
-    """What every point is told beside what its command says."""
+def _common_settings(composer: Composer, arguments: Sequence[str], sweep: Sweep) -> dict[str, str]:
+    """Those of every point, unless the command gives them."""
     given = {text.partition("=")[0] for text in arguments}
-    is_away = str(composer.config.hydra.launcher["_target_"]).startswith(AWAY)
-    own = {"sweep.name": sweep.name} | ({} if is_away else {QUIET: "off"})
-    return {key: value for key, value in own.items() if key not in given}
+    has_own_output = str(composer.config.hydra.launcher["_target_"]).startswith(WITH_OWN_OUTPUT)
+    common = {"sweep.name": sweep.name} | ({} if has_own_output else {PROGRESS: "off"})
+    return {key: value for key, value in common.items() if key not in given}
 
 
-def command_line(composer: Composer, command: Sequence[str], arguments: Sequence[str]) -> str:
-    """As it was typed."""
-    return shlex.join(["imprint", *command, *arguments, *composer.of_hydra])
-
-
-def _launched(launcher: Launcher, points: Sequence[Planned], own: Mapping[str, str], first: int) -> Sequence[JobReturn]:
-    """A launcher of this process takes what is prepared; others prepare it where it runs."""
+def _launch_free(
+    launcher: Launcher, points: Sequence[PlannedPoint], common: Mapping[str, str], first: int
+) -> Sequence[JobReturn]:
+    """A launcher of this process takes points as they are prepared; others prepare them where they run."""
     if hasattr(launcher, "launch_prepared"):
-        returns: Sequence[JobReturn] = launcher.launch_prepared([point.prepared(own) for point in points], first)
+        returns: Sequence[JobReturn] = launcher.launch_prepared([point.prepared(common) for point in points], first)
     else:
-        returns = launcher.launch([point.overrides(own) for point in points], initial_job_idx=first)
+        returns = launcher.launch([point.overrides(common) for point in points], initial_job_idx=first)
     return returns
 
 
-def _of_launcher(launcher: Launcher, points: Sequence[Planned]) -> Iterable[str]:
-    """What the launcher itself has to say of the trainings to come, if it has: `foretold(plans, names)`."""
-    foretold = getattr(launcher, "foretold", None)
+def _launcher_forecast(launcher: Launcher, points: Sequence[PlannedPoint]) -> Iterable[str]:
+    """What the launcher itself says of the trainings to come, if it has a `forecast(plans, names)`."""
+    forecast = getattr(launcher, "forecast", None)
     trainings = [point for point in points if point.to_do not in ("done", "to score")]
-    if foretold is None or not trainings:
+    if forecast is None or not trainings:
         return ()
-    lines: Iterable[str] = foretold([each.plan for each in trainings], [each.told for each in trainings])
+    lines: Iterable[str] = forecast([point.plan for point in trainings], [point.label for point in trainings])
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The points that a command asks for, checked: which run each is, and what is left to do for it."""
+"""The points of a sweep: which runs a command asks for, checked, and what is left to do for each."""
 
 import hashlib
 import shlex
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem, UserError
-from imprint.kinds import name_of as class_name
+from imprint.kinds import name_of
 from imprint.libraries.hydra import combinations
 from imprint.planning.parts import Plan, Prepared
 from imprint.planning.prepare import prepare, with_reporting
@@ -24,28 +24,28 @@ LISTED = "the points of hydra.sweeper.points"
 LONGEST_NAME = 40  # letters of the axes
 
 ToDo = Literal["done", "to score", "to go on with", "to try again", "to train"]
-Training = Callable[[DictConfig], DictConfig]  # from what a point is configured as to what `imprint train` is given
+Training = Callable[[DictConfig], DictConfig]  # a point's configuration -> that of `imprint train`
 
 
-class Asked(NamedTuple):
-    """One point: all that is set for it, and of this what tells it from the others."""
+class SweepPoint(NamedTuple):
+    """A point as the command asks for it."""
 
-    overrides: tuple[str, ...]
-    told: tuple[str, ...]
+    overrides: tuple[str, ...]  # all that is set for it
+    varied: tuple[str, ...]  # those of them in which points differ
 
 
 class Work(NamedTuple):
     """How much there is to do for a run."""
 
-    samples: int  # of the subject, seen in training
-    kind: tuple[str, ...]  # method, model, prior: runs that have these in common cost alike, sample for sample
+    samples: int  # of the subject, over the training
+    kind: tuple[str, ...]  # method, model, prior: with these in common, a sample costs the same
     profile: str | None  # that it is scored by
 
 
-class Planned(NamedTuple):
+class PlannedPoint(NamedTuple):
     """A point that is prepared. `cfg` is what `imprint train` would be given for it."""
 
-    asked: Asked
+    asked: SweepPoint
     cfg: DictConfig
     plan: Plan
     work: Work
@@ -60,64 +60,68 @@ class Planned(NamedTuple):
         return self.run.folder.name
 
     @property
-    def told(self) -> str:
-        """What it sets, as the command does."""
-        return " ".join(self.asked.told) or self.name
+    def label(self) -> str:
+        """The overrides in which it differs from other points."""
+        return " ".join(self.asked.varied) or self.name
 
     @property
     def profile(self) -> str | None:
         return self.plan.parts.evaluation.name if self.plan.parts.evaluation else None
 
     @property
-    def point(self) -> Point:
-        return Point(self.asked.told, self.run)
+    def entry(self) -> Point:
+        """For the record of a sweep."""
+        return Point(self.asked.varied, self.run)
 
-    def again(self) -> "Planned":
-        """With what is left to do by now."""
+    def updated(self) -> "PlannedPoint":
+        """With what is left to do now."""
         return self._replace(to_do=_to_do(self.plan))
 
-    def prepared(self, own: Mapping[str, str]) -> Prepared:
-        """For a launcher of this process, with `own` settings that are no part of the result."""
-        for key, value in own.items():
+    def prepared(self, common: Mapping[str, str]) -> Prepared:
+        """For a launcher of this process, with `common` settings of all points, which do not change the result."""
+        for key, value in common.items():
             OmegaConf.update(self.cfg, key, value)
-        return Prepared(self.overrides(own), self.cfg, with_reporting(self.plan, self.cfg))
+        return Prepared(self.overrides(common), self.cfg, with_reporting(self.plan, self.cfg))
 
-    def overrides(self, own: Mapping[str, str]) -> list[str]:
-        return [*self.asked.overrides, *(f"{key}={value}" for key, value in own.items())]
+    def overrides(self, common: Mapping[str, str]) -> list[str]:
+        return [*self.asked.overrides, *(f"{key}={value}" for key, value in common.items())]
 
 
-def asked(composer: Composer, arguments: Sequence[str], listed: Sequence[Any], by: str = LISTED) -> list[Asked]:
-    """The combinations of the axes, for each of the listed points. Of two arguments about one key the later one counts.
+def sweep_points(
+    composer: Composer, arguments: Sequence[str], listed: Sequence[Any], by: str = LISTED
+) -> list[SweepPoint]:
+    """The combinations of the axes, for each of the listed points. Of arguments with the same key the last one counts.
 
     Raises ConfigError where the arguments and a listed point set the same key. `by` says who lists the points.
     """
     given = list({override.get_key_element(): override for override in composer.parse(arguments)}.values())
-    lists = [words(point) for point in listed] or [[]]
+    lists = [overrides_of(point) for point in listed] or [[]]
     parsed = [composer.parse(point) for point in lists]
-    if problems := list(_twice(given, parsed, by)):
+    if problems := list(_set_twice(given, parsed, by)):
         raise ConfigError(problems)
     axes = {override.get_key_element() for override in given if override.is_sweep_override()}
     found = []
     for own in parsed:
         keys = axes | {override.get_key_element() for override in own}
         for point in combinations([*own, *given]):
-            found.append(Asked(tuple(point), tuple(text for text in point if key_of(text) in keys)))
+            found.append(SweepPoint(tuple(point), tuple(text for text in point if key_of(text) in keys)))
     return found
 
 
-def planned(composer: Composer, points: Sequence[Asked], training: Training | None = None) -> list[Planned]:
-    """Each run once, in the order of the points. Raises ConfigError with what is wrong with any of them; what is wrong
-    with many is said once."""
-    found: dict[str, Planned] = {}
+def plan_points(
+    composer: Composer, points: Sequence[SweepPoint], training: Training | None = None
+) -> list[PlannedPoint]:
+    """Each run once, in the order of the points. Raises ConfigError with the problems of all points, each once."""
+    found: dict[str, PlannedPoint] = {}
     faults: dict[str, list[str]] = {}
     for point in points:
         try:
             cfg = composer.point(point.overrides)
-            new = planned_point(training(cfg) if training else cfg, point)
+            new = plan_point(training(cfg) if training else cfg, point)
             found.setdefault(new.name, new)
         except (UserError, HydraException) as error:
             for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
-                faults.setdefault(str(problem), []).append(" ".join(point.told))
+                faults.setdefault(str(problem), []).append(" ".join(point.varied))
     if faults:
         raise ConfigError(_in_points(faults, len(points)))
     if unknown := _unknown_objective(composer, list(found.values())):
@@ -125,10 +129,10 @@ def planned(composer: Composer, points: Sequence[Asked], training: Training | No
     return list(found.values())
 
 
-def planned_point(cfg: DictConfig, asked: Asked) -> Planned:
+def plan_point(cfg: DictConfig, asked: SweepPoint) -> PlannedPoint:
     """Raises ConfigError."""
     plan = prepare(cfg)
-    return Planned(asked, cfg, plan, work_of(cfg, plan.facts.fingerprint), _to_do(plan))
+    return PlannedPoint(asked, cfg, plan, work_of(cfg, plan.facts.fingerprint), _to_do(plan))
 
 
 def work_of(config: Mapping[str, Any], model: str) -> Work:
@@ -136,20 +140,20 @@ def work_of(config: Mapping[str, Any], model: str) -> Work:
     hparams, evaluation = config["hparams"], config.get("evaluation")
     return Work(
         samples=hparams["steps"] * hparams["batch_size"],
-        kind=(class_name(config["method"]), model, class_name(config["prior"])),
+        kind=(name_of(config["method"]), model, name_of(config["prior"])),
         profile=evaluation["name"] if evaluation else None,
     )
 
 
-def name_of(points: Sequence[Asked], runs: Sequence[str]) -> str:
-    """Says what the points differ in, and is the same whenever they come to the same runs."""
-    differing = dict.fromkeys(key_of(text).lstrip("+").rpartition(".")[2] for point in points for text in point.told)
+def sweep_name(points: Sequence[SweepPoint], runs: Sequence[str]) -> str:
+    """The keys in which the points differ, and a hash of their runs."""
+    differing = dict.fromkeys(key_of(text).lstrip("+").rpartition(".")[2] for point in points for text in point.varied)
     digest = hashlib.sha256(" ".join(sorted(runs)).encode()).hexdigest()[:6]
     return f"{'-'.join(name.replace('/', '_') for name in differing)[:LONGEST_NAME] or 'one'}-{digest}"
 
 
-def words(point: Any) -> list[str]:
-    """The overrides of a listed point."""
+def overrides_of(point: Any) -> list[str]:
+    """Of a listed point: a line, or a list of overrides."""
     return shlex.split(point) if isinstance(point, str) else [str(part) for part in point]
 
 
@@ -165,7 +169,7 @@ def _to_do(plan: Plan) -> ToDo:
     return "done" if plan.parts.evaluation is None or sheets_of(plan) else "to score"
 
 
-def _twice(given: Iterable[Override], listed: Sequence[Sequence[Override]], by: str) -> Iterable[Problem]:
+def _set_twice(given: Iterable[Override], listed: Sequence[Sequence[Override]], by: str) -> Iterable[Problem]:
     keys = {override.get_key_element(): override for override in given}
     for key in dict.fromkeys(override.get_key_element() for point in listed for override in point):
         if key in keys:
@@ -173,8 +177,8 @@ def _twice(given: Iterable[Override], listed: Sequence[Sequence[Override]], by: 
             yield Problem(key, value, f"{by} set it, too. Leave it out of one of them.")
 
 
-def _unknown_objective(composer: Composer, points: Sequence[Planned]) -> Problem | None:
-    """One that no evaluation could measure: it is misspelt."""
+def _unknown_objective(composer: Composer, points: Sequence[PlannedPoint]) -> Problem | None:
+    """An objective that is no metric of any evaluation."""
     names = points[0].plan.parts.sweep.objectives
     profiles = [point.plan.parts.evaluation for point in points]
     known = {*composer.options("metric"), *(name for profile in profiles if profile for name in profile.metrics)}

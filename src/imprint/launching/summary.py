@@ -1,4 +1,5 @@
-"""What came of a sweep: in its folder, kept up to date while it runs, and for the program that launched it."""
+"""The outcome of a sweep: a summary and a page in its folder, kept up to date, and the error that the program ends
+with."""
 
 import logging
 import time
@@ -7,41 +8,39 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from imprint.errors import UserError
 from imprint.files import write_text
-from imprint.launching.plan import Planned
-from imprint.launching.status import ENDED, Status, best_of, first_line, stopped
+from imprint.launching.plan import PlannedPoint
+from imprint.launching.status import ENDED, Statuses, best_of, first_line, stopped
 from imprint.reporting.units import duration, score
 from imprint.sweeps import Sweep
 from imprint.tables.markdown import code, code_block, markdown, plain
 from imprint.tables.table import Cell, Column, Row, Table
 
-SHARE = 0.1  # of the time that may go into the page while points are at work
+PAGE_SHARE = 0.1  # of the time may be spent on the page while points are at work
 
 log = logging.getLogger(__name__)
 
-Seen = Mapping[str, Status]
 
-
-class Keeper:
+class SummaryWriter:
     """Writes the summary at every call, the page as often as is cheap. A page that cannot be written stops nothing."""
 
-    def __init__(self, sweep: Sweep, prospects: Sequence[Planned]) -> None:
+    def __init__(self, sweep: Sweep, points: Sequence[PlannedPoint]) -> None:
         self._sweep = sweep
-        self._prospects = prospects
+        self._points = points
         self._not_before = 0.0
 
-    def keep(self, seen: Seen) -> None:
-        sum_up(self._sweep, self._prospects, seen)
+    def update(self, statuses: Statuses) -> None:
+        write_summary(self._sweep, self._points, statuses)
         began = time.monotonic()
         if began >= self._not_before:
-            self._draw()
-            self._not_before = time.monotonic() + (time.monotonic() - began) / SHARE
+            self._write_page()
+            self._not_before = time.monotonic() + (time.monotonic() - began) / PAGE_SHARE
 
-    def end(self, seen: Seen) -> None:
-        """As it stays: nothing is at work any more."""
-        sum_up(self._sweep, self._prospects, {name: stopped(status) for name, status in seen.items()})
-        self._draw(live=False)
+    def close(self, statuses: Statuses) -> None:
+        """The final state: no point is at work any more."""
+        write_summary(self._sweep, self._points, {name: stopped(status) for name, status in statuses.items()})
+        self._write_page(live=False)
 
-    def _draw(self, *, live: bool | None = None) -> None:
+    def _write_page(self, *, live: bool | None = None) -> None:
         from imprint.reporting.page import write_sweep_report  # with its figures: nothing for a single run
 
         try:
@@ -51,57 +50,56 @@ class Keeper:
             log.debug("Why:", exc_info=True)
 
 
-def sum_up(sweep: Sweep, prospects: Sequence[Planned], seen: Seen) -> None:
+def write_summary(sweep: Sweep, points: Sequence[PlannedPoint], statuses: Statuses) -> None:
     """Writes summary.md."""
-    counts = Counter(seen[prospect.name].state for prospect in prospects)
+    counts = Counter(statuses[point.name].state for point in points)
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
     lines = [f"# {plain(sweep.name)}", ""]
     if sweep.question:
         lines += [plain(sweep.question), ""]
-    lines += [code_block("\n".join(sweep.commands)), "", f"{len(prospects)} points: {states}.", ""]
-    if best := best_of(prospects, seen):
+    lines += [code_block("\n".join(sweep.commands)), "", f"{len(points)} points: {states}.", ""]
+    if best := best_of(points, statuses):
         lines += [f"Best by {plain(str(best))}", ""]
-    lines += [markdown(_table(prospects, seen)), *_reasons(prospects, seen)]
+    lines += [markdown(_table(points, statuses)), *_reasons(points, statuses)]
     write_text(sweep.summary, "\n".join(lines) + "\n")
 
 
-def reasons_of(points: Sequence[Planned], seen: Seen, heard: Mapping[str, str]) -> dict[str, str]:
-    """Why points are not done, by name. `heard` is what the launcher brought back; what lies in a point's folder comes
-    first."""
-    bad = [point.name for point in points if seen[point.name].state != "done"]
-    return {name: seen[name].reason or heard.get(name, "") for name in bad}
+def failure_reasons(points: Sequence[PlannedPoint], statuses: Statuses, errors: Mapping[str, str]) -> dict[str, str]:
+    """Why points are not done, by name: what is noted in the point's folder, else what the launcher brought back."""
+    bad = [point.name for point in points if statuses[point.name].state != "done"]
+    return {name: statuses[name].reason or errors.get(name, "") for name in bad}
 
 
-def failures(points: Sequence[Planned], seen: Seen, heard: Mapping[str, str]) -> UserError | None:
+def failure_of(points: Sequence[PlannedPoint], statuses: Statuses, errors: Mapping[str, str]) -> UserError | None:
     """What the program ends with, if a point did not end well."""
-    reasons = reasons_of(points, seen, heard)
+    reasons = failure_reasons(points, statuses, errors)
     if not reasons:
         return None
     title = f"{len(reasons)} of {len(points)} points did not finish; the same command tries them again:"
-    told = [f"  - {_failure(point, reasons[point.name])}" for point in points if point.name in reasons]
-    return UserError("\n".join([title, *told]))
+    lines = [f"  - {_failure(point, reasons[point.name])}" for point in points if point.name in reasons]
+    return UserError("\n".join([title, *lines]))
 
 
-def _failure(point: Planned, reason: str) -> str:
+def _failure(point: PlannedPoint, reason: str) -> str:
     where = point.run.error if point.run.error.is_file() else point.run.scoring_error
     more = f" ({where})" if where.is_file() else ""
-    return f"{point.told}: {first_line(reason)}{more}"
+    return f"{point.label}: {first_line(reason)}{more}"
 
 
-def _table(prospects: Sequence[Planned], seen: Seen) -> Table:
-    metrics = list(dict.fromkeys(name for prospect in prospects for name in seen[prospect.name].means))
+def _table(points: Sequence[PlannedPoint], statuses: Statuses) -> Table:
+    metrics = list(dict.fromkeys(name for point in points for name in statuses[point.name].means))
     columns = [Column("point", kind="code"), Column("state", kind="text"), Column("training", duration)]
     columns += [*(Column(name, score) for name in metrics), Column("run", kind="text")]
     rows = []
-    for prospect in prospects:
-        status = seen[prospect.name]
+    for point in points:
+        status = statuses[point.name]
         numbers = [Cell(status.means.get(name)) for name in metrics]
-        rows.append(Row([Cell(prospect.told), Cell(status.state), Cell(status.seconds), *numbers, Cell(prospect.name)]))
+        rows.append(Row([Cell(point.label), Cell(status.state), Cell(status.seconds), *numbers, Cell(point.name)]))
     return Table(columns=columns, rows=rows)
 
 
-def _reasons(prospects: Sequence[Planned], seen: Seen) -> Iterator[str]:
-    for prospect in prospects:
-        standing = seen[prospect.name]
-        if standing.state in ENDED and standing.reason:
-            yield from ["", f"{code(prospect.told)} failed:", "", code_block(standing.reason.strip())]
+def _reasons(points: Sequence[PlannedPoint], statuses: Statuses) -> Iterator[str]:
+    for point in points:
+        status = statuses[point.name]
+        if status.state in ENDED and status.reason:
+            yield from ["", f"{code(point.label)} failed:", "", code_block(status.reason.strip())]

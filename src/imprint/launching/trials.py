@@ -1,5 +1,5 @@
-"""What a search may choose from, as the command says it in Hydra's words, what it has tried and what it tries next:
-Optuna's study, kept in the sweep's folder."""
+"""The search space, read from the command's sweep overrides, and the trials so far: an Optuna study in the sweep's
+folder."""
 
 import copy
 import warnings
@@ -26,7 +26,7 @@ Space = dict[str, BaseDistribution]
 
 
 class Trials:
-    """Those of one sweep. Raises UserError where the sweep's folder holds those of another search.
+    """Of one sweep. Raises UserError where the sweep's folder holds the study of another search.
 
     Trials that were interrupted, or failed, come first again: their runs go on from their checkpoints.
     """
@@ -43,11 +43,11 @@ class Trials:
             directions=list(goals.values()),
             load_if_exists=True,
         )
-        self._hold_to(dict(goals), folder)
-        # A generator that began again with the same seed would propose what it has proposed before.
+        self._check_same_search(dict(goals), folder)
+        # With the same seed the sampler would propose the same trials again.
         own = {name: value for name, value in sampler.items() if value is not None}
         self._study.sampler = instantiate({**own, "seed": own["seed"] + len(self._study.trials)})
-        self._take_up()
+        self._requeue()
 
     @property
     def finished(self) -> int:
@@ -61,8 +61,8 @@ class Trials:
     def ask(self) -> Trial:
         try:
             return self._study.ask(self._space)
-        except ValueError as error:  # the choices were others
-            raise _another(self._study.study_name) from error
+        except ValueError as error:  # the choices have changed
+            raise _other_search(self._study.study_name) from error
 
     def tell(self, trial: Trial, values: Sequence[float] | None) -> None:
         """None: it failed."""
@@ -71,14 +71,14 @@ class Trials:
         else:
             self._study.tell(trial, list(values))
 
-    def _hold_to(self, goals: dict[str, Direction], folder: Path) -> None:
+    def _check_same_search(self, goals: dict[str, Direction], folder: Path) -> None:
         before = self._study.user_attrs.get(GOALS, goals)
         spaces = [trial.distributions for trial in self._study.trials if trial.distributions]
         if before != goals or any(space.keys() != self._space.keys() for space in spaces):
-            raise _another(folder.name)
+            raise _other_search(folder.name)
         self._study.set_user_attr(GOALS, goals)
 
-    def _take_up(self) -> None:
+    def _requeue(self) -> None:
         for trial in self._of(TrialState.RUNNING):
             self._study.tell(trial.number, state=TrialState.FAIL)
         known = [trial.params for trial in self._of(TrialState.COMPLETE)]
@@ -95,16 +95,16 @@ class Trials:
 
 
 def space_of(given: Sequence[Override]) -> Space:
-    """By key. Choices (a,b) have no order, ranges and intervals do; `tag(log, ...)` is by powers."""
+    """By key. Choices (a,b) are unordered, ranges and intervals ordered; `tag(log, ...)` is logarithmic."""
     return {override.get_key_element(): _distribution(override) for override in given if override.is_sweep_override()}
 
 
-def one_of(space: Space) -> list[str]:
-    """Some point of it, as overrides."""
+def example_of(space: Space) -> list[str]:
+    """One point of it, as overrides."""
     return [f"{key}={_lowest(chosen)}" for key, chosen in space.items()]
 
 
-def described(space: Space) -> Iterator[str]:
+def describe_space(space: Space) -> Iterator[str]:
     for key, chosen in space.items():
         if isinstance(chosen, CategoricalDistribution):
             yield f"{key}: {', '.join(str(choice) for choice in chosen.choices)}"
@@ -113,7 +113,7 @@ def described(space: Space) -> Iterator[str]:
             yield f"{key}: {chosen.low} to {chosen.high}{how}"
 
 
-def _another(name: str) -> UserError:
+def _other_search(name: str) -> UserError:
     return UserError(
         f"sweep.name={name}: the search of this name was another one, over other keys, choices or objectives. "
         "Choose another name."

@@ -2,8 +2,8 @@
 
 A program calls these at its start (imprint.startup, a benchmark's worker), and importing `imprint.data` calls
 `hide_metadata_of_pictures`. Set elsewhere, and only for a while: `HYDRA_FULL_ERROR` and `sys.argv` (cli.py,
-lightning.py), `WANDB_DATA_DIR` (wandb.py), signal handlers while a group trains (batched_runs/stopping.py); and, in
-worker processes, `CUDA_VISIBLE_DEVICES` (launchers/processes.py).
+lightning.py), `WANDB_DATA_DIR` (wandb.py), signal handlers while runs train in a batch
+(batched_runs/pass_scheduler.py); and, in worker processes, `CUDA_VISIBLE_DEVICES` (launchers/processes.py).
 
 Tested with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
 """

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from imprint.draws import uniform
 from imprint.errors import ConfigError, Problem
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, layers
@@ -16,6 +15,7 @@ from imprint.methods.adapters import Size
 from imprint.methods.blocks import Blocks, blocks_of, split_weight, whole_weight
 from imprint.methods.lora import LoRA
 from imprint.models.base import Model, is_text
+from imprint.rng import uniform
 
 Split = tuple[Blocks, list[nn.Parameter]]
 

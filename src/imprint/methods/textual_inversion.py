@@ -10,13 +10,13 @@ import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from imprint.draws import normal
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.methods.base import FROM_BASE, Method
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, write_origin_of_words, write_words
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.models.words import Vocabulary, tokens_of
+from imprint.rng import normal
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 NOUN, RANDOM = "noun", "random"

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from imprint import draws
+from imprint import rng
 
 Prediction = Literal["epsilon", "v_prediction", "flow"]
 
@@ -106,7 +106,7 @@ class Diffusion(NoiseProcess):
         return alphas_B111.sqrt(), (1 - alphas_B111).sqrt()
 
     def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
-        return draws.integers(names, first, stop)
+        return rng.integers(names, first, stop)
 
     def time_of(self, timestep: Tensor) -> Tensor:
         return timestep
@@ -134,7 +134,7 @@ class Flow(NoiseProcess):
 
     def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
         """Uniform. Never 0, at which there is no noise to predict."""
-        shares = torch.tensor([draws.uniform(*name) for name in names])
+        shares = torch.tensor([rng.uniform(*name) for name in names])
         return (stop - shares * (stop - first)) / self.length
 
     def time_of(self, timestep: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.nn import functional
 
-from imprint import draws
+from imprint import rng
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.models.base import ModelInfo
@@ -52,9 +52,9 @@ class NoisePrediction:
         return process.draw_times(((seed, "timestep", name) for name in ids), *self.timesteps)
 
     def sample_noise(self, seed: int, ids: list[str], latent_shape: Sequence[int]) -> Tensor:
-        noise_BCHW = draws.normal(((seed, "noise", name) for name in ids), latent_shape)
+        noise_BCHW = rng.normal(((seed, "noise", name) for name in ids), latent_shape)
         if self.noise_offset > 0:
-            offset_BC11 = draws.normal(((seed, "noise offset", name) for name in ids), (latent_shape[0], 1, 1))
+            offset_BC11 = rng.normal(((seed, "noise offset", name) for name in ids), (latent_shape[0], 1, 1))
             noise_BCHW = noise_BCHW + self.noise_offset * offset_BC11
         return noise_BCHW
 

@@ -11,14 +11,13 @@ from imprint.data.pictures import PictureSet
 from imprint.data.prior import Prior
 from imprint.data.stream import TrainingStream
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
-from imprint.draws import seed_of
 from imprint.models.base import Model
 from imprint.models.pipeline import cast_frozen
 from imprint.planning.parts import Plan, framing_of
-from imprint.training.feed import Feed
+from imprint.rng import seed_of
 from imprint.training.hparams import Precision
-from imprint.training.module import TrainingModule, TrainingTask
-from imprint.training.teacher import Teacher
+from imprint.training.module import TrainingModule
+from imprint.training.task import Feed, Teacher, TrainingTask
 from imprint.types import Concept, ParamGroup
 
 COMPUTE_TYPES: dict[Precision, torch.dtype] = {

@@ -47,7 +47,7 @@ class StepCallback(pl.Callback, ABC):
 @contextmanager
 def generation(trainer: pl.Trainer, module: Any) -> Iterator[None]:
     """Within, the module's model generates, with the averaged weights and in the precision of a training step."""
-    with undisturbed(module, trainer.strategy.root_device), module.drawing(), precision_of(trainer):
+    with undisturbed(module, trainer.strategy.root_device), module.generating(), precision_of(trainer):
         yield
 
 

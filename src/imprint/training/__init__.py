@@ -1,1 +1,1 @@
-"""When: the step, the optimiser, checkpoints, averaging, guards."""
+"""Training: the step, the optimiser, checkpoints, the moving average, caches of what is encoded, devices."""

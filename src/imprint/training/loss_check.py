@@ -1,4 +1,4 @@
-"""A loss that is not a number must not outlive its step."""
+"""Stops a training whose loss is not a number, without a wait for the device in every step."""
 
 import math
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from imprint.errors import NonFiniteLoss
 
 
 class LossCheck:
-    """Raises NonFiniteLoss at once if the loss is there, as on a CPU; else before the next one is seen, or before
-    anybody looks at the weights or keeps them. So no step waits for its device, and nothing comes of a wrong one."""
+    """Raises NonFiniteLoss at once if the loss is available, as on a CPU; else at the next check, or before the weights
+    are saved or used. So no step waits for its device, and the weights of a failed step are never kept."""
 
     def __init__(self) -> None:
         self._unread: _Unread | None = None
 
-    def see(self, loss: Tensor, *, step: int, pictures: Sequence[str]) -> None:
+    def check(self, loss: Tensor, *, step: int, pictures: Sequence[str]) -> None:
         self.settle()
         self._unread = _Unread(PendingScalar(loss), step, pictures)
-        if self._unread.loss.is_there:
+        if self._unread.loss.is_available:
             self.settle()
 
     def settle(self) -> None:
-        """Waits for the loss that was seen last."""
+        """Waits for the latest loss, and checks it."""
         unread, self._unread = self._unread, None
         if unread is None or math.isfinite(value := unread.loss.read()):
             return

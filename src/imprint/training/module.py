@@ -1,9 +1,8 @@
-"""One training step, from a batch to its losses. Glue only: the parts decide what things mean."""
+"""The LightningModule: a training step from a batch to its losses, the optimiser, the contents of checkpoints."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,42 +14,24 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
-from imprint.draws import seed_layers, seed_of
 from imprint.methods.adapter_layers import merged
-from imprint.methods.base import Method
 from imprint.models.base import Model, is_text
-from imprint.objectives.noise_prediction import NoisePrediction
-from imprint.training.averaging import MovingAverage
-from imprint.training.clipping import clip_within_step
-from imprint.training.conditioning import CaptionCache, encode_captions
-from imprint.training.feed import Feed
-from imprint.training.hparams import HParams
-from imprint.training.latents import LatentCache, sample_latents
+from imprint.rng import seed_layers, seed_of
+from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
 from imprint.training.loss_check import LossCheck
-from imprint.training.teacher import Teacher
-from imprint.types import Batch, Concept, Losses, ParamGroup
+from imprint.training.task import TrainingTask
+from imprint.training.updates import MovingAverage, clip_within_step
+from imprint.types import Batch, Losses
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingTask:
-    """What is learned, from what, and how it is judged."""
-
-    concepts: Sequence[Concept]
-    method: Method
-    groups: Sequence[ParamGroup]
-    objective: NoisePrediction
-    prior_weight: float
-    teacher: Teacher | None  # set if the untuned model's prediction is the prior's target
-    feed: Feed
-    hparams: HParams
-    make_optimizer: Callable[..., Optimizer]
-    seed: int
+# The prefix of the model's parameters, here and in checkpoints, which keep the one that they had from the first.
+OWN, STORED = "model.", "family."
 
 
 class TrainingModule(pl.LightningModule):
-    """Wraps a family and a lesson about it. A checkpoint holds what trains and nothing else."""
+    """A model and the task that it learns. A checkpoint holds what trains and nothing else."""
 
     # A checkpoint has only the trained part of the state; the rest comes from the model's source.
     strict_loading = False
@@ -64,8 +45,7 @@ class TrainingModule(pl.LightningModule):
         latents: LatentCache | None = None,
         captions: CaptionCache | None = None,
     ) -> None:
-        """`latents` and `captions` are those that others with this autoencoder and text encoder have left, if there are
-        any."""
+        """`latents` and `captions` may be shared by runs with the same untuned autoencoder and text encoders."""
         super().__init__()
         self.model = model
         self.task = task
@@ -105,9 +85,9 @@ class TrainingModule(pl.LightningModule):
         target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)
         if task.teacher is not None:
             target_BCHW = task.teacher.correct(self.model, target_BCHW, noisy_BCHW, t_B, batch)
-        told = {**self.condition(batch.captions), **self.model.encode_geometry(batch.geometry)}
+        conditioning = {**self.condition(batch.captions), **self.model.encode_geometry(batch.geometry)}
         return task.objective.losses(
-            self.model.denoise(noisy_BCHW, t_B, told),
+            self.model.denoise(noisy_BCHW, t_B, conditioning),
             target_BCHW,
             process=process,
             t_B=t_B,
@@ -133,7 +113,7 @@ class TrainingModule(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         self._gather_losses()
-        # What rests must not move: without a gradient it has neither decay nor moments.
+        # A parameter without a gradient gets neither weight decay nor moments, so it stays as it is.
         for group in self.task.groups:
             if not group.window.holds(self.global_step):
                 for parameter in group.params:
@@ -154,7 +134,7 @@ class TrainingModule(pl.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def _gather_losses(self) -> None:
-        """`last_losses` becomes the mean over the step's passes and processes; per sample, this process's own."""
+        """Sets `last_losses` to the mean over the step's passes and processes; per sample, those of this process."""
         parts, self._micro_batches = self._micro_batches, []
         means = torch.stack([torch.stack([part.total, part.instance, part.prior]) for part in parts]).mean(dim=0)
         total, instance, prior = self.trainer.strategy.reduce(means, reduce_op="mean").unbind()
@@ -171,18 +151,19 @@ class TrainingModule(pl.LightningModule):
         self.loss_check.settle()
         names = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
         state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: state[name] for name in state if name in names}
+        checkpoint["state_dict"] = {_renamed(name, OWN, STORED): state[name] for name in state if name in names}
         if self.average is not None:
             checkpoint["average"] = self.average.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {_renamed(name, STORED, OWN): value for name, value in state.items()}
         if self.average is not None:
             self.average.load_state_dict(checkpoint["average"])
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The averaged weights in place of the learning ones, if an average is kept. Whoever looks at the weights or
-        saves them does it in here."""
+        """The averaged weights in place of the learning ones, if an average is kept: for generating and saving."""
         self.loss_check.settle()
         if self.average is None:
             yield
@@ -191,17 +172,21 @@ class TrainingModule(pl.LightningModule):
             yield
 
     @contextmanager
-    def drawing(self) -> Iterator[None]:
-        """For as long as pictures are drawn from the weights as they are: averaged, and adapters merged."""
+    def generating(self) -> Iterator[None]:
+        """For generating pictures with the present weights: averaged, and adapters merged."""
         with self.averaged(), merged(self.model.roles.values()):
             yield
 
     @property
     def frame(self) -> tuple[int, int]:
-        """(height, width) of the pictures that are drawn."""
+        """(height, width) of generated pictures."""
         return (self.task.feed.resolution, self.task.feed.resolution)
 
     @torch.no_grad()
     def save_result(self, folder: Any) -> None:
         with self.averaged():
             self.task.method.save(self.model, folder)
+
+
+def _renamed(name: str, prefix: str, other: str) -> str:
+    return other + name.removeprefix(prefix) if name.startswith(prefix) else name

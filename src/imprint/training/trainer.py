@@ -1,4 +1,4 @@
-"""Where a training runs: devices, processes, memory. None of it changes the result beyond rounding."""
+"""Where a training runs: devices, processes, memory. None of these settings changes the result beyond rounding."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,7 @@ from imprint.data.loader import micro_batch_size
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import of_kind
 from imprint.runs import Run
-from imprint.training.checkpoints import AtomicCheckpoints, LastCheckpoint
-from imprint.training.guards import AverageUpdate, FiniteLoss
+from imprint.training.callbacks import AtomicCheckpoints, AverageUpdate, FiniteLoss, LastCheckpoint
 from imprint.training.hparams import HParams
 
 
@@ -42,7 +41,7 @@ class TrainerSettings:
 
     @property
     def device(self) -> torch.device:
-        """The kind of device that this machine and the settings choose."""
+        """The kind of device, as chosen by the settings or found on this machine."""
         return available_device(self.accelerator)
 
     @property
@@ -51,7 +50,7 @@ class TrainerSettings:
         return process_device(self.accelerator)
 
     def problems(self, hparams: HParams) -> Iterator[Problem | str]:
-        """What cannot run here; keys are absolute."""
+        """The settings that this machine cannot run; keys are absolute."""
         try:
             device = self.device
         except UserError as error:

@@ -23,8 +23,8 @@ from imprint.errors import ConfigError, Problem, UserError
 from imprint.evaluation.fingerprints import fingerprint
 from imprint.evaluation.profile import SUBJECT
 from imprint.evaluation.score_sheet import ScoreSheet
-from imprint.launching import asked, run_grid
-from imprint.launching.plan import Planned, key_of, words
+from imprint.launching import run_grid, sweep_points
+from imprint.launching.plan import PlannedPoint, key_of, overrides_of
 from imprint.launching.status import first_line
 from imprint.reporting.scoreboard import cost_of, write
 from imprint.runs import Run
@@ -67,17 +67,17 @@ def run_benchmark(
     request = _read_request(composer, composer.parse(given))
     seeds = [[]] if request.seeds is None else [[f"seed={seed}"] for seed in request.seeds]
     points = [
-        [*_settings(member), *seed, *words(point)]
+        [*_settings(member), *seed, *overrides_of(point)]
         for member in request.collection.members(request.subjects)
         for seed in seeds
         for point in listed or [[]]
     ]
-    found = asked(composer, given, points, by="the collection, seeds and hydra.sweeper.points")
+    found = sweep_points(composer, given, points, by="the collection, seeds and hydra.sweeper.points")
     run_grid(
         composer,
         launcher,
         [
-            point._replace(told=tuple(text for text in point.told if key_of(text) not in NOT_IN_LABEL))
+            point._replace(varied=tuple(text for text in point.varied if key_of(text) not in NOT_IN_LABEL))
             for point in found
         ],
         arguments,
@@ -137,7 +137,7 @@ def _settings(member: Member) -> list[str]:
     return [f"dataset.{key}={quoted(value)}" for key, value in member.settings.items()]
 
 
-def write_tables(points: Sequence[Planned], failures: Mapping[str, str]) -> None:
+def write_tables(points: Sequence[PlannedPoint], failures: Mapping[str, str]) -> None:
     """In <outputs>/benchmark/<profile>-<fingerprint>/, of all score sheets in the folder with the fingerprints of these
     points: one table, or several where points are scored by different encoders, as those of another model may be.
 

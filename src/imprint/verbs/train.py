@@ -8,7 +8,7 @@ import logging
 from omegaconf import DictConfig
 
 from imprint.fitting import train_and_score
-from imprint.launching import foretold
+from imprint.launching import forecast
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def main(cfg: DictConfig) -> float | list[float] | None:
     """The value that a search optimises, where the run is scored."""
     if cfg.dry_run:
-        for line in foretold(cfg):
+        for line in forecast(cfg):
             log.info(line)
         return None
     return objective_of(_trained(cfg))

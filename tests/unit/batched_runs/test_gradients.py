@@ -13,12 +13,11 @@ from rounding import near_tensors
 from small_runs import configure
 from torch import Tensor
 
+from imprint.batched_runs.batched_module import BatchedTrainingModule
+from imprint.batched_runs.batched_training import BatchedTraining
 from imprint.batched_runs.coroutines import Coroutine
-from imprint.batched_runs.group import Group
 from imprint.batched_runs.memory_budget import MemoryBudget
-from imprint.batched_runs.module import SideBySide
-from imprint.batched_runs.pass_scheduler import PassScheduler
-from imprint.batched_runs.stopping import Stop
+from imprint.batched_runs.pass_scheduler import PassScheduler, StopSignal
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 
@@ -95,7 +94,7 @@ def test_they_are_the_same(
     cfgs = [configure(model, masked_pictures, tmp_path, "hparams.batch_size=2", *point) for point in GRIDS[grid]]
     alone = [_gradients(assembled(cfg), dtype) for cfg in cfgs]
     found: list[list[Tensor]] = []
-    ended = _side_by_side(cfgs, lambda module: found.append(_gradients(module, dtype)))
+    ended = _in_one_batch(cfgs, lambda module: found.append(_gradients(module, dtype)))
     assert ended == [None] * len(cfgs)
     for mine, stacked in zip(alone, found, strict=True):
         assert any(gradient.abs().max() > 0 for gradient in mine)
@@ -103,17 +102,21 @@ def test_they_are_the_same(
         assert near_tensors(stacked, mine)
 
 
-def _side_by_side(cfgs: Sequence[DictConfig], work: Callable[[SideBySide], None]) -> list[BaseException | None]:
+def _in_one_batch(
+    cfgs: Sequence[DictConfig], work: Callable[[BatchedTrainingModule], None]
+) -> list[BaseException | None]:
     """Does `work` with the module of every point, without trainers; what ended each early."""
     plans = [prepare(cfg) for cfg in cfgs]
-    group = Group(list(zip(plans, cfgs, strict=True)))
+    training = BatchedTraining(list(zip(plans, cfgs, strict=True)))
 
-    def live(point: int, plan: Plan, routine: Coroutine) -> None:
-        work(group._assemble(point, plan, routine))
+    def live(point: int, plan: Plan, coroutine: Coroutine) -> None:
+        work(training._assemble(point, plan, coroutine))
 
-    routines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
-    PassScheduler(routines, group._together, MemoryBudget(torch.device("cpu")), first=len(cfgs)).conduct(Stop())
-    return [routine.error for routine in routines.values()]
+    coroutines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
+    PassScheduler(coroutines, training._ensemble, MemoryBudget(torch.device("cpu")), first_size=len(cfgs)).run(
+        StopSignal()
+    )
+    return [coroutine.error for coroutine in coroutines.values()]
 
 
 def _gradients(module: Any, dtype: torch.dtype) -> list[Tensor]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_runs import configure, draw_pictures
 
-from imprint.batched_runs.grouping import Group, groups, told
+from imprint.batched_runs.grouping import Group, describe, groups
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 from imprint.verbs.train import train
@@ -53,7 +53,7 @@ def test_models_precisions_and_batches_do_not_mix(planned: Planned, tiny_sd_v: P
     ]
     found = groups(plans)
     assert [group.points for group in found] == [(0, 4), (1,), (2, 6), (3,), (5,)]
-    assert told(found, "abcdefg") == [
+    assert describe(found, "abcdefg") == [
         "Side by side: 2 points.",
         "  a; e",
         "Side by side: 2 points.",

@@ -14,9 +14,9 @@ from tiny import tiny_source
 
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import GeneratedPrior
-from imprint.draws import seed_of
 from imprint.errors import UserError
 from imprint.models.base import ModelInfo
+from imprint.rng import seed_of
 from imprint.types import Concept, Sampler
 
 SAMPLER = Sampler("DDIMScheduler", 4, 5.0, "")

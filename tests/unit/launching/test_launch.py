@@ -13,7 +13,7 @@ from hydra.plugins.launcher import Launcher
 from imprint.errors import RunBusy
 from imprint.launching import launch as launching
 from imprint.launching.launch import launch
-from imprint.launching.plan import Planned
+from imprint.launching.plan import PlannedPoint
 from imprint.runs import Run
 
 
@@ -31,7 +31,7 @@ class Point:
     def to_do(self) -> str:
         return "done" if self.run.status == "finished" else "to train"
 
-    def again(self) -> "Point":
+    def updated(self) -> "Point":
         return self
 
     def overrides(self, own: Any) -> list[str]:
@@ -65,7 +65,7 @@ def finished(point: Point, status: str = "finished") -> None:
 
 
 def launched(launcher: Launches, points: list[Point]) -> dict[str, str]:
-    return launch(cast(Launcher, launcher), cast(list[Planned], points), {})
+    return launch(cast(Launcher, launcher), cast(list[PlannedPoint], points), {})
 
 
 def test_a_point_that_fails_is_heard_of_and_not_tried_twice(points: list[Point]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from imprint.launching.trials import described, one_of, space_of
+from imprint.launching.trials import describe_space, example_of, space_of
 
 
 def space(*arguments: str) -> dict[str, BaseDistribution]:
@@ -40,9 +40,9 @@ def test_what_is_fixed_is_not_chosen() -> None:
 
 
 def test_some_point_is_within() -> None:
-    assert one_of(space("a=int(interval(2,5))", "b=x,y")) == ["a=2", "b=x"]
+    assert example_of(space("a=int(interval(2,5))", "b=x,y")) == ["a=2", "b=x"]
 
 
 def test_it_is_described() -> None:
-    lines = list(described(space("lr=tag(log,interval(1e-5,1e-3))", "rank=4,8", "steps=range(200,601,200)")))
+    lines = list(describe_space(space("lr=tag(log,interval(1e-5,1e-3))", "rank=4,8", "steps=range(200,601,200)")))
     assert lines == ["lr: 1e-05 to 0.001, by powers", "rank: 4, 8", "steps: 200 to 600, in steps of 200"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from imprint.launching.plan import Planned, Work
+from imprint.launching.plan import PlannedPoint, Work
 from imprint.launching.status import Eta, Status, best_of, first_line, status_of
 from imprint.runs import Run
 
@@ -18,7 +18,7 @@ SCORES = {"quick-1": {"profile": "quick", "subject": "dog", "means": {"dino": 0.
 
 def planned(
     run: Run, *, profile: str | None = None, to_do: str = "to train", samples: int = 100, kind: str = "lora"
-) -> Planned:
+) -> PlannedPoint:
     metrics = {"dino": SimpleNamespace(better="higher"), "pres": SimpleNamespace(better="lower")}
     parts = SimpleNamespace(
         hparams=SimpleNamespace(steps=10),
@@ -29,7 +29,8 @@ def planned(
     work = Work(samples, (kind,), profile)
     name = run.folder.name
     return cast(
-        Planned, SimpleNamespace(run=run, plan=plan, work=work, profile=profile, to_do=to_do, name=name, told=name)
+        PlannedPoint,
+        SimpleNamespace(run=run, plan=plan, work=work, profile=profile, to_do=to_do, name=name, label=name),
     )
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from imprint.launching.status import Status
-from imprint.launching.summary import sum_up
+from imprint.launching.summary import write_summary
 from imprint.sweeps import Sweep
 
 
@@ -14,11 +14,11 @@ def test_it_is_text_whatever_points_commands_and_reasons_hold(tmp_path: Path) ->
     sweep = Sweep.named("a_b", tmp_path)
     sweep.note(question="# Which [one](http://x)?", command="imprint train -m 'a=```'", objectives=[], points=[])
     plan = SimpleNamespace(parts=SimpleNamespace(sweep=SimpleNamespace(objectives=())))
-    failed: Any = SimpleNamespace(name="run_1", told="prompts='[a|b]' `c`", plan=plan)
-    done: Any = SimpleNamespace(name="run_2", told="method.lr=1e-4", plan=plan)
+    failed: Any = SimpleNamespace(name="run_1", label="prompts='[a|b]' `c`", plan=plan)
+    done: Any = SimpleNamespace(name="run_2", label="method.lr=1e-4", plan=plan)
     reason = "Traceback\n```\n\x1b[31m# no heading"
     seen = {"run_1": Status("failed", reason=reason), "run_2": Status("done", means={"dino": 0.5}, seconds=83.0)}
-    sum_up(sweep, [failed, done], seen)
+    write_summary(sweep, [failed, done], seen)
     text = sweep.summary.read_text(encoding="utf-8")
     assert "\x1b" not in text
     table = [line for line in text.splitlines() if line.startswith("|")]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imprint.methods.adapter_layers import layers, merge_exactly, merged
 from imprint.models.base import Model
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 from imprint.training.module import TrainingModule
 
 CLOSE = 8e-6

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tiny import tiny_pipeline, tiny_source
 
 from imprint.errors import UserError
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 
 
 @pytest.mark.parametrize("model", ["tiny_sd", "tiny_sd_v"])

@@ -14,7 +14,7 @@ from torch import Tensor
 from imprint.errors import UserError
 from imprint.models.sd import StableDiffusion
 from imprint.models.words import tokens_of, why_not_new
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 
 WORD = "<toy>"
 

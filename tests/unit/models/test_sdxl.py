@@ -22,7 +22,7 @@ from tiny_sdxl import WIDTHS, tiny_sdxl_pipeline, tiny_sdxl_source
 from imprint.errors import UserError
 from imprint.models.process import Flow
 from imprint.models.sdxl import StableDiffusionXL, original_layout
-from imprint.training.conditioning import encode_captions
+from imprint.training.encoding import encode_captions
 from imprint.types import Geometry
 
 WORD = "<toy>"

@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from imprint.draws import generator
 from imprint.errors import UserError
 from imprint.pictures import generate as generating
 from imprint.pictures.generate import Generate, generate_missing
 from imprint.pictures.store import PictureStore, Recipe, file_name, read_index
+from imprint.rng import generator
 from imprint.types import Sampler
 
 SAMPLER = Sampler("noise", 1, 1.0, "")

@@ -69,7 +69,7 @@ class FakeModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @contextmanager
-    def drawing(self) -> Iterator[None]:
+    def generating(self) -> Iterator[None]:
         with torch.no_grad():
             self.model.weight.add_(5)
             yield

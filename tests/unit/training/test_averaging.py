@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from imprint.training.averaging import MovingAverage
+from imprint.training.updates import MovingAverage
 
 
 def test_the_learning_weights_come_back_even_after_an_error() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from imprint.training.clipping import clip_within_step
+from imprint.training.updates import clip_within_step
 
 WORST = 3 * 5 * 7 * torch.finfo(torch.float32).eps  # a norm of so many numbers, whatever the order of its sum
 

@@ -15,20 +15,20 @@ from imprint.verbs.train import train
 GOOD, BAD = torch.tensor(1.0), torch.tensor(torch.inf)
 
 
-def test_one_that_is_there_is_told_of_at_once() -> None:
+def test_one_that_is_available_is_told_of_at_once() -> None:
     check = LossCheck()
-    check.see(GOOD, step=1, pictures=["a.png"])
+    check.check(GOOD, step=1, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match=r"step 2 is inf \(pictures: a.png, b.png\)"):
-        check.see(BAD, step=2, pictures=["b.png", "a.png", "b.png"])
+        check.check(BAD, step=2, pictures=["b.png", "a.png", "b.png"])
 
 
 def test_one_that_comes_later_is_told_of_before_the_next_or_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PendingScalar, "is_there", False)
+    monkeypatch.setattr(PendingScalar, "is_available", False)
     check = LossCheck()
-    check.see(BAD, step=1, pictures=["a.png"])
+    check.check(BAD, step=1, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match="step 1 is inf"):
-        check.see(GOOD, step=2, pictures=["b.png"])
-    check.see(BAD, step=3, pictures=["a.png"])
+        check.check(GOOD, step=2, pictures=["b.png"])
+    check.check(BAD, step=3, pictures=["a.png"])
     with pytest.raises(NonFiniteLoss, match="step 3 is inf"):
         check.settle()
     check.settle()
@@ -47,7 +47,7 @@ def test_no_result_is_made_of_it(
         return found._replace(total=found.total * torch.nan) if len(seen) == step else found
 
     monkeypatch.setattr(NoisePrediction, "losses", broken)
-    monkeypatch.setattr(PendingScalar, "is_there", False)
+    monkeypatch.setattr(PendingScalar, "is_available", False)
     with pytest.raises(NonFiniteLoss, match=f"step {step} is nan"):
         train(configure(tiny_sd, pictures, tmp_path, "trainer.save_every=3", "trainer.checkpoint_every=3"))
     run = only_run(tmp_path)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from imprint.draws import seed_of
 from imprint.errors import UserError
 from imprint.evaluation.metrics.base import Metric, shots_of, untuned_shots_of
 from imprint.evaluation.records import Evidence, Needs, Value
 from imprint.kinds import of_kind
+from imprint.rng import seed_of
 
 Against = Literal["class_photos", "untuned"]
 

@@ -18,14 +18,13 @@ from rounding import near_tensors
 from small_runs import configure
 from torch import Tensor
 
-from imprint.batched_runs.batching import one_batch
+from imprint.batched_runs.batched_training import BatchedTraining
+from imprint.batched_runs.batching import first_batch
 from imprint.batched_runs.coroutines import Coroutine
 from imprint.batched_runs.ensemble import Ensemble
-from imprint.batched_runs.group import Group
 from imprint.batched_runs.memory_budget import MemoryBudget
-from imprint.batched_runs.pass_scheduler import PassScheduler
+from imprint.batched_runs.pass_scheduler import PassScheduler, StopSignal
 from imprint.batched_runs.requests import Autocast, Call
-from imprint.batched_runs.stopping import Stop
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.features import FeatureStore
 from imprint.models.sd import StableDiffusion
@@ -50,7 +49,7 @@ POINTS = [
 DRAWN = ["samples=default", "samples.every=3", "samples.seeds=[0,1]", "samples.prompts=['a {identifier} dog']"]
 # Each step takes a prediction for the prompt so many times, and one without it once less.
 PASSES = AS_TRAINED.steps * (2 * AS_TRAINED.guidance - 1)
-CPU = Autocast.now(torch.device("cpu"))
+CPU = Autocast.current(torch.device("cpu"))
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     call = Ensemble.call
 
     def watched(ensemble: Ensemble, calls: Mapping[int, Call]) -> dict[int, Any]:
-        if not next(iter(calls.values())).learning:
+        if not next(iter(calls.values())).needs_grad:
             seen.append(sorted(calls))
         return call(ensemble, calls)
 
@@ -82,11 +81,11 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return seen
 
 
-def together(cfgs: Sequence[DictConfig]) -> tuple[Group, list[Run]]:
+def together(cfgs: Sequence[DictConfig]) -> tuple[BatchedTraining, list[Run]]:
     plans = [prepare(cfg) for cfg in cfgs]
-    group = Group(list(zip(plans, cfgs, strict=True)))
-    assert group.train() == [None] * len(plans)
-    return group, [plan.run for plan in plans]
+    training = BatchedTraining(list(zip(plans, cfgs, strict=True)))
+    assert training.train() == [None] * len(plans)
+    return training, [plan.run for plan in plans]
 
 
 def pictures_in(folder: Path) -> list[Image.Image]:
@@ -105,19 +104,19 @@ def test_the_same_weights_draw_the_same(
     alone = torch.stack(decoded).view(len(POINTS), len(SEEDS), -1)
     decoded.clear()
     plans = [prepare(cfg) for cfg in cfgs]
-    group = Group(list(zip(plans, cfgs, strict=True)))
+    training = BatchedTraining(list(zip(plans, cfgs, strict=True)))
     drawn: dict[int, Tensor] = {}
 
-    def live(point: int, plan: Plan, routine: Coroutine) -> None:
-        module = group._assemble(point, plan, routine)
+    def live(point: int, plan: Plan, coroutine: Coroutine) -> None:
+        module = training._assemble(point, plan, coroutine)
         disturb(torch.nn.ParameterList(module.trained()))
-        with module.drawing():
+        with module.generating():
             draw(module.model)
         drawn[point] = torch.stack(decoded[-len(PROMPTS) :])
 
-    routines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
-    PassScheduler(routines, group._together, MemoryBudget(torch.device("cpu")), first=1).conduct(Stop())
-    assert [routine.error for routine in routines.values()] == [None] * len(POINTS)
+    coroutines = {point: Coroutine(str(point), partial(live, point, plan)) for point, plan in enumerate(plans)}
+    PassScheduler(coroutines, training._ensemble, MemoryBudget(torch.device("cpu")), first_size=1).run(StopSignal())
+    assert [coroutine.error for coroutine in coroutines.values()] == [None] * len(POINTS)
     assert passes == [[0, 1, 2]] * len(passes)
     for point, latents in drawn.items():
         assert near_tensors([latents.view(len(SEEDS), -1)], [alone[point]], PASSES)
@@ -143,7 +142,7 @@ def test_what_cannot_be_drawn_together_is_drawn_alone(
     call = Ensemble.call
 
     def short(ensemble: Ensemble, calls: Mapping[int, Call]) -> dict[int, Any]:
-        if len(calls) > 1 and not next(iter(calls.values())).learning:
+        if len(calls) > 1 and not next(iter(calls.values())).needs_grad:
             raise torch.OutOfMemoryError("out of memory")
         return call(ensemble, calls)
 
@@ -159,7 +158,7 @@ def test_who_was_stopped_while_drawing_goes_on_exactly(tiny_sd: Path, pictures: 
     call, sent = Ensemble.call, []
 
     def interrupted(ensemble: Ensemble, calls: Mapping[int, Call]) -> dict[int, Any]:
-        if not sent and len(calls) == 2 and not next(iter(calls.values())).learning:
+        if not sent and len(calls) == 2 and not next(iter(calls.values())).needs_grad:
             sent.append(True)
             os.kill(os.getpid(), signal.SIGINT)
         return call(ensemble, calls)
@@ -180,14 +179,14 @@ def test_what_results_are_scored_by_is_drawn_together(
 ) -> None:
     points = [[*point, *SCORED, "evaluation.rows=[]"] for point in POINTS]
     cfgs = [configure(tiny_sd, pictures, tmp_path / "a", *point) for point in points]
-    group, runs = together(cfgs)
+    training, runs = together(cfgs)
     passes.clear()
     read: list[str] = []
     load = Pretrained.load
     monkeypatch.setattr(
         Pretrained, "load", lambda self, *given, **named: read.append(self.source) or load(self, *given, **named)
     )
-    group.evaluate_together()
+    training.evaluate()
     assert passes
     assert passes == [[0, 1, 2]] * len(passes)
     assert len(read) == 2, "CLIP and DINO have seen the pictures of all"
@@ -208,10 +207,10 @@ def test_pictures_that_cannot_be_seen_together_are_seen_when_each_run_is_scored(
     tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     cfgs = [configure(tiny_sd, pictures, tmp_path, *point, *SCORED, "evaluation.rows=[]") for point in POINTS[:2]]
-    group, runs = together(cfgs)
+    training, runs = together(cfgs)
     with monkeypatch.context() as patch:
         patch.setattr(FeatureStore, "images", fail)
-        group.evaluate_together()
+        training.evaluate()
     assert "no room beside the network" in caplog.text
     for cfg, run in zip(cfgs, runs, strict=True):
         train(cfg)
@@ -223,6 +222,6 @@ def fail(*_: Any) -> Any:
 
 
 @pytest.mark.parametrize(("side", "at_once"), [(8, 4), (16, 4), (64, 1), (96, 1)])
-def test_a_crowd_is_as_large_as_makes_it_faster(side: int, at_once: int) -> None:
-    call = Call("denoiser", (torch.zeros(16, 4, side, side),), {}, CPU, learning=False)
-    assert list(one_batch(dict.fromkeys(range(9), call))) == list(range(at_once))
+def test_a_batch_is_as_large_as_makes_it_faster(side: int, at_once: int) -> None:
+    call = Call("denoiser", (torch.zeros(16, 4, side, side),), {}, CPU, needs_grad=False)
+    assert list(first_batch(dict.fromkeys(range(9), call))) == list(range(at_once))

@@ -10,7 +10,7 @@ from lightning_fabric.strategies.launchers.subprocess_script import _hydra_subpr
 from omegaconf import read_write
 
 from imprint.config import compose
-from imprint.relaunch import single_run_command_line
+from imprint.fitting import single_run_command_line
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is said of a sweep before it starts: its points, and what they will take, going by runs that are finished."""
+"""Before a sweep starts: its points, and the time and disk space that they will take, estimated from finished runs."""
 
 import shutil
 from collections import Counter
@@ -10,16 +10,16 @@ from typing import NamedTuple
 from omegaconf import DictConfig
 
 from imprint.errors import UserError
-from imprint.launching.plan import Asked, Planned, ToDo, Work, planned_point, work_of
+from imprint.launching.plan import PlannedPoint, SweepPoint, ToDo, Work, plan_point, work_of
 from imprint.reporting.units import duration, size
 from imprint.runs import Run
 
 ORDER: tuple[ToDo, ...] = ("done", "to score", "to go on with", "to try again", "to train")
-MANY = 40  # points that are listed one by one
+MAX_LISTED = 40  # points
 
 
-class Known(NamedTuple):
-    """Of a finished run."""
+class FinishedRun(NamedTuple):
+    """What a finished run took."""
 
     work: Work
     training: float  # seconds
@@ -28,19 +28,19 @@ class Known(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """None where nothing alike is finished."""
+    """None where no run of the same kind is finished."""
 
     seconds: float | None
     bytes: float | None
 
 
-def described(points: Sequence[Planned], *, asked: int, outputs: Path, listed: bool) -> Iterator[str]:
+def describe(points: Sequence[PlannedPoint], *, asked: int, outputs: Path, listed: bool) -> Iterator[str]:
     """Each point, where `listed`, and what all of it takes."""
-    known = known_runs(outputs)
+    known = finished_runs(outputs)
     if listed:
-        yield from _lines(points[:MANY], known)
-        if len(points) > MANY:
-            yield f"  ... and {len(points) - MANY} more"
+        yield from _lines(points[:MAX_LISTED], known)
+        if len(points) > MAX_LISTED:
+            yield f"  ... and {len(points) - MAX_LISTED} more"
     counts = Counter(point.to_do for point in points)
     yield f"{_counted(len(points))}: {', '.join(f'{counts[state]} {state}' for state in ORDER if counts[state])}."
     if len(points) < asked:
@@ -49,17 +49,17 @@ def described(points: Sequence[Planned], *, asked: int, outputs: Path, listed: b
         yield _takes(total(points, known), outputs)
 
 
-def foretold(cfg: DictConfig) -> Iterator[str]:
+def forecast(cfg: DictConfig) -> Iterator[str]:
     """What a single training would be. Raises ConfigError."""
-    point = planned_point(cfg, Asked((), ()))
+    point = plan_point(cfg, SweepPoint((), ()))
     yield f"{point.run.folder}: {point.to_do}"
     outputs = point.run.folder.parent
     if point.to_do != "done":
-        yield _takes(total([point], known_runs(outputs)), outputs)
+        yield _takes(total([point], finished_runs(outputs)), outputs)
 
 
-def cost(point: Planned, known: Sequence[Known]) -> Cost:
-    """By runs of the same method, model and prior: seconds for a sample seen, bytes for a result."""
+def cost(point: PlannedPoint, known: Sequence[FinishedRun]) -> Cost:
+    """Estimated from runs of the same method, model and prior: seconds for a sample, bytes for a result."""
     if point.to_do == "done":
         return Cost(0.0, 0.0)
     work = point.work
@@ -74,7 +74,7 @@ def cost(point: Planned, known: Sequence[Known]) -> Cost:
     return Cost(median(training) + median(scoring), size)
 
 
-def total(points: Sequence[Planned], known: Sequence[Known]) -> Cost:
+def total(points: Sequence[PlannedPoint], known: Sequence[FinishedRun]) -> Cost:
     """Of all that is left; None where a part of it is not known."""
     costs = [cost(point, known) for point in points]
     seconds = [each.seconds for each in costs if each.seconds is not None]
@@ -83,32 +83,32 @@ def total(points: Sequence[Planned], known: Sequence[Known]) -> Cost:
     return Cost(sum(seconds) if complete else None, sum(sizes) if complete else None)
 
 
-def known_runs(outputs: Path) -> list[Known]:
+def finished_runs(outputs: Path) -> list[FinishedRun]:
     """Every finished run in this folder."""
     runs = (Run(manifest.parent) for manifest in sorted(outputs.glob("*/manifest.json")))
-    return [known for run in runs if (known := known_of(run))]
+    return [known for run in runs if (known := _finished_run(run))]
 
 
-def known_of(run: Run) -> Known | None:
+def _finished_run(run: Run) -> FinishedRun | None:
     """None of a run that is not finished, or was not trained here."""
     try:
         manifest = run.read()
-    except UserError:  # another's folder, which is no reason to stop
+    except UserError:  # not a run's folder, or a damaged one
         return None
     seconds = manifest.training.seconds
     if manifest.status != "finished" or seconds is None or not manifest.config.method:
         return None
     scoring = {note.profile: note.seconds for note in manifest.scores.values() if note.seconds is not None}
-    own = seconds / manifest.side_by_side  # of points that were trained together each has the time of all
+    own = seconds / manifest.side_by_side  # points that were trained together all note the same time
     work = work_of(manifest.config.tree(), manifest.content.model)
-    return Known(work, own, scoring, manifest.result_bytes or 0)
+    return FinishedRun(work, own, scoring, manifest.result_bytes or 0)
 
 
-def _lines(points: Sequence[Planned], known: Sequence[Known]) -> Iterator[str]:
-    width = max(len(point.told) for point in points)
+def _lines(points: Sequence[PlannedPoint], known: Sequence[FinishedRun]) -> Iterator[str]:
+    width = max(len(point.label) for point in points)
     for point in points:
         seconds = "" if point.to_do == "done" else duration(cost(point, known).seconds)
-        yield f"  {point.to_do:13}  {point.told:{width}}  {seconds:>12}".rstrip()
+        yield f"  {point.to_do:13}  {point.label:{width}}  {seconds:>12}".rstrip()
 
 
 def _takes(estimate: Cost, outputs: Path) -> str:

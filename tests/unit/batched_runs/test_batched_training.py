@@ -15,8 +15,8 @@ from rounding import near, near_weights
 from safetensors.torch import load_file
 from small_runs import configure, losses, metrics
 
+from imprint.batched_runs.batched_training import BatchedTraining
 from imprint.batched_runs.ensemble import Ensemble
-from imprint.batched_runs.group import Group
 from imprint.batched_runs.memory_budget import MemoryBudget
 from imprint.device_transfer import PendingScalar
 from imprint.errors import NonFiniteLoss, RunBusy
@@ -51,7 +51,7 @@ def alone(tiny_sd: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactor
 
 def together(cfgs: Sequence[DictConfig]) -> tuple[list[Run], list[BaseException | None]]:
     plans = [prepare(cfg) for cfg in cfgs]
-    ended = Group(list(zip(plans, cfgs, strict=True))).train()
+    ended = BatchedTraining(list(zip(plans, cfgs, strict=True))).train()
     return [plan.run for plan in plans], ended
 
 
@@ -163,7 +163,7 @@ def test_looks_on_the_way_and_their_rules_are_each_ones_own(
     ]
     cfgs = [configure(tiny_sd, pictures, tmp_path, "method=lora", *watched, f"seed={seed}") for seed in (0, 1)]
     plans = [prepare(cfg) for cfg in cfgs]
-    assert Group(list(zip(plans, cfgs, strict=True))).train() == [None, None]
+    assert BatchedTraining(list(zip(plans, cfgs, strict=True))).train() == [None, None]
     assert [len(losses(plan.run)) for plan in plans] == [2, 6]
     assert plans[0].run.read().watch["stopped_at"] == 2
 
@@ -183,7 +183,7 @@ def test_one_that_fails_leaves_the_others_running(
     runs = [prepare(cfg).run for cfg in cfgs]
     monkeypatch.setattr(Ensemble, "call", poisoned)
     if losses_come == "later":  # when the weights are spoiled already
-        monkeypatch.setattr(PendingScalar, "is_there", False)
+        monkeypatch.setattr(PendingScalar, "is_available", False)
     _, ended = together(cfgs)
     assert isinstance(ended[0], NonFiniteLoss)
     assert ended[1:] == [None, None]
@@ -225,7 +225,7 @@ def test_a_pass_for_which_memory_is_not_enough_is_made_in_halves(
         assert_alike(run, other)
 
 
-def test_passes_do_not_grow_beyond_the_memory_that_is_there(
+def test_passes_do_not_grow_beyond_the_memory_that_is_available(
     cfgs: list[DictConfig], alone: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = Ensemble.call

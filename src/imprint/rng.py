@@ -1,8 +1,8 @@
-"""Randomness by name.
+"""Random numbers, each from a generator of its own.
 
-Every random choice of a run is drawn from its own generator, which is derived from the run's seed and the choice's
-name, on the CPU. So a result depends neither on the device, nor on how samples are spread over processes or batches,
-nor on whether the run was interrupted: there is no generator state to lose.
+Every random choice of a run is sampled on the CPU from a generator that is seeded by the run's seed and the choice's
+name. So a result depends neither on the device, nor on how samples are spread over processes or batches, nor on whether
+the run was interrupted: there is no RNG state to save.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def generator(*name: int | str) -> torch.Generator:
 
 
 def seed_layers(seed: int, device: torch.device) -> None:
-    """For what has no generator of its own, such as dropout."""
+    """Seeds the global generators, for layers that sample from them, such as dropout."""
     seed_cpu(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)

@@ -7,17 +7,20 @@ from typing import Any, cast
 
 import pytest
 
-from imprint.launching.plan import Planned, ToDo, Work
-from imprint.launching.plan_text import Cost, Known, cost, known_runs, total
+from imprint.launching.forecast import Cost, FinishedRun, cost, finished_runs, total
+from imprint.launching.plan import PlannedPoint, ToDo, Work
 
 LORA = ("LoRA", "model", "none")
-KNOWN = [Known(Work(1000, LORA, None), 10.0, {"quick": 4.0}, 500), Known(Work(2000, LORA, "quick"), 20.0, {}, 700)]
+KNOWN = [
+    FinishedRun(Work(1000, LORA, None), 10.0, {"quick": 4.0}, 500),
+    FinishedRun(Work(2000, LORA, "quick"), 20.0, {}, 700),
+]
 
 
 def planned(
     samples: int, *, profile: str | None = None, kind: tuple[str, ...] = LORA, to_do: ToDo = "to train"
-) -> Planned:
-    return cast(Planned, SimpleNamespace(work=Work(samples, kind, profile), to_do=to_do))
+) -> PlannedPoint:
+    return cast(PlannedPoint, SimpleNamespace(work=Work(samples, kind, profile), to_do=to_do))
 
 
 def test_time_goes_by_samples_seen() -> None:
@@ -34,7 +37,7 @@ def test_scoring_comes_on_top() -> None:
     [planned(10, kind=("LoRA", "another model", "none")), planned(10, profile="careful")],
     ids=["another model", "another evaluation"],
 )
-def test_nothing_is_said_of_what_nothing_alike_was_finished_of(unlike: Planned) -> None:
+def test_nothing_is_said_of_what_nothing_alike_was_finished_of(unlike: PlannedPoint) -> None:
     assert cost(unlike, KNOWN) == Cost(None, None)
     assert total([planned(1000), unlike], KNOWN) == Cost(None, None)
 
@@ -59,4 +62,4 @@ def test_finished_runs_tell_what_they_took(tmp_path: Path) -> None:
     for name, more in stories.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps({**facts, **more}))
-    assert known_runs(tmp_path) == [Known(Work(10, LORA, None), seconds, {}, 9) for seconds in (3.0, 1.0)]
+    assert finished_runs(tmp_path) == [FinishedRun(Work(10, LORA, None), seconds, {}, 9) for seconds in (3.0, 1.0)]

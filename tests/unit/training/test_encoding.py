@@ -6,8 +6,7 @@ import torch
 from rounding import near_tensors
 
 from imprint.models.base import Model
-from imprint.training.conditioning import CaptionCache, encode_captions
-from imprint.training.latents import LatentCache, sample_latents
+from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
 from imprint.types import Batch, Geometry
 
 

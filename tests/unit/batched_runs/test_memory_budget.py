@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from imprint.batched_runs import room
+from imprint.batched_runs import memory_budget
 from imprint.batched_runs.memory_budget import MemoryBudget, free_memory
 
 CPU = torch.device("cpu")
@@ -15,8 +15,8 @@ CPU = torch.device("cpu")
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """1000 kB are free, and there is no container."""
     (tmp_path / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable:  1000 kB\n")
-    monkeypatch.setattr(room, "MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(room, "CONTAINER", tmp_path)
+    monkeypatch.setattr(memory_budget, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory_budget, "CGROUP", tmp_path)
     return tmp_path
 
 
@@ -24,8 +24,8 @@ def taking(monkeypatch: pytest.MonkeyPatch, *peaks: int) -> MemoryBudget:
     """Passes of 1, 2, 4 ... points that took so much, in kB."""
     watched = MemoryBudget(CPU)
     for number, peak in enumerate(peaks):
-        monkeypatch.setattr(room, "peak_memory", lambda device, peak=peak: peak * 1024)
-        watched.note(2**number)
+        monkeypatch.setattr(memory_budget, "peak_memory", lambda device, peak=peak: peak * 1024)
+        watched.record(2**number)
     return watched
 
 
@@ -49,6 +49,6 @@ def test_a_container_may_have_less(machine: Path) -> None:
 
 
 def test_a_system_that_does_not_say_allows_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(room, "MEMORY", tmp_path / "nothing")
-    monkeypatch.setattr(room, "CONTAINER", tmp_path)
+    monkeypatch.setattr(memory_budget, "MEMINFO", tmp_path / "nothing")
+    monkeypatch.setattr(memory_budget, "CGROUP", tmp_path)
     assert taking(monkeypatch, 1, 10**9).allows(1000)

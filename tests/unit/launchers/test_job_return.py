@@ -7,7 +7,7 @@ from accidents import Unpackable
 from hydra.core.utils import JobReturn, JobStatus
 
 from imprint.errors import ConfigError, ModelNotFound, Problem, UserError
-from imprint.launchers.portable import lost, portable
+from imprint.launchers.job_return import lost_job, picklable
 
 
 def failed(error: Exception) -> JobReturn:
@@ -18,7 +18,7 @@ def failed(error: Exception) -> JobReturn:
 
 
 def elsewhere(done: JobReturn) -> JobReturn:
-    return pickle.loads(pickle.dumps(portable(done)))
+    return pickle.loads(pickle.dumps(picklable(done)))
 
 
 def test_an_error_that_cannot_be_unpacked_arrives_as_its_text() -> None:
@@ -48,4 +48,4 @@ def test_what_succeeded_is_left_alone() -> None:
 
 def test_a_lost_point_has_failed() -> None:
     with pytest.raises(UserError, match="killed"):
-        _ = elsewhere(lost(("seed=1",), "its process was killed.")).return_value
+        _ = elsewhere(lost_job(("seed=1",), "its process was killed.")).return_value

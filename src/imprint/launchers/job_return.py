@@ -1,4 +1,4 @@
-"""What a point has come to, in a form that gets from one process to another."""
+"""Outcomes of points that run in other processes, in a form that can be sent between processes."""
 
 import pickle
 
@@ -9,11 +9,12 @@ from imprint.libraries.hydra import outcome
 
 
 class PointLost(UserError):
-    """The process of a point ended without saying how it went, or what it said did not arrive."""
+    """The process of a point ended without an outcome, or the outcome could not be sent."""
 
 
-def portable(done: JobReturn) -> JobReturn:
-    """Some errors can be packed and not be unpacked, which would take the results of all points with them."""
+def picklable(done: JobReturn) -> JobReturn:
+    """An error that can be pickled but not unpickled, at which the results of all points would be lost, becomes its
+    text."""
     if done.status is JobStatus.FAILED:
         error = outcome(done)
         try:
@@ -23,8 +24,8 @@ def portable(done: JobReturn) -> JobReturn:
     return done
 
 
-def lost(overrides: tuple[str, ...], reason: str) -> JobReturn:
-    """Of a point that nothing was heard of."""
+def lost_job(overrides: tuple[str, ...], reason: str) -> JobReturn:
+    """The outcome of a point whose process returned none."""
     done = JobReturn()
     done.overrides = overrides
     done.status = JobStatus.FAILED

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file
 from small_runs import configure, losses
 
-from imprint.batched_runs.in_turn import InTurn
+from imprint.batched_runs.sequential_training import SequentialTraining
 from imprint.errors import NonFiniteLoss
 from imprint.models.sd import StableDiffusion, StableDiffusionSource
 from imprint.planning.prepare import prepare
@@ -28,16 +28,16 @@ def point(tiny_sd: Path, pictures: Path, tmp_path: Path) -> Configured:
     return lambda *overrides: configure(tiny_sd, pictures, tmp_path / "runs", *overrides)
 
 
-def trained(in_turn: InTurn, cfg: DictConfig) -> tuple[Run, BaseException | None]:
+def trained(sequential: SequentialTraining, cfg: DictConfig) -> tuple[Run, BaseException | None]:
     plan = prepare(cfg)
-    return plan.run, in_turn.train(plan, cfg)
+    return plan.run, sequential.train(plan, cfg)
 
 
 @pytest.mark.numeric
 def test_each_is_what_it_is_alone(point: Configured, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
-    in_turn = InTurn()
+    sequential = SequentialTraining()
     for overrides in POINTS:
-        run, ended = trained(in_turn, point(*overrides))
+        run, ended = trained(sequential, point(*overrides))
         assert ended is None
         alone = train(configure(tiny_sd, pictures, tmp_path / "alone", *overrides))
         assert losses(run) == losses(alone)
@@ -66,29 +66,29 @@ def test_the_model_is_loaded_and_a_picture_and_a_caption_encoded_once(
     counted(StableDiffusionSource, "load")
     counted(StableDiffusion, "encode")
     counted(StableDiffusion, "encode_text")
-    in_turn = InTurn()
-    trained(in_turn, point("method=dreambooth"))
+    sequential = SequentialTraining()
+    trained(sequential, point("method=dreambooth"))
     first = len(done)
     assert done.count("load") == 1
     assert done.count("encode") > 1
     assert done.count("encode_text") == 1
-    trained(in_turn, point("method=dreambooth", "seed=1"))
+    trained(sequential, point("method=dreambooth", "seed=1"))
     assert len(done) == first
 
 
 def test_what_ends_one_early_is_returned_and_leaves_the_next_as_it_is(point: Configured) -> None:
-    in_turn = InTurn()
-    run, ended = trained(in_turn, point("method=dreambooth", "method.lr=1e30"))
+    sequential = SequentialTraining()
+    run, ended = trained(sequential, point("method=dreambooth", "method.lr=1e30"))
     assert isinstance(ended, NonFiniteLoss)
     assert run.status == "failed"
-    run, ended = trained(in_turn, point("method=dreambooth"))
+    run, ended = trained(sequential, point("method=dreambooth"))
     assert ended is None
     assert run.status == "finished"
 
 
 def test_another_model_takes_the_place_of_the_first(point: Configured, tiny_sd_v: Path) -> None:
-    in_turn = InTurn()
-    first, _ = trained(in_turn, point("method=dreambooth"))
-    second, _ = trained(in_turn, point("method=dreambooth", f"model.source={tiny_sd_v}"))
+    sequential = SequentialTraining()
+    first, _ = trained(sequential, point("method=dreambooth"))
+    second, _ = trained(sequential, point("method=dreambooth", f"model.source={tiny_sd_v}"))
     assert [run.status for run in (first, second)] == ["finished"] * 2
     assert losses(first) != losses(second)

@@ -1,0 +1,151 @@
+"""The progress of a sweep while it runs: a live display in a terminal, a line for each point in a log file."""
+
+import logging
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from imprint.launching.plan import PlannedPoint
+from imprint.launching.status import ENDED, Eta, Statuses, StatusReader, best_of, first_line
+from imprint.reporting.units import duration
+
+INTERVAL = 1.0  # seconds between two readings
+MAX_SHOWN = 6  # of the points at work
+BAR = 30  # columns
+
+log = logging.getLogger(__name__)
+
+
+class Display(Protocol):
+    def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
+        """`ended` are those that ended since the last update."""
+
+    def close(self) -> None: ...
+
+
+class LogLines:
+    """A line for each point that ended."""
+
+    def __init__(self, points: Sequence[PlannedPoint]) -> None:
+        self._points = points
+        self._eta = Eta(points)
+
+    def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
+        over = sum(status.state in ENDED for status in statuses.values())
+        for place, point in enumerate(ended, over - len(ended) + 1):
+            status = statuses[point.name]
+            if status.state == "failed":
+                log.warning("[%d/%d] %s failed: %s", place, len(statuses), point.label, first_line(status.reason))
+            else:
+                means = "  ".join(f"{name} {value:.3f}" for name, value in status.means.items())
+                took = f"done in {duration(status.seconds)}. {means}".rstrip()
+                log.info("[%d/%d] %s: %s", place, len(statuses), point.label, took)
+        if ended and over < len(statuses):
+            best = best_of(self._points, statuses)
+            ahead = f" Best so far: {best}." if best else ""
+            log.info("%d left%s.%s", len(statuses) - over, self._eta.left(statuses), ahead)
+
+    def close(self) -> None:
+        """Nothing is left on the screen."""
+
+
+class LiveDisplay:
+    """A bar for all, a line for each point at work, and the best so far."""
+
+    def __init__(self, points: Sequence[PlannedPoint], console: Console | None = None) -> None:
+        self._points = points
+        self._eta = Eta(points)
+        self._live = Live(console=console or Console(stderr=True), refresh_per_second=4)
+        self._live.start()
+
+    def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
+        for point in ended:
+            if statuses[point.name].state == "failed":
+                reason = first_line(statuses[point.name].reason)
+                self._live.console.print(Text(f"failed: {point.label}: {reason}", style="red"))
+        self._live.update(self._rendered(statuses))
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _rendered(self, statuses: Statuses) -> Group:
+        counts = Counter(status.state for status in statuses.values())
+        share = sum(status.share if status.state not in ENDED else 1.0 for status in statuses.values()) / len(statuses)
+        failed = f", {counts['failed']} failed" if counts["failed"] else ""
+        text = f"{counts['done']} of {len(statuses)} done{failed}"
+        rest = f"{eta} left" if (eta := self._eta.left(statuses)) else ""
+        head = Table.grid(padding=(0, 1))
+        head.add_row(ProgressBar(1.0, share, width=BAR), f"{text}{rest}")
+        at_work = [point for point in self._points if statuses[point.name].state in ("training", "scoring")]
+        rows = Table.grid(padding=(0, 1))
+        for point in at_work[:MAX_SHOWN]:
+            status = statuses[point.name]
+            steps = point.plan.parts.hparams.steps
+            what = f"{round(status.share * steps)}/{steps}" if status.state == "training" else "scoring"
+            rows.add_row(f"  {what}", Text(point.label, overflow="ellipsis", no_wrap=True))
+        if len(at_work) > MAX_SHOWN:
+            rows.add_row("", f"and {len(at_work) - MAX_SHOWN} more")
+        best = best_of(self._points, statuses)
+        return Group(head, rows, Text(f"Best so far: {best}" if best else "", style="green"))
+
+
+def choose_display(points: Sequence[PlannedPoint]) -> Display:
+    return LiveDisplay(points) if sys.stderr.isatty() else LogLines(points)
+
+
+class Observer:
+    """Reads the status of points from their folders regularly, in a thread of its own, until it is closed.
+
+    `statuses` are the latest ones, in the end those after it was closed. `on_end` is called when points have ended. Of
+    what happened before the moment `since`, only finished runs count.
+    """
+
+    def __init__(
+        self, points: Sequence[PlannedPoint], display: Display, on_end: Callable[[Statuses], object], *, since: float
+    ) -> None:
+        self._points = points
+        self._reader = StatusReader(points, since=since)
+        self._display = display
+        self._on_end = on_end
+        self._reported = {point.name for point in points if point.to_do == "done"}
+        self.statuses: Statuses = self._reader.read()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="observer", daemon=True)
+
+    def __enter__(self) -> "Observer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._closing.set()
+        self._thread.join()
+        try:
+            self._read()
+        finally:
+            self._display.close()
+
+    def _read(self) -> None:
+        statuses = self._reader.read()
+        ended = [
+            point for point in self._points if statuses[point.name].state in ENDED and point.name not in self._reported
+        ]
+        self._reported |= {point.name for point in ended}
+        self._display.update(statuses, ended)
+        self.statuses = statuses
+        if ended:
+            self._on_end(statuses)
+
+    def _work(self) -> None:
+        while not self._closing.wait(INTERVAL):
+            try:
+                self._read()
+            except Exception:  # a folder that is being written; the next reading may succeed
+                log.debug("The points' folders could not be read.", exc_info=True)

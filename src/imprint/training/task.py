@@ -1,0 +1,94 @@
+"""What a training is made of: its data, the untuned model as a teacher where the prior needs it, and all the rest."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from imprint.data.loader import PositionSampler, make_loader
+from imprint.data.stream import TrainingStream
+from imprint.methods.base import Method
+from imprint.models.base import Model
+from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.training.encoding import CaptionCache, LatentCache
+from imprint.training.hparams import HParams
+from imprint.types import Batch, Concept, ParamGroup
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """The training data, from any position of its stream on."""
+
+    stream: TrainingStream
+    steps: int
+    batch_size: int
+    accumulation: int
+    workers: int
+    resolution: int
+    cache: bool
+
+    def loader(self, model: Model, latents: LatentCache, *, trainer: pl.Trainer, device: torch.device) -> DataLoader:
+        """Batches from the trainer's step on, for this process. First adds to `latents` what is missing there, if they
+        can be kept."""
+        stream = self.stream
+        if self.cache and (reason := stream.why_not_cacheable):
+            log.info("Latents are not kept: %s.", reason)
+        elif self.cache:
+            missing = (view for view in stream.views() if view.key not in latents)
+            latents.fill(model, ((view.key, stream.pixels_of(view)) for view in missing), device)
+            stream = stream.without_pixels()
+        sampler = PositionSampler(
+            steps=(trainer.global_step, self.steps),
+            batch_size=self.batch_size,
+            world_size=trainer.world_size,
+            rank=trainer.global_rank,
+            accumulation=self.accumulation,
+        )
+        return make_loader(stream, sampler, workers=self.workers)
+
+
+class Teacher(nn.Module):
+    """Makes the untuned model's prediction the target of prior samples, with a frozen copy of the denoiser and the
+    embeddings of the class prompts, both taken before anything learns."""
+
+    def __init__(self, model: Model, prompts: Sequence[str]) -> None:
+        super().__init__()
+        self.denoiser = model.frozen_denoiser()
+        self._captions = CaptionCache()
+        self._captions.condition(model, prompts)
+
+    @torch.no_grad()
+    def correct(self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:
+        """`target_BCHW` with the prior samples' part replaced by what the untuned model predicts there."""
+        if not batch.priors:
+            return target_BCHW
+        first = len(batch.ids) - batch.priors
+        conditioning = {
+            **self._captions.condition(model, batch.captions[first:]),
+            **model.encode_geometry(batch.geometry[first:]),
+        }
+        prediction_BCHW = model.denoise_with(self.denoiser, noisy_BCHW[first:], t_B[first:], conditioning)
+        return torch.cat([target_BCHW[:first], prediction_BCHW.to(target_BCHW.dtype)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTask:
+    """All that a training needs beside the model."""
+
+    concepts: Sequence[Concept]
+    method: Method
+    groups: Sequence[ParamGroup]
+    objective: NoisePrediction
+    prior_weight: float
+    teacher: Teacher | None  # set if the untuned model's prediction is the prior's target
+    feed: Feed
+    hparams: HParams
+    make_optimizer: Callable[..., Optimizer]
+    seed: int
