@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from compatibility.make_runs import ADAPTERS, COMMANDS, INTERRUPTED, SAMPLES, SCORES, SMALL
 from omegaconf import DictConfig
+from rounding import near_weights
 from safetensors.torch import load_file
 from small_runs import losses
 
@@ -64,7 +65,7 @@ def test_a_finished_run_is_skipped_and_its_scores_are_found(outputs: Path) -> No
     assert {file: file.read_bytes() for file in (outputs / LORA).rglob("*") if file.is_file()} == before
 
 
-def test_an_interrupted_run_goes_on_from_its_checkpoint(outputs: Path) -> None:
+def test_an_interrupted_run_goes_on_from_its_checkpoint(outputs: Path, tmp_path: Path) -> None:
     before = losses(Run(outputs / INTERRUPTED_LORA))
     run = train(compose("train", [*SMALL, *INTERRUPTED]))
     assert run.folder == outputs / INTERRUPTED_LORA
@@ -72,6 +73,9 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(outputs: Path) -> None:
     assert losses(run)[: len(before)] == before
     assert len(losses(run)) == 4
     assert run.read().config.method["_kind_"] == "method/lora"
+    whole = train(compose("train", [*SMALL, *INTERRUPTED, f"outputs={tmp_path / 'whole'}"]))
+    [ours], [expected] = (list(one.result.rglob("*.safetensors")) for one in (run, whole))
+    assert near_weights(load_file(ours), load_file(expected), rate=1e-3, steps=4)
 
 
 @pytest.mark.parametrize("name", [LORA, PIVOTAL, WORD])

@@ -14,6 +14,7 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
+from imprint.errors import UserError
 from imprint.methods.adapter_layers import merged
 from imprint.models.base import Model, is_text
 from imprint.rng import seed_layers, seed_of
@@ -158,6 +159,13 @@ class TrainingModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {_renamed(name, STORED, OWN): value for name, value in state.items()}
+        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        if lacking := trained - checkpoint["state_dict"].keys():  # of these, nothing would be loaded, without a word
+            raise UserError(
+                f"The checkpoint of this run lacks {len(lacking)} of {len(trained)} tensors that it trains, among them "
+                f"{min(lacking)}: another release has written it, or it is damaged. Without its folder checkpoints/ "
+                "the run begins anew."
+            )
         if self.average is not None:
             self.average.load_state_dict(checkpoint["average"])
 
