@@ -177,6 +177,7 @@ def test_who_was_stopped_while_drawing_goes_on_exactly(tiny_sd: Path, pictures: 
 def test_what_results_are_scored_by_is_drawn_together(
     tiny_sd: Path, pictures: Path, tmp_path: Path, passes: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))  # in which no features are
     points = [[*point, *SCORED, "evaluation.rows=[]"] for point in POINTS]
     cfgs = [configure(tiny_sd, pictures, tmp_path / "a", *point) for point in points]
     training, runs = together(cfgs)
