@@ -19,10 +19,6 @@ class Group(NamedTuple):
     points: tuple[int, ...]
     reason: str | None
 
-    @property
-    def is_stacked(self) -> bool:
-        return len(self.points) > 1
-
 
 def groups(plans: Sequence[Plan | None], max_points: int | None = None) -> list[Group]:
     """Each point in one group, groups in the order of their first points. A point without a plan stays on its own.
