@@ -37,7 +37,7 @@ class PipelineModel(Model):
         self.checkpoint = checkpoint
         for part in self.layout.parts:
             setattr(self, part.name, parts[part.name])
-        self.process = noise_process(checkpoint.scheduler, prediction)
+        self.process = noise_process(checkpoint.scheduler, prediction, patch=self.layout.patch)
         # Not registered as a submodule: a compiled module may be put here without renaming any weight.
         self.roles = {role: parts[self.layout.part(role).name] for role in self.layout.roles}
         denoiser: Any = parts[self.layout.denoiser.name]
@@ -70,9 +70,7 @@ class PipelineModel(Model):
         return self.layout.pixel_multiple(self._autoencoder.config)
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        config = self._autoencoder.config
-        factor = self.layout.pixels_per_latent(config)
-        return config.latent_channels, height // factor, width // factor
+        return self.layout.latent_shape(self._autoencoder.config, height, width)
 
     def encode(self, pixels_BCHW: Tensor) -> Moments:
         with self._without_overflow(pixels_BCHW.device):

@@ -26,7 +26,7 @@ from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import Prediction
-from imprint.models.schedulers import noise_facts, stored_prediction
+from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
@@ -81,8 +81,9 @@ class PipelineSource(ModelSource):
 
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
-        noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
-        multiple = layout.pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
+        process = checked_process(checkpoint.scheduler, self.sampler.scheduler, prediction, patch=layout.patch)
+        autoencoder = checkpoint.config(layout.part(AUTOENCODER).config)
+        multiple = layout.pixel_multiple(autoencoder)
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -92,10 +93,9 @@ class PipelineSource(ModelSource):
         return ModelInfo(
             fingerprint=hashlib.sha256(" ".join(content).encode()).hexdigest(),
             roles=layout.roles,
-            prediction=prediction,
-            has_zero_terminal_snr=noise.has_zero_terminal_snr,
-            timesteps=noise.timesteps,
+            process=process,
             resolution=self.resolution,
+            latent_shape=layout.latent_shape(autoencoder, self.resolution, self.resolution),
             pixel_multiple=multiple,
             tokenizers=checkpoint.tokenizers(shared=True),
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},

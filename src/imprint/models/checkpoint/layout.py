@@ -71,6 +71,7 @@ class Layout:
                    original program does (`original_in_kohya`)
     original       the one-file format
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
+    patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     """
 
     title: str
@@ -84,6 +85,7 @@ class Layout:
     original_in_kohya: bool
     original: OriginalLayout
     multiple: int
+    patch: int = 1
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -110,6 +112,11 @@ class Layout:
     def pixels_per_latent(self, autoencoder: Mapping[str, Any]) -> int:
         """On a side of a picture, by the autoencoder's configuration."""
         return int(2 ** (len(autoencoder["block_out_channels"]) - 1))
+
+    def latent_shape(self, autoencoder: Mapping[str, Any], height: int, width: int) -> tuple[int, int, int]:
+        """(channels, rows, columns) of a picture's latent, by the autoencoder's configuration."""
+        cell = self.pixels_per_latent(autoencoder)
+        return autoencoder["latent_channels"], height // cell, width // cell
 
     def pixel_multiple(self, autoencoder: Mapping[str, Any]) -> int:
         """Both sides of a picture must be multiples of this, by the autoencoder's configuration."""
