@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tiny import tiny_pipeline, tiny_source
+from tiny_flux import tiny_flux_pipeline, tiny_flux_source
 from tiny_sdxl import tiny_sdxl_pipeline, tiny_sdxl_source
 
 from imprint.models.pipeline import PipelineModel
@@ -25,6 +26,7 @@ class TinyFamily(NamedTuple):
 FAMILIES = {  # by what `model=` names them by
     "sd": TinyFamily(tiny_pipeline, tiny_source),
     "sdxl": TinyFamily(tiny_sdxl_pipeline, tiny_sdxl_source),
+    "flux": TinyFamily(tiny_flux_pipeline, tiny_flux_source),
 }
 
 

@@ -60,8 +60,9 @@ class PipelineModel(Model):
 
     @property
     def formats(self) -> Mapping[str, Format]:
+        one_file = {"single_file": Format("model.safetensors", self._writer.write_file)}
         return {
-            "single_file": Format("model.safetensors", self._writer.write_file),
+            **(one_file if self.layout.original else {}),
             "pipeline": Format("pipeline", self._writer.replace_folder),
         }
 
@@ -132,6 +133,10 @@ class PipelineModel(Model):
     def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(ids_BL, mask_BL) for a text encoder, on the CPU."""
         return self._captions[role].tokens(texts)
+
+    def limit_tokens(self, role: str, count: int) -> None:
+        """Lets a text encoder read at most as many tokens of a caption."""
+        self._captions[role].limit(count)
 
     @property
     def _writer(self) -> PipelineWriter:

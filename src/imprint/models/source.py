@@ -125,7 +125,13 @@ class PipelineSource(ModelSource):
             allow_pickle=self.allow_pickle,
             sampler=self.sampler,
             encoders=self.encoders,
+            **self.own_settings,
         )
+
+    @property
+    def own_settings(self) -> Mapping[str, Any]:
+        """What a family's source has besides the settings of all."""
+        return {}
 
     def load(self) -> PipelineModel:
         return self.model(
@@ -199,6 +205,11 @@ class PipelineSource(ModelSource):
         )
 
     def _single_file(self, path: Path) -> SingleFile:
+        if self.layout.original is None:
+            remedy = (
+                f"single files of {self.layout.title} are not read. Give a hub id or a folder in diffusers' layout."
+            )
+            raise UserError(str(Problem("model.source", self.source, remedy)))
         tensors = read_tensors(self.layout, path, self.source, allow_pickle=self.allow_pickle)
         config = self.config or usual_configs(self.layout, tensors)
         configs = local_path(config)

@@ -105,7 +105,7 @@ def state_without_words(network: nn.Module) -> dict[str, Tensor]:
     """The state dict without the learned words."""
     tables = (module for module in network.modules() if isinstance(module, WordTable))
     learned = {id(parameter) for table in tables for parameter in table.vectors}
-    names = {name for name, parameter in network.named_parameters() if id(parameter) in learned}
+    names = {name for name, parameter in network.named_parameters(remove_duplicate=False) if id(parameter) in learned}
     return {name: weight for name, weight in network.state_dict().items() if name not in names}
 
 

@@ -68,8 +68,8 @@ class Layout:
     settings       of the pipeline's own configuration, those that change its pictures; each with its usual value
     misfits        why configurations are those of another kind of model, if they are
     kohya          how kohya's scripts begin the names of a role's layers, and whether they name the denoiser's as the
-                   original program does (`original_in_kohya`)
-    original       the one-file format
+                   original program does (`original_in_kohya`); empty where such files are not written
+    original       the one-file format; None where it is not known here
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     """
@@ -83,7 +83,7 @@ class Layout:
     misfits: Callable[[Configs], Iterator[str]]
     kohya: Mapping[str, str]
     original_in_kohya: bool
-    original: OriginalLayout
+    original: OriginalLayout | None
     multiple: int
     patch: int = 1
 
