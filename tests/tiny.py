@@ -67,6 +67,7 @@ def tiny_source(path: Path | str, **settings: Any) -> StableDiffusionSource:
         "allow_pickle": False,
         "sampler": Sampler("DDIMScheduler", 4, 5.0, ""),
         "encoders": {},
+        "times": None,
     }
     return StableDiffusionSource(source=str(path), **{**usual, **settings})
 

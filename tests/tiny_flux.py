@@ -65,6 +65,7 @@ def tiny_flux_source(path: Path | str, **settings: Any) -> FluxSource:
         "allow_pickle": False,
         "sampler": Sampler("model", 4, 3.5, ""),
         "encoders": {},
+        "times": None,
         "training_guidance": 1.0,
         "text_tokens": T5_TOKENS,
     }

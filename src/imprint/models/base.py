@@ -84,6 +84,7 @@ class ModelSource(ABC):
     not_in_identity: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
     sampler: Sampler  # how this model is usually sampled
     encoders: Mapping[str, Any]  # by role, used in place of a profile's encoders to score this model's pictures
+    times: Any  # at which this model learns where the objective names none: an `objectives.times.Times`
 
     @abstractmethod
     def facts(self) -> ModelInfo:

@@ -174,6 +174,7 @@ class FluxSource(PipelineSource):
         allow_pickle: bool,
         sampler: Sampler,
         encoders: Mapping[str, Any],
+        times: Any,
         training_guidance: NonNegativeFloat,
         text_tokens: PositiveInt,
     ) -> None:
@@ -187,6 +188,7 @@ class FluxSource(PipelineSource):
             allow_pickle=allow_pickle,
             sampler=sampler,
             encoders=encoders,
+            times=times,
         )
         self.training_guidance = training_guidance
         self.text_tokens = text_tokens

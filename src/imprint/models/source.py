@@ -40,7 +40,8 @@ class PipelineSource(ModelSource):
     file.
 
     `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
-    hub id of the model that the file descends from. `prediction` overrides that of the checkpoint's scheduler;
+    hub id of the model that the file descends from. `times` is at which times this model learns, where the objective
+    names no others. `prediction` overrides that of the checkpoint's scheduler;
     a single file that does not state its own has that of its `config`. `revision` pins a hub id.
     """
 
@@ -53,6 +54,7 @@ class PipelineSource(ModelSource):
             *("sampler", "encoders"),
         }
     )
+    former_defaults: ClassVar[Mapping[str, Any]] = {"times": {KIND: "times/uniform", "shift": None}}
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class PipelineSource(ModelSource):
         allow_pickle: bool,
         sampler: Sampler,
         encoders: Mapping[str, Any],
+        times: Any,
     ) -> None:
         if sampler.steps < 1:
             raise ValueError(f"sampler.steps={sampler.steps}: at least one step is needed.")
@@ -78,6 +81,7 @@ class PipelineSource(ModelSource):
         self.allow_pickle = allow_pickle
         self.sampler = sampler
         self.encoders = encoders
+        self.times = times
 
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
@@ -125,6 +129,7 @@ class PipelineSource(ModelSource):
             allow_pickle=self.allow_pickle,
             sampler=self.sampler,
             encoders=self.encoders,
+            times=self.times,
             **self.own_settings,
         )
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from imprint import rng
 from imprint.errors import Problem
-from imprint.kinds import KIND, of_kind
+from imprint.kinds import of_kind
 from imprint.models.base import ModelInfo
 from imprint.models.process import NoiseProcess
 from imprint.objectives.times import Times
@@ -23,17 +23,17 @@ class NoisePrediction:
     """The timestep and the noise of each sample, and the loss of a prediction.
 
     `timesteps` is the range that timesteps are sampled from, without its end, and `times` says how often each of them
-    is. `noise_offset` shifts each channel of the
+    is; None: as the model's configuration says (`with_times`). `noise_offset` shifts each channel of the
     noise by a normal variable of that standard deviation, so that a model can learn overall brightness.
     """
 
-    former_defaults: ClassVar[Mapping[str, Any]] = {"times": {KIND: "times/uniform", "shift": None}}
+    former_defaults: ClassVar[Mapping[str, Any]] = {"times": None}
 
     def __init__(
         self,
         *,
         weighting: Weighting,
-        times: Times,
+        times: Times | None,
         noise_offset: NonNegativeFloat,
         timesteps: tuple[NonNegativeInt, PositiveInt],
     ) -> None:
@@ -54,18 +54,24 @@ class NoisePrediction:
             )
         for problem in self.weighting.problems(facts):
             yield problem._replace(key=f"weighting.{problem.key}")
-        for problem in self.times.problems(facts):
+        for problem in self.times.problems(facts) if self.times else ():
             yield problem._replace(key=f"times.{problem.key}")
+
+    def with_times(self, times: Times) -> "NoisePrediction":
+        """With the model's times, where this names none."""
+        return self if self.times else type(self)(**{**vars(self), "times": times})
 
     def sample_timesteps(
         self, seed: int, ids: Sequence[str], process: NoiseProcess, latent_shape: Sequence[int]
     ) -> Tensor:
         """The time of each sample, for latents of this shape."""
+        assert self.times is not None
         names = [(seed, "timestep", name) for name in ids]
         return self.times.draw(names, process, self.timesteps, latent_shape)
 
     def median_noise(self, process: NoiseProcess, latent_shape: Sequence[int]) -> float:
         """The share of noise that half of all samples do not exceed: its weight b beside the latent's a."""
+        assert self.times is not None
         a, b = process.mix(self.times.median(process, self.timesteps, latent_shape))
         return float(b / (a + b))
 
