@@ -111,6 +111,7 @@ class Model(nn.Module, ABC):
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # role -> kind of layer -> how their names end
     names: LayerNames  # of the layers in files of adapters
     sampler: Sampler  # how this model is usually sampled
+    shared_inputs: frozenset[str] = frozenset()  # keywords of the denoiser's that say nothing of a single sample
 
     @property
     @abstractmethod

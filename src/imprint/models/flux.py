@@ -41,6 +41,7 @@ LAYERS: Mapping[str, Sequence[str]] = {
 class Flux(PipelineModel):
     transformer: FluxTransformer2DModel
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {DENOISER: LAYERS, TEXT: CLIP_LAYERS}
+    shared_inputs = frozenset({"img_ids", "txt_ids"})
     training_guidance: float = 1.0  # that the denoiser is told while it trains
 
     @property

@@ -49,6 +49,7 @@ class PipelineModel(Model):
         }
         self._captions = {self.layout.tokenizers[name].role: Captions(own) for name, own in self._vocabularies.items()}
         frozen(self)
+        _switch_off_dropout(self)
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -181,6 +182,16 @@ def dtype_of(module: nn.Module) -> torch.dtype:
 
 def frozen(module: nn.Module) -> nn.Module:
     return module.requires_grad_(False).eval()
+
+
+def _switch_off_dropout(module: nn.Module) -> None:
+    """That of pre-training, which T5's configuration still has: a text encoder in which a word learns is in training
+    mode, too, and no recipe drops anything there. Adapters have a dropout of their own."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+        elif isinstance(getattr(layer, "dropout", None), float):
+            layer.dropout = 0.0  # type: ignore[assignment]
 
 
 @contextmanager

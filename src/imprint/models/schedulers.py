@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import diffusers
+import numpy as np
 import torch
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import Tensor
@@ -129,7 +130,7 @@ def with_timesteps(
             constant = {**scheduler.config, "use_dynamic_shifting": False, "shift": factor, "flow_shift": factor}
             scheduler = type(scheduler).from_config(constant)
     if sigmas is not None and "sigmas" in takes:
-        given["sigmas"] = list(sigmas)
+        given["sigmas"] = np.asarray(sigmas)
     scheduler.set_timesteps(steps, device=device, **given)
     return scheduler
 

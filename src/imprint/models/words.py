@@ -118,6 +118,7 @@ def write_words(source: "PreTrainedModel", target: "PreTrainedModel") -> None:
     last = table.first + len(learned_ND)
     if last > target.get_input_embeddings().num_embeddings:
         target.resize_token_embeddings(last, mean_resizing=False)
+    target.set_input_embeddings(target.get_input_embeddings())  # T5's table has two names, which must stay one
     table_VD = target.get_input_embeddings().weight
     table_VD.data = torch.cat([table_VD[: table.first], learned_ND, table_VD[last:]]).detach()
 

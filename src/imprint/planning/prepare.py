@@ -74,9 +74,7 @@ def with_reporting(plan: Plan, cfg: DictConfig) -> Plan:
 def _with_times(objective: NoisePrediction, model: ModelSource, problems: list[Problem | str]) -> NoisePrediction:
     """With the model's times, where the objective names none."""
     if objective.times is None and not isinstance(model.times, Times):
-        problems.append(
-            Problem("model.times", model.times, "no times. Choose some: times@model.times=uniform.")
-        )
+        problems.append(Problem("model.times", model.times, "no times. Choose some: times@model.times=uniform."))
         return objective
     return objective.with_times(model.times)
 
