@@ -12,7 +12,7 @@ from rounding import near_tensors
 from safetensors.torch import load_file
 from small_runs import configure
 from tiny import RESOLUTION
-from tiny_flux import T5_TOKENS, WIDTHS
+from tiny_flux import T5_TOKENS, WIDTHS, tiny_flux_pipeline
 
 from imprint.config import compose
 from imprint.errors import UserError
@@ -101,6 +101,17 @@ def test_the_stock_pipeline_loads_all_of_a_lora(
         if hasattr(module, "lora_A") and module.lora_A
     ]
     assert len(loaded) == len({name for name in stored if name.partition(".")[0] in parts})
+
+
+def test_what_dev_has_learned_is_drawn_on_a_distilled_checkpoint(
+    runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The way to a few steps that training on the distilled one would undo."""
+    folder = tmp_path_factory.mktemp("distilled")
+    schnell = tiny_flux_pipeline(folder / "schnell", guidance=False, seed=1)
+    ours = drawn([runs["everywhere"]], folder / "ours", f"base={schnell}", "guidance=1")
+    assert distance(ours, by_the_library(with_lora(schnell, runs["everywhere"].result))) <= CLOSE
+    assert distance(ours, by_the_library(stock(schnell))) > 2 * CLOSE
 
 
 def test_a_lora_of_another_program_comes_back(

@@ -148,6 +148,7 @@ LAYOUT = Layout(
     original_in_kohya=False,
     original=None,
     multiple=16,
+    optional=("time_text_embed.guidance_embedder.",),
     patch=PATCH,
 )
 Flux.layout = LAYOUT

@@ -71,6 +71,7 @@ class Layout:
                    original program does (`original_in_kohya`); empty where such files are not written
     original       the one-file format; None where it is not known here
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
+    optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     """
 
@@ -85,6 +86,7 @@ class Layout:
     original_in_kohya: bool
     original: OriginalLayout | None
     multiple: int
+    optional: tuple[str, ...] = ()
     patch: int = 1
 
     @property
