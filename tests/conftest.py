@@ -87,6 +87,12 @@ def tiny_sdxl(tiny_folder: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_flux(tiny_folder: Callable[[str], Path]) -> Path:
+    """A tiny FLUX.1 that is told guidance; read only."""
+    return tiny_folder("flux")
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tiny_sd: Path) -> Model:
     """The loaded model of `tiny_sd`. Read only: a test that trains loads its own."""
     return load_tiny(tiny_sd)

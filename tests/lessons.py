@@ -49,8 +49,8 @@ class Watch:
             self.batches.append(batch)
             return losses(module, batch)
 
-        def watched_timesteps(objective: NoisePrediction, seed: int, ids: list[str], process: Any) -> Tensor:
-            drawn = timesteps(objective, seed, ids, process)
+        def watched_timesteps(objective: NoisePrediction, seed: int, ids: list[str], *more: Any) -> Tensor:
+            drawn = timesteps(objective, seed, ids, *more)
             self.timesteps.update(zip(ids, drawn.tolist(), strict=True))
             return drawn
 

@@ -8,6 +8,7 @@ import torch
 from composed import compose
 from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, stock
+from families import drawing_of
 from PIL import Image
 from tiny import RESOLUTION
 
@@ -43,6 +44,7 @@ def by_the_library(
             height=RESOLUTION,
             width=RESOLUTION,
             generator=torch.Generator().manual_seed(seed),
+            **drawing_of(pipeline),
         ).images[0]
         for prompt in prompts
         for seed in seeds

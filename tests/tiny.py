@@ -67,6 +67,7 @@ def tiny_source(path: Path | str, **settings: Any) -> StableDiffusionSource:
         "allow_pickle": False,
         "sampler": Sampler("DDIMScheduler", 4, 5.0, ""),
         "encoders": {},
+        "times": None,
     }
     return StableDiffusionSource(source=str(path), **{**usual, **settings})
 
@@ -179,10 +180,12 @@ def _scheduler(prediction: str, zero_snr: bool) -> PNDMScheduler | DDIMScheduler
 
 
 def use_published_forms(pipeline: Path) -> None:
-    """Published checkpoints have what older versions of the libraries wrote."""
+    """Published checkpoints have what older versions of the libraries wrote for CLIP."""
     for tokenizer in pipeline.glob("tokenizer*"):
         _use_vocabulary_files(tokenizer)
     for file in pipeline.glob("text_encoder*/*.safetensors"):
+        if "clip" not in json.loads(file.with_name("config.json").read_text(encoding="utf-8"))["model_type"]:
+            continue
         stored = load_file(file)
         if not any(name.startswith("text_model.") for name in stored):
             save_file({f"text_model.{name}": weight for name, weight in stored.items()}, file, {"format": "pt"})
@@ -191,6 +194,8 @@ def use_published_forms(pipeline: Path) -> None:
 def _use_vocabulary_files(folder: Path) -> None:
     """Two files; newer versions write one in their place."""
     bpe = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    if "merges" not in bpe:
+        return
     (folder / "vocab.json").write_text(json.dumps(bpe["vocab"], ensure_ascii=False), encoding="utf-8")
     lines = ["#version: 0.2", *(" ".join(merge) for merge in bpe["merges"])]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

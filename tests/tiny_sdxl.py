@@ -62,6 +62,7 @@ def tiny_sdxl_source(path: Path | str, **settings: Any) -> StableDiffusionXLSour
         "allow_pickle": False,
         "sampler": Sampler("model", 4, 5.0, ""),
         "encoders": {},
+        "times": None,
     }
     return StableDiffusionXLSource(source=str(path), **{**usual, **settings})
 

@@ -143,6 +143,7 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     log.info("%s %s", verb, run.folder)
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
+    log.info("Half of the samples have more noise than %.2f (0 is clean, 1 is all noise).", plan.median_noise)
 
 
 def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:

@@ -28,6 +28,7 @@ HOMES: Mapping[str, str] = {
     "prior": "imprint.data",
     "objective": "imprint.objectives",
     "weighting": "imprint.objectives",
+    "times": "imprint.objectives",
     "hparams": "imprint.training",
     "rate": "imprint.training",
     "trainer": "imprint.training",

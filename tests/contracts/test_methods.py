@@ -15,6 +15,7 @@ from rounding import near
 from small_runs import METHODS, configure, losses, metrics
 
 from imprint.config import conf_folder
+from imprint.errors import ConfigError
 from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.callbacks import FiniteLoss
@@ -52,7 +53,11 @@ def settings_of(method: str, *more: str) -> list[str]:
     return [f"method={method}", *usual, *rates, *more]
 
 
-@pytest.fixture(scope="module", params=[f"{model}-{method}" for model in FAMILIES for method in METHODS])
+TAUGHT = [f"{model}-{method}" for model, own in FAMILIES.items() for method in METHODS if method not in own.refused]
+REFUSED = [(model, method) for model, own in FAMILIES.items() for method in own.refused]
+
+
+@pytest.fixture(scope="module", params=TAUGHT)
 def whole(
     request: pytest.FixtureRequest,
     tiny_folder: Callable[[str], Path],
@@ -75,6 +80,15 @@ def test_every_family_is_here() -> None:
     }
     known = {type(model.source(".")) for model in FAMILIES.values()}
     assert named - {None} == {f"{kind.__module__}.{kind.__qualname__}" for kind in known}
+
+
+@pytest.mark.parametrize(("model", "method"), REFUSED)
+def test_a_method_that_a_family_cannot_learn_by_is_refused_with_the_reason(
+    model: str, method: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=FAMILIES[model].refused[method]):
+        train(configure(tiny_folder(model), pictures, tmp_path, *settings_of(method)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_method_changes_what_is_drawn_and_its_saved_result_is_what_was_learned(whole: Whole) -> None:

@@ -59,7 +59,7 @@ def test_a_loss_is_the_one_that_a_few_lines_compute(tiny_sdxl: Path, pictures: P
     for batch, _ in zip(batches(module), range(4), strict=False):
         objective, seed = module.task.objective, module.task.seed
         noise = objective.sample_noise(seed, batch.ids, (4, 8, 8))
-        t_B = objective.sample_timesteps(seed, batch.ids, module.model.process)
+        t_B = objective.sample_timesteps(seed, batch.ids, module.model.process, (4, 8, 8))
         with torch.no_grad():
             latents = 0.13025 * pipeline.vae.encode(batch.pixels_BCHW).latent_dist.mean
             drawn_latents = module.model.encode(batch.pixels_BCHW)

@@ -60,6 +60,16 @@ CASES |= {
     f"xl-{method}": ("tiny_sdxl", ["hparams.batch_size=2", f"method={method}", *settings])
     for method, settings in XL.items()
 }
+# A flow, whose times are logit-normal and shifted by resolution, and T5.
+FLUX = {
+    "dreambooth": ["method.roles=[denoiser,text,text_2]", "prior=generated", "prior.count=5"],
+    "lora": ["method.roles=[denoiser,text]", "prior=base_prediction", "objective=min_snr"],
+    "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2"],
+}
+CASES |= {
+    f"flux-{method}": ("tiny_flux", ["hparams.batch_size=2", f"method={method}", *settings])
+    for method, settings in FLUX.items()
+}
 CASES["min-snr-offset-accumulated"] = (
     "tiny_sd",
     [

@@ -79,7 +79,8 @@ class BatchedTrainingModule(StaysOnDevice, TrainingModule):
 
     def _call(self, role: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         rng_state = RngState(self.device) if self._has_dropout else None
-        output = self._request(Call(role, arguments, keywords, Autocast.current(self.device), rng_state=rng_state))
+        autocast, shared = Autocast.current(self.device), self.model.shared_inputs
+        output = self._request(Call(role, arguments, keywords, autocast, rng_state=rng_state, shared=shared))
         if output is RETRY:  # from the start of the pass, where the generators are seeded
             raise _Retry
         if rng_state is not None:  # other points have used the generator meanwhile

@@ -24,10 +24,12 @@ def compatible_calls(calls: Mapping[int, Call]) -> dict[int, Call]:
 
 def concatenated(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of calls of one kind as those of one call: samples follow one another."""
-    values, trees = zip(*(flatten((call.arguments, dict(call.keywords))) for call in calls), strict=True)
+    each_own = [{name: value for name, value in call.keywords.items() if name not in call.shared} for call in calls]
+    parts = [flatten((call.arguments, own)) for call, own in zip(calls, each_own, strict=True)]
+    values, trees = zip(*parts, strict=True)
     joined = [torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*values, strict=True)]
     arguments, keywords = unflatten(joined, trees[0])
-    return arguments, keywords
+    return arguments, {**calls[0].keywords, **keywords}
 
 
 def split(output: Any, sizes: Sequence[int]) -> list[Any]:

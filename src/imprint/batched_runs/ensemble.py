@@ -72,7 +72,7 @@ class Ensemble:
     def _stack_layers(self, role: str, part: nn.Module, parts: Mapping[int, nn.Module]) -> None:
         layers: dict[str, dict[int, nn.Module]] = {}
         for point, own in parts.items():
-            for name, module in own.named_modules():
+            for name, module in own.named_modules(remove_duplicate=False):  # T5's table of words has two names
                 if isinstance(module, LEARNING):
                     layers.setdefault(name, {})[point] = module
                     self._learning.setdefault((point, role), []).append(module)

@@ -46,6 +46,7 @@ class Call(NamedTuple):
     autocast: Autocast
     needs_grad: bool = True  # False while pictures are generated
     rng_state: RngState | None = None  # where its layers drop something; has moved on when the call is answered
+    shared: frozenset[str] = frozenset()  # keywords whose value is that of all samples
 
     @property
     def size(self) -> int:
@@ -104,7 +105,7 @@ def generating_by_proxy(model: Model, request: Request) -> Iterator[None]:
     device = next(denoiser.parameters()).device
 
     def forward(role: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        return request(Call(role, arguments, keywords, Autocast.current(device), needs_grad=False))
+        return request(Call(role, arguments, keywords, Autocast.current(device), False, shared=model.shared_inputs))
 
     with replaced_roles(model, {"denoiser": ForwardProxy("denoiser", denoiser, forward)}):
         yield

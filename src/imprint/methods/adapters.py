@@ -99,10 +99,13 @@ class Adapters(Method):
         rank = own.get("rank", usual.rank)
         return Size(rank, own.get("alpha", usual.alpha * rank / usual.rank))
 
-    def _kohya(self, model: Model, network: Mapping[str, str], tensors: LayerTensors) -> Format:
+    def _kohya(self, model: Model, network: Mapping[str, str], tensors: LayerTensors) -> Mapping[str, Format]:
+        """The format `kohya`, where kohya's scripts have names for this model's layers."""
+        if not model.names.has_kohya:
+            return {}
         origin = {**self.origin, **network}
         write = partial(write_kohya, model=model, roles=self.roles, origin=origin, tensors=tensors)
-        return Format("lora.safetensors", write)
+        return {"kohya": Format("lora.safetensors", write)}
 
     @abstractmethod
     def _config(self, role: str, targets: Sequence[str]) -> "PeftConfig":

@@ -59,7 +59,7 @@ class LoRA(Adapters):
         self.origin = {key: value for key, value in read_metadata(folder / FILE).items() if key != DESCRIPTION}
 
     def formats(self, model: Model) -> Mapping[str, Format]:
-        return {**super().formats(model), "kohya": self._kohya(model, NETWORK, _kohya_tensors)}
+        return {**super().formats(model), **self._kohya(model, NETWORK, _kohya_tensors)}
 
     def _config(self, role: str, targets: Sequence[str]) -> "LoraConfig":
         from peft import LoraConfig

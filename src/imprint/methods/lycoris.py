@@ -61,7 +61,7 @@ class PeftFolder(Adapters):
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         network = {"ss_network_module": "lycoris.kohya", "ss_network_args": f'{{"algo": "{self.label.lower()}"}}'}
-        return {**super().formats(model), "kohya": self._kohya(model, network, self._kohya_tensors)}
+        return {**super().formats(model), **self._kohya(model, network, self._kohya_tensors)}
 
     @staticmethod
     @abstractmethod

@@ -11,7 +11,16 @@ from imprint.errors import Problem
 from imprint.models.base import Model, ModelInfo
 from imprint.templates import template_fault
 
-Kind = Literal["attention", "cross_attention", "keys_and_values", "feed_forward", "convolutions"]
+Kind = Literal[
+    "attention",
+    "cross_attention",
+    "keys_and_values",
+    "feed_forward",
+    "convolutions",
+    "text_stream",
+    "single_stream",
+    "modulation",
+]
 Selection = Literal["all", "bias_norm"] | Kind | list[Kind]
 NORMALISATION = (nn.GroupNorm, nn.LayerNorm)
 

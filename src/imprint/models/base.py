@@ -27,14 +27,25 @@ class ModelInfo(NamedTuple):
 
     fingerprint: str  # of everything that the model's output depends on: weights, vocabulary, noise schedule
     roles: tuple[str, ...]  # the parts a method may train: "denoiser", "text", "text_2"
-    prediction: Prediction
-    has_zero_terminal_snr: bool
-    timesteps: int
+    process: NoiseProcess
     resolution: int  # pixels on a side that the model was made for
+    latent_shape: tuple[int, int, int]  # (channels, rows, columns) of a picture of this resolution
     pixel_multiple: int  # both sides of a picture must be a multiple of this
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; shared, so no words may be added to them
     word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.process.prediction
+
+    @property
+    def has_zero_terminal_snr(self) -> bool:
+        return self.process.has_zero_terminal_snr
+
+    @property
+    def timesteps(self) -> int:
+        return self.process.length
 
     @property
     def tokenizer(self) -> "PreTrainedTokenizerBase":
@@ -73,6 +84,7 @@ class ModelSource(ABC):
     not_in_identity: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
     sampler: Sampler  # how this model is usually sampled
     encoders: Mapping[str, Any]  # by role, used in place of a profile's encoders to score this model's pictures
+    times: Any  # at which this model learns where the objective names none: an `objectives.times.Times`
 
     @abstractmethod
     def facts(self) -> ModelInfo:
@@ -99,6 +111,7 @@ class Model(nn.Module, ABC):
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]]  # role -> kind of layer -> how their names end
     names: LayerNames  # of the layers in files of adapters
     sampler: Sampler  # how this model is usually sampled
+    shared_inputs: frozenset[str] = frozenset()  # keywords of the denoiser's that say nothing of a single sample
 
     @property
     @abstractmethod
@@ -155,6 +168,18 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         """As `denoise`, by another copy of the network."""
+
+    def draws_twice(self, guidance: float) -> bool:
+        """Whether the sampler has to predict for the negative prompt, too."""
+        return guidance > 1
+
+    def encode_guidance(self, guidance: float, count: int) -> Conditioning:
+        """The denoiser's conditioning on the strength of guidance while drawing `count` pictures, if it has one."""
+        return {}
+
+    def noise_levels(self, steps: int) -> Sequence[float] | None:
+        """The shares of noise at which the library's pipeline draws, before they are shifted; None: its scheduler's."""
+        return None
 
     def guided(self, positive_BCHW: Tensor, negative_BCHW: Tensor, guidance: float) -> Tensor:
         """Classifier-free guidance: from the negative prompt's prediction to the positive one's, and beyond."""

@@ -26,6 +26,11 @@ class Captions:
         self._length = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
         self._cache: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # by caption and size of the vocabulary
 
+    def limit(self, count: int) -> None:
+        """Reads at most as many tokens."""
+        self._length = min(self._length, count)
+        self._cache.clear()
+
     def tokens(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """ids_BL, and mask_BL: 1 where they are the caption's, 0 where they are padding."""
         ids, masks = zip(*map(self._tokens, captions), strict=True)

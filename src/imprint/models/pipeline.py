@@ -37,7 +37,7 @@ class PipelineModel(Model):
         self.checkpoint = checkpoint
         for part in self.layout.parts:
             setattr(self, part.name, parts[part.name])
-        self.process = noise_process(checkpoint.scheduler, prediction)
+        self.process = noise_process(checkpoint.scheduler, prediction, patch=self.layout.patch)
         # Not registered as a submodule: a compiled module may be put here without renaming any weight.
         self.roles = {role: parts[self.layout.part(role).name] for role in self.layout.roles}
         denoiser: Any = parts[self.layout.denoiser.name]
@@ -49,6 +49,7 @@ class PipelineModel(Model):
         }
         self._captions = {self.layout.tokenizers[name].role: Captions(own) for name, own in self._vocabularies.items()}
         frozen(self)
+        _switch_off_dropout(self)
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -60,8 +61,9 @@ class PipelineModel(Model):
 
     @property
     def formats(self) -> Mapping[str, Format]:
+        one_file = {"single_file": Format("model.safetensors", self._writer.write_file)}
         return {
-            "single_file": Format("model.safetensors", self._writer.write_file),
+            **(one_file if self.layout.original else {}),
             "pipeline": Format("pipeline", self._writer.replace_folder),
         }
 
@@ -70,9 +72,7 @@ class PipelineModel(Model):
         return self.layout.pixel_multiple(self._autoencoder.config)
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        config = self._autoencoder.config
-        factor = self.layout.pixels_per_latent(config)
-        return config.latent_channels, height // factor, width // factor
+        return self.layout.latent_shape(self._autoencoder.config, height, width)
 
     def encode(self, pixels_BCHW: Tensor) -> Moments:
         with self._without_overflow(pixels_BCHW.device):
@@ -135,6 +135,10 @@ class PipelineModel(Model):
         """(ids_BL, mask_BL) for a text encoder, on the CPU."""
         return self._captions[role].tokens(texts)
 
+    def limit_tokens(self, role: str, count: int) -> None:
+        """Lets a text encoder read at most as many tokens of a caption."""
+        self._captions[role].limit(count)
+
     @property
     def _writer(self) -> PipelineWriter:
         return PipelineWriter(
@@ -178,6 +182,16 @@ def dtype_of(module: nn.Module) -> torch.dtype:
 
 def frozen(module: nn.Module) -> nn.Module:
     return module.requires_grad_(False).eval()
+
+
+def _switch_off_dropout(module: nn.Module) -> None:
+    """That of pre-training, which T5's configuration still has: a text encoder in which a word learns is in training
+    mode, too, and no recipe drops anything there. Adapters have a dropout of their own."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+        elif isinstance(getattr(layer, "dropout", None), float):
+            layer.dropout = 0.0  # type: ignore[assignment]
 
 
 @contextmanager

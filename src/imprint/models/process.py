@@ -10,9 +10,10 @@ of x. The signal-to-noise ratio is (a / b)^2. All processes share this algebra: 
 the checkpoint determines the process and the prediction.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +23,47 @@ from imprint import rng
 Prediction = Literal["epsilon", "v_prediction", "flow"]
 
 
+class Shift(NamedTuple):
+    """How far a checkpoint's own schedule moves times towards noise when it draws, which it does more for larger
+    pictures, as these stay recognisable under more noise.
+
+    The factor's logarithm (`exponential`), or the factor itself, grows linearly with the number of tokens, of
+    `patch` x `patch` latent pixels each.
+    """
+
+    base: float
+    maximum: float
+    base_tokens: int
+    max_tokens: int
+    exponential: bool
+    patch: int
+
+    @classmethod
+    def constant(cls, factor: float) -> "Shift":
+        return cls(factor, factor, 0, 1, exponential=False, patch=1)
+
+    def strength(self, latent_shape: Sequence[int]) -> float:
+        """What the library's schedulers call mu."""
+        tokens = latent_shape[-2] * latent_shape[-1] / self.patch**2
+        slope = (self.maximum - self.base) / (self.max_tokens - self.base_tokens)
+        return self.base + slope * (tokens - self.base_tokens)
+
+    def factor(self, latent_shape: Sequence[int]) -> float:
+        strength = self.strength(latent_shape)
+        return math.exp(strength) if self.exponential else strength
+
+
+def shifted(shares_B: Tensor, factor: float) -> Tensor:
+    """Shares of noise, in [0, 1], moved towards noise by a factor above 1."""
+    return factor * shares_B / (1 + (factor - 1) * shares_B)
+
+
 class NoiseProcess(nn.Module, ABC):
     """The forward process of a checkpoint. A module, so that its table moves to the device with the model."""
 
     prediction: Prediction
     length: int  # number of timesteps, the unit in which settings give times
+    shift: Shift | None = None  # of times when the checkpoint's own schedule draws, where it has one
 
     @property
     @abstractmethod
@@ -39,7 +76,11 @@ class NoiseProcess(nn.Module, ABC):
 
     @abstractmethod
     def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
-        """One time per name, between the timesteps `first` and `stop`."""
+        """One time per name, between the timesteps `first` and `stop`, all alike."""
+
+    @abstractmethod
+    def times_at(self, shares_B: Tensor, first: int, stop: int) -> Tensor:
+        """The times at these shares of the way from `first` to `stop`, in (0, 1]; a larger one has more noise."""
 
     @abstractmethod
     def time_of(self, timestep: Tensor) -> Tensor:
@@ -108,6 +149,10 @@ class Diffusion(NoiseProcess):
     def draw_times(self, names: Iterable[Sequence[int | str]], first: int, stop: int) -> Tensor:
         return rng.integers(names, first, stop)
 
+    def times_at(self, shares_B: Tensor, first: int, stop: int) -> Tensor:
+        steps_B = torch.ceil(shares_B.double() * (stop - first)).long() - 1
+        return first + steps_B.clamp(0, stop - first - 1)
+
     def time_of(self, timestep: Tensor) -> Tensor:
         return timestep
 
@@ -119,10 +164,11 @@ class Flow(NoiseProcess):
     """A straight line from the latent to the noise: a = 1 - s, b = s, where the time s is the noise's share in (0, 1]
     (rectified flow, arXiv 2209.03003)."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, shift: Shift | None = None) -> None:
         super().__init__()
         self.prediction = "flow"
         self.length = length
+        self.shift = shift
 
     @property
     def has_zero_terminal_snr(self) -> bool:
@@ -136,6 +182,9 @@ class Flow(NoiseProcess):
         """Uniform. Never 0, at which there is no noise to predict."""
         shares = torch.tensor([rng.uniform(*name) for name in names])
         return (stop - shares * (stop - first)) / self.length
+
+    def times_at(self, shares_B: Tensor, first: int, stop: int) -> Tensor:
+        return (first + shares_B * (stop - first)) / self.length
 
     def time_of(self, timestep: Tensor) -> Tensor:
         return timestep / self.length

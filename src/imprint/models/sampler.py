@@ -11,7 +11,13 @@ from torch import Tensor
 from imprint.errors import Problem, UserError
 from imprint.models.base import Model
 from imprint.models.conditioning import joined
-from imprint.models.schedulers import draws_from_one_seed, extra_arguments, first_noise, scaled_input
+from imprint.models.schedulers import (
+    draws_from_one_seed,
+    extra_arguments,
+    first_noise,
+    scaled_input,
+    with_timesteps,
+)
 from imprint.types import Conditioning, Geometry, Sampler
 
 
@@ -52,10 +58,17 @@ def _latents(
     """Between steps the latents are in float32, whatever the precision of the networks."""
     device = next(model.roles["denoiser"].parameters()).device
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    guided = sampler.guidance > 1
+    guided = model.draws_twice(sampler.guidance)
     conditioning = _conditioning(model, prompts, sampler, height, width)
-    scheduler.set_timesteps(sampler.steps, device=device)
     shape = model.latent_shape(height, width)
+    scheduler = with_timesteps(
+        scheduler,
+        sampler.steps,
+        shift=model.process.shift,
+        latent_shape=shape,
+        sigmas=model.noise_levels(sampler.steps),
+        device=device,
+    )
     noise_BCHW = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     latents_BCHW = first_noise(scheduler, noise_BCHW.to(device))
     more = extra_arguments(scheduler, generators)
@@ -75,11 +88,12 @@ def _conditioning(model: Model, prompts: Sequence[str], sampler: Sampler, height
     """With guidance, the negative prompt's samples come first."""
     texts = model.encode_text(prompts, empty_is_unconditional=False)
     copies = len(prompts)
-    if sampler.guidance > 1:
+    if model.draws_twice(sampler.guidance):
         negative = model.encode_text([sampler.negative_prompt] * len(prompts), empty_is_unconditional=True)
         texts = joined([negative, texts])
         copies = 2 * len(prompts)
-    return {**texts, **model.encode_geometry([Geometry.whole(height, width)] * copies)}
+    geometry = model.encode_geometry([Geometry.whole(height, width)] * copies)
+    return {**texts, **geometry, **model.encode_guidance(sampler.guidance, copies)}
 
 
 def _picture(pixels_BCHW: Tensor) -> Image.Image:

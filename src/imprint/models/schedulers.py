@@ -4,16 +4,17 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import diffusers
+import numpy as np
 import torch
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import Tensor
 
 from imprint.errors import Problem, UserError
 from imprint.libraries.diffusers import needed_packages, schedulers
-from imprint.models.process import Diffusion, Flow, NoiseProcess, Prediction, alphas_from_betas
+from imprint.models.process import Diffusion, Flow, NoiseProcess, Prediction, Shift, alphas_from_betas
 from imprint.suggestions import nearest
 
 AS_THE_CHECKPOINT = "model"
@@ -42,13 +43,6 @@ PREDICTIONS: Mapping[str, Prediction] = {
 }
 
 
-class NoiseFacts(NamedTuple):
-    """What is known of a checkpoint's noise before its weights are loaded."""
-
-    has_zero_terminal_snr: bool
-    timesteps: int
-
-
 def stored_prediction(config: Mapping[str, Any]) -> Prediction | None:
     """The prediction type in a checkpoint's scheduler configuration; None for an unknown one."""
     if str(config.get("_class_name", "")).startswith("FlowMatch"):
@@ -56,25 +50,25 @@ def stored_prediction(config: Mapping[str, Any]) -> Prediction | None:
     return PREDICTIONS.get(config.get("prediction_type", "epsilon"))
 
 
-def noise_facts(config: Mapping[str, Any], sampler: str, prediction: Prediction) -> NoiseFacts:
-    """Raises UserError where there is no such sampler for this scheduler configuration."""
-    return _noise_facts(json.dumps(config), sampler, prediction)
+def checked_process(config: Mapping[str, Any], sampler: str, prediction: Prediction, *, patch: int) -> NoiseProcess:
+    """As `noise_process`. Raises UserError where there is no such sampler for this scheduler configuration."""
+    return _checked_process(json.dumps(config), sampler, prediction, patch)
 
 
 @lru_cache(maxsize=4)
-def _noise_facts(config: str, sampler: str, prediction: Prediction) -> NoiseFacts:
+def _checked_process(config: str, sampler: str, prediction: Prediction, patch: int) -> NoiseProcess:
     """Cached, since the points of a sweep mostly have the same model."""
     scheduler = json.loads(config)
     build_scheduler(scheduler, sampler, prediction)
-    process = noise_process(scheduler, prediction)
-    return NoiseFacts(process.has_zero_terminal_snr, process.length)
+    return noise_process(scheduler, prediction, patch=patch)
 
 
-def noise_process(config: Mapping[str, Any], prediction: Prediction) -> NoiseProcess:
-    """The forward process that a checkpoint's scheduler configuration describes."""
+def noise_process(config: Mapping[str, Any], prediction: Prediction, *, patch: int) -> NoiseProcess:
+    """The forward process that a checkpoint's scheduler configuration describes. `patch` latent pixels on a side are
+    one of the tokens that a schedule may go by."""
     scheduler: Any = build_scheduler(config, AS_THE_CHECKPOINT, prediction)
     if prediction == "flow":
-        return Flow(scheduler.config.num_train_timesteps)
+        return Flow(scheduler.config.num_train_timesteps, _shift(scheduler.config, patch))
     return Diffusion(alphas_from_betas(scheduler.betas), prediction)
 
 
@@ -94,11 +88,51 @@ def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction
         )
         raise UserError(str(Problem("sampler.scheduler", name, remedy)))
     try:
-        return getattr(diffusers, wanted).from_config({**config, **_needed(wanted, prediction), **settings})
+        return getattr(diffusers, wanted).from_config({**config, **_needed(wanted, prediction, config), **settings})
     except ImportError as error:
         packages = ", ".join(needed_packages(wanted))
         remedy = f"it needs the packages {packages}. Install the one that is missing."
         raise UserError(str(Problem("sampler.scheduler", name, remedy))) from error
+
+
+def _shift(config: Mapping[str, Any], patch: int) -> Shift | None:
+    if config.get("use_dynamic_shifting"):
+        return Shift(
+            base=config.get("base_shift") or 0.5,
+            maximum=config.get("max_shift") or 1.15,
+            base_tokens=config.get("base_image_seq_len") or 256,
+            max_tokens=config.get("max_image_seq_len") or 4096,
+            exponential=config.get("time_shift_type", "exponential") == "exponential",
+            patch=patch,
+        )
+    factor = config.get("shift") or config.get("flow_shift") or 1.0
+    return None if factor == 1 else Shift.constant(factor)
+
+
+def with_timesteps(
+    scheduler: Any,
+    steps: int,
+    *,
+    shift: Shift | None,
+    latent_shape: Sequence[int],
+    sigmas: Sequence[float] | None,
+    device: torch.device,
+) -> Any:
+    """The scheduler, ready to draw latents of this shape. `sigmas` are its noise levels before they are shifted, for
+    the schedulers that take them; null: its own."""
+    takes = inspect.signature(scheduler.set_timesteps).parameters
+    given: dict[str, Any] = {}
+    if shift is not None and scheduler.config.get("use_dynamic_shifting"):
+        if "mu" in takes:
+            given["mu"] = shift.strength(latent_shape)
+        else:  # knows a constant factor only
+            factor = shift.factor(latent_shape)
+            constant = {**scheduler.config, "use_dynamic_shifting": False, "shift": factor, "flow_shift": factor}
+            scheduler = type(scheduler).from_config(constant)
+    if sigmas is not None and "sigmas" in takes:
+        given["sigmas"] = np.asarray(sigmas)
+    scheduler.set_timesteps(steps, device=device, **given)
+    return scheduler
 
 
 def draws_from_one_seed(scheduler: SchedulerMixin) -> bool:
@@ -124,9 +158,11 @@ def extra_arguments(scheduler: Any, generators: Sequence[torch.Generator]) -> di
     return {name: value for name, value in offered.items() if name in takes}
 
 
-def _needed(scheduler: str, prediction: Prediction) -> dict[str, object]:
+def _needed(scheduler: str, prediction: Prediction, config: Mapping[str, Any]) -> dict[str, object]:
     if prediction != "flow":
         return {"prediction_type": prediction, "clip_sample": False, "steps_offset": 1}
     if scheduler in USING_FLOW_SIGMAS:
-        return {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+        # another name of the same setting, which would otherwise be left out without a word
+        shift = {"flow_shift": config["shift"]} if config.get("shift") else {}
+        return {"prediction_type": "flow_prediction", "use_flow_sigmas": True, **shift}
     return {}

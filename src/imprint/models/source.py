@@ -26,7 +26,7 @@ from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import Prediction
-from imprint.models.schedulers import noise_facts, stored_prediction
+from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ class PipelineSource(ModelSource):
     file.
 
     `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
-    hub id of the model that the file descends from. `prediction` overrides that of the checkpoint's scheduler;
+    hub id of the model that the file descends from. `times` is at which times this model learns, where the objective
+    names no others. `prediction` overrides that of the checkpoint's scheduler;
     a single file that does not state its own has that of its `config`. `revision` pins a hub id.
     """
 
@@ -53,6 +54,7 @@ class PipelineSource(ModelSource):
             *("sampler", "encoders"),
         }
     )
+    former_defaults: ClassVar[Mapping[str, Any]] = {"times": {KIND: "times/uniform", "shift": None}}
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class PipelineSource(ModelSource):
         allow_pickle: bool,
         sampler: Sampler,
         encoders: Mapping[str, Any],
+        times: Any,
     ) -> None:
         if sampler.steps < 1:
             raise ValueError(f"sampler.steps={sampler.steps}: at least one step is needed.")
@@ -78,11 +81,13 @@ class PipelineSource(ModelSource):
         self.allow_pickle = allow_pickle
         self.sampler = sampler
         self.encoders = encoders
+        self.times = times
 
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
-        noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
-        multiple = layout.pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
+        process = checked_process(checkpoint.scheduler, self.sampler.scheduler, prediction, patch=layout.patch)
+        autoencoder = checkpoint.config(layout.part(AUTOENCODER).config)
+        multiple = layout.pixel_multiple(autoencoder)
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -92,10 +97,9 @@ class PipelineSource(ModelSource):
         return ModelInfo(
             fingerprint=hashlib.sha256(" ".join(content).encode()).hexdigest(),
             roles=layout.roles,
-            prediction=prediction,
-            has_zero_terminal_snr=noise.has_zero_terminal_snr,
-            timesteps=noise.timesteps,
+            process=process,
             resolution=self.resolution,
+            latent_shape=layout.latent_shape(autoencoder, self.resolution, self.resolution),
             pixel_multiple=multiple,
             tokenizers=checkpoint.tokenizers(shared=True),
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
@@ -125,7 +129,14 @@ class PipelineSource(ModelSource):
             allow_pickle=self.allow_pickle,
             sampler=self.sampler,
             encoders=self.encoders,
+            times=self.times,
+            **self.own_settings,
         )
+
+    @property
+    def own_settings(self) -> Mapping[str, Any]:
+        """What a family's source has besides the settings of all."""
+        return {}
 
     def load(self) -> PipelineModel:
         return self.model(
@@ -199,6 +210,11 @@ class PipelineSource(ModelSource):
         )
 
     def _single_file(self, path: Path) -> SingleFile:
+        if self.layout.original is None:
+            remedy = (
+                f"single files of {self.layout.title} are not read. Give a hub id or a folder in diffusers' layout."
+            )
+            raise UserError(str(Problem("model.source", self.source, remedy)))
         tensors = read_tensors(self.layout, path, self.source, allow_pickle=self.allow_pickle)
         config = self.config or usual_configs(self.layout, tensors)
         configs = local_path(config)

@@ -105,7 +105,7 @@ def state_without_words(network: nn.Module) -> dict[str, Tensor]:
     """The state dict without the learned words."""
     tables = (module for module in network.modules() if isinstance(module, WordTable))
     learned = {id(parameter) for table in tables for parameter in table.vectors}
-    names = {name for name, parameter in network.named_parameters() if id(parameter) in learned}
+    names = {name for name, parameter in network.named_parameters(remove_duplicate=False) if id(parameter) in learned}
     return {name: weight for name, weight in network.state_dict().items() if name not in names}
 
 
@@ -118,6 +118,7 @@ def write_words(source: "PreTrainedModel", target: "PreTrainedModel") -> None:
     last = table.first + len(learned_ND)
     if last > target.get_input_embeddings().num_embeddings:
         target.resize_token_embeddings(last, mean_resizing=False)
+    target.set_input_embeddings(target.get_input_embeddings())  # T5's table has two names, which must stay one
     table_VD = target.get_input_embeddings().weight
     table_VD.data = torch.cat([table_VD[: table.first], learned_ND, table_VD[last:]]).detach()
 

@@ -1,6 +1,7 @@
 """The denoising loss: a mean squared error per sample, and its split into instance and prior."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -12,6 +13,7 @@ from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.models.base import ModelInfo
 from imprint.models.process import NoiseProcess
+from imprint.objectives.times import Times
 from imprint.objectives.weighting import Weighting
 from imprint.types import Losses
 
@@ -20,20 +22,25 @@ from imprint.types import Losses
 class NoisePrediction:
     """The timestep and the noise of each sample, and the loss of a prediction.
 
-    `timesteps` is the range that timesteps are sampled from, without its end. `noise_offset` shifts each channel of the
+    `timesteps` is the range that timesteps are sampled from, without its end, and `times` says how often each of them
+    is; None: as the model's configuration says (`with_times`). `noise_offset` shifts each channel of the
     noise by a normal variable of that standard deviation, so that a model can learn overall brightness.
     """
+
+    former_defaults: ClassVar[Mapping[str, Any]] = {"times": None}
 
     def __init__(
         self,
         *,
         weighting: Weighting,
+        times: Times | None,
         noise_offset: NonNegativeFloat,
         timesteps: tuple[NonNegativeInt, PositiveInt],
     ) -> None:
         if timesteps[0] >= timesteps[1]:
             raise ValueError(f"timesteps={list(timesteps)}: the first must be below the last.")
         self.weighting = weighting
+        self.times = times
         self.noise_offset = noise_offset
         self.timesteps = timesteps
 
@@ -47,9 +54,26 @@ class NoisePrediction:
             )
         for problem in self.weighting.problems(facts):
             yield problem._replace(key=f"weighting.{problem.key}")
+        for problem in self.times.problems(facts) if self.times else ():
+            yield problem._replace(key=f"times.{problem.key}")
 
-    def sample_timesteps(self, seed: int, ids: list[str], process: NoiseProcess) -> Tensor:
-        return process.draw_times(((seed, "timestep", name) for name in ids), *self.timesteps)
+    def with_times(self, times: Times) -> "NoisePrediction":
+        """With the model's times, where this names none."""
+        return self if self.times else type(self)(**{**vars(self), "times": times})
+
+    def sample_timesteps(
+        self, seed: int, ids: Sequence[str], process: NoiseProcess, latent_shape: Sequence[int]
+    ) -> Tensor:
+        """The time of each sample, for latents of this shape."""
+        assert self.times is not None
+        names = [(seed, "timestep", name) for name in ids]
+        return self.times.draw(names, process, self.timesteps, latent_shape)
+
+    def median_noise(self, process: NoiseProcess, latent_shape: Sequence[int]) -> float:
+        """The share of noise that half of all samples do not exceed: its weight b beside the latent's a."""
+        assert self.times is not None
+        a, b = process.mix(self.times.median(process, self.timesteps, latent_shape))
+        return float(b / (a + b))
 
     def sample_noise(self, seed: int, ids: list[str], latent_shape: Sequence[int]) -> Tensor:
         noise_BCHW = rng.normal(((seed, "noise", name) for name in ids), latent_shape)

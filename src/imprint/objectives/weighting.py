@@ -1,5 +1,6 @@
 """How much each noise level counts."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -52,3 +53,21 @@ class MinSNR(Weighting):
 
     def weights(self, process: NoiseProcess, t_B: Tensor) -> Tensor:
         return process.snr(t_B).clamp(max=self.gamma) / process.error_of_latents(t_B)
+
+
+@of_kind("weighting/sigma_sqrt")
+class SigmaSqrt(Weighting):
+    """1 / b^2, where b is the noise's share (arXiv 2403.03206's name for it): little noise counts most."""
+
+    def weights(self, process: NoiseProcess, t_B: Tensor) -> Tensor:
+        _, b = process.mix(t_B)
+        return b.square().reciprocal().flatten()
+
+
+@of_kind("weighting/cosmap")
+class CosMap(Weighting):
+    """2 / (pi (a^2 + b^2)): middling noise counts up to twice as much as the ends, on a flow (arXiv 2403.03206)."""
+
+    def weights(self, process: NoiseProcess, t_B: Tensor) -> Tensor:
+        a, b = process.mix(t_B)
+        return (2 / math.pi / (a.square() + b.square())).flatten()

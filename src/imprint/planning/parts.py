@@ -64,6 +64,11 @@ class Plan:
     def concepts(self) -> tuple[Concept, ...]:
         return tuple(subject.concept for subject in self.subjects)
 
+    @property
+    def median_noise(self) -> float:
+        """The share of noise that half of all samples do not exceed."""
+        return self.parts.objective.median_noise(self.facts.process, self.facts.latent_shape)
+
 
 class Prepared(NamedTuple):
     """A point of a sweep: its Hydra overrides, its configuration, and its plan; None where it cannot be prepared."""

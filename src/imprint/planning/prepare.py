@@ -17,7 +17,9 @@ from imprint.data.masks import cropped_out
 from imprint.errors import ConfigError, Problem
 from imprint.kinds import own_classes
 from imprint.locations import locate
-from imprint.models.base import ModelInfo
+from imprint.models.base import ModelInfo, ModelSource
+from imprint.objectives.noise_prediction import NoisePrediction
+from imprint.objectives.times import Times
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
@@ -44,6 +46,8 @@ def prepare(cfg: DictConfig) -> Plan:
     concepts = find_concepts(dataset, nouns, facts, part.get("method"), problems) if dataset else None
     subjects = find_subjects(dataset, concepts, problems) if dataset else None
     prior_content = _tried(part.get("prior"), lambda prior: prior.identity(), problems)
+    if part.get("objective") and part.get("model"):
+        part["objective"] = _with_times(part["objective"], part["model"], problems)
     problems.extend(_conflicts(part, facts, concepts, subjects))
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
@@ -65,6 +69,14 @@ def with_reporting(plan: Plan, cfg: DictConfig) -> Plan:
     prepared again."""
     tree = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in ("report", "sweep")}
     return replace(plan, parts=replace(plan.parts, **Constructor().arguments(Parts, tree, "")))
+
+
+def _with_times(objective: NoisePrediction, model: ModelSource, problems: list[Problem | str]) -> NoisePrediction:
+    """With the model's times, where the objective names none."""
+    if objective.times is None and not isinstance(model.times, Times):
+        problems.append(Problem("model.times", model.times, "no times. Choose some: times@model.times=uniform."))
+        return objective
+    return objective.with_times(model.times)
 
 
 def _conflicts(

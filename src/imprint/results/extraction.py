@@ -53,6 +53,7 @@ def extract_lora(
     weights: Sequence[float] | None,
     scale: Mapping[str, float],
     rank: int | None,
+    format: str,
     base: str | None = None,
 ) -> ExtractedLora:
     """The weighted sum of what the runs learned: exactly (null), or the nearest of a rank.
@@ -65,6 +66,9 @@ def extract_lora(
     if rank is not None and len(results) == 1 and results[0].method.has_ranks:
         results[0].method.choose_rank(rank)  # better than the nearest of the whole: it was trained to be used alone
         rank = None
+    if format == "kohya" and not source.meta_model().names.has_kohya:
+        remedy = "kohya's scripts join layers of this model, and such files are not written yet. Choose format=lora."
+        raise ConfigError([Problem("format", format, remedy)])
     facts = source.facts()
     model = source.load()
     weighed = [(change, result.strengths(scale, facts)) for result, change in changes(model, results, source)]

@@ -100,7 +100,7 @@ def other_model(run: Run, base: str, sampler: Mapping[str, Any]) -> ModelSource:
     except UserError as error:
         log.warning("The run's own model is not available: whether the result fits shows when it is loaded. %s", error)
         return model
-    misfits = list(_misfits(own, model))
+    misfits = list(_misfits(own, model, adapters_alone=not method_of(run).replaces_weights))
     if own.facts().prediction != facts.prediction:
         misfits.insert(0, f"it predicts {facts.prediction}, the result was trained to predict {own.facts().prediction}")
     if misfits:
@@ -122,13 +122,21 @@ def _places(source: str | None, place: str | None) -> list[str | None]:
     return [source, place] if locate(source).exists() else [place]
 
 
-def _misfits(own: ModelSource, other: ModelSource) -> Iterator[str]:
+WORD_TABLES = ("token_embedding", "embed_tokens", "shared.")  # in the names of text encoders' weights
+
+
+def _misfits(own: ModelSource, other: ModelSource, *, adapters_alone: bool) -> Iterator[str]:
     ours, theirs = own.meta_model(), other.meta_model()
+    optional = ours.names.layout.optional if adapters_alone else ()
     for role, part in ours.roles.items():
         there = {name: tuple(weight.shape) for name, weight in theirs.roles[role].state_dict().items()}
         for name, weight in part.state_dict().items():
             shape = tuple(weight.shape)
-            if "token_embedding" in name:  # added words make it longer, which changes nothing for a result
+            if name not in there and name.startswith(optional):
+                continue
+            if any(
+                table in name for table in WORD_TABLES
+            ):  # added words make it longer, which changes nothing for a result
                 shape, there[name] = shape[1:], there.get(name, ())[1:]
             if there.get(name) != shape:
                 yield f"{role}'s {name} is {_times(shape)} there, here {_times(there.get(name, ()))}"

@@ -81,7 +81,8 @@ class TrainingModule(pl.LightningModule):
         seed_layers(seed_of(task.seed, "layers", *batch.ids), self.device)
         latents_BCHW = sample_latents(self.model, batch, self.latents, seed=task.seed, device=self.device)
         noise_BCHW = to_device(task.objective.sample_noise(task.seed, batch.ids, latents_BCHW.shape[1:]), self.device)
-        t_B = to_device(task.objective.sample_timesteps(task.seed, batch.ids, process), self.device)
+        times = task.objective.sample_timesteps(task.seed, batch.ids, process, latents_BCHW.shape[1:])
+        t_B = to_device(times, self.device)
         noisy_BCHW = process.add_noise(latents_BCHW, noise_BCHW, t_B)
         target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)
         if task.teacher is not None:

@@ -69,7 +69,7 @@ def export(cfg: DictConfig) -> Path:
 
 
 def _as_lora(run: Run, request: Request) -> Path:
-    lora = extract_lora([run], weights=None, scale={}, rank=request.rank, base=request.base)
+    lora = extract_lora([run], weights=None, scale={}, rank=request.rank, format=request.format, base=request.base)
     if lora.model.words:
         log.warning("Its words (%s) are no part of it: export them with format=embedding.", ", ".join(lora.model.words))
     out = locate(request.out) if request.out else run.folder / "export" / f"{request.format}.safetensors"

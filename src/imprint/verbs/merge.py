@@ -47,7 +47,9 @@ def merge(cfg: DictConfig) -> Path:
         model, _ = combined_model(runs, weights=request.weights, scale=scale, base=request.base)
         model.formats[request.format].write(out, getattr(torch, request.dtype))
         return out
-    lora = extract_lora(runs, weights=request.weights, scale=scale, rank=request.rank, base=request.base)
+    lora = extract_lora(
+        runs, weights=request.weights, scale=scale, rank=request.rank, format=request.format, base=request.base
+    )
     if lora.model.words:
         log.warning("Their words (%s) are no part of it: they stay in files of their own.", ", ".join(lora.model.words))
     write_lora_file(lora, out, request, _origin(runs, request))

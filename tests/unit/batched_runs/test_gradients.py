@@ -69,6 +69,13 @@ GRIDS[XL_GRID] = [
     ["method=pivotal", "dataset.identifier=auto", "method.network.roles=[denoiser,text_2]", "seed=2"],
     ["method=lora", "method.roles=[text_2]", "method.rank=1", "dataset.crop=random", "dataset.flip=true"],
 ]
+FLUX_GRID = "a transformer"
+GRIDS[FLUX_GRID] = [
+    ["method=lora", "method.roles=[denoiser,text]", "method.targets=[attention,text_stream,single_stream]"],
+    ["method=pivotal", "dataset.identifier=auto", "method.network.rank=2", "seed=2"],
+    ["method=lora", "method.targets=[feed_forward,modulation]", "method.rank=1", "dataset.caption_dropout=0.5"],
+]
+MODELS = {XL_GRID: "tiny_sdxl", FLUX_GRID: "tiny_flux"}
 # In the precision of a run, too; whether the sums are the right ones, doubles show.
 SINGLE = ("rates, ranks, seeds", "targets, text", "priors, objectives, masks")
 
@@ -88,7 +95,7 @@ def test_they_are_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = request.getfixturevalue("tiny_sdxl" if grid == XL_GRID else "tiny_sd")
+    model = request.getfixturevalue(MODELS.get(grid, "tiny_sd"))
     if dtype == torch.float64:  # losses and predictions are in float32 otherwise
         monkeypatch.setattr(Tensor, "float", Tensor.double)
     cfgs = [configure(model, masked_pictures, tmp_path, "hparams.batch_size=2", *point) for point in GRIDS[grid]]

@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler, Flow
 from torch import Tensor
 
 from imprint.models.process import Diffusion, Flow, NoiseProcess, Prediction, alphas_from_betas
-from imprint.models.schedulers import FLOW_SAMPLERS, build_scheduler, noise_process, stored_prediction
+from imprint.models.schedulers import FLOW_SAMPLERS, build_scheduler, noise_process, stored_prediction, with_timesteps
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 PREDICTIONS: list[Prediction] = ["epsilon", "v_prediction", "flow"]
@@ -168,7 +168,7 @@ class TestOfCheckpoints:
         config["_class_name"] = "FlowMatchEulerDiscreteScheduler"
         prediction = stored_prediction(config)
         assert prediction == "flow"
-        process = noise_process(config, prediction)
+        process = noise_process(config, prediction, patch=1)
         assert isinstance(process, Flow)
         assert process.length == 500
 
@@ -176,7 +176,7 @@ class TestOfCheckpoints:
     def test_betas_mean_a_diffusion(self, said: str, prediction: Prediction) -> None:
         config = {"_class_name": "EulerDiscreteScheduler", **SD, "prediction_type": said}
         assert stored_prediction(config) == prediction
-        process = noise_process(config, prediction)
+        process = noise_process(config, prediction, patch=1)
         assert isinstance(process, Diffusion)
         torch.testing.assert_close(process.alphas_T, EulerDiscreteScheduler(**SD).alphas_cumprod)
 
@@ -188,7 +188,7 @@ class TestOfCheckpoints:
         config = {"_class_name": scheduler, **SD, "prediction_type": "flow_prediction"}
         prediction = stored_prediction(config)
         assert prediction == "flow"
-        assert isinstance(noise_process(config, prediction), Flow)
+        assert isinstance(noise_process(config, prediction, patch=1), Flow)
         assert build_scheduler(config, "model", prediction).config.use_flow_sigmas
 
     def test_an_unknown_prediction_is_none(self) -> None:
@@ -201,3 +201,28 @@ class TestOfCheckpoints:
         scheduler.set_timesteps(4)
         first = Flow(1000).time_of(scheduler.timesteps[:1].float())
         assert 0.99 < float(first) <= 1.0
+
+    @pytest.mark.parametrize("name", INSTALLED)
+    @pytest.mark.parametrize("by_resolution", [True, False])
+    def test_every_sampler_of_flows_keeps_the_schedules_shift(self, name: str, by_resolution: bool) -> None:
+        """Some of the library's schedulers call a constant one by another name, and some know no other."""
+        shape = (16, 64, 64)
+        own = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000}
+        dynamic = {"use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15, "shift": 3.0}
+        config = {**own, **(dynamic if by_resolution else {"shift": 3.0})}
+        shift = noise_process(config, "flow", patch=2).shift
+        assert shift is not None
+        assert (shift.factor(shape) == 3.0) is not by_resolution
+        drawn = [
+            with_timesteps(
+                build_scheduler(settings, name, "flow"),
+                8,
+                shift=noise_process(settings, "flow", patch=2).shift,
+                latent_shape=shape,
+                sigmas=None,
+                device=torch.device("cpu"),
+            ).timesteps.float()
+            for settings in (config, {**own, "shift": 1.0})
+        ]
+        middling = len(drawn[0]) // 2
+        assert float(drawn[0][middling]) > float(drawn[1][middling]) + 100

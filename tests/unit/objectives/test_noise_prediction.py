@@ -4,12 +4,18 @@ import pytest
 import torch
 
 from imprint.models.process import Diffusion, Prediction
+from imprint.objectives import times
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.weighting import MinSNR, Uniform, Weighting
 
 
 def make(weighting: Weighting | None = None, **changes: object) -> NoisePrediction:
-    settings: dict = {"weighting": weighting or Uniform(), "noise_offset": 0.0, "timesteps": (0, 1000)}
+    settings: dict = {
+        "weighting": weighting or Uniform(),
+        "times": times.Uniform(shift=None),
+        "noise_offset": 0.0,
+        "timesteps": (0, 1000),
+    }
     return NoisePrediction(**{**settings, **changes})
 
 
@@ -124,9 +130,9 @@ def test_min_snr_has_the_right_form_for_each_prediction() -> None:
 def test_timesteps_keep_to_their_range_and_are_drawn_by_name() -> None:
     objective = make(timesteps=(200, 203))
     ids = [f"instance/{position}" for position in range(60)]
-    drawn = objective.sample_timesteps(0, ids, schedule())
+    drawn = objective.sample_timesteps(0, ids, schedule(), (4, 8, 8))
     assert set(drawn.tolist()) == {200, 201, 202}
-    assert torch.equal(drawn[7:9], objective.sample_timesteps(0, ids[7:9], schedule()))
+    assert torch.equal(drawn[7:9], objective.sample_timesteps(0, ids[7:9], schedule(), (4, 8, 8)))
 
 
 def test_an_offset_shifts_whole_channels() -> None:

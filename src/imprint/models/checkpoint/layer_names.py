@@ -35,6 +35,11 @@ class LayerNames:
             name = name.replace(ours, theirs)
         return name
 
+    @property
+    def has_kohya(self) -> bool:
+        """Whether there are names of kohya's scripts for all layers."""
+        return bool(self.layout.kohya)
+
     def kohya(self, role: str, layer: str) -> str:
         """A layer's name in kohya's scripts, and the programs that read their files."""
         original = self._is_denoiser(role) and self.layout.original_in_kohya
@@ -51,11 +56,13 @@ class LayerNames:
             if alone:
                 yield own
                 yield f"base_model.model.{own}"
-        if self._is_denoiser(role):
+        if self._is_denoiser(role) and self.layout.original:
             yield from self._flattened(role, self._original(layer))
 
     def _flattened(self, role: str, name: str) -> Iterator[str]:
-        own = self.layout.kohya[role]
+        own = self.layout.kohya.get(role)
+        if own is None:
+            return
         for prefix in (own, "lora_te1") if own == "lora_te" else (own,):  # some count a single text encoder, too
             for program in (prefix, prefix.replace("lora_", "lycoris_", 1)):
                 yield flattened(program, name)
@@ -64,6 +71,7 @@ class LayerNames:
         return role == self.layout.denoiser.role
 
     def _original(self, layer: str) -> str:
+        assert self.layout.original is not None
         return self.layout.original.layer(layer, self.denoiser_config)
 
 

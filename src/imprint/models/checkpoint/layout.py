@@ -68,9 +68,11 @@ class Layout:
     settings       of the pipeline's own configuration, those that change its pictures; each with its usual value
     misfits        why configurations are those of another kind of model, if they are
     kohya          how kohya's scripts begin the names of a role's layers, and whether they name the denoiser's as the
-                   original program does (`original_in_kohya`)
-    original       the one-file format
+                   original program does (`original_in_kohya`); empty where such files are not written
+    original       the one-file format; None where it is not known here
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
+    optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
+    patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     """
 
     title: str
@@ -82,8 +84,10 @@ class Layout:
     misfits: Callable[[Configs], Iterator[str]]
     kohya: Mapping[str, str]
     original_in_kohya: bool
-    original: OriginalLayout
+    original: OriginalLayout | None
     multiple: int
+    optional: tuple[str, ...] = ()
+    patch: int = 1
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -110,6 +114,11 @@ class Layout:
     def pixels_per_latent(self, autoencoder: Mapping[str, Any]) -> int:
         """On a side of a picture, by the autoencoder's configuration."""
         return int(2 ** (len(autoencoder["block_out_channels"]) - 1))
+
+    def latent_shape(self, autoencoder: Mapping[str, Any], height: int, width: int) -> tuple[int, int, int]:
+        """(channels, rows, columns) of a picture's latent, by the autoencoder's configuration."""
+        cell = self.pixels_per_latent(autoencoder)
+        return autoencoder["latent_channels"], height // cell, width // cell
 
     def pixel_multiple(self, autoencoder: Mapping[str, Any]) -> int:
         """Both sides of a picture must be multiples of this, by the autoencoder's configuration."""

@@ -13,7 +13,7 @@ from imprint.errors import Problem, UserError
 from imprint.files import write_atomically
 from imprint.libraries.diffusers import kind_of_single_file
 from imprint.models.checkpoint.base import Checkpoint
-from imprint.models.checkpoint.layout import Layout, Parts
+from imprint.models.checkpoint.layout import Layout, OriginalLayout, Parts
 from imprint.models.checkpoint.weights import PICKLE_RISK, Stored, read_header
 from imprint.models.process import Prediction
 
@@ -45,7 +45,7 @@ def read_tensors(layout: Layout, path: Path, source: str, *, allow_pickle: bool)
 
 def usual_configs(layout: Layout, tensors: Mapping[str, Stored]) -> str:
     """The hub id of the model that a file with these tensors descends from."""
-    configs = layout.original.usual_configs
+    configs = _original(layout).usual_configs
     return configs.get(kind_of_single_file(tensors), next(iter(configs.values())))
 
 
@@ -97,10 +97,15 @@ def write_single_file(
     """Every weight in `dtype`. The file is written atomically."""
     if file.suffix != SAFE:
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
-    tensors = {name: weight.to(dtype).contiguous() for name, weight in layout.original.write(parts).items()}
-    if layout.original.says_prediction:
+    tensors = {name: weight.to(dtype).contiguous() for name, weight in _original(layout).write(parts).items()}
+    if _original(layout).says_prediction:
         tensors |= {name: torch.zeros(0) for name in _marks(prediction, zero_snr)}
     write_atomically(file, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
+
+
+def _original(layout: Layout) -> OriginalLayout:
+    assert layout.original is not None, "asked for by families with one-file formats only"
+    return layout.original
 
 
 def _marks(prediction: Prediction, zero_snr: bool) -> list[str]:
@@ -128,7 +133,7 @@ def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
         return f"this is a {kind} model. This family holds {layout.title}."
     lacking = [
         f"{part} ({prefix}...)"
-        for part, prefix in layout.original.prefixes.items()
+        for part, prefix in _original(layout).prefixes.items()
         if not any(name.startswith(prefix) for name in tensors)
     ]
     if lacking:

@@ -1,0 +1,207 @@
+"""FLUX.1 (Black Forest Labs, 2024): a transformer over image and text tokens, trained as a flow.
+
+CLIP's summary of the caption is added to the embedding of the time; T5's tokens, padding among them, are read beside
+the picture's. FLUX.1 dev is distilled from guidance, whose strength it is told; schnell draws in few steps without any.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from diffusers import AutoencoderKL, FluxTransformer2DModel
+from pydantic import NonNegativeFloat, PositiveInt
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
+
+from imprint.device_transfer import to_device
+from imprint.kinds import of_kind
+from imprint.models.base import DENOISER, TEXT
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.pipeline import PipelineModel, dtype_of
+from imprint.models.source import PipelineSource
+from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
+from imprint.types import Conditioning, Sampler
+
+TEXT_2 = "text_2"
+PATCH = 2  # latent pixels on a side of an image token
+TEXT_WIDTHS = (  # of a text encoder, by what its configuration calls it and by what the denoiser's does
+    ("text_encoder", "hidden_size", "pooled_projection_dim"),
+    ("text_encoder_2", "d_model", "joint_attention_dim"),
+)
+AXES = 3  # of a token's position: unused, row, column
+LAYERS: Mapping[str, Sequence[str]] = {
+    "attention": ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0"),
+    "text_stream": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj", "attn.to_add_out"),
+    "feed_forward": ("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2"),
+    "single_stream": ("proj_mlp", "proj_out"),  # of the blocks in which text and picture share their weights
+    "modulation": ("norm.linear", "norm1.linear", "norm1_context.linear"),
+}
+
+
+class Flux(PipelineModel):
+    transformer: FluxTransformer2DModel
+    adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {DENOISER: LAYERS, TEXT: CLIP_LAYERS}
+    shared_inputs = frozenset({"img_ids", "txt_ids"})
+    training_guidance: float = 1.0  # that the denoiser is told while it trains
+
+    @property
+    def architecture(self) -> str:
+        return "flux-1-dev" if self._is_told_guidance else "flux-1-schnell"
+
+    def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
+        summary = self._encoded(TEXT, texts).pooler_output
+        return {"tokens": self._encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
+
+    def encode_guidance(self, guidance: float, count: int) -> Conditioning:
+        if not self._is_told_guidance:
+            return {}
+        return {"guidance": to_device(torch.full((count,), guidance), next(self.transformer.parameters()).device)}
+
+    def draws_twice(self, guidance: float) -> bool:
+        return guidance > 1 and not self._is_told_guidance
+
+    def noise_levels(self, steps: int) -> Sequence[float] | None:
+        return torch.linspace(1, 1 / steps, steps, dtype=torch.float64).tolist()
+
+    def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
+        dtype, device = dtype_of(denoiser), noisy_BCHW.device
+        batch, _, height, width = noisy_BCHW.shape
+        tokens_BLD = conditioning["tokens"].to(dtype)
+        guidance = None
+        if self._is_told_guidance:
+            usual = noisy_BCHW.new_full((batch,), self.training_guidance, dtype=torch.float32)
+            guidance = conditioning.get("guidance", usual)
+        velocity_BND: Tensor = denoiser(
+            packed(noisy_BCHW).to(dtype),
+            encoder_hidden_states=tokens_BLD,
+            pooled_projections=conditioning["summary"].to(dtype),
+            timestep=t_B,
+            img_ids=_places(height // PATCH, width // PATCH, device),
+            txt_ids=torch.zeros(tokens_BLD.shape[1], AXES, device=device),
+            guidance=guidance,
+            return_dict=False,
+        )[0]
+        return unpacked(velocity_BND.float(), height, width)
+
+    @property
+    def _is_told_guidance(self) -> bool:
+        return bool(self.transformer.config.guidance_embeds)
+
+    def _encoded(self, role: str, texts: Sequence[str]) -> Any:
+        ids_BL, _ = self.tokens(role, texts)
+        device = next(self.parts[self.layout.part(role).name].parameters()).device
+        return self.roles[role](to_device(ids_BL, device))
+
+
+def packed(latents_BCHW: Tensor) -> Tensor:
+    """Image tokens (B, N, D): squares of latent pixels, row by row, each channel's square together."""
+    squares = latents_BCHW.unflatten(3, (-1, PATCH)).unflatten(2, (-1, PATCH))  # batch, channel, row, y, column, x
+    tokens_BND: Tensor = squares.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+    return tokens_BND
+
+
+def unpacked(tokens_BND: Tensor, height: int, width: int) -> Tensor:
+    """The inverse, to latents of this height and width."""
+    squares = tokens_BND.unflatten(2, (-1, PATCH, PATCH)).unflatten(1, (height // PATCH, width // PATCH))
+    latents_BCHW: Tensor = squares.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
+    return latents_BCHW
+
+
+def _places(rows: int, columns: int, device: torch.device) -> Tensor:
+    """Each image token's position (N, 3)."""
+    places = torch.zeros(rows, columns, AXES, device=device)
+    places[..., 1] = torch.arange(rows, device=device)[:, None]
+    places[..., 2] = torch.arange(columns, device=device)
+    return places.flatten(0, 1)
+
+
+def _misfits(configs: Configs) -> Iterator[str]:
+    transformer = configs["transformer"]
+    channels, latent = transformer.get("in_channels", 64), configs["vae"].get("latent_channels", 16) * PATCH**2
+    if channels != latent:
+        yield f"its denoiser takes {channels} channels, a token has {latent}: this is no text-to-image model."
+    for part, width, key in TEXT_WIDTHS:
+        if (expected := transformer.get(key)) != (given := configs[part].get(width)):
+            yield (
+                f"its denoiser expects {expected} text features of {part}, which gives {given}. "
+                "The parts are of different models."
+            )
+
+
+LAYOUT = Layout(
+    title="FLUX.1",
+    pipeline="FluxPipeline",
+    parts=(
+        Part("transformer", DENOISER, FluxTransformer2DModel),
+        Part("vae", AUTOENCODER, AutoencoderKL),
+        Part("text_encoder", TEXT, CLIPTextModel, CLIP_PREFIX),
+        Part("text_encoder_2", TEXT_2, T5EncoderModel),
+    ),
+    tokenizers={
+        "clip_l": TokenizerPart("tokenizer", TEXT, CLIPTokenizer),
+        "t5": TokenizerPart("tokenizer_2", TEXT_2, T5TokenizerFast),
+    },
+    absent=("feature_extractor", "image_encoder"),
+    settings={},
+    misfits=_misfits,
+    kohya={},
+    original_in_kohya=False,
+    original=None,
+    multiple=16,
+    optional=("time_text_embed.guidance_embedder.",),
+    patch=PATCH,
+)
+Flux.layout = LAYOUT
+
+
+@of_kind("model/flux")
+class FluxSource(PipelineSource):
+    """Of FLUX.1 dev, schnell, and what descends from them.
+
+    `training_guidance` is the strength of guidance that a denoiser which is told one is told while it trains.
+    `text_tokens` is how many tokens of a caption T5 reads.
+    """
+
+    model = Flux
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        revision: str | None,
+        variant: str | None,
+        config: str | None,
+        prediction: Literal["auto", "epsilon", "v_prediction", "flow"],
+        resolution: PositiveInt,
+        allow_pickle: bool,
+        sampler: Sampler,
+        encoders: Mapping[str, Any],
+        times: Any,
+        training_guidance: NonNegativeFloat,
+        text_tokens: PositiveInt,
+    ) -> None:
+        super().__init__(
+            source=source,
+            revision=revision,
+            variant=variant,
+            config=config,
+            prediction=prediction,
+            resolution=resolution,
+            allow_pickle=allow_pickle,
+            sampler=sampler,
+            encoders=encoders,
+            times=times,
+        )
+        self.training_guidance = training_guidance
+        self.text_tokens = text_tokens
+
+    @property
+    def own_settings(self) -> Mapping[str, Any]:
+        return {"training_guidance": self.training_guidance, "text_tokens": self.text_tokens}
+
+    def load(self) -> PipelineModel:
+        model = super().load()
+        assert isinstance(model, Flux)
+        model.training_guidance = self.training_guidance
+        model.limit_tokens(TEXT_2, self.text_tokens)
+        return model
