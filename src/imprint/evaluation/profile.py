@@ -11,7 +11,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.prompts import PromptSet
-from imprint.evaluation.records import PictureRequest
+from imprint.evaluation.records import Candidate, PictureRequest
 from imprint.evaluation.score_sheet import Row
 from imprint.evaluation.statistics.nesting import Averaging
 from imprint.kinds import of_kind
@@ -155,6 +155,17 @@ class Profile:
                         f"evaluation.metrics.{name} needs {needed} {kind}; there are {there}. {how}, "
                         f"or leave the metric out (~evaluation.metrics.{name})."
                     )
+
+    def unmeasurable(self, candidate: Candidate) -> Iterator[str]:
+        """Which metrics mean nothing of this subject, or of the prompts that they are measured on."""
+        for name, metric in self.metrics.items():
+            counted = self.counted.get(name)
+            prompts = {
+                set: [prompt for prompt in members if not counted or prompt[1] in counted]
+                for set, members in candidate.prompts.items()
+            }
+            for problem in metric.problems(candidate._replace(prompts=prompts)):
+                yield f"evaluation.metrics.{name} {problem} Or leave the metric out (~evaluation.metrics.{name})."
 
     def _sets(self, needed: set[str]) -> tuple[str, ...]:
         return tuple(name for name in self.pictures if name in needed)

@@ -12,7 +12,8 @@ from imprint.pictures.files import State, open_picture
 from imprint.rng import seed_of
 from imprint.types import Concept
 
-Side = Literal["images", "texts", "layers"]  # what an encoder may offer
+Side = Literal["images", "texts", "layers", "answers"]  # what an encoder may offer
+Question = tuple[str, ...]  # about a picture; which there are, says the encoder that answers them
 Better = Literal["higher", "lower", "neither"]  # which values of a metric
 
 
@@ -74,6 +75,8 @@ class Features(Protocol):
 
     def layers(self, role: str, pictures: Sequence[Picture]) -> Sequence[Tensor]: ...  # of each depth: (N, L, D)
 
+    def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor: ...  # (N,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -96,6 +99,15 @@ class Value(NamedTuple):
     number: int | None
     k: int | None
     value: float
+
+
+class Candidate(NamedTuple):
+    """What is known of a subject before a picture of it is drawn."""
+
+    name: str
+    noun: str
+    photo_sizes: Sequence[tuple[int, int]]  # width and height
+    prompts: Mapping[str, Sequence[tuple[str, str]]]  # by set: template, category
 
 
 class Needs(NamedTuple):

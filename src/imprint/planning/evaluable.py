@@ -10,7 +10,7 @@ from imprint.errors import Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.profile import PhotoCounts, Profile
-from imprint.evaluation.records import Photo
+from imprint.evaluation.records import Candidate, Photo
 from imprint.planning.subjects import Subject
 
 ENCODER_BATCH_SIZE = 32  # changes only memory and speed
@@ -49,11 +49,18 @@ def photo_counts(photos: Sequence[Photo], class_photos: Sequence[Photo]) -> Phot
 def misfits(subject: Subject, profile: Profile, counts: PhotoCounts) -> Iterator[str]:
     """Which prompts and metrics of the profile are impossible for this subject."""
     dataset, noun = subject.dataset, subject.concept.noun
+    prompts = {}
     for name, requests in profile.requests(dataset.kind, noun).items():
+        prompts[name] = list(dict.fromkeys((request.template, request.category) for request in requests))
         if not requests:
             remedy = f"has no prompt for {dataset.subject} ({dataset.kind}, {noun}). Choose others."
             yield f"evaluation.pictures.{name} {remedy}"
     yield from profile.problems(counts)
+    yield from profile.unmeasurable(Candidate(dataset.subject, noun, sizes_of(subject.pictures), prompts))
+
+
+def sizes_of(pictures: PictureSet) -> list[tuple[int, int]]:
+    return [picture.size for picture in pictures.pictures]
 
 
 def photos_before(subject: Subject) -> PhotoCounts:

@@ -21,9 +21,9 @@ from imprint.evaluation.external_pictures import (
 from imprint.evaluation.fingerprints import facts_of, fingerprint
 from imprint.evaluation.measuring import EvaluationInputs, measure
 from imprint.evaluation.profile import SUBJECT, Profile
-from imprint.evaluation.records import Photo, PictureRequest
+from imprint.evaluation.records import Candidate, Photo, PictureRequest
 from imprint.evaluation.score_sheet import ScoreSheet
-from imprint.planning.evaluable import features_for, photo_counts, photos_of
+from imprint.planning.evaluable import features_for, photo_counts, photos_of, sizes_of
 from imprint.scoring.score_sheets import write_sheet
 from imprint.training.trainer import process_device
 from imprint.types import Concept
@@ -65,9 +65,11 @@ def score_pictures(
     prompts, external, faults = _matched(pictures, profile)
     if pictures.missing == "strict" or not external.shots:
         problems += [Problem("images", str(pictures.folder), fault) for fault in faults]
+    templates = {SUBJECT: [(prompt.template, prompt.category) for prompt in prompts]}
+    sizes = sizes_of(pictures.references)
+    problems += profile.unmeasurable(Candidate(pictures.subject, pictures.concept.noun, sizes, templates))
     if problems:
         raise ConfigError(problems)
-    templates = {SUBJECT: [(prompt.template, prompt.category) for prompt in prompts]}
     inputs = EvaluationInputs(
         subject=pictures.subject,
         concept=pictures.concept,

@@ -7,6 +7,7 @@ from small_runs import composed_profile
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.evaluation.profile import PhotoCounts
+from imprint.evaluation.records import Candidate
 
 ENOUGH = PhotoCounts(photos=5, trained_on=5, held_out=0, class_photos=0)
 
@@ -72,6 +73,19 @@ def test_photos_that_a_metric_cannot_do_without() -> None:
     assert "evaluation.metrics.overfit needs 1 pictures that were kept out of training; there are 0" in problem
     assert "dataset.holdout" in problem
     assert not list(profile.problems(ENOUGH._replace(trained_on=4, held_out=1)))
+
+
+def test_what_means_nothing_of_a_subject_is_said_by_the_metrics_name() -> None:
+    strange = "a {identifier} {noun} made of wood"
+    candidate = Candidate(
+        "dog6", "dog", [(64, 64)], {"subject": [("a {noun} in the snow", "scene"), (strange, "property")]}
+    )
+    profile = composed_profile("quick", "+metric@evaluation.metrics.place=right_place")
+    [problem] = profile.unmeasurable(candidate)
+    assert problem.startswith("evaluation.metrics.place cannot judge")
+    assert "~evaluation.metrics.place" in problem
+    profile.counted = {"place": ["scene"]}  # the others are not judged
+    assert not list(profile.unmeasurable(candidate))
 
 
 def test_the_numbers_that_the_papers_fix() -> None:

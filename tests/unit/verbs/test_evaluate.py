@@ -9,6 +9,7 @@ from small_runs import draw_pictures
 
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import ScoreSheet, table_of_means
+from imprint.locations import locate
 from imprint.tables.terminal import as_text
 from imprint.verbs.evaluate import evaluate
 
@@ -92,6 +93,18 @@ def test_everything_that_stands_in_the_way_is_said_at_once(places: list[str], tm
     said = refusal(*places, "evaluation.metrics.dino.encoder=dinov9", "identifier=zwx")
     for expected in ("dinov9", "9-x0.png", "missing", "zwx"):
         assert expected in said
+
+
+def test_pictures_of_the_drawn_world_are_judged_by_its_truth_and_others_refused(
+    places: list[str], pictures: Path, tmp_path: Path
+) -> None:
+    assert "evaluation.metrics.place knows the individuals of the drawn world" in refusal(*places, "evaluation=truth")
+    mini = f"references={locate('pkg://imprint.miniature/photos/dog6')}"
+    scores = scored(*places, mini, "evaluation=truth").rows
+    assert {"class", "place", "attribute", "individual"} <= set(scores["tuned"])
+    assert scores["real"]["individual"].mean == scores["real"]["class"].mean == 1
+    assert scores["copies"]["individual"].mean == 1
+    assert len(scores["tuned"]["place"].values) == len(scores["tuned"]["attribute"].values) == 2
 
 
 @pytest.mark.parametrize(

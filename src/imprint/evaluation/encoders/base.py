@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.evaluation.records import Side
+from imprint.evaluation.records import Question, Side
 
 
 class Encoder(ABC):
@@ -52,6 +52,10 @@ class Encoder(ABC):
     def layers(self, pictures: Sequence[Image.Image]) -> list[Tensor]:
         """Of each depth: (N, L, D)"""
         self._refuse("layers")
+
+    def answers(self, pictures: Sequence[Image.Image], questions: Sequence[Question]) -> Tensor:
+        """(N,), of each picture to its question: from 0 (no) to 1 (yes)"""
+        self._refuse("answers")
 
     def _refuse(self, side: Side) -> NoReturn:
         raise UserError(f"{self.name} has no {side}; it offers {', '.join(sorted(self.sides))}. Give another encoder.")

@@ -50,7 +50,7 @@ class Transform:
 
     def __call__(self, pictures: Sequence[Image.Image]) -> Tensor:
         """(B, 3, H, W). Raises UserError if the pictures do not come to one size."""
-        framed = [self._framed(picture) for picture in pictures]
+        framed = [self.framed(picture) for picture in pictures]
         if len({picture.size for picture in framed}) > 1:
             sizes = ", ".join(sorted({"x".join(map(str, picture.size)) for picture in framed}))
             raise UserError(
@@ -61,7 +61,8 @@ class Transform:
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (pixels_BCHW - mean) / std
 
-    def _framed(self, picture: Image.Image) -> Image.Image:
+    def framed(self, picture: Image.Image) -> Image.Image:
+        """Resized and cut out, in RGB."""
         picture = picture.convert("RGB")
         width, height = picture.size
         if self.resize is not None:
