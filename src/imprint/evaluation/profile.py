@@ -57,7 +57,7 @@ class Profile:
     size          height and width in pixels; null: the run's own
     encoders      by role; a model may bring its own in their place
     counted       by metric, the only categories that it is measured on
-    averaging     macro: pictures, then prompts; pairs: all pictures alike
+    averaging     macro: pictures, then prompts; pairs: all pairs of a picture and a photo alike
     rows          what is scored beside the run: untuned, prompt_only, real, copies
     batch_size    pictures generated at a time, null: by their size; changes memory and speed alone
     """

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from PIL import Image
 from torch import Tensor
 
+from imprint.evaluation.statistics.nesting import Averaging
 from imprint.pictures.files import State, open_picture
 from imprint.rng import seed_of
 from imprint.types import Concept
@@ -89,6 +90,7 @@ class Evidence:
     untuned: Mapping[str, Sequence[Shot]]  # the untuned model's, of the same prompts and noise, where needed
     photos: Sequence[Photo]  # of the subject
     class_photos: Sequence[Photo]  # of other members of its class, where the user has some
+    averaging: Averaging  # under pairs, what is measured between pictures and photos has a number for each pair
     features: Features
 
 

@@ -99,6 +99,14 @@ def test_the_numbers_that_the_papers_fix() -> None:
     assert composed_profile("dreambooth_paper").pictures["subject"].images == 4
 
 
+def test_oft_pools_pairs_and_shows_dino_whole_pictures() -> None:
+    """As oft-db/eval.py does."""
+    oft = composed_profile("oft")
+    assert oft.averaging == "pairs"
+    shown = oft.encoders["dino"].transform
+    assert (shown.resize, shown.stretch, shown.interpolation, shown.crop) == (224, True, "bilinear", 224)
+
+
 def test_a_profile_without_some_sets_says_what_it_leaves_out() -> None:
     lean, left_out = composed_profile("dreambooth_paper").of_sets(["subject"])
     assert set(lean.metrics) == {"dino", "clip_i", "clip_t"}

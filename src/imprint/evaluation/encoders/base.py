@@ -1,7 +1,7 @@
 """The interface of encoders."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NoReturn
 
 import torch
@@ -29,6 +29,11 @@ class Encoder(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Of everything that its features depend on: weights, transform, which features are taken."""
+
+    def facts(self) -> Mapping[str, str]:
+        """What of it a published figure can be compared with, where it has that: weights, the hash of their file;
+        transform, its settings."""
+        return {}
 
     @abstractmethod
     def check(self, key: str = "encoder") -> None:

@@ -39,6 +39,9 @@ class TransformerEncoder(Encoder):
         facts = [hashed_class(type(self)), self._files().fingerprint, self.transform.settings()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
+    def facts(self) -> Mapping[str, str]:
+        return {"weights": self._files().weights_hash, "transform": self.transform.described()}
+
     def check(self, key: str = "encoder") -> None:
         self._files(key)
 
