@@ -108,13 +108,14 @@ class Profile:
         needed = {*self.tuned_sets, *self.untuned_sets, *([SUBJECT] if "prompt_only" in self.rows else [])}
         return self._sets(needed)
 
-    def of_sets(self, names: Sequence[str]) -> tuple["Profile", list[str]]:
-        """This profile without the metrics that need other sets, and which these are."""
+    def of_sets(self, names: Sequence[str], untuned: Sequence[str] = ()) -> tuple["Profile", list[str]]:
+        """This profile without the metrics that need other sets, of the model or of the untuned one, and which these
+        are."""
         chosen = copy.copy(self)
         chosen.metrics = {
             name: metric
             for name, metric in self.metrics.items()
-            if {*metric.needs.sets, *metric.needs.untuned} <= set(names)
+            if set(metric.needs.sets) <= set(names) and set(metric.needs.untuned) <= set(untuned)
         }
         chosen.counted = {name: counted for name, counted in self.counted.items() if name in chosen.metrics}
         left_out = [name for name in self.metrics if name not in chosen.metrics]
@@ -158,6 +159,7 @@ class Profile:
 
     def unmeasurable(self, candidate: Candidate) -> Iterator[str]:
         """Which metrics mean nothing of this subject, or of the prompts that they are measured on."""
+        found: dict[str, list[str]] = {}
         for name, metric in self.metrics.items():
             counted = self.counted.get(name)
             prompts = {
@@ -165,7 +167,10 @@ class Profile:
                 for set, members in candidate.prompts.items()
             }
             for problem in metric.problems(candidate._replace(prompts=prompts)):
-                yield f"evaluation.metrics.{name} {problem} Or leave the metric out (~evaluation.metrics.{name})."
+                found.setdefault(problem, []).append(f"evaluation.metrics.{name}")
+        for problem, names in found.items():
+            without = " ".join(f"~{name}" for name in names)
+            yield f"{', '.join(names)}: {problem} Or leave out what cannot be measured ({without})."
 
     def _sets(self, needed: set[str]) -> tuple[str, ...]:
         return tuple(name for name in self.pictures if name in needed)

@@ -123,4 +123,6 @@ class Needs(NamedTuple):
     held_out: int = 0  # how many of them that it was not
     class_photos: int = 0  # how many real pictures of other members of the class
     pictures: int = 1  # how many of each prompt
+    in_all: int = 1  # how many of each prompt set, and of real ones of the class where these are needed
+    outnumber_features: bool = False  # whether these must be more than its encoders' features
     sides: tuple[Side, ...] = ("images",)  # what its encoders must offer

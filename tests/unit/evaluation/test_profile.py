@@ -82,7 +82,7 @@ def test_what_means_nothing_of_a_subject_is_said_by_the_metrics_name() -> None:
     )
     profile = composed_profile("quick", "+metric@evaluation.metrics.place=right_place")
     [problem] = profile.unmeasurable(candidate)
-    assert problem.startswith("evaluation.metrics.place cannot judge")
+    assert problem.startswith("evaluation.metrics.place: these prompts say")
     assert "~evaluation.metrics.place" in problem
     profile.counted = {"place": ["scene"]}  # the others are not judged
     assert not list(profile.unmeasurable(candidate))
@@ -95,7 +95,9 @@ def test_the_numbers_that_the_papers_fix() -> None:
     assert custom.pictures["subject"].images == 50
     assert len(custom.pictures["subject"].of("object")) == 20
     assert (custom.sampler.steps, custom.sampler.guidance) == (200, 6)
-    assert len(composed_profile("dreambench_plus").pictures["subject"].of("live")) == 9
+    plus = composed_profile("dreambench_plus")
+    assert len(plus.pictures["subject"].of("live")) == 9
+    assert (plus.pictures["subject"].images, plus.sampler.steps, plus.sampler.guidance) == (1, 100, 7.5)
     assert composed_profile("dreambooth_paper").pictures["subject"].images == 4
 
 

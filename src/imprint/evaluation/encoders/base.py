@@ -30,6 +30,11 @@ class Encoder(ABC):
     def fingerprint(self) -> str:
         """Of everything that its features depend on: weights, transform, which features are taken."""
 
+    @property
+    def width(self) -> int | None:
+        """How many features a picture has, where that is known without its weights."""
+        return None
+
     def facts(self) -> Mapping[str, str]:
         """What of it a published figure can be compared with, where it has that: weights, the hash of their file;
         transform, its settings."""

@@ -41,8 +41,8 @@ class Truth(Metric):
         who = individual(candidate.name)
         if who is None or who.noun != candidate.noun or any(size != (SIZE, SIZE) for size in candidate.photo_sizes):
             yield (
-                f"knows the individuals of the drawn world, in photos of {SIZE} x {SIZE} pixels, and {candidate.name} "
-                f"({candidate.noun}) is none of them. Choose dataset=mini/..., or one that "
+                f"the truth is known of the drawn world's individuals, in photos of {SIZE} x {SIZE} pixels, and "
+                f"{candidate.name} ({candidate.noun}) is none of them. Choose dataset=mini/..., or one that "
                 "`python -m imprint.miniature export` writes, under its own name and class noun."
             )
             return
@@ -52,11 +52,11 @@ class Truth(Metric):
             words = "; ".join(f"{template!r}: {unknown}" for template, unknown in [*foreign.items()][:SHOWN])
             more = f"; and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
             yield (
-                f"cannot judge prompts that say what the drawn world has no picture of ({words}{more}). Choose other "
-                "prompts, or name the categories that it counts in evaluation.counted."
+                f"these prompts say what the drawn world has no picture of ({words}{more}). Choose other prompts, or "
+                "name the categories that count in evaluation.counted."
             )
         elif not any(self.question(who, asked_by(template)) for template in templates):
-            yield f"has nothing to judge: no prompt asks for {self.asks_for}. Choose other prompts."
+            yield f"no prompt asks for {self.asks_for}. Choose others."
 
     def measure(self, evidence: Evidence) -> list[Value]:
         who = individual(evidence.subject)

@@ -93,9 +93,10 @@ class Pres(MeanSimilarity):
 
 @of_kind("metric/memorisation")
 class Memorisation(Similarity):
-    """The cosine with the nearest training photo: 1 for a copy. Read it beside fidelity, which a copy has too."""
+    """The cosine with the nearest of the references, usually photos trained on: 1 for a copy. Read it beside fidelity,
+    which a copy has too."""
 
-    title = "nearest training photo"
+    title = "nearest photo"
     better = "lower"
     set = "subject"
 
