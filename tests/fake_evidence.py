@@ -63,5 +63,12 @@ def photo(content: str, *, trained_on: bool = True) -> Photo:
 
 def evidence(features: Any, **parts: Any) -> Evidence:
     """Of a subject "rex", with what `parts` give: shots by set, untuned by set, photos, class_photos."""
-    usual: dict[str, Any] = {"subject": "rex", "averaging": "macro", "shots": {}, "untuned": {}, "photos": [], "class_photos": []}
+    usual: dict[str, Any] = {
+        "subject": "rex",
+        "averaging": "macro",
+        "shots": {},
+        "untuned": {},
+        "photos": [],
+        "class_photos": [],
+    }
     return Evidence(concept=CONCEPT, features=features, **{**usual, **parts})
