@@ -33,7 +33,7 @@ demo: setup  ## compare the methods on the built-in miniature, on this machine's
 test: setup  ## run every test but the slow ones and the miniature's own
 	$(PYTEST) -m "not slow" --ignore tests/unit/miniature
 
-test-miniature: setup  ## run the tests of how the built-in model is made and measured, which nothing else imports
+test-miniature: setup  ## run the tests of how the built-in model is made and measured
 	$(PYTEST) -m "not slow" tests/unit/miniature
 
 test-slow: setup  ## run the slow tests: whole programs, several processes

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imprint.evaluation.records import Evidence, Photo, Picture, PictureRequest, Shot
+from imprint.evaluation.records import Evidence, Photo, Picture, PictureRequest, Question, Shot
 from imprint.types import Concept
 
 CONCEPT = Concept("sks", "dog")
@@ -39,6 +39,13 @@ class FakeFeatures:
         self.roles.add(role)
         return [torch.tensor(depth) for depth in zip(*(self.depths[p.content] for p in pictures), strict=True)]
 
+    def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor:
+        """Yes where a picture's first feature is positive, whatever is asked."""
+        self.roles.add(role)
+        return torch.tensor(
+            [float(self.vectors[one.content][0] > 0) for one, _ in zip(pictures, questions, strict=True)]
+        )
+
 
 def shot(content: str, number: int = 0, k: int = 0, *, set: str = "subject", template: str = TEMPLATE) -> Shot:
     asked = PictureRequest(set, number, template, "recontextualisation", k)
@@ -56,5 +63,12 @@ def photo(content: str, *, trained_on: bool = True) -> Photo:
 
 def evidence(features: Any, **parts: Any) -> Evidence:
     """Of a subject "rex", with what `parts` give: shots by set, untuned by set, photos, class_photos."""
-    usual: dict[str, Any] = {"shots": {}, "untuned": {}, "photos": [], "class_photos": []}
-    return Evidence(subject="rex", concept=CONCEPT, features=features, **{**usual, **parts})
+    usual: dict[str, Any] = {
+        "subject": "rex",
+        "averaging": "macro",
+        "shots": {},
+        "untuned": {},
+        "photos": [],
+        "class_photos": [],
+    }
+    return Evidence(concept=CONCEPT, features=features, **{**usual, **parts})

@@ -77,7 +77,14 @@ def without_a_weight(folder: Path) -> Path:
 
 
 def transform(**settings: Any) -> Transform:
-    usual = {"resize": SIZE, "interpolation": "bicubic", "crop": SIZE, "mean": (0.5, 0.4, 0.3), "std": (0.5, 0.6, 0.7)}
+    usual = {
+        "resize": SIZE,
+        "stretch": False,
+        "interpolation": "bicubic",
+        "crop": SIZE,
+        "mean": (0.5, 0.4, 0.3),
+        "std": (0.5, 0.6, 0.7),
+    }
     return Transform(**{**usual, **settings})
 
 

@@ -17,7 +17,9 @@ from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.records import Evidence, Shot
 
 SETS = ("subject", "class", "unrelated")
+SUBJECT = "dog6"  # one whose truth is known, for metrics that ask for that
 PICTURES = 24  # of every set, in prompts of two
+TEMPLATE = "a red {identifier} {noun} in the snow"  # asks for whatever a metric may look for
 METRICS, ENCODERS, ENCODER_SETS = (
     sorted(path.stem for path in (conf_folder() / group).glob("*.yaml")) for group in ("metric", "encoder", "encoders")
 )
@@ -43,7 +45,9 @@ def built(group: str, option: str) -> Any:
 
 def pictures(name: str, owner: str) -> list[Shot]:
     return [
-        shot(f"{owner}-{name}-{number}-{k}", number, k, set=name) for number in range(PICTURES // 2) for k in range(2)
+        shot(f"{owner}-{name}-{number}-{k}", number, k, set=name, template=TEMPLATE)
+        for number in range(PICTURES // 2)
+        for k in range(2)
     ]
 
 
@@ -54,12 +58,12 @@ def standard() -> Evidence:
     photos = [photo(f"photo-{index}", trained_on=index < 3) for index in range(5)]
     class_photos = [photo(f"class-photo-{index}") for index in range(PICTURES)]
     shots = [picture for sets in (drawn, untuned) for some in sets.values() for picture in some]
-    contents = [picture.content for picture in (*shots, *photos, *class_photos)] + ["a dog in the snow"]
+    contents = [picture.content for picture in (*shots, *photos, *class_photos)] + ["a red dog in the snow"]
     draws = torch.Generator().manual_seed(0)
     features = torch.randn(len(contents), 4, generator=draws).tolist()
     layers = torch.randn(len(contents), 2, 3, 4, generator=draws).tolist()
     fakes = FakeFeatures(dict(zip(contents, features, strict=True)), dict(zip(contents, layers, strict=True)))
-    return evidence(fakes, shots=drawn, untuned=untuned, photos=photos, class_photos=class_photos)
+    return evidence(fakes, subject=SUBJECT, shots=drawn, untuned=untuned, photos=photos, class_photos=class_photos)
 
 
 @pytest.mark.parametrize("option", METRICS)
@@ -84,6 +88,7 @@ def test_a_metric_uses_nothing_that_it_did_not_ask_for(option: str) -> None:
     full, needs = standard(), metric.needs
     spare = evidence(
         full.features,
+        subject=SUBJECT,
         shots={name: full.shots[name] for name in needs.sets},
         untuned={name: full.untuned[name] for name in needs.untuned},
         photos=full.photos if needs.photos else [],

@@ -196,7 +196,7 @@ def tiny_facts(tiny_sd: Path) -> ModelInfo:
 def meaning(metric: Metric) -> str:
     profile = composed_profile("quick")
     profile.metrics = {"clip_t": metric}
-    clip = cast(Encoder, SimpleNamespace(name="CLIP", fingerprint="0123"))
+    clip = cast(Encoder, SimpleNamespace(name="CLIP", fingerprint="0123", facts=dict))
     return facts_of(profile, {"clip": clip}, sampling={}, sets=profile.sets())["clip_t"].fingerprint
 
 
@@ -204,6 +204,6 @@ def mini_clip(module: Any) -> Encoder:
     from imprint.evaluation.encoders.transform import Transform
 
     thirds = (0.5, 0.5, 0.5)
-    transform = Transform(resize=64, interpolation="bicubic", crop=64, mean=thirds, std=thirds)
+    transform = Transform(resize=64, stretch=False, interpolation="bicubic", crop=64, mean=thirds, std=thirds)
     source = "pkg://imprint.miniature/evaluators/clip"
     return cast(Encoder, module.Clip(name="mini", source=source, revision=None, transform=transform))

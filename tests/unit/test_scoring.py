@@ -29,7 +29,7 @@ SMALL = ("evaluation.pictures.subject.numbers=[0,20]", "evaluation.pictures.subj
 
 
 def profile(*settings: str, name: str = "oft") -> Profile:
-    return composed_profile(name, *SMALL, *settings)
+    return composed_profile(name, *SMALL, "evaluation.averaging=macro", *settings)
 
 
 @pytest.fixture(scope="module")

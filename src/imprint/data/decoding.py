@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from imprint.libraries.process import hide_metadata_of_pictures
-from imprint.pictures.files import readable_formats
+from imprint.pictures.files import on_background, readable_formats
 
 # A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
 PIXEL_LIMIT = 80_000_000
@@ -132,8 +132,7 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
     layered = image.convert("RGBA")
     picture = _in_srgb(layered)
     picture.putalpha(layered.getchannel("A"))
-    behind = Image.new("RGBA", picture.size, ImageColor.getrgb(background)[:3])
-    return Image.alpha_composite(behind, picture).convert("RGB")
+    return on_background(picture, background)
 
 
 def _opacity_or_brightness(image: Image.Image) -> Image.Image:

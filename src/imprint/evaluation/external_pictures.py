@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from imprint.evaluation.prompts import PromptSet
 from imprint.evaluation.records import PictureRequest, Shot
 from imprint.hashing import file_hash
-from imprint.pictures.files import open_picture, state_of
+from imprint.pictures.files import BACKGROUND, is_transparent, open_picture, state_of
 from imprint.pictures.store import is_inside
 from imprint.templates import template_fault
 from imprint.types import Concept
@@ -85,7 +85,9 @@ def named_prompts(found: Sequence[FoundPicture]) -> list[str]:
     return list(dict.fromkeys(picture.prompt for picture in found if isinstance(picture.prompt, str)))
 
 
-def match(found: Sequence[FoundPicture], prompts: Sequence[GivenPrompt]) -> tuple[ExternalPictures, list[str]]:
+def match(
+    found: Sequence[FoundPicture], prompts: Sequence[GivenPrompt], set: str = "subject"
+) -> tuple[ExternalPictures, list[str]]:
     """Which picture belongs to which prompt, and everything that is wrong.
 
     Each prompt is asked for as often as the one that has the most pictures.
@@ -100,13 +102,24 @@ def match(found: Sequence[FoundPicture], prompts: Sequence[GivenPrompt]) -> tupl
     shots, unreadable = [], []
     for number, (text, template, category) in enumerate(prompts):
         for k, file in enumerate(of[number]):
-            shot, fault = _shot(file, text, PictureRequest("subject", number, template, category, k))
+            shot, fault = _shot(file, text, PictureRequest(set, number, template, category, k))
             shots.append(shot)
             unreadable += [fault] if fault else []
     faults = [*_stray(stray, len(prompts)), *_missing(of, prompts, most), *_same(shots)]
     if unreadable:
         faults.append(f"cannot be read: {_listed(unreadable)}. Draw them again.")
     return ExternalPictures(shots, most * len(prompts)), faults
+
+
+def class_pictures(folder: Path, prompts: Sequence[GivenPrompt]) -> tuple[ExternalPictures, list[str]]:
+    """Pictures of the class prompts, and everything that is wrong. With a single prompt, every picture is of it."""
+    found, faults = find_pictures(folder)
+    if not found:
+        return ExternalPictures([], 0), [*faults, "there is no picture here. Give a folder of pictures."]
+    if len(prompts) == 1:
+        found = [picture._replace(prompt=0) for picture in found]
+    pictures, wrong = match(found, prompts, "class")
+    return pictures, [*faults, *wrong]
 
 
 def _template(text: str, concept: Concept) -> str:
@@ -149,7 +162,9 @@ def _same(shots: Sequence[Shot]) -> Iterator[str]:
 
 def _shot(file: Path, prompt: str, asked: PictureRequest) -> tuple[Shot, str | None]:
     try:
-        return Shot(asked, prompt, 0, file, file_hash(file), state_of(open_picture(file))), None
+        # Features that are kept know a picture by its content, to which belongs what shows through it.
+        content = f"{file_hash(file)} on {BACKGROUND}" if is_transparent(file) else file_hash(file)
+        return Shot(asked, prompt, 0, file, content, state_of(open_picture(file))), None
     except Exception as error:  # whatever the decoders raise
         return Shot(asked, prompt, 0, file, "", "failed"), f"{file.name} ({error})"
 

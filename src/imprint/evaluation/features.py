@@ -1,6 +1,7 @@
 """Features of pictures and texts: each is computed once, and then read from memory or from the cache on disk."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from imprint.errors import UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.feature_cache import FeatureCache
-from imprint.evaluation.records import Needs, Photo, Picture, Shot, Side
+from imprint.evaluation.records import Needs, Photo, Picture, Question, Shot, Side
 from imprint.locations import cache_folder
 
 Item = TypeVar("Item")
@@ -71,6 +72,20 @@ class FeatureStore:
                 _check_finite(depth_NLD, [_name(picture) for picture in batch], encoder)
             depths.append(tuple(found))
         return [torch.cat(parts) for parts in zip(*depths, strict=True)]
+
+    def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor:
+        encoder = self._encoder(role)
+
+        def answer(batch: Sequence[tuple[Picture, Question]]) -> Tensor:
+            shown, asked = zip(*batch, strict=True)
+            return encoder.answers([_loaded(picture) for picture in shown], asked)[:, None]
+
+        pairs = list(zip(pictures, questions, strict=True))
+        named = [
+            (hashlib.sha256(json.dumps([one.content, *asked]).encode()).hexdigest(), (one, asked))
+            for one, asked in pairs
+        ]
+        return self._features(encoder, "answers", named, answer)[:, 0]
 
     def _features(
         self,
@@ -145,4 +160,6 @@ def _name(item: object) -> str:
     """For messages."""
     if isinstance(item, Shot):
         return str(item.file)
+    if type(item) is tuple:  # a picture, and a question about it
+        return _name(item[0])
     return item.key if isinstance(item, Photo) else str(item)

@@ -10,9 +10,12 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.score_sheet import MetricFacts
+from imprint.evaluation.statistics.nesting import Averaging
 from imprint.kinds import hashed_class, hashed_settings
 
 Settings = Mapping[str, Any]
+# What is hashed for an average. Pairs were once pictures, whatever the number of photos.
+AVERAGED: Mapping[Averaging, str] = {"macro": "macro", "pairs": "pairs of a picture and a photo"}
 
 
 def fingerprint(value: Any) -> str:
@@ -28,14 +31,19 @@ def facts_of(
     for name, metric in profile.metrics.items():
         needs, settings = metric.needs, settings_of(metric)
         used = {
-            role: {"name": encoders[role].name, "fingerprint": encoders[role].fingerprint} for role in needs.encoders
+            role: {
+                "name": encoders[role].name,
+                "fingerprint": encoders[role].fingerprint,
+                **encoders[role].facts(),
+            }
+            for role in needs.encoders
         }
         depends_on = {
             "metric": [hashed_class(type(metric)), hashed_settings(type(metric), settings)],
             "encoders": {role: encoder["fingerprint"] for role, encoder in used.items()},
             "sampling": sampling,
             "sets": {wanted: sets[wanted] for wanted in sorted({*needs.sets, *needs.untuned})},
-            "averaging": profile.averaging,
+            "averaging": AVERAGED[profile.averaging],
             "counted": profile.counted.get(name, []),
         }
         facts[name] = MetricFacts(

@@ -79,6 +79,7 @@ def _measure_row(
         untuned=_usable(inputs.shots.get("untuned", {})),
         photos=inputs.photos,
         class_photos=inputs.class_photos,
+        averaging=profile.averaging,
         features=features,
     )
     categories = {
@@ -120,7 +121,8 @@ def scored(values: Sequence[Value], averaging: Averaging, categories: Mapping[tu
 
 
 def _average(values: Iterable[Value], averaging: Averaging) -> float:
-    """macro: the mean of the prompts' means; pairs: of all numbers alike."""
+    """macro: the mean of the prompts' means; pairs: of all numbers alike, which are those of pairs of a picture and a
+    photo where a metric compares these."""
     prompts: dict[tuple[str, int | None], list[float]] = {}
     for value in values:
         prompts.setdefault((value.set, value.number), []).append(value.value)

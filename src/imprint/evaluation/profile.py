@@ -11,7 +11,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.prompts import PromptSet
-from imprint.evaluation.records import PictureRequest
+from imprint.evaluation.records import Candidate, PictureRequest
 from imprint.evaluation.score_sheet import Row
 from imprint.evaluation.statistics.nesting import Averaging
 from imprint.kinds import of_kind
@@ -57,7 +57,7 @@ class Profile:
     size          height and width in pixels; null: the run's own
     encoders      by role; a model may bring its own in their place
     counted       by metric, the only categories that it is measured on
-    averaging     macro: pictures, then prompts; pairs: all pictures alike
+    averaging     macro: pictures, then prompts; pairs: all pairs of a picture and a photo alike
     rows          what is scored beside the run: untuned, prompt_only, real, copies
     batch_size    pictures generated at a time, null: by their size; changes memory and speed alone
     """
@@ -108,13 +108,14 @@ class Profile:
         needed = {*self.tuned_sets, *self.untuned_sets, *([SUBJECT] if "prompt_only" in self.rows else [])}
         return self._sets(needed)
 
-    def of_sets(self, names: Sequence[str]) -> tuple["Profile", list[str]]:
-        """This profile without the metrics that need other sets, and which these are."""
+    def of_sets(self, names: Sequence[str], untuned: Sequence[str] = ()) -> tuple["Profile", list[str]]:
+        """This profile without the metrics that need other sets, of the model or of the untuned one, and which these
+        are."""
         chosen = copy.copy(self)
         chosen.metrics = {
             name: metric
             for name, metric in self.metrics.items()
-            if {*metric.needs.sets, *metric.needs.untuned} <= set(names)
+            if set(metric.needs.sets) <= set(names) and set(metric.needs.untuned) <= set(untuned)
         }
         chosen.counted = {name: counted for name, counted in self.counted.items() if name in chosen.metrics}
         left_out = [name for name in self.metrics if name not in chosen.metrics]
@@ -155,6 +156,21 @@ class Profile:
                         f"evaluation.metrics.{name} needs {needed} {kind}; there are {there}. {how}, "
                         f"or leave the metric out (~evaluation.metrics.{name})."
                     )
+
+    def unmeasurable(self, candidate: Candidate) -> Iterator[str]:
+        """Which metrics mean nothing of this subject, or of the prompts that they are measured on."""
+        found: dict[str, list[str]] = {}
+        for name, metric in self.metrics.items():
+            counted = self.counted.get(name)
+            prompts = {
+                set: [prompt for prompt in members if not counted or prompt[1] in counted]
+                for set, members in candidate.prompts.items()
+            }
+            for problem in metric.problems(candidate._replace(prompts=prompts)):
+                found.setdefault(problem, []).append(f"evaluation.metrics.{name}")
+        for problem, names in found.items():
+            without = " ".join(f"~{name}" for name in names)
+            yield f"{', '.join(names)}: {problem} Or leave out what cannot be measured ({without})."
 
     def _sets(self, needed: set[str]) -> tuple[str, ...]:
         return tuple(name for name in self.pictures if name in needed)

@@ -8,11 +8,13 @@ from typing import Literal, NamedTuple, Protocol
 from PIL import Image
 from torch import Tensor
 
+from imprint.evaluation.statistics.nesting import Averaging
 from imprint.pictures.files import State, open_picture
 from imprint.rng import seed_of
 from imprint.types import Concept
 
-Side = Literal["images", "texts", "layers"]  # what an encoder may offer
+Side = Literal["images", "texts", "layers", "answers"]  # what an encoder may offer
+Question = tuple[str, ...]  # about a picture; which there are, says the encoder that answers them
 Better = Literal["higher", "lower", "neither"]  # which values of a metric
 
 
@@ -74,6 +76,8 @@ class Features(Protocol):
 
     def layers(self, role: str, pictures: Sequence[Picture]) -> Sequence[Tensor]: ...  # of each depth: (N, L, D)
 
+    def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor: ...  # (N,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -86,6 +90,7 @@ class Evidence:
     untuned: Mapping[str, Sequence[Shot]]  # the untuned model's, of the same prompts and noise, where needed
     photos: Sequence[Photo]  # of the subject
     class_photos: Sequence[Photo]  # of other members of its class, where the user has some
+    averaging: Averaging  # under pairs, what is measured between pictures and photos has a number for each pair
     features: Features
 
 
@@ -96,6 +101,15 @@ class Value(NamedTuple):
     number: int | None
     k: int | None
     value: float
+
+
+class Candidate(NamedTuple):
+    """What is known of a subject before a picture of it is drawn."""
+
+    name: str
+    noun: str
+    photo_sizes: Sequence[tuple[int, int]]  # width and height
+    prompts: Mapping[str, Sequence[tuple[str, str]]]  # by set: template, category
 
 
 class Needs(NamedTuple):
@@ -109,4 +123,6 @@ class Needs(NamedTuple):
     held_out: int = 0  # how many of them that it was not
     class_photos: int = 0  # how many real pictures of other members of the class
     pictures: int = 1  # how many of each prompt
+    in_all: int = 1  # how many of each prompt set, and of real ones of the class where these are needed
+    outnumber_features: bool = False  # whether these must be more than its encoders' features
     sides: tuple[Side, ...] = ("images",)  # what its encoders must offer

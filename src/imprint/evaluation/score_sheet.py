@@ -6,7 +6,7 @@ run's own model (`tuned`), the lower bounds `untuned` and `prompt_only`, the upp
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -44,7 +44,7 @@ class MetricFacts:
     better: Better
     fingerprint: str  # of the metric's settings, encoders' weights and transforms, pictures asked for, averaging
     settings: Mapping[str, Any]
-    encoders: Mapping[str, Mapping[str, str]]  # role -> name, fingerprint
+    encoders: Mapping[str, Mapping[str, str]]  # role -> name, fingerprint, and, since later, weights and transform
 
     @property
     def heading(self) -> str:
@@ -91,6 +91,7 @@ class ScoreSheet:
     rows: Mapping[str, Mapping[str, Scored]]  # row -> metric -> scores; without metrics that do not apply to the row
     seconds: Mapping[str, float]
     notes: Sequence[str] = ()  # what is to be said beside the numbers
+    drawing: Mapping[str, Any] = field(default_factory=dict)  # sampler, size, precision; older sheets do not tell
 
     def write(self, file: Path) -> None:
         write_json(file, {"version": VERSION, **asdict(self)})

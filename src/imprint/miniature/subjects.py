@@ -9,6 +9,7 @@ from imprint.miniature.palette import COLOURS, jittered
 from imprint.miniature.scene import FORMS, PATTERNS, Subject
 
 FOLDS = 8  # one identity in eight is held out of pre-training
+KIN = 8  # candidates of one class, among which an individual is told
 
 # name: (noun, form, main, second, accent, pattern, mark's colour)
 _NAMED: dict[str, tuple[str, str, str, str, str, str, str]] = {
@@ -111,6 +112,22 @@ def from_seed(noun: str, seed: int) -> Subject:
         who = _drawn(rng, noun, f"{noun.replace(' ', '_')}_{seed}")
         if is_held_out(who) and identity(who) not in _NAMED_IDENTITIES:
             return who
+
+
+def by_name(name: str) -> Subject | None:
+    """The held-out individual of this name, dog6 or dog_17; None where there is none."""
+    noun, _, number = name.rpartition("_")
+    noun = noun.replace("_", " ")
+    if name in _NAMED:
+        return named(name)
+    return from_seed(noun, int(number)) if noun in FORMS and number.isdecimal() else None
+
+
+def kin_of(who: Subject) -> list[Subject]:
+    """`who` and as many others of its class as make KIN: named ones, filled up with others. Pre-training saw none."""
+    others = [named(name) for name in NAMED_SUBJECTS if named(name).noun == who.noun]
+    others += [from_seed(who.noun, i) for i in range(KIN)]
+    return [who, *(other for other in others if other != who)][:KIN]
 
 
 def class_noun(subject_name: str) -> str:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
+from PIL import Image, ImageColor
 
 from imprint.files import write_atomically
 
 State = Literal["ok", "blank", "failed"]
 
+BACKGROUND = "white"  # behind what is transparent in a drawn picture, as behind photos that it is compared with
 # What a picture may be, whatever its name says. Pillow reads more formats, some by running other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 
@@ -20,9 +21,23 @@ def readable_formats() -> list[str]:
 
 
 def open_picture(file: Path) -> Image.Image:
-    """In RGB. Of a damaged file, Pillow may raise nearly any exception."""
+    """In RGB, on BACKGROUND. Of a damaged file, Pillow may raise nearly any exception."""
     with Image.open(file, formats=readable_formats()) as opened:
-        return opened.convert("RGB")
+        return (
+            on_background(opened.convert("RGBA"), BACKGROUND) if opened.has_transparency_data else opened.convert("RGB")
+        )
+
+
+def on_background(picture: Image.Image, background: str) -> Image.Image:
+    """An RGBA picture in RGB, with the colour behind it."""
+    behind = Image.new("RGBA", picture.size, ImageColor.getrgb(background)[:3])
+    return Image.alpha_composite(behind, picture).convert("RGB")
+
+
+def is_transparent(file: Path) -> bool:
+    """By its header. Of a damaged file, Pillow may raise nearly any exception."""
+    with Image.open(file, formats=readable_formats()) as opened:
+        return opened.has_transparency_data
 
 
 def save_png(picture: Image.Image, file: Path) -> None:

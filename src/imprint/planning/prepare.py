@@ -53,7 +53,7 @@ def prepare(cfg: DictConfig) -> Plan:
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
         features_for(part["evaluation"], encoders, torch.device("cpu"), problems)
         for subject in subjects or ():
-            problems.extend(misfits(subject, part["evaluation"], photos_before(subject)))
+            problems.extend(misfits(subject, part["evaluation"], photos_before(subject), encoders))
     if problems:
         raise ConfigError(problems)
     assert facts and nouns and subjects and prior_content is not None

@@ -22,6 +22,7 @@ def sheet_of(
     config = subject.run.read().config
     sampling, metrics = meaning(subject, profile)
     return ScoreSheet(
+        drawing=drawing(subject, profile),
         run=subject.run.folder.name,
         method=label_of(config.method),
         settings=_settings(subject, config.tree()),
@@ -54,14 +55,15 @@ def write_sheet(sheet: ScoreSheet, folder: Path, *, name: str = "") -> Path:
 
 def meaning(subject: EvaluationSubject, profile: Profile) -> tuple[str, Mapping[str, MetricFacts]]:
     """The fingerprint of how the pictures are generated, and what the numbers of each metric mean."""
-    sampling = {
-        "sampler": subject.source.model.sampler.hashed(),
-        "size": list(subject.size),
-        "precision": profile.precision,
-    }
-    sets = profile.sets()
+    sampling, sets = drawing(subject, profile), profile.sets()
     metrics = facts_of(profile, subject.features.encoders, sampling=sampling, sets=sets)
     return fingerprint({**sampling, "sets": sets, **overrides(subject)}), metrics
+
+
+def drawing(subject: EvaluationSubject, profile: Profile) -> dict[str, Any]:
+    """How the pictures are generated."""
+    sampler = subject.source.model.sampler.hashed()
+    return {"sampler": sampler, "size": list(subject.size), "precision": profile.precision}
 
 
 def _settings(subject: EvaluationSubject, config: Mapping[str, Any]) -> dict[str, Any]:

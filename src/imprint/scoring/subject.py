@@ -71,9 +71,10 @@ def open_subjects(
         remedy = f"this model needs multiples of {source.facts.pixel_multiple}."
         problems.append(Problem("evaluation.size", [height, width], remedy))
     photos = [_photos(subject.dataset) for subject in subjects]
+    judges = {**profile.encoders, **source.model.encoders, **encoders}
     for subject, own in zip(subjects, photos, strict=True):
-        problems += misfits(subject, profile, photo_counts(own, class_photos))
-    features = features_for(profile, {**profile.encoders, **source.model.encoders, **encoders}, device, problems)
+        problems += misfits(subject, profile, photo_counts(own, class_photos), judges)
+    features = features_for(profile, judges, device, problems)
     if problems:
         raise ConfigError(dict.fromkeys(map(str, problems)))
     rare = choose_identifier(source.facts.tokenizer, ()) if SUBJECT in profile.untuned_sets else None

@@ -31,7 +31,7 @@ from imprint.types import Concept
 
 log = logging.getLogger(__name__)
 
-OF_PICTURES = ("prompts", "references", "noun", "identifier", "outputs")
+OF_PICTURES = ("prompts", "references", "noun", "identifier", "class_images", "untuned_class_images", "outputs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class Request:
     scale: Scale
     base: str | None
     images: str | None
+    class_images: str | None
+    untuned_class_images: str | None
     prompts: str | None
     references: str | None
     noun: str | None
@@ -153,11 +155,19 @@ def _check(runs: Sequence[Run], profile: Profile, device: torch.device, shared: 
 
 def _score_pictures(request: Request, profile: Profile, class_photos: Sequence[Photo]) -> Path:
     assert request.images and request.references and request.noun
-    folder = locate(request.images)
-    if not folder.is_dir():
-        raise UserError(f"images={request.images}: there is no such folder. Give the folder that holds the pictures.")
+    folders = {
+        name: locate(path) if (path := getattr(request, name)) else None
+        for name in ("images", "class_images", "untuned_class_images")
+    }
+    if missing := [name for name, folder in folders.items() if folder and not folder.is_dir()]:
+        said = ", ".join(f"{name}={getattr(request, name)}" for name in missing)
+        raise UserError(f"{said}: there is no such folder. Give the folder that holds the pictures.")
+    folder = folders["images"]
+    assert folder is not None
     pictures = Pictures(
         folder=folder,
+        class_folder=folders["class_images"],
+        untuned_class_folder=folders["untuned_class_images"],
         prompts=prompts_in(request.prompts, key="prompts") if request.prompts else None,
         references=_opened(request.references, "references"),
         class_photos=class_photos,

@@ -17,13 +17,13 @@ from torch import Tensor
 from imprint.errors import UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
-from imprint.evaluation.records import Needs, Photo
+from imprint.evaluation.records import Needs, Photo, Question
 
 
 class Grey(Encoder):
     """A picture's features are its first pixel's level and that number squared; a text's are its length."""
 
-    sides = frozenset({"images", "texts", "layers"})
+    sides = frozenset({"images", "texts", "layers", "answers"})
 
     def __init__(self, *, name: str = "grey", fingerprint: str = "grey-1") -> None:
         super().__init__(name=name)
@@ -51,6 +51,11 @@ class Grey(Encoder):
         self.batches.append(len(pictures))
         first = torch.tensor([[[float(picture.getpixel((0, 0)))]] for picture in pictures])
         return [first, first.repeat(1, 2, 3)]
+
+    def answers(self, pictures: Sequence[Image.Image], questions: Sequence[Question]) -> Tensor:
+        self.batches.append(len(pictures))
+        pairs = zip(pictures, questions, strict=True)
+        return torch.tensor([float(picture.getpixel((0, 0)) > int(question[0])) for picture, question in pairs])
 
 
 class Broken(Grey):
@@ -131,6 +136,14 @@ def test_two_roles_of_one_encoder_share_their_features(grey: Grey) -> None:
     shared.images("clip", levels(1))
     shared.images("dino", levels(1))
     assert grey.batches == [1]
+
+
+def test_an_answer_is_kept_by_picture_and_question(grey: Grey) -> None:
+    asked = [("3",), ("3",), ("6",), ("3",)]
+    assert store(grey).answers("grey", levels(2, 5, 5, 2), asked).tolist() == [0, 1, 0, 0]
+    again = Grey()
+    assert store(again).answers("grey", levels(5, 5), [("6",), ("4",)]).tolist() == [0, 1]
+    assert (grey.batches, again.batches) == ([3], [1])
 
 
 def test_texts_are_kept_too_and_not_taken_for_pictures(grey: Grey) -> None:

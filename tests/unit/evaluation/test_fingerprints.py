@@ -12,6 +12,9 @@ class Judge(NamedTuple):
     name: str
     fingerprint: str
 
+    def facts(self) -> dict[str, str]:
+        return {}
+
 
 SAMPLING = {"sampler": ["DDIMScheduler", 50, 7.5, ""], "size": [512, 512]}
 JUDGES = {"dino": Judge("a ViT", "f00d"), "clip": Judge("a CLIP", "cafe")}

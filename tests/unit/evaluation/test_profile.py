@@ -7,6 +7,7 @@ from small_runs import composed_profile
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.evaluation.profile import PhotoCounts
+from imprint.evaluation.records import Candidate
 
 ENOUGH = PhotoCounts(photos=5, trained_on=5, held_out=0, class_photos=0)
 
@@ -74,6 +75,19 @@ def test_photos_that_a_metric_cannot_do_without() -> None:
     assert not list(profile.problems(ENOUGH._replace(trained_on=4, held_out=1)))
 
 
+def test_what_means_nothing_of_a_subject_is_said_by_the_metrics_name() -> None:
+    strange = "a {identifier} {noun} made of wood"
+    candidate = Candidate(
+        "dog6", "dog", [(64, 64)], {"subject": [("a {noun} in the snow", "scene"), (strange, "property")]}
+    )
+    profile = composed_profile("quick", "+metric@evaluation.metrics.place=right_place")
+    [problem] = profile.unmeasurable(candidate)
+    assert problem.startswith("evaluation.metrics.place: these prompts say")
+    assert "~evaluation.metrics.place" in problem
+    profile.counted = {"place": ["scene"]}  # the others are not judged
+    assert not list(profile.unmeasurable(candidate))
+
+
 def test_the_numbers_that_the_papers_fix() -> None:
     inversion = composed_profile("textual_inversion")
     assert (inversion.pictures["subject"].images, inversion.sampler.steps) == (64, 50)
@@ -81,8 +95,18 @@ def test_the_numbers_that_the_papers_fix() -> None:
     assert custom.pictures["subject"].images == 50
     assert len(custom.pictures["subject"].of("object")) == 20
     assert (custom.sampler.steps, custom.sampler.guidance) == (200, 6)
-    assert len(composed_profile("dreambench_plus").pictures["subject"].of("live")) == 9
+    plus = composed_profile("dreambench_plus")
+    assert len(plus.pictures["subject"].of("live")) == 9
+    assert (plus.pictures["subject"].images, plus.sampler.steps, plus.sampler.guidance) == (1, 100, 7.5)
     assert composed_profile("dreambooth_paper").pictures["subject"].images == 4
+
+
+def test_oft_pools_pairs_and_shows_dino_whole_pictures() -> None:
+    """As oft-db/eval.py does."""
+    oft = composed_profile("oft")
+    assert oft.averaging == "pairs"
+    shown = oft.encoders["dino"].transform
+    assert (shown.resize, shown.stretch, shown.interpolation, shown.crop) == (224, True, "bilinear", 224)
 
 
 def test_a_profile_without_some_sets_says_what_it_leaves_out() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from composed import compose
 from PIL import Image
@@ -9,6 +10,7 @@ from small_runs import draw_pictures
 
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import ScoreSheet, table_of_means
+from imprint.locations import locate
 from imprint.tables.terminal import as_text
 from imprint.verbs.evaluate import evaluate
 
@@ -92,6 +94,65 @@ def test_everything_that_stands_in_the_way_is_said_at_once(places: list[str], tm
     said = refusal(*places, "evaluation.metrics.dino.encoder=dinov9", "identifier=zwx")
     for expected in ("dinov9", "9-x0.png", "missing", "zwx"):
         assert expected in said
+
+
+def test_pictures_of_the_drawn_world_are_judged_by_its_truth_and_others_refused(
+    places: list[str], pictures: Path, tmp_path: Path
+) -> None:
+    metrics = ", ".join(f"evaluation.metrics.{name}" for name in ("class", "place", "attribute", "individual"))
+    assert f"{metrics}: the truth is known of the drawn world's individuals" in refusal(*places, "evaluation=truth")
+    mini = f"references={locate('pkg://imprint.miniature/photos/dog6')}"
+    scores = scored(*places, mini, "evaluation=truth").rows
+    assert {"class", "place", "attribute", "individual"} <= set(scores["tuned"])
+    assert scores["real"]["individual"].mean == scores["real"]["class"].mean == 1
+    assert scores["copies"]["individual"].mean == 1
+    assert len(scores["tuned"]["place"].values) == len(scores["tuned"]["attribute"].values) == 2
+
+
+@pytest.fixture
+def of_class(tmp_path: Path) -> list[str]:
+    """Four pictures of the class by another program's model, and by it before training; the last two differ."""
+    for name, noises in (("class", (1, 2, 30, 40)), ("untuned", (1, 2, 3, 4))):
+        (tmp_path / name).mkdir()
+        for index, noise in enumerate(noises):
+            levels = np.random.default_rng(noise).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+            Image.fromarray(levels).save(tmp_path / name / f"any-{index}.png")
+    return [f"class_images={tmp_path / 'class'}", f"untuned_class_images={tmp_path / 'untuned'}"]
+
+
+def test_class_pictures_of_another_program_have_pres_kid_and_drift(places: list[str], of_class: list[str]) -> None:
+    kid = ["+metric@evaluation.metrics.kid=kid", "evaluation.metrics.kid.subset_size=3"]
+    drift = ["+metric@evaluation.metrics.drift=drift", "evaluation.metrics.drift.sets=[class]"]
+    sheet = scored(*places, *of_class, *kid, *drift)
+    assert {"pres", "kid", "drift"} <= set(sheet.rows["tuned"])
+    assert [round(value.value, 4) == 0 for value in sheet.rows["tuned"]["drift"].values] == [True, True, False, False]
+    assert set(sheet.rows["untuned"]) == {"pres"}
+    assert (sheet.pictures["tuned"].drawn, sheet.pictures["untuned"].drawn) == (8, 4)
+    assert not sheet.notes
+
+
+def test_class_pictures_that_cannot_be_used_are_refused(places: list[str], of_class: list[str], tmp_path: Path) -> None:
+    kid = "+metric@evaluation.metrics.kid=kid"
+    assert "needs 21 pictures of class prompts, not 4. Give more" in refusal(*places, *of_class, kid)
+    assert "quick has no class prompts" in refusal(*places, *of_class, "evaluation=quick")
+    assert "class_images=nowhere: there is no such folder" in refusal(*places, "class_images=nowhere")
+    (tmp_path / "untuned" / "any-3.png").unlink()
+    assert "give equally many of both" in refusal(*places, *of_class)
+
+
+def test_what_is_transparent_is_white_in_pictures_as_in_photos(
+    places: list[str], pictures: Path, tmp_path: Path
+) -> None:
+    photo = sorted(pictures.glob("*.png"))[0]
+    with Image.open(photo) as opened:
+        see_through = opened.convert("RGBA")
+    see_through.putalpha(Image.linear_gradient("L").resize(see_through.size))
+    (tmp_path / "references").mkdir()
+    see_through.save(tmp_path / "references" / "0.png")
+    for index, file in enumerate(sorted((tmp_path / "drawn").glob("*.png"))):
+        see_through.save(file, compress_level=index)  # other bytes, the same picture
+    sheet = scored(*places, f"references={tmp_path / 'references'}", "evaluation.metrics.dino.self_pairs=include")
+    assert [value.value for value in sheet.rows["tuned"]["dino"].values] == pytest.approx([1.0] * 4, abs=1e-5)
 
 
 @pytest.mark.parametrize(

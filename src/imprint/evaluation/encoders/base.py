@@ -1,7 +1,7 @@
 """The interface of encoders."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NoReturn
 
 import torch
@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.evaluation.records import Side
+from imprint.evaluation.records import Question, Side
 
 
 class Encoder(ABC):
@@ -29,6 +29,16 @@ class Encoder(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Of everything that its features depend on: weights, transform, which features are taken."""
+
+    @property
+    def width(self) -> int | None:
+        """How many features a picture has, where that is known without its weights."""
+        return None
+
+    def facts(self) -> Mapping[str, str]:
+        """What of it a published figure can be compared with, where it has that: weights, the hash of their file;
+        transform, its settings."""
+        return {}
 
     @abstractmethod
     def check(self, key: str = "encoder") -> None:
@@ -52,6 +62,10 @@ class Encoder(ABC):
     def layers(self, pictures: Sequence[Image.Image]) -> list[Tensor]:
         """Of each depth: (N, L, D)"""
         self._refuse("layers")
+
+    def answers(self, pictures: Sequence[Image.Image], questions: Sequence[Question]) -> Tensor:
+        """(N,), of each picture to its question: from 0 (no) to 1 (yes)"""
+        self._refuse("answers")
 
     def _refuse(self, side: Side) -> NoReturn:
         raise UserError(f"{self.name} has no {side}; it offers {', '.join(sorted(self.sides))}. Give another encoder.")

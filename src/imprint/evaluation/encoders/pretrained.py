@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from imprint.errors import ModelNotFound, Problem, UserError
-from imprint.hashing import fingerprint
+from imprint.hashing import file_hash, fingerprint
 from imprint.libraries.process import quiet_model_libraries
 from imprint.locations import local_path
 from imprint.models.checkpoint.hub import fetch
@@ -33,6 +33,11 @@ class Pretrained(NamedTuple):
     @property
     def fingerprint(self) -> str:
         return fingerprint({name: self.folder / name for name in (CONFIG, *self.weights, *self.extras)})
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the file, as the hub has it; of several, one after another."""
+        return ", ".join(file_hash(self.folder / name) for name in self.weights)
 
     def load(self, kind: Any, **settings: Any) -> torch.nn.Module:
         """The model, float32 and frozen. Raises UserError if it cannot be read or is incomplete."""

@@ -1,8 +1,8 @@
 """From a picture to what an encoder takes, as its authors prepared pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,16 +21,20 @@ Spread = Annotated[float, Gt(0)]
 
 @of_kind("transform/pillow")
 class Transform:
-    """Resizes the shorter side, cuts out the centre, scales [0, 1] to (value - mean) / std.
+    """Resizes the shorter side, or where it may `stretch`, both sides; cuts out the centre; scales [0, 1] to
+    (value - mean) / std.
 
     Pillow resizes, with its antialiasing, on 8 bits: what CLIP's and DINO's official transforms do. Null for `resize`
     or `crop` leaves that step out.
     """
 
+    former_defaults: ClassVar[Mapping[str, Any]] = {"stretch": False}
+
     def __init__(
         self,
         *,
         resize: PositiveInt | None,
+        stretch: bool,
         interpolation: Interpolation,
         crop: PositiveInt | None,
         mean: Channels,
@@ -38,7 +42,10 @@ class Transform:
     ) -> None:
         if resize is not None and crop is not None and crop > resize:
             raise ValueError(f"crop={crop}: it must not exceed resize={resize}.")
+        if stretch and resize is None:
+            raise ValueError("stretch=True: it needs a size. Give resize.")
         self.resize = resize
+        self.stretch = stretch
         self.interpolation = interpolation
         self.crop = crop
         self.mean = mean
@@ -48,9 +55,17 @@ class Transform:
         own = {name: getattr(self, name) for name in signature(type(self)).parameters}
         return hashed_settings(type(self), own)
 
+    def described(self) -> str:
+        """All of it in words: equal where pictures are shown alike, to four digits of mean and spread."""
+        sides = "both sides" if self.stretch else "the shorter side"
+        steps = [] if self.resize is None else [f"{sides} to {self.resize} pixels, {self.interpolation}"]
+        steps += [] if self.crop is None else [f"the middle {self.crop}"]
+        spread = [f"({', '.join(f'{value:.4g}' for value in values)})" for values in (self.mean, self.std)]
+        return "; ".join([*steps, f"mean {spread[0]}, spread {spread[1]}"])
+
     def __call__(self, pictures: Sequence[Image.Image]) -> Tensor:
         """(B, 3, H, W). Raises UserError if the pictures do not come to one size."""
-        framed = [self._framed(picture) for picture in pictures]
+        framed = [self.framed(picture) for picture in pictures]
         if len({picture.size for picture in framed}) > 1:
             sizes = ", ".join(sorted({"x".join(map(str, picture.size)) for picture in framed}))
             raise UserError(
@@ -61,12 +76,14 @@ class Transform:
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (pixels_BCHW - mean) / std
 
-    def _framed(self, picture: Image.Image) -> Image.Image:
+    def framed(self, picture: Image.Image) -> Image.Image:
+        """Resized and cut out, in RGB."""
         picture = picture.convert("RGB")
         width, height = picture.size
         if self.resize is not None:
             short = min(width, height)
-            width, height = (int(self.resize * side / short) for side in (width, height))
+            wanted = self.resize
+            width, height = (wanted if self.stretch else int(wanted * side / short) for side in (width, height))
             picture = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
         if self.crop is not None:
             # Smaller pictures are padded with black, as the official transforms do.

@@ -39,6 +39,9 @@ class TransformerEncoder(Encoder):
         facts = [hashed_class(type(self)), self._files().fingerprint, self.transform.settings()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
+    def facts(self) -> Mapping[str, str]:
+        return {"weights": self._files().weights_hash, "transform": self.transform.described()}
+
     def check(self, key: str = "encoder") -> None:
         self._files(key)
 
@@ -108,6 +111,10 @@ class Clip(TransformerEncoder):
         return features.cpu()
 
     @property
+    def width(self) -> int | None:
+        return int(self._files().config.get("projection_dim", 512))
+
+    @property
     def sharpness(self) -> float:
         """What it was trained to multiply cosines by where it chooses between texts."""
         return float(self._model.logit_scale.exp())
@@ -149,6 +156,10 @@ class Vit(TransformerEncoder):
 
     sides = frozenset({"images", "layers"})
     extras = ()
+
+    @property
+    def width(self) -> int | None:
+        return int(self._files().config.get("hidden_size", 768))
 
     def images(self, pictures: Sequence[Image.Image]) -> Tensor:
         last_NLD: Tensor = self._forward(pictures).last_hidden_state

@@ -4,14 +4,14 @@ Each of the functions says in its error what is missing, of whom, and the remedy
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from torch import Tensor
 from torch.nn import functional
 
 from imprint.errors import UserError
-from imprint.evaluation.records import Better, Evidence, Needs, Photo, Picture, Shot, Value
+from imprint.evaluation.records import Better, Candidate, Evidence, Needs, Photo, Picture, Shot, Value
 
 References = Literal["all", "first", "trained_on", "held_out"]
 REMEDIES: Mapping[References, str] = {
@@ -32,6 +32,10 @@ class Metric(ABC):
     @abstractmethod
     def needs(self) -> Needs:
         """Known without any picture, so that pictures are only generated where they can be measured."""
+
+    def problems(self, candidate: Candidate) -> Iterator[str]:
+        """Why it means nothing of this subject or its prompts, and what to do, before anything is drawn."""
+        yield from ()
 
     @abstractmethod
     def measure(self, evidence: Evidence) -> list[Value]:

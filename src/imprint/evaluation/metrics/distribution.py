@@ -83,6 +83,10 @@ class Kid(ClassFidelity):
         self.subsets = subsets
         self.subset_size = subset_size
 
+    @property
+    def needs(self) -> Needs:
+        return super().needs._replace(in_all=self.subset_size + 1)
+
     def distance(self, real_ND: Tensor, generated_ND: Tensor, whose: str) -> float:
         fewest = min(len(real_ND), len(generated_ND))
         if fewest <= self.subset_size:
@@ -114,6 +118,10 @@ class Fid(ClassFidelity):
 
     title = "FID (encoder features, not Inception)"
     better = "lower"
+
+    @property
+    def needs(self) -> Needs:
+        return super().needs._replace(outnumber_features=True)
 
     def distance(self, real_ND: Tensor, generated_ND: Tensor, whose: str) -> float:
         features = real_ND.shape[1]

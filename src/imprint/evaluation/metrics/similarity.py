@@ -16,13 +16,15 @@ SelfPairs = Literal["include", "exclude"]
 
 
 class Similarity(Metric):
-    """One number of each picture, from its cosines with the reference photos.
+    """One number of each picture, from its cosines with the reference photos. Where pairs are averaged alike, a mean is
+    left to that: a number of each pair.
 
     `encoder` is a role. `self_pairs` says whether pairs of identical content count, which only occur where the photos
     themselves are scored.
     """
 
     set: ClassVar[str]  # the prompts whose pictures are compared
+    is_mean: ClassVar[bool] = False  # whether a picture's number is the mean of its pairs
 
     def __init__(self, *, encoder: str, references: References, self_pairs: SelfPairs) -> None:
         self.encoder = encoder
@@ -44,7 +46,11 @@ class Similarity(Metric):
         shots = shots_of(evidence, self.set, self.title)
         photos = photos_of(evidence, self.references, self.title)
         cosines_NR = _cosines(evidence, self.encoder, shots, photos, self_pairs=self.self_pairs, title=self.title)
-        return per_picture(shots, [self.pool(cosines_R[~cosines_R.isnan()]) for cosines_R in cosines_NR])
+        of_shots = [cosines_R[~cosines_R.isnan()] for cosines_R in cosines_NR]
+        if self.is_mean and evidence.averaging == "pairs":
+            pairs = [(shot, cosine) for shot, cosines_R in zip(shots, of_shots, strict=True) for cosine in cosines_R]
+            return per_picture([shot for shot, _ in pairs], [cosine for _, cosine in pairs])
+        return per_picture(shots, map(self.pool, of_shots))
 
     @abstractmethod
     def pool(self, cosines_R: Tensor) -> Tensor:
@@ -52,6 +58,8 @@ class Similarity(Metric):
 
 
 class MeanSimilarity(Similarity):
+    is_mean = True
+
     def pool(self, cosines_R: Tensor) -> Tensor:
         return cosines_R.mean()
 
@@ -85,9 +93,10 @@ class Pres(MeanSimilarity):
 
 @of_kind("metric/memorisation")
 class Memorisation(Similarity):
-    """The cosine with the nearest training photo: 1 for a copy. Read it beside fidelity, which a copy has too."""
+    """The cosine with the nearest of the references, usually photos trained on: 1 for a copy. Read it beside fidelity,
+    which a copy has too."""
 
-    title = "nearest training photo"
+    title = "nearest photo"
     better = "lower"
     set = "subject"
 

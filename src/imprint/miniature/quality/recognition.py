@@ -64,7 +64,7 @@ def _difference(moved_MPC: np.ndarray, shapes: _CutOuts) -> float:
     return float(np.sqrt(max(best, 0.0) / 3))
 
 
-@lru_cache(maxsize=64)  # two megabytes each
+@lru_cache(maxsize=160)  # two megabytes each: eight of a class, as they are and with every attribute
 def _cut_outs(who: Subject, attribute: str) -> _CutOuts:
     cover, colours = zip(*_drawn_alone(who, attribute), strict=True)
     cover_NP, colours_NPC = np.stack(cover), np.stack(colours)

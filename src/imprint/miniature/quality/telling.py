@@ -23,16 +23,9 @@ from imprint.miniature.recipe.instance import embedded
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import random_pose, reference_scenes
 from imprint.miniature.scene import LIGHTS, Scene, Subject
-from imprint.miniature.subjects import NAMED_SUBJECTS, from_seed, named
+from imprint.miniature.subjects import NAMED_SUBJECTS, kin_of, named
 
-KIN = 8  # candidates of one class: named ones, filled up with others
 REFERENCES = 4
-
-
-def kin_of(who: Subject) -> list[Subject]:
-    """`who` and as many others of its class as make KIN, none of which pre-training saw."""
-    others = [named(name) for name in NAMED_SUBJECTS if named(name).noun == who.noun and name != who.name]
-    return [who, *others, *(from_seed(who.noun, i) for i in range(KIN))][:KIN]
 
 
 def scenes_of(who: Subject, count: int) -> list[Scene]:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from imprint.evaluation.published import Claim, claims
+from imprint.evaluation.published import Claim, claims, drawn_otherwise, measured_otherwise
 from imprint.evaluation.statistics.comparing import (
     holm,
     rank_biserial,
@@ -148,14 +148,10 @@ def published_rows(entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> 
 
 
 def _incomparable(claim: Claim, entries: Sequence[Entry], columns: Sequence[ScoreColumn]) -> Iterator[str]:
-    for column in columns:
-        ours = column.facts.encoder_names
-        theirs = claim.encoders.get(column.name)
-        if theirs is None:
-            yield f"the encoder of their {column.facts.title} is not known"
-        elif ours != theirs:
-            yield f"{column.facts.title} is measured by {ours or 'nothing'} here and by {theirs} there"
     contestants = [entry for entry in entries if entry.role == "contestant"]
+    measured = [reason for one in columns for reason in measured_otherwise(claim, one.name, one.facts, one.averaging)]
+    drawn = [reason for entry in contestants for one in entry.sheets for reason in drawn_otherwise(claim, one.drawing)]
+    yield from dict.fromkeys([*claim.unlike, *measured, *drawn])
     if claim.subjects is None:
         yield f"other subjects ({claim.data})"
     elif any({sheet.subject for sheet in entry.sheets} != set(claim.subjects) for entry in contestants):

@@ -162,9 +162,8 @@ def _of_gallery(folder: Path, sheet: ScoreSheet) -> Iterator[LoggedPicture]:
 
 def _scores(sheet: ScoreSheet, name: str, number: int) -> dict[str, float]:
     """Of the first picture of a prompt, by metrics that score each picture."""
-    return {
-        sheet.metrics[metric].title: value.value
+    found = {
+        sheet.metrics[metric].title: [v.value for v in scored.values if (v.set, v.number, v.k) == (name, number, 0)]
         for metric, scored in sheet.rows["tuned"].items()
-        for value in scored.values
-        if (value.set, value.number, value.k) == (name, number, 0)
     }
+    return {title: fmean(numbers) for title, numbers in found.items() if numbers}  # several: one for each photo

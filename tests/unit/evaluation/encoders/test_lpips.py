@@ -62,7 +62,12 @@ def published(folder: Path, network: Network, ending: str) -> tuple[Lpips, Any, 
 
 def lpips(folder: Path, network: Network, ending: str = ".safetensors") -> Lpips:
     plain = Transform(
-        resize=None, interpolation="bicubic", crop=None, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+        stretch=False,
+        resize=None,
+        interpolation="bicubic",
+        crop=None,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
     )
     return Lpips(
         name="LPIPS", network=network, backbone=str(folder / f"backbone{ending}"),

@@ -66,4 +66,30 @@ def test_a_crop_larger_than_the_picture_is_refused() -> None:
 
 
 def test_all_settings_are_told() -> None:
-    assert set(transform().settings()) == set(Transform.__init__.__annotations__) - {"return"}
+    everything = set(Transform.__init__.__annotations__) - {"return"}
+    assert set(transform(stretch=True).settings()) == everything
+    assert set(transform().settings()) == everything - {
+        "stretch"
+    }  # numbers from before it could be set stay comparable
+
+
+def test_both_sides_are_resized_where_pictures_are_stretched() -> None:
+    """As the hub's own preparation of DINO does."""
+    seen = transform(stretch=True, interpolation="bilinear", mean=(0, 0, 0), std=(1, 1, 1))([picture(50, 40)])[0]
+    expected = picture(50, 40).resize((16, 16), Image.Resampling.BILINEAR)
+    np.testing.assert_allclose(seen.permute(1, 2, 0).numpy() * 255, np.asarray(expected), atol=1e-4)
+    with pytest.raises(ValueError, match="Give resize"):
+        transform(stretch=True, resize=None)
+
+
+def test_what_is_said_of_it_differs_where_pictures_are_shown_otherwise() -> None:
+    others = {
+        "resize": 20,
+        "stretch": True,
+        "interpolation": "bilinear",
+        "crop": 12,
+        "mean": (0, 0, 0),
+        "std": (1, 1, 1),
+    }
+    said = [transform().described(), *(transform(**{name: value}).described() for name, value in others.items())]
+    assert len(set(said)) == len(said)

@@ -131,3 +131,9 @@ def test_drift_without_a_common_picture_is_refused() -> None:
     tuned, untuned = {"class": [shot("n", 0, 0, set="class")]}, {"class": [shot("e", 0, 1, set="class")]}
     with pytest.raises(UserError, match="drift of rex: no class prompt has a usable picture by both"):
         Drift(encoder="clip", sets=["class"]).measure(evidence(TURNS, shots=tuned, untuned=untuned))
+
+
+def test_how_many_pictures_are_needed_is_known_before_any_is_drawn() -> None:
+    assert kid(subset_size=20).needs.in_all == 21
+    assert kid().needs.sets == kid().needs.untuned == ("class",)
+    assert Fid(encoder="clip", against="class_photos").needs.outnumber_features

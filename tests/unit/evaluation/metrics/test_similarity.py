@@ -33,6 +33,22 @@ def test_it_is_the_mean_cosine_with_the_references_one_number_a_picture(kind: An
     assert numbers(values) == pytest.approx([(0 + 1) / 2, HALF])
 
 
+def test_where_pairs_count_alike_each_pair_has_a_number_and_the_nearest_photo_still_one() -> None:
+    given = evidence(
+        FEATURES,
+        averaging="pairs",
+        shots={"subject": shots("e", "b")},
+        photos=[photo("e"), photo("n"), photo("other e")],
+    )
+    values = fidelity(self_pairs="exclude").measure(given)
+    assert [(value.k, round(value.value, 6)) for value in values] == [
+        (0, 0.0),
+        (0, 1.0),  # "e" is not compared with itself
+        *((1, round(cosine, 6)) for cosine in (HALF, HALF, HALF)),
+    ]
+    assert numbers(fidelity(Memorisation).measure(given)) == pytest.approx([1.0, HALF])
+
+
 @pytest.mark.parametrize(
     ("references", "expected"), [("all", (1 + HALF + 0) / 3), ("first", 0.0), ("trained_on", HALF / 2), ("held_out", 1)]
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from imprint.miniature.quality.recognition import recognise
-from imprint.miniature.quality.telling import KIN, kin_of
 from imprint.miniature.renderer import draw
 from imprint.miniature.scene import Pose, Scene
-from imprint.miniature.subjects import NAMED_SUBJECTS, from_seed, is_held_out, named
+from imprint.miniature.subjects import KIN, NAMED_SUBJECTS, from_seed, is_held_out, kin_of, named
 
 POSE = Pose(x=0.46, y=0.55, scale=0.36, angle=3.0, mirrored=True)
 

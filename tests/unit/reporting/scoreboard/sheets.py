@@ -27,6 +27,8 @@ def sheet(
     seed: int = 0,
     kind: str = "object",
     settings: Mapping[str, Any] | None = None,
+    measured: Mapping[str, Any] | None = None,
+    shown: Mapping[str, str] | None = None,
     metrics: Sequence[str] = ("dino", "clip_t"),
     rows: Sequence[Row] = ("tuned", "untuned", "real"),
     prompts: int = 3,
@@ -38,7 +40,10 @@ def sheet(
     blank: int = 0,
     notes: Sequence[str] = (),
 ) -> ScoreSheet:
-    """One run's. `better_by` is added to each number of the tuned model; `blank` pictures have no number."""
+    """One run's. `better_by` is added to each number of the tuned model; `blank` pictures have no number.
+
+    `measured` are settings of the metrics, `shown` what their encoders tell of themselves.
+    """
     names = {"dino": "DINO ViT-S/16", "clip": "CLIP ViT-B/32", **(encoders or {})}
     told = {} if settings is None else dict(settings)
     identity = f"{method}{sorted(told.items())}"
@@ -69,8 +74,10 @@ def sheet(
                 title=METRICS[name][0],
                 better=METRICS[name][1],
                 fingerprint=f"{name[:2]}{fingerprint}",
-                settings={"encoder": METRICS[name][2], "self_pairs": "exclude"},
-                encoders={METRICS[name][2]: {"name": names[METRICS[name][2]], "fingerprint": "ab" * 20}},
+                settings={"encoder": METRICS[name][2], "self_pairs": "exclude", **(measured or {})},
+                encoders={
+                    METRICS[name][2]: {"name": names[METRICS[name][2]], "fingerprint": "ab" * 20, **(shown or {})}
+                },
             )
             for name in metrics
         },
