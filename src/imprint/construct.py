@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from imprint.errors import ConfigError, Problem, UserError
+from imprint.errors import ConfigError, Problem, UserError, no_value
 from imprint.kinds import KIND, TARGET, class_of, former_defaults, kind_of
 from imprint.suggestions import nearest
 
@@ -116,7 +116,7 @@ class Constructor:
 
     def _typed(self, value: Any, hint: Any, key: str) -> Any:
         if isinstance(value, str) and value == "???":
-            self.problems.append(f"{key} has no value; give {key}=...")
+            self.problems.append(no_value(key))
             return None
         try:
             return _adapter(hint).validate_python(value)

@@ -17,7 +17,7 @@ def locate(path: str) -> Path:
             return Path(str(resources.files(package))) / inside
         except ModuleNotFoundError as error:
             raise UserError(f"{path}: there is no package {package}. Write pkg://package.name/folder.") from error
-    return Path(path).expanduser().absolute()
+    return Path(os.path.expanduser(path)).absolute()  # which leaves ~name as it is where there is no such user
 
 
 def local_path(source: str, *, suffixes: tuple[str, ...] = ()) -> Path | None:

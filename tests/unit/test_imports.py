@@ -37,7 +37,7 @@ FLOORS = [
     ["methods", "objectives", "data", "evaluation"],
     ["training"],
     ["reporting"],
-    ["config", "construct", "composing", "composition_errors", "requests", "launchers"],
+    ["config", "construct", "composing", "composition_errors", "overrides", "requests", "launchers"],
     ["planning"],
     ["results"],
     ["scoring"],
