@@ -123,7 +123,8 @@ class Constructor:
         except ValidationError as error:
             for problem in error.errors():
                 inner = [str(part) for part in problem["loc"] if _is_key(value, part)]
-                self.problems.append(Problem(".".join([key, *inner]), problem["input"], f"{_plain(problem['msg'])}."))
+                reason = problem["msg"].removeprefix("Value error, ")  # of a validator of imprint's own
+                self.problems.append(Problem(".".join([key, *inner]), problem["input"], f"{_plain(reason)}."))
         return None
 
 
@@ -222,8 +223,9 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def _new_adapter(hint: Any) -> TypeAdapter[Any]:
+    """Numbers have to be finite."""
     try:
-        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
     except PydanticUserError:  # the hint brings a configuration of its own
         return TypeAdapter(hint)
 

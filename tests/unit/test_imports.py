@@ -25,6 +25,7 @@ FLOORS = [
         "rng",
         "types",
         "runs",
+        "setting_types",
         "sweeps",
         "provenance",
         "startup",
