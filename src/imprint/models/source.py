@@ -82,7 +82,8 @@ class PipelineSource(ModelSource):
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
         noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
-        multiple = layout.pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
+        autoencoder = checkpoint.config(layout.part(AUTOENCODER).config)
+        multiple = layout.pixel_multiple(autoencoder)
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -97,6 +98,7 @@ class PipelineSource(ModelSource):
             timesteps=noise.timesteps,
             resolution=self.resolution,
             pixel_multiple=multiple,
+            pixel_bytes=layout.pixel_bytes(autoencoder),
             tokenizers=checkpoint.tokenizers(shared=True),
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
