@@ -134,7 +134,8 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         given = _options(arguments)
         if given.multirun and given.cfg:
             raise UserError("--cfg shows one configuration; leave -m and the axes out. dry_run=true lists points.")
-        check_overrides(given.overrides, sweeps=_sweeps(verb, arguments), own=locate(given.config_dir or "."))
+        own = locate(given.config_dir) if given.config_dir else None
+        check_overrides(given.overrides, sweeps=_sweeps(verb, arguments), own=own)
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
@@ -156,12 +157,14 @@ def _options(arguments: Sequence[str]) -> Namespace:
 
 
 def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
+    from imprint.locations import remedy_of_cache
+
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, HydraException):
         return explained(verb, arguments, error, places=VERBS[verb].positional)
     assert isinstance(error, OSError)
-    return f"{error.filename or 'a file'}: {error.strerror or error}."
+    return f"{error.filename or 'a file'}: {error.strerror or error}. {remedy_of_cache(error.filename)}".rstrip()
 
 
 def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:

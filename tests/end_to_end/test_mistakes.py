@@ -68,3 +68,21 @@ def test_of_a_grid_each_value_is_quoted_by_itself(typed: Typed) -> None:
     said = typed("train", "-m", "dry_run=true", "dataset.identifier=josé,zoë", "outputs=ä").text
     assert "2 points" in said
     assert "dataset.identifier='zoë'" in said
+
+
+def test_a_cache_that_cannot_be_used_is_named_with_its_variable(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "file"))
+    settings = ["report=local", "report.progress=off", "prior=generated", "prior.count=1"]
+    said = typed("train", "hparams.steps=1", *settings)
+    assert said.code == 1
+    assert "Set IMPRINT_CACHE to a folder that can be written to." in said.text
+    assert "Traceback" not in said.text
+
+
+def test_a_folder_beside_is_no_group(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("{}", encoding="utf-8")
+    assert "no run here" in typed("export", "run=run").text

@@ -1,6 +1,6 @@
 """Checks a configuration without loading the model: finds every problem, and the run that it describes."""
 
-import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -128,8 +128,12 @@ def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterato
 
 def _unwritable(folder: Path) -> Iterator[Problem]:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield Problem("outputs", str(folder), f"{existing} is no folder that can be written to. Choose another.")
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # which leaves nothing there
+            return
+    except OSError as error:
+        remedy = f"{existing} is no folder that can be written to ({error.strerror}). Choose another."
+        yield Problem("outputs", str(folder), remedy)
 
 
 def _under(key: str, problem: Problem | str) -> Problem | str:
