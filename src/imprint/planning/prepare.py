@@ -22,7 +22,7 @@ from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
 from imprint.planning.parts import Parts, Plan, framing_of
 from imprint.planning.sizes import too_large_batches, too_large_pictures, too_large_ranks
-from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects
+from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects, warn_of_templates
 from imprint.runs import Run
 from imprint.training.optimizers import optimizer_problems
 from imprint.types import Concept
@@ -54,6 +54,7 @@ def prepare(cfg: DictConfig) -> Plan:
         raise ConfigError(problems)
     assert facts and nouns and subjects and prior_content is not None
     parts = Parts(**part)
+    warn_of_templates(parts.method, subjects)
     identity = identity_of(parts, tree, facts=facts, subjects=subjects, prior_content=prior_content)
     folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
     run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
