@@ -22,10 +22,11 @@ SURROGATES = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are no
 
 
 def quoted(text: str) -> str:
-    """As a value of an override: in quotes, unless it is a plain word."""
+    """Any text, also somebody else's, as a value of an override: in quotes, unless it is a plain word, and without
+    references, so that none is resolved."""
     if re.fullmatch(r"[A-Za-z_][\w-]*", text, re.ASCII) and text.lower() not in NOT_TEXT:
         return text
-    return in_quotes(text)
+    return in_quotes(re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", text))
 
 
 def in_quotes(text: str) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from imprint.config import choices
 from imprint.errors import ConfigError, UserError
-from imprint.overrides import as_override, check_letters, check_overrides
+from imprint.overrides import as_override, check_letters, check_overrides, quoted
 
 
 def written(text: str, *, sweeps: bool = False) -> str:
@@ -38,6 +39,12 @@ def test_a_sentence_keeps_its_commas_and_a_grid_its_values() -> None:
     assert written("prompt=a dog, sat") == "prompt='a dog, sat'"
     assert written("key=é,b,c=d", sweeps=True) == "key='é',b,'c=d'"
     assert written("key=é,b") == "key='é,b'"
+
+
+@pytest.mark.parametrize("text", ["${oc.env:HOME}", r"a \${x} b", r"\\${x}", "it's ${a:'b'}", "${", "$"])
+def test_a_quoted_text_refers_to_nothing(text: str) -> None:
+    value = OverridesParser.create().parse_override(f"key={quoted(text)}").value()
+    assert OmegaConf.create({"key": value}).key == text
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def quiet_libraries() -> None:
     logging.getLogger("torch._subclasses").setLevel(logging.WARNING)  # which tells of its cache at the program's end
     import pytorch_lightning  # sets its own level when it is imported
 
-    for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):
+    for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # These warn of things that are done on purpose: modes, loaders, the checkpoint's folder.
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b")
