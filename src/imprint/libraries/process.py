@@ -27,10 +27,11 @@ def quiet_libraries() -> None:
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-    logging.getLogger("torch._subclasses").setLevel(logging.WARNING)  # which tells of its cache at the program's end
+    for name in ("matplotlib", "torch._subclasses"):  # which tell of caches, as they are imported and at the end
+        logging.getLogger(name).setLevel(logging.WARNING)
     import pytorch_lightning  # sets its own level when it is imported
 
-    for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock", "matplotlib"):
+    for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # These warn of things that are done on purpose: modes, loaders, the checkpoint's folder.
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b")
