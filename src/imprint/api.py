@@ -12,7 +12,9 @@ from omegaconf import DictConfig
 from imprint import cli, config, sweeps
 from imprint.composition_errors import explained
 from imprint.errors import UserError
+from imprint.libraries.process import without_denormals
 from imprint.locations import locate
+from imprint.overrides import check_overrides
 from imprint.runs import Run as RunFolder
 
 if TYPE_CHECKING:
@@ -146,7 +148,7 @@ class Run:
             raise UserError(f"{', '.join(sorted(unknown))}: a sampler has {', '.join(model.sampler._fields)}.")
         height, width = size or self._files.frame
         chosen = model.sampler._replace(**sampler)
-        with torch.no_grad():
+        with torch.no_grad(), without_denormals():
             return [
                 model.generate([text], [number], sampler=chosen, height=height, width=width)[0]
                 for text in prompts
@@ -262,6 +264,8 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
     What is `--config-dir mine` in a command is the override `hydra.searchpath=[file:///path/to/mine]` here.
     """
     try:
+        overrides = tuple(cli.as_overrides(verb, overrides))
+        check_overrides(overrides, sweeps=False)
         return config.compose(verb, overrides)
     except HydraException as error:
         raise UserError(explained(verb, overrides, error)) from error
@@ -277,7 +281,8 @@ def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
 
     if configuration is not None and overrides:
         raise UserError("Give either overrides or a configuration: compose(*overrides) takes them.")
-    trained = verb.train(compose(*overrides) if configuration is None else configuration)
+    with without_denormals():
+        trained = verb.train(compose(*overrides) if configuration is None else configuration)
     return Run(trained.folder, trust=trained.trust)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from imprint.errors import UserError
+from imprint.locations import remedy_of_cache
 
 FULL_DISK_BYTES = 1 << 20  # a disk with less free space is full
 
@@ -78,7 +79,8 @@ def _naming_path(path: Path) -> Iterator[None]:
 
 
 def _cannot_write(path: Path, reason: str) -> UserError:
-    return UserError(f"Cannot write {path}: {reason}. Free space or choose another folder.")
+    remedy = remedy_of_cache(path) or "Free space or choose another folder."
+    return UserError(f"Cannot write {path}: {reason}. {remedy}")
 
 
 def _is_full(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from imprint.errors import UserError
 
 PACKAGE_PREFIX = "pkg://"
+OTHER_CACHE = "Set IMPRINT_CACHE to a folder that can be written to."
 
 
 def locate(path: str) -> Path:
@@ -17,7 +18,7 @@ def locate(path: str) -> Path:
             return Path(str(resources.files(package))) / inside
         except ModuleNotFoundError as error:
             raise UserError(f"{path}: there is no package {package}. Write pkg://package.name/folder.") from error
-    return Path(path).expanduser().absolute()
+    return Path(os.path.expanduser(path)).absolute()  # which leaves ~name as it is where there is no such user
 
 
 def local_path(source: str, *, suffixes: tuple[str, ...] = ()) -> Path | None:
@@ -30,5 +31,13 @@ def local_path(source: str, *, suffixes: tuple[str, ...] = ()) -> Path | None:
 def cache_folder() -> Path:
     """For files that can be made again: $IMPRINT_CACHE, else a folder in the user's own cache."""
     if chosen := os.environ.get("IMPRINT_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imprint"
+        return locate(chosen)
+    home = os.path.expanduser("~")
+    if home == "~" and not os.environ.get("XDG_CACHE_HOME"):
+        raise UserError(f"There is no home folder for imprint's cache. {OTHER_CACHE}")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path(home) / ".cache") / "imprint"
+
+
+def remedy_of_cache(path: str | Path | None) -> str:
+    """What to do where a path cannot be used because it is in the cache; nothing, where it is elsewhere."""
+    return OTHER_CACHE if path and locate(str(path)).is_relative_to(cache_folder()) else ""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from omegaconf import DictConfig
-from pydantic import NonNegativeFloat
+from pydantic import ConfigDict, NonNegativeFloat
 
 from imprint.config import resolved
 from imprint.construct import Constructor
@@ -19,6 +19,8 @@ R = TypeVar("R")
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """How strong what was trained is, by role; `unet` is another name of the denoiser."""
+
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
     denoiser: NonNegativeFloat
     text: NonNegativeFloat

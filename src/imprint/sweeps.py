@@ -20,12 +20,13 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from imprint.errors import UserError
 from imprint.files import write_json
 from imprint.runs import Run
+from imprint.setting_types import FolderName
 
 FOLDER = "sweeps"
 
 
 class SweepSettings(NamedTuple):
-    name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None  # a folder is called by it
+    name: Annotated[FolderName, StringConstraints(pattern=r"^[\w.-]+$")] | None
     question: str | None  # shown on its report
     objectives: list[str]  # metrics
 

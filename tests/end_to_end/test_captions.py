@@ -28,6 +28,20 @@ def test_they_are_told_of(captioned: Path, tiny_sd: Path, tmp_path: Path, caplog
     assert not [record for record in caplog.records if "is not in the captions" in record.getMessage()]
 
 
+def test_so_are_templates_if_a_picture_needs_them(
+    captioned: Path, pictures: Path, tiny_sd: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told(folder: Path) -> bool:
+        caplog.clear()
+        prepare(configure(tiny_sd, folder, tmp_path, "method.templates=['a dog','a {identifier} {noun}']"))
+        return any("without {identifier}: 'a dog'. They" in record.getMessage() for record in caplog.records)
+
+    assert told(pictures)
+    assert told(captioned)
+    (captioned / "2.txt").write_text("{identifier} at home")
+    assert not told(captioned)
+
+
 def test_or_given_the_words_which_is_another_run(
     captioned: Path, tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

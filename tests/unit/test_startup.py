@@ -6,13 +6,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 from weakref import ref
 
 import pytest
 import torch
 from skips import NOT_HERE
 
+import imprint
+from imprint.__main__ import main
+from imprint.errors import UserError
+from imprint.libraries.process import without_denormals
 from imprint.startup import imported
+from imprint.verbs import train as verb
 
 # Nothing in these is for composing, or for one line of help.
 HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "matplotlib", "wandb", "pydantic", "rich"}
@@ -108,3 +114,44 @@ def test_numbers_too_small_to_matter_become_zero_in_all_threads_of_a_program(wri
     thread.start()
     thread.join()
     assert [*products, (tiny * 1).item()] == [0, 0]
+
+
+def test_a_program_computes_without_them_only_while_imprint_does() -> None:
+    if not torch.set_flush_denormal(False):
+        pytest.skip(f"{NOT_HERE} the processor always computes with them")
+    tiny = torch.tensor([1e-40])
+    with without_denormals():
+        assert (tiny * 1).item() == 0
+        with without_denormals():
+            assert (tiny * 1).item() == 0
+        assert (tiny * 1).item() == 0
+    assert (tiny * 1).item() > 0
+
+
+def test_train_of_a_program_computes_as_the_command_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.set_flush_denormal(False):
+        pytest.skip(f"{NOT_HERE} the processor always computes with them")
+    seen: list[float] = []
+
+    def trained(cfg: object) -> None:
+        seen.append((torch.tensor([1e-40]) * 1).item())
+        raise UserError("far enough")
+
+    monkeypatch.setattr(verb, "train", trained)
+    with pytest.raises(UserError, match="far enough"):
+        imprint.train("dry_run=true")
+    assert seen == [0]
+
+
+class _Interrupted(ModuleType):
+    def __getattr__(self, name: str) -> object:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_of_its_imports_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "imprint.cli", _Interrupted("imprint.cli"))
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "\nimprint: interrupted.\n"

@@ -130,6 +130,8 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
     if not image.has_transparency_data:
         return _in_srgb(image)
     layered = image.convert("RGBA")
+    if not layered.getchannel("A").getbbox():
+        raise BadPicture("all of it is transparent: there is nothing to see")
     picture = _in_srgb(layered)
     picture.putalpha(layered.getchannel("A"))
     return on_background(picture, background)

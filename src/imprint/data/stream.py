@@ -75,6 +75,11 @@ class TrainingStream(Dataset[list[Sample]]):
         """Every view that a sample can show, once. The framing must be cacheable."""
         return list({view.key: view for subject in self.subjects for view in subject.views()}.values())
 
+    def names_of(self, keys: Sequence[str]) -> list[str]:
+        """The names of the pictures that views of these keys show."""
+        places = (self._where[key.partition("/")[0]] for key in keys)
+        return [part.pictures[index].key for part, index in places]
+
     def pixels_of(self, view: View) -> Tensor:
         """C x H x W in [-1, 1]."""
         part, index = self._where[view.picture.content]

@@ -27,6 +27,8 @@ def quiet_libraries() -> None:
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    for name in ("matplotlib", "torch._subclasses"):  # which tell of caches, as they are imported and at the end
+        logging.getLogger(name).setLevel(logging.WARNING)
     import pytorch_lightning  # sets its own level when it is imported
 
     for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):
@@ -70,6 +72,20 @@ def little_garbage_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.set_threshold(*before)
+
+
+@contextmanager
+def without_denormals() -> Iterator[None]:
+    """`compute_without_denormals`, for as long as another program's thread computes for imprint."""
+    import torch
+
+    computes_with_them = (torch.tensor([1e-40]) * 1).item() > 0
+    compute_without_denormals()
+    try:
+        yield
+    finally:
+        if computes_with_them:
+            torch.set_flush_denormal(False)
 
 
 def compute_without_denormals() -> None:

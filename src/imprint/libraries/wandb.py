@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import wandb
 
-DATA_FOLDER = "WANDB_DATA_DIR"
+DATA_FOLDER, CACHE_FOLDER = "WANDB_DATA_DIR", "WANDB_CACHE_DIR"
 # Silent also means that a missing login is an error and not a question at the terminal.
 QUIET: dict[str, Any] = {"silent": True, "quiet": True, "console": "off"}
 
@@ -48,15 +48,19 @@ def wait_for_own_folder(folder: Path) -> None:
 
 @contextmanager
 def data_in(folder: Path) -> Iterator[None]:
-    """Pictures that wait for their upload are stored here, unless the user has set another folder. The only setting is
-    an environment variable, which is read at each use."""
-    before = os.environ.get(DATA_FOLDER)
-    os.environ.setdefault(DATA_FOLDER, str(folder))
+    """Pictures that wait for their upload are stored here, unless the user has set another folder. Where the
+    environment names no home, so is W&B's own log, which its background process would write to the terminal. The only
+    settings are environment variables, which are read at each use."""
+    own = {DATA_FOLDER: str(folder)}
+    if not os.environ.get("HOME") and not os.environ.get("XDG_CACHE_HOME"):
+        own[CACHE_FOLDER] = str(folder / "cache")
+    new = {name: value for name, value in own.items() if name not in os.environ}
+    os.environ.update(new)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[DATA_FOLDER]
+        for name in new:
+            del os.environ[name]
 
 
 def summary_of(run: "wandb.Run") -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Settings that several methods have: which parts and layers learn, at which rates, and what is wrong with them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, PositiveFloat, PositiveInt
+from annotated_types import Ge, Lt
+from pydantic import ConfigDict, PositiveFloat
 from torch import nn
 from typing_extensions import TypedDict
 
@@ -22,6 +23,7 @@ Kind = Literal[
     "modulation",
 ]
 Selection = Literal["all", "bias_norm"] | Kind | list[Kind]
+Rank = Annotated[int, Ge(1), Lt(2**31)]  # libraries count in 64 bits, and multiply it
 NORMALISATION = (nn.GroupNorm, nn.LayerNorm)
 
 
@@ -65,7 +67,7 @@ def unknown_roles(roles: Sequence[str], facts: ModelInfo) -> Iterator[Problem]:
 class RateSettings(TypedDict, total=False):
     """What a part has of its own; of what it does not name, it has the method's."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[misc]
 
     lr: PositiveFloat
 
@@ -73,7 +75,7 @@ class RateSettings(TypedDict, total=False):
 class PartSettings(RateSettings, total=False):
     """The same for adapters."""
 
-    rank: PositiveInt
+    rank: Rank
     alpha: PositiveFloat
 
 

@@ -101,6 +101,7 @@ class PipelineSource(ModelSource):
             resolution=self.resolution,
             latent_shape=layout.latent_shape(autoencoder, self.resolution, self.resolution),
             pixel_multiple=multiple,
+            pixel_bytes=layout.pixel_bytes(autoencoder),
             tokenizers=checkpoint.tokenizers(shared=True),
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},

@@ -1,6 +1,6 @@
 """Checks a configuration without loading the model: finds every problem, and the run that it describes."""
 
-import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +8,12 @@ from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch.optim import Optimizer
 
 from imprint.config import resolved, signature
 from imprint.construct import Constructor
 from imprint.data.framing import Framing
 from imprint.data.masks import cropped_out
-from imprint.errors import ConfigError, Problem
+from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import own_classes
 from imprint.locations import locate
 from imprint.models.base import ModelInfo, ModelSource
@@ -24,9 +23,10 @@ from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
 from imprint.planning.parts import Parts, Plan, framing_of
-from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects
+from imprint.planning.sizes import too_large_batches, too_large_pictures, too_large_ranks
+from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects, warn_of_templates
 from imprint.runs import Run
-from imprint.training.hparams import HParams
+from imprint.training.optimizers import optimizer_problems
 from imprint.types import Concept
 
 T = TypeVar("T")
@@ -58,6 +58,7 @@ def prepare(cfg: DictConfig) -> Plan:
         raise ConfigError(problems)
     assert facts and nouns and subjects and prior_content is not None
     parts = Parts(**part)
+    warn_of_templates(parts.method, subjects)
     identity = identity_of(parts, tree, facts=facts, subjects=subjects, prior_content=prior_content)
     folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
     run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
@@ -105,10 +106,26 @@ def _conflicts(
         yield from part["watch"].problems(part.get("evaluation"))
     if part.get("trainer") and part.get("hparams"):
         yield from part["trainer"].problems(part["hparams"])
+    if facts and part.get("trainer"):
+        yield from _oversized(part, facts)
     if part.get("optimizer") and part.get("hparams"):
-        yield from _unclippable(part["optimizer"], part["hparams"])
+        yield from optimizer_problems(part["optimizer"], part["hparams"])
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
+
+
+def _oversized(part: Mapping[str, Any], facts: ModelInfo) -> Iterator[Problem]:
+    try:
+        device = part["trainer"].device
+    except UserError:  # of which the trainer tells
+        return
+    size = facts.resolution, facts.resolution
+    pictures = list(too_large_pictures(facts, "model.resolution", size, device))
+    yield from pictures
+    if part.get("hparams") and not pictures:
+        yield from too_large_batches(facts, part["hparams"], part["trainer"])
+    if part.get("method"):
+        yield from too_large_ranks(part["method"], part["model"], device)
 
 
 def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterator[str]:
@@ -122,17 +139,14 @@ def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterato
             )
 
 
-def _unclippable(optimizer: Callable[..., Optimizer], hparams: HParams) -> Iterator[Problem]:
-    fused = getattr(optimizer, "keywords", {}).get("fused", False)
-    if fused and hparams.clip and hparams.precision == "16-mixed":
-        remedy = "a fused optimiser cannot be clipped under 16-mixed. Set optimizer.fused=false, or use bf16-mixed."
-        yield Problem("optimizer.fused", True, remedy)
-
-
 def _unwritable(folder: Path) -> Iterator[Problem]:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield Problem("outputs", str(folder), f"{existing} is no folder that can be written to. Choose another.")
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # which leaves nothing there
+            return
+    except OSError as error:
+        remedy = f"{existing} is no folder that can be written to ({error.strerror}). Choose another."
+        yield Problem("outputs", str(folder), remedy)
 
 
 def _under(key: str, problem: Problem | str) -> Problem | str:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -42,6 +42,18 @@ def find_subjects(
         assert pictures is not None
         found.append(Subject(concept, member, _named(_captioned(pictures, member, concept), name)))
     return tuple(found)
+
+
+def warn_of_templates(method: Method, subjects: Sequence[Subject]) -> None:
+    """Templates without the subject's word do not teach it to the pictures that have no caption of their own."""
+    without = [template for template in method.templates if "{identifier}" not in template]
+    if without and any(picture.caption is None for subject in subjects for picture in subject.pictures.pictures):
+        words = ", ".join(repr(subject.concept.identifier) for subject in subjects)
+        log.warning(
+            "method.templates has captions without {identifier}: %s. They teach %s nothing.",
+            ", ".join(map(repr, without)),
+            words,
+        )
 
 
 def find_concepts(

@@ -1,6 +1,6 @@
 """What happens between steps: the loss is checked, the average updated, checkpoints and intermediate results saved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ class FiniteLoss(Callback):
     """Stops when a loss is not a number."""
 
     def __init__(self) -> None:
-        self._keys: list[str] = []
+        self._keys: Sequence[str] = ()
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch, index: int) -> None:
         self._keys = batch.keys
 
     def on_before_backward(self, trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> None:
         assert isinstance(module, TrainingModule)
-        module.loss_check.check(loss, step=trainer.global_step + 1, pictures=self._keys)
+        pictures = module.task.feed.stream.names_of(self._keys)
+        module.loss_check.check(loss, step=trainer.global_step + 1, pictures=pictures)
 
 
 class AfterUpdate(Callback):

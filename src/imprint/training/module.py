@@ -52,7 +52,7 @@ class TrainingModule(pl.LightningModule):
         self.task = task
         self.concepts = task.concepts
         self.latents = LatentCache() if latents is None else latents
-        self.loss_check = LossCheck()
+        self.loss_check = LossCheck(task.hparams)
         self._micro_batches: list[Losses] = []
         text_learns = any(
             parameter.requires_grad

@@ -115,11 +115,20 @@ class TestTransparency:
         content = encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 128)))
         assert decode(content, "blue").getpixel((0, 0)) == (128, 0, 127)
 
+    def test_a_picture_of_which_nothing_can_be_seen_is_none(self) -> None:
+        for image in (Image.new("RGBA", (4, 4), (200, 0, 0, 0)), Image.new("LA", (4, 4), (200, 0))):
+            with pytest.raises(BadPicture, match="all of it is transparent"):
+                decode(encoded(image), "white")
+
     def test_what_hides_behind_full_transparency_is_not_seen(self) -> None:
-        assert decode(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0))), "white").getpixel((0, 0)) == (255,) * 3
+        image = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+        image.putpixel((3, 3), (255, 0, 0, 255))
+        assert decode(encoded(image), "white").getpixel((0, 0)) == (255,) * 3
 
     def test_grey_with_alpha(self) -> None:
-        assert decode(encoded(Image.new("LA", (4, 4), (0, 0))), "#00ff00").getpixel((0, 0)) == (0, 255, 0)
+        image = Image.new("LA", (4, 4), (0, 0))
+        image.putpixel((3, 3), (0, 255))
+        assert decode(encoded(image), "#00ff00").getpixel((0, 0)) == (0, 255, 0)
 
     @pytest.mark.parametrize("format", ["PNG", "GIF"])
     def test_a_transparent_palette_entry(self, format: str) -> None:

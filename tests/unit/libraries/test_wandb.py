@@ -1,6 +1,7 @@
 """What is assumed of W&B. One offline run serves all tests."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import wandb
 from PIL import Image
 
 from imprint.libraries.wandb import (
+    CACHE_FOLDER,
     DATA_FOLDER,
     QUIET,
     data_in,
@@ -77,3 +79,15 @@ def test_a_second_that_is_taken_is_waited_for(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "wandb" / "offline-run-20300101_000000-abc").mkdir(parents=True)
     wait_for_own_folder(tmp_path)
     assert list(seconds) == []
+
+
+@pytest.mark.parametrize(("home", "own_log"), [("", True), ("/home/me", False)])
+def test_without_a_home_its_log_has_a_place(
+    home: str, own_log: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", DATA_FOLDER, CACHE_FOLDER):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", home)
+    with data_in(tmp_path):
+        assert (CACHE_FOLDER in os.environ) == own_log
+    assert not {DATA_FOLDER, CACHE_FOLDER} & os.environ.keys()

@@ -1,5 +1,6 @@
 """The cells of an XY grid: which values its axes have, and which runs belong to each pair of them."""
 
+import math
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -124,8 +125,8 @@ def _ambiguous(wanted: dict[str, Any], own: Sequence[FinishedRun]) -> str:
 def _typed(name: str, key: str, value: Any) -> Any:
     kind = SAMPLING[key]
     right = isinstance(value, kind) or (kind is float and isinstance(value, int))
-    if not right or isinstance(value, bool):
-        wanted = {float: "a number", int: "a whole number", str: "a text", list: "a list of numbers"}[kind]
+    if not right or isinstance(value, bool) or (kind is float and not math.isfinite(value)):
+        wanted = {float: "a finite number", int: "a whole number", str: "a text", list: "a list of numbers"}[kind]
         raise ConfigError([Problem(f"{name}.values", value, f"a value of {key} is {wanted}.")])
     return float(value) if kind is float else value
 
