@@ -26,7 +26,7 @@ from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
-from imprint.provenance import describe, file_bytes, folder_bytes
+from imprint.provenance.environment import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted

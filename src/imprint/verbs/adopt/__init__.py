@@ -24,7 +24,7 @@ from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.planning.identity import one_or_all
 from imprint.planning.naming import find_nouns
 from imprint.planning.subjects import Subject, find_concepts, find_subjects
-from imprint.provenance import describe, folder_bytes
+from imprint.provenance.environment import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
 from imprint.requests import as_list
