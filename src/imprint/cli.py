@@ -17,6 +17,7 @@ class Verb(NamedTuple):
     summary: str
     positional: str | None = None  # the key that an argument without "=" gives
     texts: tuple[str, ...] = ()  # keys whose values are sentences, not Hydra's grammar
+    first: str | None = None  # the key of the first such argument, where it is another
 
 
 VERBS = {
@@ -29,6 +30,7 @@ VERBS = {
     "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
     "merge": Verb("put several trained runs into one file", "run"),
     "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
+    "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
 }
 
@@ -148,7 +150,8 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
 
 
 def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
-    """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`."""
+    """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`, and
+    `imprint trace a.png one` means `picture=a.png run=one`."""
     if name not in VERBS:
         raise UserError(f"There is no verb {name!r}. There are {', '.join(VERBS)}.")
     verb = VERBS[name]
@@ -160,7 +163,8 @@ def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
             bare.append(_quoted(argument))
         else:
             overrides.append(_as_override(verb, argument))
-    given = [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
+    given = [f"{verb.first}={bare.pop(0)}"] if verb.first and bare else []
+    given += [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
     return [*options, *given, *overrides]  # Hydra does not take options between overrides
 
 

@@ -166,7 +166,8 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:
                 _save_final(plan, module, folder, trainer.global_step)
-                write_model_card(run, folder, usage=parts.method.usage(plan.concepts, plan.facts))
+                usage = parts.method.usage(plan.concepts, plan.facts)
+                write_model_card(run, folder, usage=usage, provenance=parts.provenance)
 
 
 def _free_state(optimizers: Sequence[Optimizer]) -> None:

@@ -18,6 +18,7 @@ from imprint.launching.status import Status
 from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
 from imprint.locations import locate
+from imprint.reporting.redaction import redacted_override
 from imprint.reporting.tracking.sweep import log_sweep
 from imprint.runs import Run
 from imprint.sweeps import Sweep
@@ -92,7 +93,7 @@ class Launches:
     ) -> None:
         self._launcher = launcher
         self._sweep = sweep
-        self._command_line = shlex.join(["imprint", *command, *arguments, *composer.of_hydra])
+        self._command_line = shlex.join(["imprint", *command, *map(redacted_override, arguments), *composer.of_hydra])
         self._common = _common_settings(composer, arguments, sweep)
         self._points: list[PlannedPoint] = []
         self._summary = SummaryWriter(sweep, self._points)

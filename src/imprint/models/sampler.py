@@ -39,6 +39,16 @@ def sample(
     return [_picture(model.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
 
 
+def generator_of(seed: int) -> torch.Generator:
+    """All the noise of a picture comes from it."""
+    return torch.Generator().manual_seed(seed)
+
+
+def starting_noise(generator: torch.Generator, shape: Sequence[int]) -> Tensor:
+    """What a picture begins as: the generator's first numbers."""
+    return torch.randn(*shape, generator=generator)
+
+
 def _latents(
     model: Model,
     scheduler: Any,
@@ -51,12 +61,12 @@ def _latents(
 ) -> Tensor:
     """Between steps the latents are in float32, whatever the precision of the networks."""
     device = next(model.roles["denoiser"].parameters()).device
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [generator_of(seed) for seed in seeds]
     guided = sampler.guidance > 1
     conditioning = _conditioning(model, prompts, sampler, height, width)
     scheduler.set_timesteps(sampler.steps, device=device)
     shape = model.latent_shape(height, width)
-    noise_BCHW = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+    noise_BCHW = torch.stack([starting_noise(generator, shape) for generator in generators])
     latents_BCHW = first_noise(scheduler, noise_BCHW.to(device))
     more = extra_arguments(scheduler, generators)
     for timestep in scheduler.timesteps:

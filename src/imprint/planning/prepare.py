@@ -21,6 +21,7 @@ from imprint.models.base import ModelInfo
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
+from imprint.planning.opt_out import opted_out
 from imprint.planning.parts import Parts, Plan, framing_of
 from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects
 from imprint.runs import Run
@@ -45,6 +46,7 @@ def prepare(cfg: DictConfig) -> Plan:
     subjects = find_subjects(dataset, concepts, problems) if dataset else None
     prior_content = _tried(part.get("prior"), lambda prior: prior.identity(), problems)
     problems.extend(_conflicts(part, facts, concepts, subjects))
+    problems.extend(opted_out(subjects or ()))
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
         features_for(part["evaluation"], encoders, torch.device("cpu"), problems)
@@ -95,6 +97,8 @@ def _conflicts(
         yield from part["trainer"].problems(part["hparams"])
     if part.get("optimizer") and part.get("hparams"):
         yield from _unclippable(part["optimizer"], part["hparams"])
+    if part.get("provenance"):
+        yield from part["provenance"].problems()
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from PIL import Image
 
@@ -32,6 +32,8 @@ class MadeBy(NamedTuple):
 
 class Provenance(ABC):
     """What a `provenance` configuration constructs."""
+
+    says: ClassVar[str]  # of pictures, in a sentence of the model card
 
     def problems(self) -> Iterator[Problem | str]:
         """What stands in the way on this machine, to be told before anything is drawn."""

@@ -122,7 +122,9 @@ def _credentials(store: Mapping[str, Any], state: str) -> Credentials:
     manifests = store.get("manifests", {})
     active = manifests.get(store.get("active_manifest"), {})
     assertions = [each for manifest in manifests.values() for each in manifest.get("assertions", [])]
-    weights = next((each["data"] for each in active.get("assertions", []) if each["label"] == WEIGHTS), {})
+    weights: Mapping[str, Any] = next(
+        (each["data"] for each in active.get("assertions", []) if each["label"] == WEIGHTS), {}
+    )
     generators = active.get("claim_generator_info") or [{}]
     signature = active.get("signature_info", {})
     return Credentials(

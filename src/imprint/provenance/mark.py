@@ -19,6 +19,8 @@ class Mark(Provenance):
     Anybody can remove or write such a mark: it tells those who look for it, and proves nothing.
     """
 
+    says = "have metadata (XMP, IPTC's digital source type) which says that a trained model made them"
+
     def save(self, picture: Image.Image, file: Path, made_by: MadeBy, *, parts: Sequence[Path] = ()) -> None:
         content = png_bytes(picture, xmp=statement(made_by))
         write_atomically(file, lambda temporary: temporary.write_bytes(content))

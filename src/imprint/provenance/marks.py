@@ -37,10 +37,11 @@ class Marks(NamedTuple):
         return [term for term in self.mining if term.startswith(FORBIDDEN) or term.endswith(credentials.NOT_ALLOWED)]
 
 
-def read_marks(content: bytes) -> Marks:
-    """Of a picture's bytes, in any format; of those that cannot be read, nothing."""
+def read_marks(content: bytes, *, anchors: bytes = b"") -> Marks:
+    """Of a picture's bytes, in any format; of those that cannot be read, nothing. `anchors` are certificates of
+    authorities that a signature is trusted by."""
     said = xmp.properties(_packet(content))
-    signed = credentials.read(content)
+    signed = credentials.read(content, anchors=anchors)
     types = [*said.get(f"{{{xmp.IPTC}}}DigitalSourceType", []), *(signed.source_types if signed else ())]
     mining = [*said.get(f"{{{xmp.PLUS}}}DataMining", []), *(signed.mining if signed else ())]
     return Marks(

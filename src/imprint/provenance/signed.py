@@ -1,6 +1,5 @@
 """provenance=signed: a C2PA manifest, signed with the user's own certificate."""
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +23,8 @@ class Signed(Provenance):
     key           a PEM file: the certificate's private key; its path is written to no file
     password      of the key, if it has one: ${oc.env:NAME} keeps it out of the command line
     """
+
+    says = "have metadata (XMP, and a signed C2PA manifest) which says that a trained model made them"
 
     def __init__(self, *, certificate: str, key: str, password: str | None) -> None:
         self.certificate = certificate

@@ -14,5 +14,7 @@ from imprint.provenance.base import MadeBy, Provenance
 class Unmarked(Provenance):
     """Pictures say nothing."""
 
+    says = "have no mark"
+
     def save(self, picture: Image.Image, file: Path, made_by: MadeBy, *, parts: Sequence[Path] = ()) -> None:
         save_png(picture, file)

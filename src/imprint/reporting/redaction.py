@@ -15,6 +15,7 @@ HIDDEN = "***"
 
 _SECRET_WORDS = {"password", "passwd", "passphrase", "pwd", "secret", "credential", "apikey"}
 _SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key")}
+_SECRET_SETTINGS = {"provenance.key"}  # whose names alone do not say it
 # A token with one of these words is a word of the vocabulary. Any other is regarded as a secret.
 _WORD_OWNERS = {"init", "initializer", "placeholder", "identifier", "class", "rare"}
 _TOKENIZER_OWNERS = {"pad", "eos", "bos", "unk", "special"}
@@ -41,6 +42,16 @@ def redacted(cfg: DictConfig) -> dict[str, Any]:
     return cleaned
 
 
+def redacted_override(override: str) -> str:
+    """`key=value` as it was typed, with the value hidden where the key names a secret."""
+    key, equals, value = override.partition("=")
+    path = key.lstrip("+~").partition("@")[0]
+    secret = path in _SECRET_SETTINGS or _names_secret(path.rpartition(".")[2])
+    return (
+        f"{key}={HIDDEN}" if secret and equals and value and not _PURE_ENV.fullmatch(value.strip("'\"")) else override
+    )
+
+
 class _Reader:
     """Reads a configuration into plain values, and remembers the secrets that it hid."""
 
@@ -52,12 +63,13 @@ class _Reader:
         """Called for each variable of the environment that is read."""
         self._from_environment = True
 
-    def read(self, node: Container) -> dict[str, Any] | list[Any]:
+    def read(self, node: Container, path: str = "") -> dict[str, Any] | list[Any]:
+        """`path` is the node's key in the whole configuration."""
         if isinstance(node, DictConfig):
-            return {str(key): self._value(node, key, str(key)) for key in node}
+            return {str(key): self._value(node, key, f"{path}.{key!s}".removeprefix(".")) for key in node}
         return [self._value(node, index, "") for index in range(len(node))]  # type: ignore[arg-type]
 
-    def _value(self, parent: Container, key: Any, name: str) -> Any:
+    def _value(self, parent: Container, key: Any, path: str) -> Any:
         if OmegaConf.is_missing(parent, key):
             return "???"
         raw = written_value(parent, key)
@@ -66,7 +78,8 @@ class _Reader:
             value = parent[key]
         except OmegaConfBaseException:
             self._from_environment, value = True, raw
-        secret = _names_secret(name) and value not in (None, "") and not isinstance(value, bool)
+        named = path in _SECRET_SETTINGS or _names_secret(path.rpartition(".")[2])
+        secret = named and value not in (None, "") and not isinstance(value, bool)
         if secret:
             self.secrets.update(_strings(value))
         if self._from_environment:
@@ -74,7 +87,7 @@ class _Reader:
         if secret:
             return HIDDEN
         if OmegaConf.is_config(value):
-            return self.read(value)
+            return self.read(value, path)
         if isinstance(value, Enum):
             return value.name
         return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -44,9 +44,7 @@ def grid(cfg: DictConfig) -> Path:
     made_by = MadeBy.all_of(mix.made_by() for mix in dict.fromkeys(one.mix for one in pictures.values() if one))
     for number, sheet in enumerate(sheets):
         shown = list(dict.fromkeys(each.file for each in sheet.pictures if each.file))
-        request.provenance.save(
-            render(sheet, missing=NO_RUN), folder / _sheet_file(number), made_by, parts=shown
-        )
+        request.provenance.save(render(sheet, missing=NO_RUN), folder / _sheet_file(number), made_by, parts=shown)
     write_json(folder / "grid.json", _index(axes, pictures, sheets))
     files = [each.file for sheet in sheets for each in sheet.pictures if each.file]
     page = folder / "index.html"
