@@ -1,7 +1,7 @@
 """How often `imprint trace` finds the seed of a picture, whole and damaged, and how often it finds one that it is not.
 
-    imprint train method=lora
-    python experiments/trace/measure.py outputs/dog6-lora-mini-... experiments/trace/results/rates.csv
+imprint train method=lora
+python experiments/trace/measure.py outputs/dog6-lora-mini-... experiments/trace/results/rates.csv
 """
 
 import csv
@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ def _sets(run: Run) -> Iterator[tuple[str, list[Image.Image], dict[int, int]]]:
     yield "foreign: photographs", [open_picture(file).resize((64, 64)) for file in photos[:COUNT]], {}
 
 
-def _drawn(run: Run, seeds: Sequence[int], **sampler: str) -> list[Image.Image]:
+def _drawn(run: Run, seeds: Sequence[int], **sampler: Any) -> list[Image.Image]:
     prompts = [PROMPTS[place % len(PROMPTS)] for place in range(len(seeds))]
     return [run.generate(prompt, seed=seed, **sampler)[0] for prompt, seed in zip(prompts, seeds, strict=True)]
 

@@ -122,4 +122,3 @@ def test_a_result_of_one_file_has_the_files_own_hash(tmp_path: Path) -> None:
     assert result_hash(tmp_path) == one
     (tmp_path / "word.safetensors").write_bytes(b"more")
     assert result_hash(tmp_path) != one
-

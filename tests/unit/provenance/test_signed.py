@@ -18,6 +18,7 @@ from imprint.provenance.base import MadeBy
 from imprint.provenance.certificate import read_key_pair
 from imprint.provenance.marks import read_marks
 from imprint.provenance.signed import Signed
+from imprint.provenance.xmp import BY_A_MODEL
 
 pytest.importorskip("c2pa", reason="the extra credentials is not installed")
 
@@ -52,7 +53,7 @@ def test_it_is_verified_and_changes_no_pixel(signed: Path, issued: Issued, pictu
     assert found is not None
     assert (found.state, found.problems, found.made_by) == ("Trusted", (), MADE_BY)
     assert "Signer of the tests" in found.signer
-    assert found.source_types == (credentials.BY_A_MODEL,)
+    assert found.source_types == (BY_A_MODEL,)
     assert read_marks(content).results == MADE_BY.results, "the plain mark is there, too"
     with Image.open(signed) as opened:
         assert np.array_equal(np.asarray(opened), np.asarray(picture))
@@ -136,7 +137,9 @@ def _authority_signs_itself(folder: Path) -> Signed:
     return Signed(certificate=str(alone.certificate), key=str(alone.key), password=None)
 
 
-def test_without_the_extra_it_says_what_to_install(issued: Issued, signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_it_says_what_to_install(
+    issued: Issued, signed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load = builtins.__import__
 
     def without(name: str, *arguments: Any, **more: Any) -> Any:
@@ -161,9 +164,7 @@ def test_what_a_manifest_forbids_is_read(issued: Issued, picture: Image.Image) -
         "claim_generator_info": [{"name": "a camera", "version": "1"}],
         "assertions": [{"label": "cawg.training-mining", "data": {"entries": entries}}],
     }
-    info = c2pa.C2paSignerInfo(
-        alg=c2pa.C2paSigningAlg.ES256, sign_cert=pair.chain, private_key=pair.key, ta_url=None
-    )
+    info = c2pa.C2paSignerInfo(alg=c2pa.C2paSigningAlg.ES256, sign_cert=pair.chain, private_key=pair.key, ta_url=None)
     out = io.BytesIO()
     with c2pa.Context.from_dict(dict(credentials.SETTINGS)) as context:
         builder = c2pa.Builder.from_json(json.dumps(manifest), context=context)
