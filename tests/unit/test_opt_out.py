@@ -57,6 +57,17 @@ def test_they_are_refused_by_name(tiny_sd: Path, photos: Path, tmp_path: Path) -
     assert "3.png: trainedAlgorithmicMedia" in str(caught.value)
 
 
+def test_photographs_of_the_class_are_spoken_of_too(
+    tiny_sd: Path, pictures: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prior = ["prior=folder", f"prior.path={photos}"]
+    told = signature(tiny_sd, pictures, tmp_path, *prior)
+    assert "1.png: DMI-PROHIBITED" in caplog.text
+    with pytest.raises(ConfigError, match=r"3\.png: trainedAlgorithmicMedia"):
+        signature(tiny_sd, pictures, tmp_path, *prior, "dataset.opt_out=refuse")
+    assert signature(tiny_sd, pictures, tmp_path, *prior, "dataset.opt_out=ignore") == told
+
+
 def test_photos_without_such_marks_are_not_spoken_of(
     tiny_sd: Path, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -45,6 +45,10 @@ class Prior(ABC):
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         """The prior's own pictures, if it has any. `model` is untuned and on its device."""
 
+    def photographs(self) -> Sequence[PictureSet]:
+        """Pictures of the class that were not generated for it."""
+        return ()
+
     def identity(self) -> Mapping[str, object]:
         """What this prior's settings do not say of its content."""
         return {}
@@ -130,6 +134,7 @@ class FolderPrior(Prior):
         self.path = path
         self.bad_pictures: Literal["strict", "skip"] = bad_pictures
         self.background = background
+        self._opened: dict[str, PictureSet] = {}
 
     def problems(self, concepts: Sequence[Concept]) -> Iterator[Problem]:
         names = [concept.name for concept in concepts]
@@ -144,6 +149,9 @@ class FolderPrior(Prior):
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         return self._open(concept.name)
 
+    def photographs(self) -> Sequence[PictureSet]:
+        return [self._open(name) for name in ([""] if isinstance(self.path, str) else self.path)]
+
     def identity(self) -> Mapping[str, object]:
         if isinstance(self.path, str):
             return {"content": self._open("").fingerprint}
@@ -151,7 +159,9 @@ class FolderPrior(Prior):
 
     def _open(self, name: str) -> PictureSet:
         path, key = (self.path, "prior.path") if isinstance(self.path, str) else (self.path[name], f"prior.path.{name}")
-        return open_folder(path, key=key, bad_pictures=self.bad_pictures, background=self.background)
+        if path not in self._opened:
+            self._opened[path] = open_folder(path, key=key, bad_pictures=self.bad_pictures, background=self.background)
+        return self._opened[path]
 
 
 @of_kind("prior/base_prediction")

@@ -46,7 +46,7 @@ def prepare(cfg: DictConfig) -> Plan:
     subjects = find_subjects(dataset, concepts, problems) if dataset else None
     prior_content = _tried(part.get("prior"), lambda prior: prior.identity(), problems)
     problems.extend(_conflicts(part, facts, concepts, subjects))
-    problems.extend(opted_out(subjects or ()))
+    problems.extend(opted_out(subjects or (), None if prior_content is None else part["prior"]))
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
         features_for(part["evaluation"], encoders, torch.device("cpu"), problems)
