@@ -134,7 +134,6 @@ class FolderPrior(Prior):
         self.path = path
         self.bad_pictures: Literal["strict", "skip"] = bad_pictures
         self.background = background
-        self._opened: dict[str, PictureSet] = {}
 
     def problems(self, concepts: Sequence[Concept]) -> Iterator[Problem]:
         names = [concept.name for concept in concepts]
@@ -159,9 +158,7 @@ class FolderPrior(Prior):
 
     def _open(self, name: str) -> PictureSet:
         path, key = (self.path, "prior.path") if isinstance(self.path, str) else (self.path[name], f"prior.path.{name}")
-        if path not in self._opened:
-            self._opened[path] = open_folder(path, key=key, bad_pictures=self.bad_pictures, background=self.background)
-        return self._opened[path]
+        return open_folder(path, key=key, bad_pictures=self.bad_pictures, background=self.background)
 
 
 @of_kind("prior/base_prediction")
