@@ -7,7 +7,8 @@ python experiments/trace/measure.py outputs/dog6-lora-mini-... experiments/trace
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 
-from imprint.api import Run
 from imprint.locations import locate
 from imprint.models.base import Model
 from imprint.models.inversion import invert
 from imprint.pictures.files import open_picture
 from imprint.results.load import trained_model
-from imprint.runs import Run as RunFolder
+from imprint.runs import Run
+from imprint.types import Concept
 from imprint.verbs.trace.matching import best_match
 
 COUNT = 48
@@ -33,39 +34,68 @@ PROMPTS = ("a photo of a {identifier} {noun}", "a {identifier} {noun} in the jun
 ANCESTRAL = "EulerAncestralDiscreteScheduler"  # adds noise in its steps
 
 Damage = Callable[[Image.Image], Image.Image]
+Draw = Callable[[], tuple[list[Image.Image], Sequence[int]]]  # pictures, and their seeds
 
 
-def main(folder: str, out: str) -> None:
+def main(folder: str, out: str, *names: str) -> None:
+    """Of the sets with these names, or of all. Rows of other sets stay in the file."""
     torch.set_num_threads(1)
-    run = Run(folder)
-    model = trained_model(RunFolder.finished(locate(folder)), scale={}).model
-    rows = []
-    for name, pictures, truth in _sets(run):
-        found = [match for match in _matches(model, pictures) if match is not None]
-        right = sum(seed in truth and truth[seed] == place for place, seed in found)
-        rows.append({"pictures": name, "count": len(pictures), "right": right, "wrong": len(found) - right})
-        print(rows[-1], flush=True)
-    with Path(out).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    run = Run.finished(locate(folder))
+    model, concepts, _ = trained_model(run, scale={})
+    rows = _read(Path(out)) if names else {}
+    for name, draw in _sets(model, concepts[0], run.frame).items():
+        if not names or name in names:
+            rows[name] = {"pictures": name, **_rates(model, *draw())}
+            print(rows[name], flush=True)
+            _write(Path(out), rows.values())
+
+
+def _sets(model: Model, concept: Concept, frame: tuple[int, int]) -> dict[str, Draw]:
+    own = SEEDS[:COUNT]
+
+    @cache
+    def drawn(seeds: range, **sampler: Any) -> list[Image.Image]:
+        prompts = [concept.fill(PROMPTS[place % len(PROMPTS)]) for place in range(len(seeds))]
+        height, width = frame
+        return model.generate(prompts, seeds, sampler=model.sampler._replace(**sampler), height=height, width=width)
+
+    def photographs() -> list[Image.Image]:
+        files = sorted(locate("pkg://imprint.miniature/photos").rglob("*.png"))
+        return [open_picture(file).resize(frame[::-1]) for file in files[:COUNT]]
+
+    return {
+        **{name: partial(_damaged, partial(drawn, own), damage, own) for name, damage in DAMAGES.items()},
+        "DDIM, 50 steps": lambda: (drawn(own, scheduler="DDIMScheduler", steps=50), own),
+        "DDIM, 50 steps, guidance 7.5": lambda: (drawn(own, scheduler="DDIMScheduler", steps=50, guidance=7.5), own),
+        f"{ANCESTRAL}, 50 steps": lambda: (drawn(own, scheduler=ANCESTRAL, steps=50), own),
+        "foreign: of other seeds": lambda: (drawn(OTHER_SEEDS), ()),
+        "foreign: photographs": lambda: (photographs(), ()),
+    }
+
+
+def _damaged(
+    drawn: Callable[[], list[Image.Image]], damage: Damage, seeds: Sequence[int]
+) -> tuple[list[Image.Image], Sequence[int]]:
+    return [damage(picture) for picture in drawn()], seeds
+
+
+def _rates(model: Model, pictures: Sequence[Image.Image], seeds: Sequence[int]) -> dict[str, int]:
+    """`seeds` are those of the pictures, where they are among the seeds that are tried."""
+    found = [match for match in _matches(model, pictures) if match is not None]
+    right = sum(place < len(seeds) and seeds[place] == seed for place, seed in found)
+    return {"count": len(pictures), "right": right, "wrong": len(found) - right}
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {row["pictures"]: row for row in csv.DictReader(lines)}
+
+
+def _write(file: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, ["pictures", "count", "right", "wrong"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _sets(run: Run) -> Iterator[tuple[str, list[Image.Image], dict[int, int]]]:
-    """Pictures, and the place of each seed among them."""
-    own = _drawn(run, SEEDS[:COUNT])
-    places = {seed: place for place, seed in enumerate(SEEDS[:COUNT])}
-    for name, damage in DAMAGES.items():
-        yield name, [damage(picture) for picture in own], places
-    yield f"drawn with {ANCESTRAL}", _drawn(run, SEEDS[:COUNT], scheduler=ANCESTRAL), places
-    yield "foreign: of other seeds", _drawn(run, OTHER_SEEDS), {}
-    photos = sorted(locate("pkg://imprint.miniature/photos").rglob("*.png"))
-    yield "foreign: photographs", [open_picture(file).resize((64, 64)) for file in photos[:COUNT]], {}
-
-
-def _drawn(run: Run, seeds: Sequence[int], **sampler: Any) -> list[Image.Image]:
-    prompts = [PROMPTS[place % len(PROMPTS)] for place in range(len(seeds))]
-    return [run.generate(prompt, seed=seed, **sampler)[0] for prompt, seed in zip(prompts, seeds, strict=True)]
 
 
 def _matches(model: Model, pictures: Sequence[Image.Image]) -> list[tuple[int, int] | None]:
