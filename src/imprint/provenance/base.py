@@ -13,7 +13,7 @@ from imprint.hashing import file_hash, fingerprint
 from imprint.kinds import kind_of, label
 from imprint.pictures.files import PictureWriter
 
-WEIGHTS = "*.safetensors"
+NO_WEIGHTS = ("README.md", "samples")  # in a result's folder: its card, and the card's pictures
 
 
 class MadeBy(NamedTuple):
@@ -49,8 +49,9 @@ class Provenance(ABC):
 
 
 def result_hash(folder: Path) -> str:
-    """SHA-256 of a result's file of weights; where there are several, of their names and hashes."""
-    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob(WEIGHTS)}
+    """SHA-256 of a result's file; where there are several, of their names and hashes."""
+    inside = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
+    files = {name.as_posix(): file for name, file in inside.items() if name.parts[0] not in NO_WEIGHTS}
     return file_hash(*files.values()) if len(files) == 1 else fingerprint(files)
 
 

@@ -1,7 +1,7 @@
 """What a picture's metadata says of its origin, and of what it may be used for."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from PIL import Image
@@ -47,9 +47,9 @@ def read_marks(content: bytes, *, anchors: bytes = b"") -> Marks:
     return Marks(
         source_types=_terms(types),
         mining=_terms(mining),
-        software=tuple(said.get(f"{{{xmp.XMP}}}CreatorTool", [])),
-        bases=tuple(_words(said.get(f"{{{xmp.OWN}}}BaseModel", []))),
-        results=tuple(_words(said.get(f"{{{xmp.OWN}}}Result", []))),
+        software=_once([*said.get(f"{{{xmp.XMP}}}CreatorTool", []), *([signed.software] if signed else ())]),
+        bases=_once([*_words(said, "BaseModel"), *(signed.made_by.bases if signed else ())]),
+        results=_once([*_words(said, "Result"), *(signed.made_by.results if signed else ())]),
         credentials=signed,
     )
 
@@ -65,9 +65,13 @@ def _packet(content: bytes) -> str | bytes:
 
 def _terms(values: Iterable[str]) -> tuple[str, ...]:
     """The last part of each address, once."""
-    return tuple(dict.fromkeys(value.rstrip("/").rpartition("/")[2] for value in values))
+    return _once(value.rstrip("/").rpartition("/")[2] for value in values)
 
 
-def _words(values: Iterable[str]) -> Iterator[str]:
-    for value in values:
-        yield from value.split()
+def _once(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, values)))
+
+
+def _words(said: Mapping[str, list[str]], name: str) -> list[str]:
+    """Of a property of imprint's own."""
+    return " ".join(said.get(f"{{{xmp.OWN}}}{name}", [])).split()

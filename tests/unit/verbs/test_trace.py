@@ -130,6 +130,7 @@ def test_mistakes_are_told(run: Run, pictures: dict[int, Path], tmp_path: Path) 
         "there is no such file": (tmp_path / "nowhere.png", []),
         "anchors=": (file, [f"anchors={tmp_path / 'nowhere.pem'}"]),
         "there is no run here": (file, [f"run={tmp_path}"]),
+        "steps=2000: this model has 1000": (file, [f"run={run.folder}", "steps=2000"]),
         "this model needs multiples of": (file, [f"run={run.folder}", "size=[30,30]"]),
     }
     for expected, (picture, settings) in cases.items():

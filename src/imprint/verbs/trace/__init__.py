@@ -66,7 +66,13 @@ def trace(cfg: DictConfig) -> Traced:
     runs = [] if request.run is None else as_list(request.run)
     finished = [Run.finished(locate(folder), trust=request.trust) for folder in runs]
     for run in finished:  # all that is wrong before the first model is loaded
-        check_invertible(source_of(run, scale={}, sampler={}, base=request.base).facts)
+        facts = source_of(run, scale={}, sampler={}, base=request.base).facts
+        check_invertible(facts)
+        if request.steps > facts.timesteps:
+            raise ConfigError([Problem("steps", request.steps, f"this model has {facts.timesteps}. Give fewer.")])
+        if any(side % facts.pixel_multiple for side in request.size or ()):
+            remedy = f"this model needs multiples of {facts.pixel_multiple}."
+            raise ConfigError([Problem("size", list(request.size or ()), remedy)])
     candidates = {run.folder: _candidates(run, request.seeds) for run in finished}
     compared = 2 * sum(map(len, candidates.values()))  # with the picture's mirror image
     findings = []
@@ -95,9 +101,6 @@ def _anchors(request: Request) -> bytes:
 def _match(run: Run, picture: Image.Image, seeds: Sequence[int], compared: int, request: Request) -> Match:
     model = trained_model(run, scale={}, base=request.base).model.to(available_device(request.accelerator))
     height, width = request.size or run.frame
-    if height % model.pixel_multiple or width % model.pixel_multiple:
-        remedy = f"this model needs multiples of {model.pixel_multiple}."
-        raise ConfigError([Problem("size", [height, width], remedy)])
     scaled = picture.resize((width, height), Image.Resampling.LANCZOS)
     noises_BCHW = invert(model, [scaled, ImageOps.mirror(scaled)], steps=request.steps)
     return best_match(noises_BCHW, seeds, compared=compared)
@@ -113,7 +116,7 @@ def _recorded(run: Run) -> Iterator[int]:
     for index in [run.sample_index, *sorted(run.folder.rglob(INDEX))]:
         try:
             _, entries = read_index(index)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         for entry in entries:
             seed = entry.get("seed")

@@ -20,8 +20,8 @@ FOUND = (
     "that takes its noise from PyTorch's generator on the CPU, begins with the same noise."
 )
 NOT_FOUND = (
-    "Not found proves nothing: of a run's own pictures about one in four is not found, more after cropping or editing, "
-    "and none that was drawn with another seed, in another size, or by a sampler that adds noise in its steps."
+    "Not found proves nothing: not every picture of a run is found, fewer after cropping or editing, and none that was "
+    "drawn with another seed, in another size, or by a sampler that adds noise in its steps."
 )
 
 
