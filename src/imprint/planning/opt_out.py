@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from imprint.data.dataset import OptOut
 from imprint.data.decoding import BadPicture
+from imprint.data.listing import printable
 from imprint.data.pictures import PictureSet, bytes_of
 from imprint.data.prior import Prior
 from imprint.errors import Problem
@@ -50,4 +51,4 @@ def _reasons(pictures: PictureSet) -> Iterator[str]:
         except BadPicture:  # it was there a moment ago: who reads its pixels will tell
             continue
         if reasons := [*marks.reservations, *marks.synthetic]:
-            yield f"{picture.key}: {', '.join(reasons)}"
+            yield f"{picture.key}: {', '.join(map(printable, reasons))}"

@@ -27,6 +27,7 @@ class KeyPair(NamedTuple):
 def read_key_pair(certificate: str, key: str, password: str | None) -> KeyPair:
     """Raises UserError with all that is wrong. Needs the extra `credentials`."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
     faults: list[str] = []
@@ -35,12 +36,12 @@ def read_key_pair(certificate: str, key: str, password: str | None) -> KeyPair:
     loaded: Any = None
     try:
         certificates = x509.load_pem_x509_certificates(chain) if chain else []
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         faults.append("provenance.certificate: it holds no certificates in PEM form. Give the chain, your own first.")
     try:
         secret = None if password is None else password.encode()
         loaded = serialization.load_pem_private_key(private, secret) if private else None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         faults.append(f"provenance.key: it cannot be opened ({_why(error)}). Give a private key in PEM form.")
     faults.extend(_expired(certificates))
     if certificates and loaded and certificates[0].public_key() != loaded.public_key():

@@ -63,7 +63,7 @@ def signed(png: bytes, pair: KeyPair, made_by: MadeBy, *, parts: Sequence[bytes]
         "format": "image/png",
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {"label": WEIGHTS, "data": {"bases": made_by.bases, "results": made_by.results}},
+            {"label": WEIGHTS, "data": made_by._asdict()},
         ],
     }
     out = io.BytesIO()
@@ -108,6 +108,8 @@ def read(content: bytes, *, anchors: bytes = b"") -> Credentials | None:
         return None
     except (c2pa.C2paError, ValueError) as error:
         return Credentials("Invalid", (str(error),), "", "", (), (), MadeBy((), ()))
+    except (AttributeError, KeyError, TypeError):  # the library checks signatures, not what assertions hold
+        return Credentials("Invalid", ("assertions of another form",), "", "", (), (), MadeBy((), ()))
 
 
 def _format(content: bytes) -> str:
@@ -134,7 +136,7 @@ def _credentials(store: Mapping[str, Any], state: str) -> Credentials:
         software=" ".join(str(generators[0].get(key, "")) for key in ("name", "version")).strip(),
         source_types=tuple(_source_types(assertions)),
         mining=tuple(_mining(assertions)),
-        made_by=MadeBy(tuple(weights.get("bases", ())), tuple(weights.get("results", ()))),
+        made_by=MadeBy(*(tuple(map(str, weights.get(name, ()))) for name in MadeBy._fields)),
     )
 
 

@@ -26,10 +26,10 @@ class Signed(Provenance):
 
     says = "have metadata (XMP, and a signed C2PA manifest) which says that a trained model made them"
 
-    def __init__(self, *, certificate: str, key: str, password: str | None) -> None:
+    def __init__(self, *, certificate: str, key: str, password: str | int | float | None) -> None:
         self.certificate = certificate
         self.key = key
-        self.password = password
+        self.password = None if password is None else str(password)  # a number is no mistake that would be told
 
     def problems(self) -> Iterator[Problem | str]:
         """A picture is signed on trial, which finds what only the library knows of certificates."""

@@ -155,24 +155,35 @@ def test_without_the_extra_it_says_what_to_install(
     assert found.state == "unread"
 
 
-def test_what_a_manifest_forbids_is_read(issued: Issued, picture: Image.Image) -> None:
+def by_a_camera(issued: Issued, picture: Image.Image, assertion: dict[str, Any]) -> bytes:
+    """A photograph with an assertion of somebody else's."""
     import c2pa
 
     pair = read_key_pair(str(issued.certificate), str(issued.key), None)
-    entries = {"cawg.ai_generative_training": {"use": "notAllowed"}, "cawg.ai_inference": {"use": "notAllowed"}}
-    manifest = {
-        "claim_generator_info": [{"name": "a camera", "version": "1"}],
-        "assertions": [{"label": "cawg.training-mining", "data": {"entries": entries}}],
-    }
+    manifest = {"claim_generator_info": [{"name": "a camera", "version": "1"}], "assertions": [assertion]}
     info = c2pa.C2paSignerInfo(alg=c2pa.C2paSigningAlg.ES256, sign_cert=pair.chain, private_key=pair.key, ta_url=None)
     out = io.BytesIO()
     with c2pa.Context.from_dict(dict(credentials.SETTINGS)) as context:
         builder = c2pa.Builder.from_json(json.dumps(manifest), context=context)
         builder.set_intent(c2pa.C2paBuilderIntent.CREATE, c2pa.C2paDigitalSourceType.DIGITAL_CAPTURE)
         builder.sign(c2pa.Signer.from_info(info), "image/png", io.BytesIO(png_bytes(picture)), out)
-    marks = read_marks(out.getvalue())
+    return out.getvalue()
+
+
+def test_what_a_manifest_forbids_is_read(issued: Issued, picture: Image.Image) -> None:
+    entries = {"cawg.ai_generative_training": {"use": "notAllowed"}, "cawg.ai_inference": {"use": "notAllowed"}}
+    marks = read_marks(by_a_camera(issued, picture, {"label": "cawg.training-mining", "data": {"entries": entries}}))
     assert marks.reservations == ["ai_generative_training: notAllowed"]
     assert marks.synthetic == []
+
+
+@pytest.mark.parametrize("data", [{"entries": ["no mapping"]}, {"entries": {"cawg.ai_training": "no mapping"}}])
+def test_assertions_of_another_form_are_invalid_and_no_accident(
+    data: dict[str, Any], issued: Issued, picture: Image.Image
+) -> None:
+    found = credentials.read(by_a_camera(issued, picture, {"label": "cawg.training-mining", "data": data}))
+    assert found is not None
+    assert (found.state, found.mining) == ("Invalid", ())
 
 
 def test_no_log_speaks_of_the_key(issued: Issued, picture: Image.Image, tmp_path: Path, caplog: Any) -> None:
