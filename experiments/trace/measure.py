@@ -65,7 +65,6 @@ def _sets(model: Model, concept: Concept, frame: tuple[int, int]) -> dict[str, D
 
     return {
         **{name: partial(_damaged, partial(drawn, own), damage, own) for name, damage in DAMAGES.items()},
-        "DDIM, 50 steps": lambda: (drawn(own, scheduler="DDIMScheduler", steps=50), own),
         "DDIM, 50 steps, guidance 7.5": lambda: (drawn(own, scheduler="DDIMScheduler", steps=50, guidance=7.5), own),
         f"{ANCESTRAL}, 50 steps": lambda: (drawn(own, scheduler=ANCESTRAL, steps=50), own),
         "foreign: of other seeds": lambda: (drawn(OTHER_SEEDS), ()),

@@ -18,8 +18,8 @@ def check_invertible(facts: ModelInfo) -> None:
     """Raises UserError for a model whose pictures are not traced."""
     if facts.prediction not in PREDICTIONS:
         raise UserError(
-            f"A picture of a model that predicts {facts.prediction} cannot be traced to a seed: how often one would be "
-            f"found was only measured where {' or '.join(PREDICTIONS)} is predicted. Leave run out to read the marks."
+            f"A picture of a model that predicts {facts.prediction} cannot be traced to a seed: the way back is "
+            f"there for {' and '.join(PREDICTIONS)}, and was not tried for others. Leave run out to read the marks."
         )
 
 
