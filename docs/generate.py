@@ -42,6 +42,7 @@ PARTS = {
         "docs/report",
         "docs/evaluation",
         "docs/tracking",
+        "docs/provenance",
         "experiments/README",
         "benchmarks/README",
     ],

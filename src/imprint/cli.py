@@ -19,18 +19,20 @@ class Verb(NamedTuple):
     summary: str
     positional: str | None = None  # the key that an argument without "=" gives
     texts: tuple[str, ...] = ()  # keys whose values are sentences, not Hydra's grammar
+    first: str | None = None  # the key of the first such argument, where it is another
 
 
 VERBS = {
-    "train": Verb("teach a model a subject from a few pictures"),
+    "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
-    "benchmark": Verb("train and score many subjects, and compare methods in one table"),
+    "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
     "export": Verb("write a trained run in another format", "run"),
-    "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files"),
+    "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
     "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
     "merge": Verb("put several trained runs into one file", "run"),
     "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
+    "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
 }
 
@@ -168,7 +170,8 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
 
 
 def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
-    """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`."""
+    """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`, and
+    `imprint trace a.png one` means `picture=a.png run=one`."""
     from imprint.overrides import as_override, check_letters, in_quotes
 
     if name not in VERBS:
@@ -183,7 +186,8 @@ def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
             bare.append(in_quotes(argument))
         else:
             overrides.append(as_override(argument, texts=verb.texts, sweeps=sweeps))
-    given = [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
+    given = [f"{verb.first}={bare.pop(0)}"] if verb.first and bare else []
+    given += [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
     return [*options, *given, *overrides]  # Hydra does not take options between overrides
 
 

@@ -26,7 +26,7 @@ from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
-from imprint.provenance import describe, file_bytes, folder_bytes
+from imprint.provenance.environment import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
@@ -167,7 +167,8 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:
                 _save_final(plan, module, folder, trainer.global_step)
-                write_model_card(run, folder, usage=parts.method.usage(plan.concepts, plan.facts))
+                usage = parts.method.usage(plan.concepts, plan.facts)
+                write_model_card(run, folder, usage=usage, provenance=parts.provenance)
 
 
 def _free_state(optimizers: Sequence[Optimizer]) -> None:

@@ -41,6 +41,7 @@ HOMES: Mapping[str, str] = {
     "metric": "imprint.evaluation",
     "report": "imprint.reporting",
     "logger": "imprint.reporting",
+    "provenance": "imprint.provenance",
 }
 # Classes of other libraries that conf/ names.
 LIBRARIES: Mapping[str, str] = {

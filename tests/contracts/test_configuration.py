@@ -34,6 +34,7 @@ GROUPS = {
     "samples",
     "trainer",
     "report",
+    "provenance",
 }
 FILES = sorted(path for path in conf_folder().rglob("*.yaml") if "local" not in path.parts)
 # What a file leaves to its user, given so that it can be composed here.
@@ -43,6 +44,7 @@ GIVEN = {
     "dataset/hub": ["dataset.id=x", "dataset.class_noun=dog"],
     "dataset/mini/any": ["dataset.path=x", "dataset.class_noun=dog"],
     "prior/folder": ["prior.path=x"],
+    "provenance/signed": ["provenance.certificate=chain.pem", "provenance.key=key.pem"],
     "model/sd": ["model.source=x"],
     "model/sd_file": ["model.source=x.safetensors"],
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from authority import issue
 from command import Said, Typed, typed_with
 from launched import started
 from small_runs import overrides
@@ -106,6 +107,15 @@ def test_the_same_points_are_the_same_sweep(grid: Typed, outputs: Path) -> None:
     assert said.code == 0
     assert "2 points: 2 done" in said.text
     assert len(only_sweep(outputs).commands) == 2
+
+
+def test_where_a_signing_key_lies_is_written_nowhere(grid: Typed, outputs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("c2pa", reason="the extra credentials is not installed")
+    issued = issue(tmp_path / "authority")
+    assert grid("seed=0,1", "hparams.steps=1", *issued.settings).code == 0
+    assert statuses(outputs) == ["finished"] * 2
+    assert "provenance.key=***" in only_sweep(outputs).commands[0].replace("'", "")
+    assert not [file for file in outputs.rglob("*") if file.is_file() and issued.key.name.encode() in file.read_bytes()]
 
 
 def test_a_failing_point_stops_no_other(grid: Typed, outputs: Path, failing: None) -> None:

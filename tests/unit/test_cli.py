@@ -13,6 +13,9 @@ from imprint.cli import as_overrides
         ("report", "outputs", ["folder='outputs'"]),
         ("generate", "one steps=2 two", ["run=['one','two']", "steps=2"]),
         ("evaluate", "~/runs -cd mine ~evaluation.rows", ["-cd", "mine", "run='~/runs'", "~evaluation.rows"]),
+        ("trace", "a.png one seeds=9 two", ["picture='a.png'", "run=['one','two']", "seeds=9"]),
+        ("trace", "a.png", ["picture='a.png'"]),
+        ("train", "dataset.rights=mine,(c)", ["dataset.rights='mine,(c)'"]),
         ("generate", "one prompt=a,b", ["run='one'", "prompt='a,b'"]),
     ],
 )

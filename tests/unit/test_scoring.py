@@ -116,6 +116,23 @@ def test_a_sheet_has_all_rows_with_the_metrics_that_mean_something_of_them(train
     assert sheet.rows["copies"]["dino"].mean > sheet.rows["real"]["dino"].mean
 
 
+def test_the_model_card_gets_the_scores_and_keeps_what_was_edited(trained: Callable[..., Run]) -> None:
+    run = trained()
+    card = run.result / "README.md"
+    card.write_text(card.read_text(encoding="utf-8") + "\nMy own words.\n", encoding="utf-8")
+    assert "was not measured" in card.read_text(encoding="utf-8")
+    chosen = profile("+metric@evaluation.metrics.memorisation=memorisation")
+    for _ in range(2):
+        sheet = sheet_of(run, chosen)
+        text = card.read_text(encoding="utf-8")
+        for metric in ("dino", "memorisation"):
+            assert f"| {metric} | {sheet.rows['tuned'][metric].mean:.3f} |" in text
+        assert text.count("## Scores") == 1
+        assert text.endswith("\nMy own words.\n")
+        assert "was not measured" not in text
+    assert run.read().result_files["README.md"] == card.stat().st_size
+
+
 def test_the_manifest_and_the_spreadsheet_have_the_same_numbers(trained: Callable[..., Run]) -> None:
     run = trained()
     [file] = score_run(run, profile(), accelerator="cpu")

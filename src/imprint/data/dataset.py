@@ -18,6 +18,7 @@ from imprint.data.reading import BadPictures
 from imprint.kinds import KIND, of_kind
 
 Kind = Literal["object", "live"]
+OptOut = Literal["tell", "refuse", "ignore"]
 AUTO = "auto"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # of a subject among several
 WORDS = ("identifier", "noun")  # what prompts mean by these is no subject
@@ -39,6 +40,8 @@ class Dataset(ABC):
     caption_dropout  the share of samples that have the empty caption; prior samples keep theirs
     bad_pictures  strict: an unusable picture stops the run; skip: it is left out, with a warning
     background    the colour behind transparent pictures
+    rights        whose the pictures are, and who has consented; for the manifest and the model card
+    opt_out       what becomes of pictures whose metadata forbids training, or calls them synthetic
     crop          centre, random: squares; buckets: the rectangle nearest to the picture's own shape
     flip          mirror half of the samples
     """
@@ -56,10 +59,12 @@ class Dataset(ABC):
             "captions",
             "bad_pictures",
             "background",
+            "rights",
+            "opt_out",
         }
     )
 
-    former_defaults: ClassVar[Mapping[str, Any]] = {"caption_dropout": 0.0}
+    former_defaults: ClassVar[Mapping[str, Any]] = {"caption_dropout": 0.0, "rights": None, "opt_out": "tell"}
 
     identifier: str
     class_noun: str
@@ -71,6 +76,8 @@ class Dataset(ABC):
     caption_dropout: Annotated[float, Ge(0), Lt(1)]
     bad_pictures: BadPictures
     background: str
+    rights: str | None
+    opt_out: OptOut
     crop: Crop
     flip: bool
 

@@ -45,6 +45,10 @@ class Prior(ABC):
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         """The prior's own pictures, if it has any. `model` is untuned and on its device."""
 
+    def photographs(self) -> Sequence[PictureSet]:
+        """Pictures of the class that were not generated for it."""
+        return ()
+
     def identity(self) -> Mapping[str, object]:
         """What this prior's settings do not say of its content."""
         return {}
@@ -143,6 +147,9 @@ class FolderPrior(Prior):
 
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         return self._open(concept.name)
+
+    def photographs(self) -> Sequence[PictureSet]:
+        return [self._open(name) for name in ([""] if isinstance(self.path, str) else self.path)]
 
     def identity(self) -> Mapping[str, object]:
         if isinstance(self.path, str):

@@ -45,6 +45,16 @@ def sample(
     return [_picture(model.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
 
 
+def generator_of(seed: int) -> torch.Generator:
+    """All the noise of a picture comes from it."""
+    return torch.Generator().manual_seed(seed)
+
+
+def starting_noise(generator: torch.Generator, shape: Sequence[int]) -> Tensor:
+    """What a picture begins as: the generator's first numbers."""
+    return torch.randn(*shape, generator=generator)
+
+
 def _latents(
     model: Model,
     scheduler: Any,
@@ -57,7 +67,7 @@ def _latents(
 ) -> Tensor:
     """Between steps the latents are in float32, whatever the precision of the networks."""
     device = next(model.roles["denoiser"].parameters()).device
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [generator_of(seed) for seed in seeds]
     guided = model.draws_twice(sampler.guidance)
     conditioning = _conditioning(model, prompts, sampler, height, width)
     shape = model.latent_shape(height, width)
@@ -69,7 +79,7 @@ def _latents(
         sigmas=model.noise_levels(sampler.steps),
         device=device,
     )
-    noise_BCHW = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+    noise_BCHW = torch.stack([starting_noise(generator, shape) for generator in generators])
     latents_BCHW = first_noise(scheduler, noise_BCHW.to(device))
     more = extra_arguments(scheduler, generators)
     for timestep in scheduler.timesteps:

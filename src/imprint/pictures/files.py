@@ -1,9 +1,12 @@
 """Files of pictures: which formats are read, and how a picture is written."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PIL import Image, ImageColor
+from PIL.PngImagePlugin import PngInfo
 
 from imprint.files import write_atomically
 
@@ -42,9 +45,30 @@ def is_transparent(file: Path) -> bool:
 
 def save_png(picture: Image.Image, file: Path) -> None:
     """Lossless, and only the pixels: no colour profile, no metadata."""
+    content = png_bytes(picture)
+    write_atomically(file, lambda temporary: temporary.write_bytes(content))
+
+
+def png_bytes(picture: Image.Image, *, xmp: str | None = None) -> bytes:
+    """A PNG of the pixels, and with an XMP packet if one is given; without any other metadata."""
     bare = Image.new(picture.mode, picture.size)
     bare.paste(picture)
-    write_atomically(file, lambda temporary: bare.save(temporary, format="PNG"))
+    text = PngInfo()
+    if xmp is not None:
+        text.add_itxt("XML:com.adobe.xmp", xmp)
+    out = io.BytesIO()
+    bare.save(out, format="PNG", pnginfo=text)
+    return out.getvalue()
+
+
+class PictureWriter(NamedTuple):
+    """How the pictures of a store are written, and what its index calls that."""
+
+    name: str
+    save: Callable[[Image.Image, Path], None]
+
+
+BARE = PictureWriter("none", save_png)
 
 
 def state_of(picture: Image.Image) -> State:

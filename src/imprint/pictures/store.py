@@ -18,7 +18,7 @@ from PIL import Image
 
 from imprint.files import write_json
 from imprint.hashing import file_hash
-from imprint.pictures.files import State, open_picture, save_png, state_of
+from imprint.pictures.files import BARE, PictureWriter, State, open_picture, state_of
 from imprint.types import Sampler
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ INDEX = "pictures.json"
 PROMPT_LENGTH = 40  # letters of a prompt in a file's name
 
 Entry = dict[str, Any]  # prompt, seed, content, state, the recipe's facts; of one that failed: failures, error
+WRITER = "provenance"  # in an entry: how its file was written, where not as pixels alone
 
 
 class Recipe(NamedTuple):
@@ -57,14 +58,22 @@ class PictureStore:
 
     A picture that failed counts as missing for later processes, and as settled for those that saw it fail.
     No picture is overwritten: where another one has a recipe's file name, the recipe gets a name with a number.
+    `writer` decides what the files have beside the pixels.
     """
 
     def __init__(
-        self, folder: Path, recipes: Sequence[Recipe], common: Mapping[str, Any], *, index: str = INDEX
+        self,
+        folder: Path,
+        recipes: Sequence[Recipe],
+        common: Mapping[str, Any],
+        *,
+        index: str = INDEX,
+        writer: PictureWriter = BARE,
     ) -> None:
         self.folder = folder
         self.recipes = recipes
         self._common = common
+        self._writer = writer
         self._index = folder / index
         self._failed_before = {file: entry.get("failures", 0) for file, entry in self._entries().items()}
         self._checked: dict[str, tuple[str, State]] = {}  # content and state of the files that were read
@@ -95,16 +104,39 @@ class PictureStore:
                 name = _name(recipe, entries)
                 if "state" not in entries.get(name, {}) and (outcome := self._outcome(recipe, name, {})):
                     entries[name] = _described(recipe) | {"content": outcome.content, "state": outcome.state}
-            listed = [{"file": name, **entry} for name, entry in entries.items()]
-            write_json(self._index, {**self._common, "pictures": listed})
+            self._write_index(entries)
+
+    def rewrite(self) -> None:
+        """Writes those pictures again, with the same pixels, that another writer wrote."""
+        if not any(self._others(self._entries())):
+            return
+        with FileLock(self.folder / ".index.lock"):
+            entries = self._entries()
+            for recipe, name in list(self._others(entries)):
+                kept = {key: value for key, value in entries.get(name, {}).items() if key != WRITER}
+                written = self._write(name, open_picture(self.folder / name), 0)
+                entries[name] = {**_described(recipe), **kept, **written}
+            self._write_index(entries)
+
+    def _others(self, entries: Mapping[str, Entry]) -> Iterator[tuple[Recipe, str]]:
+        """The pictures that another writer wrote, and their files."""
+        for recipe, outcome in self._lookup():
+            name = _name(recipe, entries)
+            if outcome and outcome.content and entries.get(name, {}).get(WRITER, BARE.name) != self._writer.name:
+                yield recipe, name
+
+    def _write_index(self, entries: Mapping[str, Entry]) -> None:
+        listed = [{"file": name, **entry} for name, entry in entries.items()]
+        write_json(self._index, {**self._common, "pictures": listed})
 
     def _write(self, name: str, picture: Image.Image | Exception, failures: int) -> Entry:
         if isinstance(picture, Exception):
             reason = f"{type(picture).__name__}: {picture}"
             return {"content": "", "state": "failed", "failures": failures + 1, "error": reason}
-        save_png(picture, self.folder / name)
+        self._writer.save(picture, self.folder / name)
         content, state = self._checked[name] = file_hash(self.folder / name), state_of(picture)
-        return {"content": content, "state": state}
+        written = {} if self._writer.name == BARE.name else {WRITER: self._writer.name}
+        return {"content": content, "state": state, **written}
 
     def _lookup(self) -> Iterator[tuple[Recipe, Outcome | None]]:
         entries = self._entries()

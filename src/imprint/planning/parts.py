@@ -18,6 +18,7 @@ from imprint.methods.base import Method
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.subjects import Candidates, Subject
+from imprint.provenance.base import Provenance
 from imprint.reporting.reporter import Reporter
 from imprint.runs import Run
 from imprint.setting_types import FolderName, Place
@@ -43,6 +44,7 @@ class Parts:
     watch: Watch
     trainer: TrainerSettings
     report: Reporter
+    provenance: Provenance
     sweep: SweepSettings
     dry_run: bool
     seed: Annotated[int, Ge(0), Lt(2**32)]  # the range of the libraries' own generators

@@ -22,6 +22,7 @@ from imprint.objectives.times import Times
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
+from imprint.planning.opt_out import opted_out
 from imprint.planning.parts import Parts, Plan, framing_of
 from imprint.planning.sizes import too_large_batches, too_large_pictures, too_large_ranks
 from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects, warn_of_templates
@@ -49,6 +50,8 @@ def prepare(cfg: DictConfig) -> Plan:
     if part.get("objective") and part.get("model"):
         part["objective"] = _with_times(part["objective"], part["model"], problems)
     problems.extend(_conflicts(part, facts, concepts, subjects))
+    problems.extend(part["provenance"].problems() if part.get("provenance") else ())
+    problems.extend(opted_out(subjects or (), None if prior_content is None else part["prior"]))
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
         encoders = {**part["evaluation"].encoders, **part["model"].encoders}
         features_for(part["evaluation"], encoders, torch.device("cpu"), problems)

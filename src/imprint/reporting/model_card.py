@@ -1,5 +1,6 @@
 """The README.md of a result: what it is, how to use it, what it was made of."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,26 @@ import yaml
 from imprint.files import write_text
 from imprint.kinds import label_of
 from imprint.manifest import Manifest
+from imprint.pictures.files import open_picture
+from imprint.provenance.base import MadeBy, Provenance, result_hash
+from imprint.provenance.environment import file_bytes, folder_bytes
 from imprint.reporting.samples import read_samples
 from imprint.runs import Run
-from imprint.tables.markdown import code_block, code_cell, plain
+from imprint.tables.markdown import code_block, code_cell, markdown, plain
+from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
+CARD = "README.md"
+BEGIN, END = "<!-- scores: imprint writes what stands from here -->", "<!-- to here -->"
 
-def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
-    """Writes `folder`/README.md from the manifest of the run, and its final samples beside it."""
+
+def write_model_card(run: Run, folder: Path, *, usage: str, provenance: Provenance) -> None:
+    """Writes `folder`/README.md from the manifest of the run, and its final samples beside it, marked. The weights must
+    be in the folder."""
     manifest = run.read()
-    pictures = _copy_final_samples(run, folder)
+    pictures = _copy_final_samples(run, folder, provenance)
     base = _base(manifest)
     front = {
         "base_model": base,
@@ -37,12 +46,49 @@ def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
         pictures=pictures,
         base=base,
         usage=usage,
+        use=use_section(manifest.config.dataset),
+        scores=scores_section(manifest),
+        says=provenance.says,
     )
-    write_text(folder / "README.md", text)
+    write_text(folder / CARD, text)
+
+
+def use_section(dataset: Mapping[str, Any]) -> str:
+    """What a result is for and what not, and the rights in the pictures of this configuration of a data set."""
+    own = dataset.get("subjects") or {"": dataset}
+    rights = [(name, str(node.get("rights") or "not stated")) for name, node in own.items()]
+    return _template("use.md.jinja").render(rights=rights)
+
+
+def update_scores(run: Run) -> None:
+    """Writes the scores of the run into its result's model card, where it has a place for them; the rest of the card,
+    which may have been edited, stays."""
+    file = run.result / CARD
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end:
+        manifest = run.read()
+        write_text(file, f"{before}{scores_section(manifest)}{after}")
+        if manifest.result_files:
+            run.note({"result_bytes": folder_bytes(run.result), "result_files": file_bytes(run.result)})
+
+
+def scores_section(manifest: Manifest) -> str:
+    """What the latest scores under each profile say; between two comments, by which it is found again."""
+    latest = {(note.profile, note.subject): note.means for note in manifest.scores.values()}
+    rows = [
+        (profile, subject, metric, f"{mean:.3f}")
+        for (profile, subject), means in latest.items()
+        for metric, mean in means.items()
+    ]
+    table = markdown(Table.of_values(("profile", "subject", "metric", "mean"), rows)) if rows else ""
+    memorised = any("memorisation" in means for means in latest.values())
+    return _template("scores.md.jinja").render(begin=BEGIN, end=END, table=table, memorised=memorised)
 
 
 @cache
-def _template() -> "Template":
+def _template(name: str = "model_card.md.jinja") -> "Template":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -52,7 +98,7 @@ def _template() -> "Template":
         keep_trailing_newline=True,
     )
     environment.filters |= {"plain": plain, "code_cell": code_cell, "code_block": code_block}
-    return environment.get_template("model_card.md.jinja")
+    return environment.get_template(name)
 
 
 def origin(run: Run) -> dict[str, str]:
@@ -80,7 +126,8 @@ def is_hub_id(source: str) -> bool:
     return source.count("/") == 1 and not source.startswith((".", "/", "~")) and not Path(source).exists()
 
 
-def _copy_final_samples(run: Run, folder: Path) -> list[dict[str, Any]]:
+def _copy_final_samples(run: Run, folder: Path, provenance: Provenance) -> list[dict[str, Any]]:
+    made_by = MadeBy((run.read().content.model,), (result_hash(folder),))
     entries = read_samples(run)
     last = max((entry.step for entry in entries), default=0)
     pictures = []
@@ -88,6 +135,6 @@ def _copy_final_samples(run: Run, folder: Path) -> list[dict[str, Any]]:
         if entry.step == last and last > 0:
             name = f"samples/{Path(entry.file).name}"
             (folder / "samples").mkdir(exist_ok=True)
-            (folder / name).write_bytes((run.samples / entry.file).read_bytes())
+            provenance.save(open_picture(run.samples / entry.file), folder / name, made_by)
             pictures.append({"file": name, "prompt": entry.prompt, "seed": entry.seed})
     return pictures

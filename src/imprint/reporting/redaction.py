@@ -16,6 +16,8 @@ HIDDEN = "***"
 
 _SECRET_WORDS = {"password", "passwd", "passphrase", "pwd", "secret", "credential", "apikey"}
 _SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key")}
+_SECRET_SETTINGS = {"provenance.key"}  # whose names alone do not say it
+_SECRET_SETTINGS = {"provenance.key"}  # whose names alone do not say it
 # A token with one of these words is a word of the vocabulary. Any other is regarded as a secret.
 _WORD_OWNERS = {"init", "initializer", "placeholder", "identifier", "class", "rare"}
 _TOKENIZER_OWNERS = {"pad", "eos", "bos", "unk", "special"}
@@ -72,12 +74,13 @@ class _Reader:
         """Called for each variable of the environment that is read."""
         self._from_environment = True
 
-    def read(self, node: Container) -> dict[str, Any] | list[Any]:
+    def read(self, node: Container, path: str = "") -> dict[str, Any] | list[Any]:
+        """`path` is the node's key in the whole configuration."""
         if isinstance(node, DictConfig):
-            return {str(key): self._value(node, key, str(key)) for key in node}
+            return {str(key): self._value(node, key, f"{path}.{key!s}".removeprefix(".")) for key in node}
         return [self._value(node, index, "") for index in range(len(node))]  # type: ignore[arg-type]
 
-    def _value(self, parent: Container, key: Any, name: str) -> Any:
+    def _value(self, parent: Container, key: Any, path: str) -> Any:
         if OmegaConf.is_missing(parent, key):
             return "???"
         raw = written_value(parent, key)
@@ -86,7 +89,8 @@ class _Reader:
             value = parent[key]
         except OmegaConfBaseException:
             self._from_environment, value = True, raw
-        secret = _names_secret(name) and value not in (None, "") and not isinstance(value, bool)
+        named = path in _SECRET_SETTINGS or _names_secret(path.rpartition(".")[2])
+        secret = named and value not in (None, "") and not isinstance(value, bool)
         if secret:
             self.secrets.update(_strings(value))
         if self._from_environment:
@@ -94,7 +98,7 @@ class _Reader:
         if secret:
             return HIDDEN
         if OmegaConf.is_config(value):
-            return self.read(value)
+            return self.read(value, path)
         if isinstance(value, Enum):
             return value.name
         return value if value is None or isinstance(value, bool | int | float) else str(value)
@@ -126,6 +130,11 @@ def _without(value: Any, secrets: set[str]) -> Any:
     return _KNOWN_TOKEN.sub(HIDDEN, value)
 
 
+def _is_secret(path: str) -> bool:
+    """Whether the setting at this key of the configuration, or a variable of this name, is one."""
+    return path in _SECRET_SETTINGS or _names_secret(path.rpartition(".")[2])
+
+
 def _names_secret(key: str) -> bool:
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", key)]
     if any(word in _SECRET_WORDS or word.removesuffix("s") in _SECRET_WORDS for word in words):
@@ -136,8 +145,9 @@ def _names_secret(key: str) -> bool:
 
 
 def _hidden_assignment(match: re.Match[str]) -> str:
-    name, value = match[2].rpartition(".")[2], match[3]
-    is_secret = _names_secret(name) and value.lower() not in ("null", "true", "false") and not value.startswith("$")
+    value = match[3]
+    is_set = value.lower() not in ("null", "true", "false") and not value.startswith("$")
+    is_secret = is_set and _is_secret(match[2].partition("@")[0])
     return match[1] + HIDDEN if is_secret else match[0]
 
 

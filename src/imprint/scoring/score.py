@@ -21,6 +21,7 @@ from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
 from imprint.files import write_text
 from imprint.libraries.lightning import process_rank
 from imprint.planning.parts import Plan
+from imprint.reporting.model_card import update_scores
 from imprint.runs import Run
 from imprint.scoring.galleries import Galleries, complete_galleries, galleries_of
 from imprint.scoring.score_sheets import meaning, sheet_of, write_sheet
@@ -154,3 +155,4 @@ def _note(run: Run, sheet: ScoreSheet, file: Path, galleries: Sequence[Path]) ->
     with FileLock(run.folder / "scores" / ".lock"):
         before = {name: note.model_dump(exclude_unset=True) for name, note in run.read().scores.items()}
         run.note({"scores": {**before, file.stem: entry}})
+        update_scores(run)

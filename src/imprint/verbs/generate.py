@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -19,6 +19,7 @@ from imprint.models.base import ModelSource
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, file_name
 from imprint.planning.sizes import too_large_pictures
+from imprint.provenance.base import MadeBy, Provenance, result_hash
 from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.combine import Result, checked_results, combined_model, named_apart
 from imprint.results.load import other_model
@@ -49,8 +50,12 @@ class PictureRequest:
     batch_size: PositiveInt
     scale: Scale
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    provenance: Provenance
     trust: list[str]
     outputs: Place
+
+
+P = TypeVar("P", bound=PictureRequest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +97,7 @@ class Mix:
         sampler = sampler._replace(guidance=float(sampler.guidance))  # 5 and 5.0 are one picture
         height, width = request.size or run.frame
         facts: dict[str, Any] = {
-            "model": manifest.content.model if self.base is None else _content(run, self.base),
+            "model": self._base_hash(),
             "weights": self.weights,
             "scale": dict(self.scale),
             "rank": self.rank,
@@ -103,6 +108,14 @@ class Mix:
         facts = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
         return Recipe(file, prompt, seed, sampler, (height, width), facts)
 
+    def made_by(self) -> MadeBy:
+        """What its pictures say of the weights that drew them."""
+        return MadeBy((self._base_hash(),), tuple(result_hash(run.result) for run in self.runs))
+
+    def _base_hash(self) -> str:
+        run = self.runs[0]
+        return run.read().content.model if self.base is None else _content(run, self.base)
+
 
 def main(cfg: DictConfig) -> None:
     generate(cfg)
@@ -110,7 +123,7 @@ def main(cfg: DictConfig) -> None:
 
 def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures, and of those of earlier calls, with `pictures.json`, which says what made each."""
-    request = read_request(Request, cfg)
+    request = read_picture_request(Request, cfg)
     runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
     mix = Mix.of(runs, request, rank=request.rank)
     source, results = mix.chosen()
@@ -118,7 +131,8 @@ def generate(cfg: DictConfig) -> Path:
     alone = len(results) == 1 and results[0].weight == 1.0
     concepts = mix.runs[0].concepts if alone else named_apart([run.concepts for run in mix.runs])
     wanted = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
-    store = PictureStore(locate(request.outputs), [mix.recipe(prompt, seed, request) for prompt, seed in wanted], {})
+    recipes = [mix.recipe(prompt, seed, request) for prompt, seed in wanted]
+    store = PictureStore(locate(request.outputs), recipes, {}, writer=request.provenance.writer(cache(mix.made_by)))
     if store.missing():
         scale = dict(mix.scale)
         model, _ = combined_model(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
@@ -127,6 +141,7 @@ def generate(cfg: DictConfig) -> Path:
         generate_missing(
             store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False
         )
+    store.rewrite()
     pictures = store.outcomes()
     for drawn in pictures[:SHOWN]:
         log.info("%s  %s", drawn.file, drawn.recipe.prompt)
@@ -140,6 +155,14 @@ def check_size(source: ModelSource, request: PictureRequest) -> None:
     device = available_device(request.accelerator)
     if request.size and (problems := list(too_large_pictures(source.facts(), "size", request.size, device))):
         raise ConfigError(problems)
+
+
+def read_picture_request(kind: type[P], cfg: DictConfig) -> P:
+    """Raises ConfigError with everything that is wrong."""
+    request = read_request(kind, cfg)
+    if problems := list(request.provenance.problems()):
+        raise ConfigError(problems)
+    return request
 
 
 def _prompts(given: str | Sequence[str], concepts: Sequence[Concept]) -> list[str]:

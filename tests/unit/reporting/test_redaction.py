@@ -146,3 +146,31 @@ def test_the_result_is_plain() -> None:
         "d": 1.5,
         "e": "${missing.key}",
     }
+
+
+def test_the_place_of_a_signing_key_is_hidden_and_another_key_is_not() -> None:
+    cfg = OmegaConf.create(
+        {
+            "provenance": {"key": "/home/me/mine.pem", "certificate": "chain.pem", "password": "hunter2"},
+            "x": {"key": "a"},
+        }
+    )
+    hidden = {"key": "***", "certificate": "chain.pem", "password": "***"}
+    assert redacted(cfg) == {"provenance": hidden, "x": {"key": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("provenance.key=/home/me/mine.pem", "provenance.key=***"),
+        ("+provenance.password=hunter2", "+provenance.password=***"),
+        ("report.wandb.api_key=abc", "report.wandb.api_key=***"),
+        ("provenance.password=${oc.env:PW}", "provenance.password=${oc.env:PW}"),
+        ("x.key=seed", "x.key=seed"),
+        ("method.lr=1e-3,1e-4", "method.lr=1e-3,1e-4"),
+        ("-m", "-m"),
+        ("provenance.key=", "provenance.key="),
+    ],
+)
+def test_a_command_is_written_without_its_secrets(typed: str, written: str) -> None:
+    assert without_secrets([typed]) == [written]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning.utilities import rank_zero_only
 
-from imprint.provenance import file_bytes
+from imprint.provenance.environment import file_bytes
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
 from imprint.reporting.tracking.session import WandbSession, WandbSettings, tags_of
 from imprint.runs import Run

@@ -10,11 +10,12 @@ from omegaconf import DictConfig
 from imprint.errors import ConfigError, Problem
 from imprint.files import write_json, write_text
 from imprint.locations import locate
-from imprint.pictures.files import save_png
+from imprint.provenance.base import MadeBy
 from imprint.reporting.contact_sheets import ContactSheet, SheetPicture, render
 from imprint.reporting.thumbnails import picture_page
-from imprint.requests import as_list, read_request
+from imprint.requests import as_list
 from imprint.runs import Run
+from imprint.verbs.generate import read_picture_request
 from imprint.verbs.grid.axes import Axis, Cell, Runs, axis_of, cells_of, finished_below
 from imprint.verbs.grid.pictures import CellPicture, Request, generate_cells, pictures_of
 
@@ -31,7 +32,7 @@ def main(cfg: DictConfig) -> None:
 def grid(cfg: DictConfig) -> Path:
     """The page. Beside it lie a contact sheet for every prompt, the pictures, and `grid.json`, which says what made
     each."""
-    request = read_request(Request, cfg)
+    request = read_picture_request(Request, cfg)
     folder = locate(request.outputs)
     runs = _runs(request)
     axes = [axis_of(name, axis.key, axis.values, runs) for name, axis in (("x", request.x), ("y", request.y))]
@@ -40,8 +41,10 @@ def grid(cfg: DictConfig) -> Path:
     pictures = {(cell, row, seed): one for cell in cells for row, seed, one in pictures_of(cell, request, axes)}
     generate_cells([one for one in pictures.values() if one], folder, request)
     sheets = list(_contact_sheets(axes, pictures, folder, request.seeds))
+    made_by = MadeBy.all_of(mix.made_by() for mix in dict.fromkeys(one.mix for one in pictures.values() if one))
     for number, sheet in enumerate(sheets):
-        save_png(render(sheet, missing=NO_RUN), folder / _sheet_file(number))
+        shown = list(dict.fromkeys(each.file for each in sheet.pictures if each.file))
+        request.provenance.save(render(sheet, missing=NO_RUN), folder / _sheet_file(number), made_by, parts=shown)
     write_json(folder / "grid.json", _index(axes, pictures, sheets))
     files = [each.file for sheet in sheets for each in sheet.pictures if each.file]
     page = folder / "index.html"

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,7 +76,12 @@ def generate_cells(pictures: Sequence[CellPicture], folder: Path, request: Reque
     by_mix: dict[Mix, dict[str, Recipe]] = {}
     for mix, recipe in pictures:
         by_mix.setdefault(mix, {})[recipe.file] = recipe
-    stores = {mix: PictureStore(folder / "pictures", list(recipes.values()), {}) for mix, recipes in by_mix.items()}
+    stores = {
+        mix: PictureStore(
+            folder / "pictures", list(recipes.values()), {}, writer=request.provenance.writer(cache(mix.made_by))
+        )
+        for mix, recipes in by_mix.items()
+    }
     missing = {mix: count for mix, store in stores.items() if (count := len(store.missing()))}
     for mix in missing:  # all mistakes before the first picture
         check_size(mix.chosen()[0], request)
@@ -90,6 +96,8 @@ def generate_cells(pictures: Sequence[CellPicture], folder: Path, request: Reque
                 generate_missing(
                     stores[mix], generate_with(model), batch_size=request.batch_size, label=label, counts_failures=False
                 )
+    for store in stores.values():
+        store.rewrite()
 
 
 def _filled(template: str, runs: Sequence[Run]) -> str:
