@@ -13,6 +13,8 @@ from imprint.reporting.scoreboard.columns import columns
 from imprint.reporting.scoreboard.leading import NOT_BEST, Leader
 from imprint.reporting.units import score
 
+MOST_READ = 1000  # score sheets that are kept in memory
+
 
 class LeadingPoint(NamedTuple):
     point: PlannedPoint
@@ -29,7 +31,7 @@ class LeadingPoints:
 
     def __init__(self, points: Sequence[PlannedPoint]) -> None:
         self._points = points
-        self._sheets = FileCache(most=len(points))
+        self._sheets = FileCache(most=MOST_READ)
         self._scored: list[str] = []
         self._found: LeadingPoint | None = None
 
@@ -51,7 +53,9 @@ class LeadingPoints:
         return None
 
     def _leading_by(self, name: str, contest: dict[str, PlannedPoint]) -> LeadingPoint | None:
-        sheets = {own: [s for s in self._read(point) if name in s.rows["tuned"]] for own, point in contest.items()}
+        sheets = {
+            own: [s for s in self._read(point) if name in s.rows.get("tuned", {})] for own, point in contest.items()
+        }
         sheets = {own: found for own, found in sheets.items() if found}
         measured = [column for column in columns([s for own in sheets.values() for s in own]) if column.name == name]
         subjects = {frozenset(sheet.subject for sheet in own) for own in sheets.values()}

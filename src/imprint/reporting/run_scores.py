@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
-from imprint.evaluation.statistics.intervals import Interval
+from imprint.evaluation.statistics.intervals import CONFIDENCE, Interval
+from imprint.evaluation.statistics.nesting import average
 from imprint.reporting.file_cache import FileCache, modification_time
 from imprint.reporting.record import RunRecord
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
 from imprint.reporting.scoreboard.grouping import Entry, entries
 from imprint.reporting.scoreboard.leading import Leader, leader
-from imprint.reporting.scoreboard.scores import Forest, floor_of, forest, lost, prompts_asked, summarised
+from imprint.reporting.scoreboard.pairing import paired
+from imprint.reporting.scoreboard.scores import Forest, as_tree, floor_of, forest, lost, prompts_asked, summarised
 
 DRAWS = 1000  # of the bootstrap; a page that is written again and again must not take long
 SEED = 0
@@ -61,6 +63,19 @@ class RunScores(NamedTuple):
             return None
         found = leader_of_runs(own, column)
         return (by_name[found.name], found) if found else None
+
+    def are_apart(self, records: Sequence[RunRecord], column: ScoreColumn) -> bool:
+        """Whether the highest and the lowest run differ by more than the interval of their difference, which is wider
+        the more pairs there are to choose from."""
+        runs = [_entry(self.sheets_with(record, column), column) for record in records]
+        forests = [trees for entry in runs if entry and (trees := _forest(entry, column))]
+        means = [average(as_tree(trees.values()), column.averaging) for trees in forests]
+        if len(forests) < 2:
+            return False
+        high, low = (forests[means.index(choose(means))] for choose in (max, min))
+        confidence = 1 - (1 - CONFIDENCE) / math.comb(len(forests), 2)
+        interval = paired(high, low, column.averaging).interval(draws=DRAWS, seed=SEED, confidence=confidence)
+        return interval is not None and interval.excludes_zero
 
     def sheets_with(self, record: RunRecord, column: ScoreColumn) -> list[ScoreSheet]:
         """The run's sheets that have a number in the column."""

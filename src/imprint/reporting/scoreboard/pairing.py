@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from imprint.evaluation.statistics.crossing import table_of_differences
-from imprint.evaluation.statistics.intervals import Interval, difference_interval
+from imprint.evaluation.statistics.intervals import CONFIDENCE, Interval, difference_interval
 from imprint.evaluation.statistics.nesting import Averaging, Numbers, average
 from imprint.reporting.scoreboard.scores import Forest, Prompt, Prompts, as_tree
 
@@ -44,11 +44,16 @@ class Pairs:
         ]
         return np.subtract(means[0], means[1], dtype=np.float64)
 
-    def interval(self, *, draws: int, seed: int) -> Interval | None:
+    def interval(self, *, draws: int, seed: int, confidence: float = CONFIDENCE) -> Interval | None:
         if not self._cells:
             return None
-        centre = float(self.differences.mean())
-        return difference_interval(table_of_differences(self._cells), centre=centre, draws=draws, seed=seed)
+        return difference_interval(
+            table_of_differences(self._cells),
+            centre=float(self.differences.mean()),
+            draws=draws,
+            seed=seed,
+            confidence=confidence,
+        )
 
     @cached_property
     def _cells(self) -> Mapping[str, Mapping[Prompt, float]]:
