@@ -43,7 +43,7 @@ def test_the_page_has_all_that_one_asks(files: ScoreboardFiles) -> None:
 def test_the_best_is_marked_unless_it_was_scored_on_fewer_subjects(files: ScoreboardFiles) -> None:
     page = files.markdown.read_text(encoding="utf-8")
     every, live = (re.split(r"\n## ", page)[index] for index in (1, 2))
-    assert "**" not in every  # a contest of one
+    assert re.search(r"\| dreambooth \| \*\*0\.\d{3}\*\* ", every), "ahead on the subjects that both have"
     assert re.search(r"\| lora \| 0\.\d{3}† ", every)
     assert re.search(r"\| dreambooth \| \*\*0\.\d{3}\*\* \\\[", live), "on the two live subjects all is there"
     assert "†" not in live
