@@ -16,7 +16,8 @@ from imprint.evaluation.statistics.nesting import Averaging, Numbers
 Prompt = TypeVar("Prompt", bound=Hashable)
 
 FEWEST = 3  # units, to speak of others like them in a mean
-FEWEST_OF_DIFFERENCES = 4  # the same in a difference, which may be skewed
+FEWEST_SUBJECTS = 5  # the same in a difference of methods, which is often skewed: of four, 91% instead of 95%
+FEWEST_PROMPTS = 4  # likewise; over the prompts of a subject differences are less so
 FEWEST_CLASSES = 5  # for classes to be the unit where some have several subjects
 SHARED = 2  # subjects that a prompt has on average, from which on prompts are shared and not each subject's own
 
@@ -64,7 +65,7 @@ def table_of_means(
         rows=rows,
         about=about,
         subjects=len(subjects),
-        fewest=FEWEST,
+        fewest_prompts=FEWEST,
     )
 
 
@@ -73,7 +74,7 @@ def table_of_differences(differences: Mapping[str, Mapping[Prompt, float]]) -> C
     in common is in both numbers of a pair."""
     subjects = list(differences)
     prompts = list(dict.fromkeys(prompt for row in differences.values() for prompt in row))
-    rows, clusters, about = _rows(subjects, {}, len(subjects), FEWEST_OF_DIFFERENCES)
+    rows, clusters, about = _rows(subjects, {}, len(subjects), FEWEST_SUBJECTS)
     return _crossed(
         values=np.array([[row.get(prompt, 0.0) for prompt in prompts] for row in differences.values()]),
         counts=np.array([[float(prompt in row) for prompt in prompts] for row in differences.values()]),
@@ -82,7 +83,7 @@ def table_of_differences(differences: Mapping[str, Mapping[Prompt, float]]) -> C
         rows=rows,
         about=about,
         subjects=len(subjects),
-        fewest=FEWEST_OF_DIFFERENCES,
+        fewest_prompts=FEWEST_PROMPTS,
     )
 
 
@@ -123,11 +124,11 @@ def _crossed(
     rows: str | None,
     about: str,
     subjects: int,
-    fewest: int,
+    fewest_prompts: int,
 ) -> Crossed:
     width = counts.shape[1]
     is_shared = subjects == 1 or np.count_nonzero(counts) >= SHARED * width
-    columns = "prompts" if is_shared and width >= fewest else None
+    columns = "prompts" if is_shared and width >= fewest_prompts else None
     others = " and ".join(part for part in (about, "other prompts" if columns else "") if part)
     those = "this subject" if subjects == 1 else f"these {subjects} subjects"
     only = [those] if subjects == 1 or rows is None else []

@@ -169,7 +169,7 @@ def _stretch(units: int, freedom: float, confidence: float) -> float:
 
 
 def _share_of_tails(units: int) -> float:
-    """Of four units a resample is too often one of them alone for its tails to tell anything."""
+    """Of four units (prompts) a resample is too often one of them alone for its tails to tell anything."""
     return 1.0 if units < SKEW_FROM else min(1.0, max(SKEW_LEAST, units / SKEW_UP_TO))
 
 

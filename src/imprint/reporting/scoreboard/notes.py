@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from imprint.evaluation.score_sheet import ScoreSheet
-from imprint.evaluation.statistics.crossing import FEWEST, FEWEST_OF_DIFFERENCES
+from imprint.evaluation.statistics.crossing import FEWEST, FEWEST_SUBJECTS
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Score
@@ -40,7 +40,7 @@ def few_subjects_notes(subjects: Mapping[str, str]) -> Iterator[str]:
             "There is one subject. Intervals come from its training seeds, prompts and pictures, and say nothing about "
             "other subjects."
         )
-    elif len(subjects) < FEWEST_OF_DIFFERENCES:
+    elif len(subjects) < FEWEST_SUBJECTS:
         only = "Intervals of differences" if len(subjects) >= FEWEST else "Intervals"
         yield f"There are {len(subjects)} subjects. {only} are about these alone: too few to speak of others."
 

@@ -105,8 +105,7 @@ def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Ite
             record, leader = found
             yield f"leading/{column.title}", leader.mean
             yield f"leading/{column.title}, run", record.name
-            # Also where none is: of a sweep that was launched again, another one may stand there.
-            yield f"best/{column.title}", leader.mean if leader.is_best else None
+            # Also where none is: a sweep that is launched again goes on with the summary of before.
             yield f"best/{column.title}, run", record.name if leader.is_best else NOT_BEST
 
 

@@ -50,6 +50,7 @@ def test_they_have_the_true_value_as_often_as_they_say(case: str) -> None:
         assert round(share * TIMES) >= at_least()
 
 
-def test_three_differences_say_nothing_of_other_subjects() -> None:
-    of_three = simulate.of_single_numbers(simulate.np.random.default_rng(0), subjects=3, is_skewed=True)
-    assert of_three.interval is None
+@pytest.mark.parametrize("subjects", [3, 4])
+def test_so_few_differences_say_nothing_of_other_subjects(subjects: int) -> None:
+    of_few = simulate.of_single_numbers(simulate.np.random.default_rng(0), subjects=subjects, is_skewed=True)
+    assert of_few.interval is None

@@ -84,8 +84,8 @@ def test_seeds_and_pictures_are_averaged_to_a_cell() -> None:
     assert pooled.weights.tolist() == [0.5, 0.3, 0.2]
 
 
-def test_a_difference_needs_four_units() -> None:
-    three = table_of_differences({subject: dict.fromkeys(range(4), 0.1) for subject in "abc"})
-    assert (three.drawn, three.covers) == (("prompts",), "other prompts like these; these 3 subjects alone")
-    four = table_of_differences({subject: dict.fromkeys(range(3), 0.1) for subject in "abcd"})
-    assert (four.drawn, four.covers) == (("subjects",), "other subjects like these; these 3 prompts alone")
+def test_a_difference_needs_five_subjects_and_four_prompts() -> None:
+    four = table_of_differences({subject: dict.fromkeys(range(4), 0.1) for subject in "abcd"})
+    assert (four.drawn, four.covers) == (("prompts",), "other prompts like these; these 4 subjects alone")
+    five = table_of_differences({subject: dict.fromkeys(range(3), 0.1) for subject in "abcde"})
+    assert (five.drawn, five.covers) == (("subjects",), "other subjects like these; these 3 prompts alone")

@@ -72,7 +72,6 @@ def test_the_summary_counts_the_points_and_names_the_best(sweep: Sweep) -> None:
     assert found["points/finished"] == 2
     assert found["points/failed"] == found["points/absent"] == 1
     assert found["best/DINO, run"] == found["leading/DINO, run"] == "rex-lora-1e3"
-    assert found["best/DINO"] == found["leading/DINO"]
     assert not [key for key in found if key.startswith("best/CLIP-T")], "only what its author looks at"
 
 
@@ -81,7 +80,6 @@ def test_nothing_is_the_best_where_points_cannot_be_told_apart(sweep: Sweep, tmp
     noted(tmp_path, point(tmp_path, "1e-5", better_by=0.2001))
     log_sweep(sweep)
     found = summary(stays(sweep.folder)[1])["summary"]
-    assert found["best/DINO"] is None
     assert "not told apart" in found["best/DINO, run"]
     assert found["leading/DINO, run"] in {"rex-lora-1e3", "rex-lora-1e5"}
 
