@@ -43,7 +43,7 @@ class Picture(NamedTuple):
 class Score(NamedTuple):
     """One metric of one row: `tuned` is the run, `untuned`, `real` and the like are its floors and ceilings.
 
-    Scores may be compared exactly if their fingerprints are equal. The interval (95%) is over prompts and pictures.
+    Scores may be compared exactly if their fingerprints are equal. The interval (95%) is for other prompts like these.
     """
 
     run: str

@@ -13,8 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from imprint.launching.leading import LeadingPoints
 from imprint.launching.plan import PlannedPoint
-from imprint.launching.status import ENDED, Eta, Statuses, StatusReader, best_of, first_line
+from imprint.launching.status import ENDED, Eta, Statuses, StatusReader, first_line
 from imprint.reporting.units import duration
 
 INTERVAL = 1.0  # seconds between two readings
@@ -35,8 +36,8 @@ class LogLines:
     """A line for each point that ended."""
 
     def __init__(self, points: Sequence[PlannedPoint]) -> None:
-        self._points = points
         self._eta = Eta(points)
+        self._leading = LeadingPoints(points)
 
     def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
         over = sum(status.state in ENDED for status in statuses.values())
@@ -49,8 +50,8 @@ class LogLines:
                 took = f"done in {duration(status.seconds)}. {means}".rstrip()
                 log.info("[%d/%d] %s: %s", place, len(statuses), point.label, took)
         if ended and over < len(statuses):
-            best = best_of(self._points, statuses)
-            ahead = f" Best so far: {best}." if best else ""
+            leading = self._leading.among(statuses)
+            ahead = f" So far: {leading}." if leading else ""
             log.info("%d left%s.%s", len(statuses) - over, self._eta.left(statuses), ahead)
 
     def close(self) -> None:
@@ -58,11 +59,12 @@ class LogLines:
 
 
 class LiveDisplay:
-    """A bar for all, a line for each point at work, and the best so far."""
+    """A bar for all, a line for each point at work, and which one is ahead."""
 
     def __init__(self, points: Sequence[PlannedPoint], console: Console | None = None) -> None:
         self._points = points
         self._eta = Eta(points)
+        self._leading = LeadingPoints(points)
         self._live = Live(console=console or Console(stderr=True), refresh_per_second=4)
         self._live.start()
 
@@ -93,8 +95,9 @@ class LiveDisplay:
             rows.add_row(f"  {what}", Text(point.label, overflow="ellipsis", no_wrap=True))
         if len(at_work) > MAX_SHOWN:
             rows.add_row("", f"and {len(at_work) - MAX_SHOWN} more")
-        best = best_of(self._points, statuses)
-        return Group(head, rows, Text(f"Best so far: {best}" if best else "", style="green"))
+        leading = self._leading.among(statuses)
+        is_best = leading is not None and leading.leader.is_best
+        return Group(head, rows, Text(f"So far: {leading}" if leading else "", style="green" if is_best else ""))
 
 
 def choose_display(points: Sequence[PlannedPoint]) -> Display:

@@ -81,9 +81,16 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
             for trial in trials.best:
                 values = ", ".join(f"{name} {value:.3f}" for name, value in zip(goals, trial.values, strict=True))
                 chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
-                log.info("%s: %s: %s", "Best" if len(goals) == 1 else "Not beaten", chosen, values)
+                log.info("%s: %s: %s", _word(goals), chosen, values)
     if failure := runner.failure():
         raise failure
+
+
+def _word(goals: Mapping[str, Direction]) -> str:
+    """Not "best": the first of many trials is partly so by luck. The sweep's summary says what can be told apart."""
+    if len(goals) > 1:
+        return "Not beaten"
+    return "Highest" if next(iter(goals.values())) == "maximize" else "Lowest"
 
 
 class TrialRunner:

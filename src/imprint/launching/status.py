@@ -1,5 +1,5 @@
-"""How far each point is, read from its run's folder, so that launcher and machine do not matter; which point is best,
-and how long the rest takes."""
+"""How far each point is, read from its run's folder, so that launcher and machine do not matter; and how long the rest
+takes."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from imprint.launching.plan import PlannedPoint
 from imprint.manifest import Manifest
 from imprint.reporting.local import last_step
-from imprint.reporting.units import duration, score
+from imprint.reporting.units import duration
 from imprint.scoring.score import means_of
 
 State = Literal["waiting", "training", "scoring", "done", "failed", "stopped"]
@@ -81,32 +81,6 @@ def first_line(text: str) -> str:
 
 
 Statuses = Mapping[str, Status]  # by the points' names
-
-
-class Best(NamedTuple):
-    point: PlannedPoint
-    metric: str
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.metric} {score(self.value)}: {self.point.label}"
-
-
-def best_of(points: Sequence[PlannedPoint], statuses: Statuses) -> Best | None:
-    """By the first objective that any point was measured by."""
-    for name in points[0].plan.parts.sweep.objectives:
-        scored = [point for point in points if name in statuses[point.name].means]
-        if scored:
-            values = {point.name: statuses[point.name].means[name] for point in scored}
-            sign = -1 if _lower_is_better(scored[0], name) else 1
-            ahead = max(scored, key=lambda point: sign * values[point.name])
-            return Best(ahead, name, values[ahead.name])
-    return None
-
-
-def _lower_is_better(point: PlannedPoint, name: str) -> bool:
-    profile = point.plan.parts.evaluation
-    return profile is not None and name in profile.metrics and profile.metrics[name].better == "lower"
 
 
 class Eta:

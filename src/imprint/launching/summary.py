@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from imprint.errors import UserError
 from imprint.files import write_text
+from imprint.launching.leading import LeadingPoint, LeadingPoints
 from imprint.launching.plan import PlannedPoint
-from imprint.launching.status import ENDED, Statuses, best_of, first_line, stopped
+from imprint.launching.status import ENDED, Statuses, first_line, stopped
 from imprint.reporting.units import duration, score
 from imprint.sweeps import Sweep
 from imprint.tables.markdown import code, code_block, markdown, plain
@@ -26,10 +27,11 @@ class SummaryWriter:
     def __init__(self, sweep: Sweep, points: Sequence[PlannedPoint]) -> None:
         self._sweep = sweep
         self._points = points
+        self._leading = LeadingPoints(points)
         self._not_before = 0.0
 
     def update(self, statuses: Statuses) -> None:
-        write_summary(self._sweep, self._points, statuses)
+        write_summary(self._sweep, self._points, statuses, self._leading.among(statuses))
         began = time.monotonic()
         if began >= self._not_before:
             self._write_page()
@@ -37,7 +39,8 @@ class SummaryWriter:
 
     def close(self, statuses: Statuses) -> None:
         """The final state: no point is at work any more."""
-        write_summary(self._sweep, self._points, {name: stopped(status) for name, status in statuses.items()})
+        final = {name: stopped(status) for name, status in statuses.items()}
+        write_summary(self._sweep, self._points, final, self._leading.among(final))
         self._write_page(live=False)
 
     def _write_page(self, *, live: bool | None = None) -> None:
@@ -50,7 +53,7 @@ class SummaryWriter:
             log.debug("Why:", exc_info=True)
 
 
-def write_summary(sweep: Sweep, points: Sequence[PlannedPoint], statuses: Statuses) -> None:
+def write_summary(sweep: Sweep, points: Sequence[PlannedPoint], statuses: Statuses, ahead: LeadingPoint | None) -> None:
     """Writes summary.md."""
     counts = Counter(statuses[point.name].state for point in points)
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -58,8 +61,8 @@ def write_summary(sweep: Sweep, points: Sequence[PlannedPoint], statuses: Status
     if sweep.question:
         lines += [plain(sweep.question), ""]
     lines += [code_block("\n".join(sweep.commands)), "", f"{len(points)} points: {states}.", ""]
-    if best := best_of(points, statuses):
-        lines += [f"Best by {plain(str(best))}", ""]
+    if ahead:
+        lines += [plain(str(ahead)), ""]
     lines += [markdown(_table(points, statuses)), *_reasons(points, statuses)]
     write_text(sweep.summary, "\n".join(lines) + "\n")
 

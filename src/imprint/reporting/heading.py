@@ -10,6 +10,7 @@ from imprint.errors import UserError
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ScoreColumn
+from imprint.reporting.scoreboard.leading import NOT_BEST
 from imprint.reporting.units import duration, score, size
 from imprint.sweeps import FOLDER, Sweep
 
@@ -82,25 +83,26 @@ def as_argument(path: Path) -> str:
 def headlines(
     records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], *, objectives: Sequence[str] = ()
 ) -> list[str]:
-    """Sentences about the best scores and the cost. None for a single run, and none for runs of several subjects: the
-    best would be the run of the easiest one."""
+    """Sentences about the leading scores and the cost. None for a single run, and none for runs of several subjects:
+    the run of the easiest one would lead."""
     if len(records) < 2 or len(scores.subjects) != 1:
         return []
     wanted = [*objectives, *USUAL]
     columns = {column.name: column for column in reversed(scores.columns) if column.facts.better != "neither"}
     chosen = [columns[name] for name in dict.fromkeys(wanted) if name in columns][:2]
-    return [*_best(records, scores, names, chosen), *_cost(records, names)]
+    return [*_leading(records, scores, names, chosen), *_cost(records, names)]
 
 
-def _best(
+def _leading(
     records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], columns: Sequence[ScoreColumn]
 ) -> Iterator[str]:
     for column in columns:
-        best = scores.best(records, column)
-        if best and sum(scores.mean(record, column) is not None for record in records) > 1:
+        if found := scores.leader(records, column):
+            record, leader = found
             references = ", ".join(_references(scores, column))
             beside = f" ({references})" if references else ""
-            yield f"Best {column.title}: {names[best[0].name]}, {score(best[1])}{beside}."
+            but = "" if leader.is_best else f"; {NOT_BEST}"
+            yield f"{leader.word} {column.title}: {names[record.name]}, {score(leader.mean)}{beside}{but}."
 
 
 def _references(scores: RunScores, column: ScoreColumn) -> Iterator[str]:

@@ -82,6 +82,7 @@ def _study(
         values,
         [scores.interval(record, column) for record in known],
         [names[record.name] for record in known],
+        scores.are_apart(known, column),
     )
     effects = sorted((_effect(scale, values) for scale in scales), key=_weight, reverse=True)
     places = {effect.key: place for place, effect in enumerate(effects)}
@@ -134,6 +135,8 @@ def _figures(scales: Sequence[Scale], measured: Measured, has_seeds: bool) -> It
 
 def _best(measured: Measured) -> str:
     low, high = min(measured.values), max(measured.values)
+    if not measured.are_apart:
+        return f"From {score(low)} to {score(high)}, which cannot be told apart: all are of one colour."
     better = {"higher": " Orange is better.", "lower": " Orange is better.", "neither": ""}[measured.better]
     return f"From {score(low)} to {score(high)}.{better}"
 

@@ -8,13 +8,16 @@ from typing import NamedTuple
 
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
-from imprint.evaluation.statistics.intervals import Interval
+from imprint.evaluation.statistics.intervals import CONFIDENCE, Interval
+from imprint.evaluation.statistics.nesting import average
 from imprint.reporting.file_cache import FileCache, modification_time
 from imprint.reporting.record import RunRecord
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
 from imprint.reporting.scoreboard.grouping import Entry, entries
-from imprint.reporting.scoreboard.scores import forest, summarised
+from imprint.reporting.scoreboard.leading import Leader, leader
+from imprint.reporting.scoreboard.pairing import paired
+from imprint.reporting.scoreboard.scores import Forest, as_tree, floor_of, forest, lost, prompts_asked, summarised
 
 DRAWS = 1000  # of the bootstrap; a page that is written again and again must not take long
 SEED = 0
@@ -51,12 +54,28 @@ class RunScores(NamedTuple):
         found = [sheet.rows["tuned"][column.name].mean for sheet in self.sheets_with(record, column)]
         return fmean(found) if found else None
 
-    def best(self, records: Sequence[RunRecord], column: ScoreColumn) -> tuple[RunRecord, float] | None:
-        means = {record.folder: mean for record in records if (mean := self.mean(record, column)) is not None}
-        best = column.best([mean for mean in means.values() if math.isfinite(mean)])
-        return next(
-            ((record, best) for record in records if best is not None and means.get(record.folder) == best), None
-        )
+    def leader(self, records: Sequence[RunRecord], column: ScoreColumn) -> tuple[RunRecord, Leader] | None:
+        """The run that is ahead, and whether it may be called the best. None for runs of different subjects: it would
+        be the run of the easiest one."""
+        by_name = {str(record.folder): record for record in records}
+        own = {name: sheets for name, record in by_name.items() if (sheets := self.sheets_with(record, column))}
+        if len({frozenset(sheet.subject for sheet in sheets) for sheets in own.values()}) != 1:
+            return None
+        found = leader_of_runs(own, column)
+        return (by_name[found.name], found) if found else None
+
+    def are_apart(self, records: Sequence[RunRecord], column: ScoreColumn) -> bool:
+        """Whether the highest and the lowest run differ by more than the interval of their difference, which is wider
+        the more pairs there are to choose from."""
+        runs = [_entry(self.sheets_with(record, column), column) for record in records]
+        forests = [trees for entry in runs if entry and (trees := _forest(entry, column))]
+        means = [average(as_tree(trees.values()), column.averaging) for trees in forests]
+        if len(forests) < 2:
+            return False
+        high, low = (forests[means.index(choose(means))] for choose in (max, min))
+        confidence = 1 - (1 - CONFIDENCE) / math.comb(len(forests), 2)
+        interval = paired(high, low, column.averaging).interval(draws=DRAWS, seed=SEED, confidence=confidence)
+        return interval is not None and interval.excludes_zero
 
     def sheets_with(self, record: RunRecord, column: ScoreColumn) -> list[ScoreSheet]:
         """The run's sheets that have a number in the column."""
@@ -111,17 +130,35 @@ def _has(sheet: ScoreSheet, column: ScoreColumn) -> bool:
     return column.of(sheet) and column.name in sheet.rows.get("tuned", {})
 
 
+def leader_of_runs(sheets: Mapping[str, Sequence[ScoreSheet]], column: ScoreColumn) -> Leader | None:
+    """`sheets` are those of each run that has a number in the column."""
+    runs = {name: _entry(own, column) for name, own in sheets.items()}
+    forests = {name: _forest(entry, column) for name, entry in runs.items() if entry}
+    floors = {name: floor_of(entry, column) for name, entry in runs.items() if entry}
+    asked = prompts_asked([*forests.values(), *floors.values()])
+    whole = {name for name, trees in forests.items() if not lost(trees, asked)}
+    return leader(forests, floors, column, whole=whole, draws=DRAWS, seed=SEED)
+
+
 def _interval(sheets: Sequence[ScoreSheet], column: ScoreColumn) -> Interval | None:
-    own = [sheet for sheet in sheets if _has(sheet, column)]
-    values = [value.value for sheet in own for value in sheet.rows["tuned"][column.name].values]
+    entry = _entry([sheet for sheet in sheets if _has(sheet, column)], column)
+    trees = _forest(entry, column) if entry else {}
+    return summarised(entry, column, trees, draws=DRAWS, seed=SEED).interval if entry and trees else None
+
+
+def _entry(sheets: Sequence[ScoreSheet], column: ScoreColumn) -> Entry | None:
+    """A run by itself; None where it has no numbers, or what are none."""
+    values = [value.value for sheet in sheets for value in sheet.rows["tuned"][column.name].values]
     if not values or not all(map(math.isfinite, values)):
         return None
-    entry = Entry("", "contestant", "tuned", own[0].method, {}, own[0].step, own)
+    return Entry("", "contestant", "tuned", sheets[0].method, {}, sheets[0].step, sheets)
+
+
+def _forest(entry: Entry, column: ScoreColumn) -> Forest:
     try:
-        trees = forest(entry, column)
+        return forest(entry, column)
     except UserError:  # a note of the board says why
-        return None
-    return summarised(entry, column, trees, draws=DRAWS, seed=SEED).interval if trees else None
+        return {}
 
 
 def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:

@@ -108,11 +108,10 @@ def _steps_are_shown(records: Sequence[RunRecord], keys: Sequence[str]) -> bool:
 
 
 def _column(records: Sequence[RunRecord], scores: RunScores, column: ScoreColumn) -> list[Cell]:
-    """Of each run. The best one is marked, where all are of the same subject."""
-    cells = [_score(scores, record, column) for record in records]
-    known = [cell.value for cell in cells if cell.is_known and isinstance(cell.value, float)]
-    best = column.best(known) if len(scores.subjects) == 1 and len(known) > 1 else None
-    return [cell._replace(is_best=best is not None and cell.value == best) for cell in cells]
+    """Of each run. The best one is marked, where one is (`scoreboard/leading.py`)."""
+    found = scores.leader(records, column)
+    best = found[0].folder if found and found[1].is_best else None
+    return [_score(scores, record, column)._replace(is_best=record.folder == best) for record in records]
 
 
 def _score(scores: RunScores, record: RunRecord, column: ScoreColumn) -> Cell:
@@ -120,7 +119,7 @@ def _score(scores: RunScores, record: RunRecord, column: ScoreColumn) -> Cell:
     mean, subjects = scores.mean(record, column), len(scores.sheets_with(record, column))
     interval = scores.interval(record, column)
     over = f"mean over {subjects} subjects" if subjects > 1 else ""
-    interval_text = f"95% bootstrap interval over {' and '.join(interval.resampled)}" if interval else ""
+    interval_text = f"the 95% interval covers {interval.covers}" if interval else ""
     about = "; ".join(text for text in (over, interval_text) if text)
     return Cell(mean, (interval.low, interval.high) if interval else None, about=about)
 

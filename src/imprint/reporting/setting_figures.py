@@ -1,4 +1,5 @@
-"""Figures of a metric over one, two and many settings. Orange is good, blue is not."""
+"""Figures of a metric over one, two and many settings. Orange is good, blue is not; where values cannot
+be told apart all are grey."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -63,10 +64,11 @@ class Measured(NamedTuple):
     values: Sequence[float]
     intervals: Sequence[Interval | None]
     names: Sequence[str]
+    are_apart: bool  # the highest and the lowest: otherwise colours would show noise
 
     def shades(self, values: Sequence[float]) -> list[str]:
         low, high = min(self.values), max(self.values)
-        shares = [(value - low) / (high - low) if high > low else 0.5 for value in values]
+        shares = [(value - low) / (high - low) if self.are_apart and high > low else 0.5 for value in values]
         return [to_hex(SHADES(1 - share if self.better == "lower" else share)) for share in shares]
 
 

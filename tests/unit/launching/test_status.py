@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from imprint.launching.plan import PlannedPoint, Work
-from imprint.launching.status import Eta, Status, best_of, first_line, status_of
+from imprint.launching.status import Eta, Status, first_line, status_of
 from imprint.runs import Run
 
 LAUNCHED = 1000.0
@@ -93,21 +93,6 @@ def test_a_run_that_cannot_be_scored_failed(run: Run) -> None:
     run.scoring_error.write_text("no encoder")
     found = status_of(planned(run, profile="quick"), since=LAUNCHED)
     assert (found.state, found.reason) == ("failed", "no encoder")
-
-
-def test_the_best_is_the_best_by_the_first_objective_that_is_measured(tmp_path: Path) -> None:
-    points = [planned(Run(tmp_path / name), profile="quick") for name in "abc"]
-    seen = {"a": Status("done", 1, {"dino": 0.2}), "b": Status("done", 1, {"dino": 0.4}), "c": Status("training")}
-    best = best_of(points, seen)
-    assert best is not None
-    assert (best.point.name, best.metric, best.value) == ("b", "dino", 0.4)
-    for point in points:
-        point.plan.parts.sweep.objectives[:] = ["pres"]
-    lower = {name: Status("done", 1, {"pres": value}) for name, value in (("a", 0.2), ("b", 0.4), ("c", 0.3))}
-    best = best_of(points, lower)
-    assert best is not None
-    assert best.point.name == "a"
-    assert best_of(points, dict.fromkeys("abc", Status("training"))) is None
 
 
 def test_nothing_is_foretold_before_anything_is_done(tmp_path: Path) -> None:

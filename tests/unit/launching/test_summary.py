@@ -18,7 +18,7 @@ def test_it_is_text_whatever_points_commands_and_reasons_hold(tmp_path: Path) ->
     done: Any = SimpleNamespace(name="run_2", label="method.lr=1e-4", plan=plan)
     reason = "Traceback\n```\n\x1b[31m# no heading"
     seen = {"run_1": Status("failed", reason=reason), "run_2": Status("done", means={"dino": 0.5}, seconds=83.0)}
-    write_summary(sweep, [failed, done], seen)
+    write_summary(sweep, [failed, done], seen, None)
     text = sweep.summary.read_text(encoding="utf-8")
     assert "\x1b" not in text
     table = [line for line in text.splitlines() if line.startswith("|")]

@@ -19,7 +19,7 @@ ERROR = 'Traceback (most recent call last):\n  File "train.py", line 3\nNonFinit
 
 def finished_point(outputs: Path, rate: float, rank: int, *, better_by: float = 0.0) -> Point:
     """A scored run with pictures."""
-    own = sheet(settings={"method.lr": rate, "method.rank": rank}, better_by=better_by)
+    own = sheet(settings={"method.lr": rate, "method.rank": rank}, better_by=better_by, prompts=8)
     folder = make_run(outputs / own.run, settings=_settings(outputs, rate, rank), steps=40, drawn_at=(0, 40))
     own.write(folder / "scores" / "quick.json")
     return Point(_overrides(rate, rank), Run(folder))

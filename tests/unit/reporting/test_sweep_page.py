@@ -168,6 +168,26 @@ def test_the_best_number_is_marked_and_runs_without_scores_are_named(tmp_path: P
     assert re.search(r"imprint evaluate \S*run-x<", html)
 
 
+def test_noise_is_neither_bold_nor_coloured(tmp_path: Path) -> None:
+    def page(name: str, better: tuple[float, ...]) -> str:
+        rates = [(rate, rank) for rate in (0.1, 0.2) for rank in (4, 8)]
+        points = [
+            finished_point(tmp_path / name, rate, rank, better_by=by)
+            for (rate, rank), by in zip(rates, better, strict=True)
+        ]
+        sweep = Sweep.named("some", tmp_path / name)
+        note(sweep, points)
+        return write_sweep_report(sweep).read_text()
+
+    noise, signal = page("noise", (0.0, 0.0, 0.0, 0.0)), page("signal", (0.0, 0.1, 0.2, 0.9))
+    for text, is_real in ((noise, False), (signal, True)):
+        assert ("which cannot be told apart" in text) != is_real
+        assert ('class="number best"' in text) == is_real
+        assert ("Best DINO" in text) == is_real
+        assert ("Highest DINO" in text) != is_real
+        assert ("Orange is better" in text) == is_real
+
+
 def test_a_sweep_without_points_has_a_page(tmp_path: Path) -> None:
     sweep = Sweep.named("empty", tmp_path)
     note(sweep, [])

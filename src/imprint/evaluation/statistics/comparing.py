@@ -20,8 +20,9 @@ TOLERANCE = 1e-9  # of the largest sum: sums that differ by rounding alone are e
 def sign_flip_p(differences: Numbers) -> float:
     """Two-sided: how many of all ways to swap the two methods' places, subject by subject, give as large a mean.
 
-    Exact up to EXACT_UP_TO pairs. It supposes that without an effect each difference could as well have had the other
-    sign, and nothing about its distribution.
+    Exact up to EXACT_UP_TO pairs, if without an effect each difference could as well have had the other sign: if the
+    methods are alike, whatever the distribution. Of methods that differ but are equal on average, with differences
+    that are skewed, it rejects too often.
     """
     sizes = np.abs(differences)
     reached = float(abs(differences.sum())) - TOLERANCE * float(sizes.sum())

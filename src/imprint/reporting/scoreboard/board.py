@@ -6,19 +6,34 @@ from functools import cached_property
 from statistics import fmean
 
 from imprint.evaluation.score_sheet import PictureCount, ScoreSheet
-from imprint.evaluation.statistics.intervals import ENOUGH
 from imprint.reporting.scoreboard.columns import ScoreColumn, columns, differences
 from imprint.reporting.scoreboard.comparisons import (
     Comparison,
     NotCompared,
     PublishedRow,
     compared,
+    corrected_for_all,
     low_power_notes,
     published_rows,
 )
 from imprint.reporting.scoreboard.costs import Cost
 from imprint.reporting.scoreboard.grouping import Entry, entries
-from imprint.reporting.scoreboard.scores import Forest, Score, categories, forest, summarised
+from imprint.reporting.scoreboard.leading import Leader, leader_on
+from imprint.reporting.scoreboard.notes import (
+    few_subjects_notes,
+    lost_prompt_notes,
+    missing_subject_notes,
+    sheet_notes,
+)
+from imprint.reporting.scoreboard.scores import (
+    Asked,
+    Forest,
+    Score,
+    categories,
+    forest,
+    prompts_asked,
+    summarised,
+)
 
 ALL = "all"
 COUNTED = ("asked", "drawn", "failed", "blank")
@@ -32,6 +47,7 @@ class Board:
     kinds: Sequence[str]  # "all", and each kind of subject where there are several
     subjects: Mapping[str, str]  # name -> kind
     scores: Sequence[Score]
+    leaders: Mapping[tuple[str, str], Leader]  # by kind and column, where there is a contest
     pictures: Mapping[str, PictureCount]  # by entry
     costs: Mapping[str, Cost]  # by contestant, a mean over its runs
     comparisons: Sequence[Comparison]
@@ -47,6 +63,15 @@ class Board:
         self, entry: str, column: str, *, kind: str = ALL, subject: str | None = None, category: str | None = None
     ) -> Score | None:
         return self._by_place.get((entry, column, kind, subject, category))
+
+    def is_whole(self, score: Score) -> bool:
+        """Whether it is over all subjects of its kind and all their prompts."""
+        subjects = sum(score.kind in (ALL, own) for own in self.subjects.values())
+        return not score.lost and (score.subject is not None or score.subjects == subjects)
+
+    def is_best(self, score: Score) -> bool:
+        found = self.leaders.get((score.kind, score.column))
+        return found is not None and found.is_best and found.name == score.entry and score.subject is None
 
     @cached_property
     def _by_place(self) -> Mapping[tuple[str, str, str, str | None, str | None], Score]:
@@ -73,17 +98,25 @@ def assemble(
     kinds = [ALL, *kinds] if len(kinds) > 1 else [ALL]
     contestants = [entry for entry in found if entry.role == "contestant"]
     scores: list[Score] = []
+    leaders: dict[tuple[str, str], Leader] = {}
     comparisons: list[Comparison] = []
     not_compared: list[NotCompared] = []
     for column in over:
         forests = {entry.label: forest(entry, column) for entry in found}
+        asked = prompts_asked(forests[entry.label] for entry in found if entry.role != "ceiling")
         for entry in found:
-            scores += _scores(entry, column, forests[entry.label], subjects, kinds, draws=draws, seed=seed)
+            wanted = asked if entry.role != "ceiling" else {}
+            trees = forests[entry.label]
+            scores += _scores(entry, column, trees, subjects, kinds=kinds, asked=wanted, draws=draws, seed=seed)
+        for kind in kinds:
+            of_kind = [subject for subject, own in subjects.items() if kind in (ALL, own)]
+            if ahead := leader_on(of_kind, contestants, column, forests, asked, draws=draws, seed=seed):
+                leaders[kind, column.key] = ahead
         for category in categories(found, column):
             of_category = [(entry, forest(entry, column, category=category)) for entry in found]
-            scores += [summarised(entry, column, own, category=category) for entry, own in of_category if own]
+            scores += [summarised(entry, column, trees, category=category) for entry, trees in of_category if trees]
         if pairs:
-            tested, missing = compared(contestants, column, forests, draws=draws, seed=seed)
+            tested, missing = compared(contestants, column, forests, asked, draws=draws, seed=seed)
             comparisons += tested
             not_compared += missing
     return Board(
@@ -93,18 +126,20 @@ def assemble(
         kinds=kinds,
         subjects=subjects,
         scores=scores,
+        leaders=leaders,
         pictures={entry.label: _pictures(entry) for entry in found},
         costs={entry.label: cost for entry in contestants if (cost := _cost(entry, costs))},
-        comparisons=comparisons,
+        comparisons=corrected_for_all(comparisons),
         not_compared=not_compared,
         published=published_rows(found, over),
         notes=[
             *notes,
             *differences(over),
-            *_missing_subject_notes(contestants, subjects),
-            *_few_subjects_notes(subjects),
+            *missing_subject_notes(contestants, subjects),
+            *lost_prompt_notes(_over_all_subjects(scores, contestants), over),
+            *few_subjects_notes(subjects),
             *low_power_notes(comparisons),
-            *_sheet_notes(sheets),
+            *sheet_notes(sheets),
         ],
     )
 
@@ -114,17 +149,24 @@ def _scores(
     column: ScoreColumn,
     own: Forest,
     subjects: Mapping[str, str],
-    kinds: Sequence[str],
     *,
+    kinds: Sequence[str],
+    asked: Asked,
     draws: int,
     seed: int,
 ) -> Iterator[Score]:
     for kind in kinds:
         chosen = {subject: runs for subject, runs in own.items() if kind in (ALL, subjects[subject])}
         if chosen:
-            yield summarised(entry, column, chosen, kind=kind, draws=draws, seed=seed)
+            yield summarised(entry, column, chosen, kind=kind, asked=asked, draws=draws, seed=seed)
     for subject, runs in own.items():
-        yield summarised(entry, column, {subject: runs}, subject=subject)
+        yield summarised(entry, column, {subject: runs}, subject=subject, asked=asked)
+
+
+def _over_all_subjects(scores: Sequence[Score], contestants: Sequence[Entry]) -> list[Score]:
+    names = {entry.label for entry in contestants}
+    means = [each for each in scores if each.kind == ALL and each.subject is None and each.category is None]
+    return [each for each in means if each.entry in names]
 
 
 def _pictures(entry: Entry) -> PictureCount:
@@ -139,33 +181,3 @@ def _cost(entry: Entry, costs: Mapping[str, Cost]) -> Cost | None:
     known = [costs[run] for run in dict.fromkeys(sheet.run for sheet in entry.sheets) if run in costs]
     found = {key: [value for cost in known if (value := cost.get(key)) is not None] for cost in known for key in cost}
     return {key: fmean(values) if values else None for key, values in found.items()} or None
-
-
-def _missing_subject_notes(contestants: Sequence[Entry], subjects: Mapping[str, str]) -> Iterator[str]:
-    for entry in contestants:
-        own = {sheet.subject for sheet in entry.sheets}
-        if absent := [subject for subject in subjects if subject not in own]:
-            yield (
-                f"{entry.label} has no scores of {', '.join(absent)}. Its means are over {len(own)} of "
-                f"{len(subjects)} subjects and cannot be compared with the others'; the tests use the common subjects."
-            )
-
-
-def _few_subjects_notes(subjects: Mapping[str, str]) -> Iterator[str]:
-    if len(subjects) == 1:
-        yield (
-            "There is one subject. Intervals come from its training seeds, prompts and pictures, and say nothing about "
-            "other subjects."
-        )
-    elif len(subjects) < ENOUGH:
-        yield f"There are {len(subjects)} subjects. Intervals from fewer than {ENOUGH} are too narrow."
-
-
-def _sheet_notes(sheets: Sequence[ScoreSheet]) -> Iterator[str]:
-    """The notes of the score sheets; one that all have is not repeated."""
-    by_note: dict[str, list[str]] = {}
-    for sheet in sheets:
-        for note in sheet.notes:
-            by_note.setdefault(note, []).append(sheet.run)
-    for note, runs in by_note.items():
-        yield note if len(runs) == len(sheets) else f"{', '.join(dict.fromkeys(runs))}: {note}"

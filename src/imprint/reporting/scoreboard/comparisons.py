@@ -1,10 +1,9 @@
-"""Each contestant against each other, on the subjects that both were scored on; and beside published figures."""
+"""Each contestant against each other, on the prompts of subjects that both have numbers of; and beside published
+figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-
-import numpy as np
 
 from imprint.evaluation.published import Claim, claims, drawn_otherwise, measured_otherwise
 from imprint.evaluation.statistics.comparing import (
@@ -15,27 +14,32 @@ from imprint.evaluation.statistics.comparing import (
     standardised_difference,
     wilcoxon_p,
 )
-from imprint.evaluation.statistics.intervals import Interval, interval
+from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
-from imprint.reporting.scoreboard.scores import Forest, prompt_means, unit_means
+from imprint.reporting.scoreboard.pairing import Unit, paired
+from imprint.reporting.scoreboard.scores import Asked, Forest
 
 SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """`first` less `second`, paired by `unit`. The p-values `holm_` are corrected for all pairs of the column."""
+    """`first` less `second`, paired by `unit`. The p-values `_holm` are corrected for all pairs of the column, the one
+    `_all` for all pairs of all columns."""
 
     column: str
     first: str
     second: str
-    unit: str  # subjects, or prompts where there is one subject
+    unit: Unit
     units: int
+    prompts: int  # (subject, prompt) pairs that both have
+    lost: int  # those that one of them has not, of the common subjects
     difference: float
     interval: Interval | None
     p: float
     p_holm: float
+    p_holm_all: float
     p_wilcoxon: float
     p_wilcoxon_holm: float
     hedges_g: float | None
@@ -51,7 +55,13 @@ class NotCompared:
 
 
 def compared(
-    contestants: Sequence[Entry], column: ScoreColumn, forests: Mapping[str, Forest], *, draws: int, seed: int
+    contestants: Sequence[Entry],
+    column: ScoreColumn,
+    forests: Mapping[str, Forest],
+    asked: Asked,
+    *,
+    draws: int,
+    seed: int,
 ) -> tuple[list[Comparison], list[NotCompared]]:
     """All pairs that both have numbers in this column, and those of them that have too little in common."""
     found: list[Comparison] = []
@@ -59,24 +69,27 @@ def compared(
     for first, second in combinations([entry.label for entry in contestants], 2):
         if not forests[first] or not forests[second]:  # the tables show the gap
             continue
-        unit, left, right = _paired(forests[first], forests[second], column)
-        if len(left) < 2:
-            common = "one number" if len(left) == 1 else "no subject"
+        pairs = paired(forests[first], forests[second], column.averaging)
+        if pairs.prompts < 2:
+            common = "one number" if pairs.prompts else "no prompt of a subject"
             why = f"they have {common} in common"
             missing.append(NotCompared(column=column.key, first=first, second=second, why=why))
             continue
-        differences = left - right
+        differences = pairs.differences
         found.append(
             Comparison(
                 column=column.key,
                 first=first,
                 second=second,
-                unit=unit,
+                unit=pairs.unit,
                 units=len(differences),
+                prompts=pairs.prompts,
+                lost=sum(len(asked[subject]) for subject in pairs.first) - pairs.prompts,
                 difference=float(differences.mean()),
-                interval=interval(differences, levels=(unit,), draws=draws, seed=seed),
+                interval=pairs.interval(draws=draws, seed=seed),
                 p=sign_flip_p(differences),
                 p_holm=1.0,
+                p_holm_all=1.0,
                 p_wilcoxon=wilcoxon_p(differences),
                 p_wilcoxon_holm=1.0,
                 hedges_g=standardised_difference(differences),
@@ -89,6 +102,12 @@ def compared(
         replace(each, p_holm=p, p_wilcoxon_holm=p_wilcoxon)
         for each, p, p_wilcoxon in zip(found, corrected, corrected_wilcoxon, strict=True)
     ], missing
+
+
+def corrected_for_all(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Who looks at several metrics and reports the clearest has made all of their tests."""
+    corrected = holm([each.p for each in comparisons])
+    return [replace(each, p_holm_all=p) for each, p in zip(comparisons, corrected, strict=True)]
 
 
 def low_power_notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -115,18 +134,6 @@ def low_power_notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             "With one subject the tests are over its prompts. They say whether the methods differ on this subject, and "
             "nothing about others."
         )
-
-
-def _paired(first: Forest, second: Forest, column: ScoreColumn) -> tuple[str, np.ndarray, np.ndarray]:
-    common = [subject for subject in first if subject in second]
-    left = unit_means({subject: first[subject] for subject in common}, column.averaging)
-    right = unit_means({subject: second[subject] for subject in common}, column.averaging)
-    unit = "subjects"
-    if len(common) == 1:
-        unit, subject = "prompts", common[0]
-        left, right = prompt_means({subject: first[subject]}), prompt_means({subject: second[subject]})
-    shared = [name for name in left if name in right]
-    return unit, np.array([left[name] for name in shared]), np.array([right[name] for name in shared])
 
 
 @dataclass(frozen=True, kw_only=True)

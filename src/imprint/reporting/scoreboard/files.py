@@ -23,7 +23,7 @@ from imprint.tables.table import Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TESTS = ("p", "p_holm", "p_wilcoxon", "p_wilcoxon_holm", "rank_biserial", "hedges_g")  # of a comparison
+TESTS = ("p", "p_holm", "p_holm_all", "p_wilcoxon", "p_wilcoxon_holm", "rank_biserial", "hedges_g")  # of a comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,10 @@ def as_json(board: Board) -> dict[str, Any]:
         "columns": [asdict(column) for column in board.columns],
         "subjects": dict(board.subjects),
         "scores": [asdict(each) for each in board.scores],
+        "leaders": [
+            {"kind": kind, "column": column, **asdict(ahead), "is_best": ahead.is_best}
+            for (kind, column), ahead in board.leaders.items()
+        ],
         "comparisons": [asdict(each) for each in board.comparisons],
         "not_compared": [asdict(each) for each in board.not_compared],
         "published": [
@@ -164,11 +168,13 @@ def _numbers(board: Board) -> Iterator[_Number]:
     values: dict[str, float | None]
     for score in board.scores:
         values = {"mean": score.mean, **_bounds(score.interval), "subjects": score.subjects}
+        values["lost_prompts"] = score.lost or None
         values["seed_spread"] = score.seed_spread
         place = {"kind": score.kind, "subject": score.subject or "", "category": score.category or ""}
         yield from rows(score, score.entry, values, against="", **place)
     for pair in board.comparisons:
         values = {"difference": pair.difference, **_bounds(pair.interval), pair.unit: pair.units}
+        values["lost_prompts"] = pair.lost or None
         values |= {name: getattr(pair, name) for name in TESTS}
         yield from rows(pair, pair.first, values, against=pair.second, kind="all", subject="", category="")
 

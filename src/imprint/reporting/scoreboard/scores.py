@@ -1,21 +1,32 @@
 """From score sheets to trees of scores, and from these to means with intervals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from imprint.errors import UserError
 from imprint.evaluation.records import Value
 from imprint.evaluation.score_sheet import ScoreSheet
-from imprint.evaluation.statistics.intervals import Interval, interval
-from imprint.evaluation.statistics.nesting import Averaging, Tree, average, replicates
+from imprint.evaluation.statistics.crossing import table_of_means
+from imprint.evaluation.statistics.intervals import Interval, mean_interval
+from imprint.evaluation.statistics.nesting import Tree, average, replicates
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.grouping import Entry
 
-Prompt = tuple[str, int | None]  # set and number
+
+class Prompt(NamedTuple):
+    """What subjects share. Kinds of subjects have lists of their own, so the number alone does not say which it is."""
+
+    set: str
+    number: int | None
+    text: str
+
+
 Prompts = dict[Prompt, list[float]]  # the numbers of each prompt's pictures
 Forest = dict[str, list[Prompts]]  # of each subject, by training seed
+Asked = Mapping[str, Collection[Prompt]]  # the prompts of each subject that anyone on the board has a number of
 ROUNDING = 1e-4
 
 
@@ -31,6 +42,7 @@ class Score:
     mean: float
     interval: Interval | None
     subjects: int
+    lost: int  # (subject, prompt) pairs that others have a number of and some run of this entry has not
     seeds: tuple[int, int]  # the fewest and the most training seeds of a subject
     seed_spread: float | None
 
@@ -42,7 +54,7 @@ def forest(entry: Entry, column: ScoreColumn, *, category: str | None = None) ->
         scored = sheet.rows.get(entry.row, {}).get(column.name)
         if scored is None or not column.of(sheet):
             continue
-        prompts = _by_prompt(_kept(sheet, scored.values, category))
+        prompts = _by_prompt(sheet, _kept(sheet, scored.values, category))
         if not prompts:
             continue
         seeds = found.setdefault(sheet.subject, {})
@@ -59,6 +71,11 @@ def forest(entry: Entry, column: ScoreColumn, *, category: str | None = None) ->
     return {subject: [prompts for _, prompts in seeds.values()] for subject, seeds in found.items()}
 
 
+def floor_of(entry: Entry, column: ScoreColumn) -> Forest:
+    """Of the untuned model that the entry's runs began with; empty where it was not scored."""
+    return forest(entry._replace(role="floor", row="untuned"), column)
+
+
 def summarised(
     entry: Entry,
     column: ScoreColumn,
@@ -67,22 +84,25 @@ def summarised(
     kind: str = "all",
     subject: str | None = None,
     category: str | None = None,
+    asked: Asked | None = None,
     draws: int = 0,
     seed: int = 0,
 ) -> Score:
     """The mean over `trees`, with an interval if `draws` is not 0."""
-    tree = as_tree(trees.values())
+    mean = average(as_tree(trees.values()), column.averaging)
     by_seed = [[average(as_tree([[run]]), column.averaging) for run in runs] for runs in trees.values()]
     seeds = replicates(by_seed)
+    table = table_of_means(trees, classes=_classes(entry), averaging=column.averaging) if draws else None
     return Score(
         entry=entry.label,
         column=column.key,
         kind=kind,
         subject=subject,
         category=category,
-        mean=average(tree, column.averaging),
-        interval=interval(tree, averaging=column.averaging, draws=draws, seed=seed) if draws else None,
+        mean=mean,
+        interval=mean_interval(table, centre=mean, draws=draws, seed=seed) if table else None,
         subjects=len(trees),
+        lost=lost(trees, asked or {}),
         seeds=seeds.seeds,
         seed_spread=seeds.spread if entry.role == "contestant" else None,
     )
@@ -92,16 +112,20 @@ def as_tree(subjects: Iterable[Sequence[Prompts]]) -> Tree:
     return [[[np.array(pictures) for pictures in run.values()] for run in runs] for runs in subjects]
 
 
-def unit_means(trees: Forest, averaging: Averaging) -> dict[str, float]:
-    """What a paired test compares: the mean of each subject."""
-    return {subject: average(as_tree([runs]), averaging) for subject, runs in trees.items()}
+def prompts_asked(forests: Iterable[Forest]) -> dict[str, set[Prompt]]:
+    """By subject: a prompt of which anyone has a number was asked of all."""
+    found: dict[str, set[Prompt]] = {}
+    for forest in forests:
+        for subject, runs in forest.items():
+            found.setdefault(subject, set()).update(prompt for run in runs for prompt in run)
+    return found
 
 
-def prompt_means(trees: Forest) -> dict[str, float]:
-    """The same of a single subject: the mean of each prompt, over training seeds and pictures."""
-    (runs,) = trees.values()
-    shared = [prompt for prompt in runs[0] if all(prompt in run for run in runs)]
-    return {f"{prompt[0]} {prompt[1]}": float(np.mean([np.mean(run[prompt]) for run in runs])) for prompt in shared}
+def lost(trees: Forest, asked: Asked) -> int:
+    """How many prompts of its subjects some run of them has no number of."""
+    return sum(
+        not all(prompt in run for run in runs) for subject, runs in trees.items() for prompt in asked.get(subject, ())
+    )
 
 
 def categories(entries: Sequence[Entry], column: ScoreColumn) -> list[str]:
@@ -134,8 +158,13 @@ def _kept(sheet: ScoreSheet, values: Sequence[Value], category: str | None) -> l
     ]
 
 
-def _by_prompt(values: Iterable[Value]) -> Prompts:
+def _by_prompt(sheet: ScoreSheet, values: Iterable[Value]) -> Prompts:
     prompts: Prompts = {}
     for value in values:
-        prompts.setdefault((value.set, value.number), []).append(value.value)
+        text = "" if value.number is None else sheet.prompts[value.set][value.number][0]
+        prompts.setdefault(Prompt(value.set, value.number, text), []).append(value.value)
     return prompts
+
+
+def _classes(entry: Entry) -> dict[str, str]:
+    return {sheet.subject: sheet.noun for sheet in entry.sheets}

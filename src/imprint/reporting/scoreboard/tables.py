@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import TypeVar
 
-from imprint.evaluation.statistics.intervals import LEVELS, Interval
+from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.scoreboard.board import ALL, Board
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.costs import COST_COLUMNS, cost_cells
 from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Score
+from imprint.reporting.scoreboard.table_notes import PARTIAL, notes_of_comparisons, notes_of_means
 from imprint.reporting.units import MINUS, plus, probability, score
 from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
 
-PARTIAL = "\N{DAGGER}"
 ENTRY = Column("", kind="text")
 T = TypeVar("T")
 
@@ -38,8 +38,6 @@ def tables(board: Board) -> Iterator[Table]:
 
 
 def means(board: Board, kind: str) -> Table:
-    subjects = [name for name, own in board.subjects.items() if kind in (ALL, own)]
-    best = {column.key: _best(board, column, kind, len(subjects)) for column in board.columns}
     found = {
         entry.label: [board.score(entry.label, column.key, kind=kind) for column in board.columns]
         for entry in board.entries
@@ -48,37 +46,31 @@ def means(board: Board, kind: str) -> Table:
     rows = []
     for entry in shown:
         known = [each for each in found[entry.label] if each]
-        cells = [
-            _mean(each, len(subjects), best[column.key])
-            for each, column in zip(found[entry.label], board.columns, strict=True)
-        ]
+        cells = [_mean(board, each) for each in found[entry.label]]
         counts = [_span({each.subjects for each in known})]
         counts.append(_span({number for each in known for number in each.seeds}) if entry.role == "contestant" else "")
         rows.append([*cells, *map(Cell, counts)])
-    intervals = [each.interval for each in board.scores if each.interval and each.kind == kind]
-    levels = [level for level in LEVELS if any(level in each.resampled for each in intervals)]
-    notes = [f"In brackets: 95% bootstrap intervals over {_listed(levels)}."] if levels else []
-    if any(cell.mark for cells in rows for cell in cells):
-        notes.append(f"{PARTIAL} not over all {len(subjects)} subjects, and not to be compared with the others.")
     return Table(
         key=f"scores-{kind}",
         title="Scores" if kind == ALL else f"Scores, {kind} subjects",
         columns=[ENTRY, *_headings(board.columns), Column("subjects"), Column("seeds")],
         rows=_entry_rows(shown, rows),
-        notes=notes,
+        notes=list(notes_of_means(board, kind)),
     )
 
 
 def comparisons(board: Board) -> Table:
     titles = {column.key: column.title for column in board.columns}
+    families = {each.column for each in board.comparisons}
     rows: list[Row] = []
     for each, is_first in _with_breaks(board.comparisons, lambda each: each.column):
+        tests = [each.p, each.p_holm, *([each.p_holm_all] if len(families) > 1 else []), each.p_wilcoxon_holm]
         cells = [
             Cell(titles[each.column] if is_first else ""),
             Cell(f"{each.first} {MINUS} {each.second}"),
-            Cell(each.difference, _ends(each.interval)),
+            Cell(each.difference, _ends(each.interval), mark=PARTIAL if each.lost else ""),
             Cell(f"{each.units} {each.unit}"),
-            *map(Cell, (each.p, each.p_holm, each.p_wilcoxon_holm, each.hedges_g, each.rank_biserial)),
+            *map(Cell, (*tests, each.hedges_g, each.rank_biserial)),
         ]
         rows.append(Row(cells, is_apart=is_first and bool(rows)))
     return Table(
@@ -89,14 +81,16 @@ def comparisons(board: Board) -> Table:
             Column("pair", kind="text"),
             Column("difference", plus),
             Column("over"),
-            *(Column(heading, probability) for heading in ("p", "p (Holm)", "Wilcoxon p (Holm)")),
+            *(
+                Column(heading, probability)
+                for heading in ("p", "p (Holm)", *(["p (Holm, all)"] if len(families) > 1 else []), "Wilcoxon p (Holm)")
+            ),
             *(Column(heading, lambda value: plus(value, 2)) for heading in ("Hedges' g", "rank-biserial")),
         ],
         rows=rows,
         notes=[
-            "p: sign-flip permutation test of the mean paired difference, two-sided. Holm: corrected for all pairs of "
-            "the metric.",
-            *(f"{titles[each.column]}: {each.first} and {each.second}: {each.why}." for each in board.not_compared),
+            *notes_of_comparisons(board),
+            *(f"{titles[c.column]}: {c.first} and {c.second}: {c.why}." for c in board.not_compared),
         ],
     )
 
@@ -133,6 +127,9 @@ def by_subject(board: Board, column: ScoreColumn) -> Table:
         title=f"{column.heading} by subject",
         columns=[Column("subject", kind="text"), *(Column(entry.label, score) for entry in shown)],
         rows=rows,
+        notes=[f"{PARTIAL} some of its prompts have no number."]
+        if any(c.mark for row in rows for c in row.cells)
+        else [],
     )
 
 
@@ -213,19 +210,11 @@ def _entry_rows(entries: Sequence[Entry], cells: Sequence[Sequence[Cell]]) -> li
     ]
 
 
-def _mean(found: Score | None, subjects: int, best: float | None) -> Cell:
+def _mean(board: Board, found: Score | None) -> Cell:
     if found is None:
         return Cell()
-    is_partial = found.subjects < subjects
-    is_best = not is_partial and found.mean == best
-    return Cell(found.mean, _ends(found.interval), mark=PARTIAL if is_partial else "", is_best=is_best)
-
-
-def _best(board: Board, column: ScoreColumn, kind: str, subjects: int) -> float | None:
-    """The best of what was scored on all subjects; a contest takes two."""
-    found = [board.score(entry.label, column.key, kind=kind) for entry in board.contestants]
-    means = [each.mean for each in found if each and each.subjects == subjects]
-    return column.best(means) if len(means) > 1 else None
+    mark = "" if board.is_whole(found) else PARTIAL
+    return Cell(found.mean, _ends(found.interval), mark=mark, is_best=board.is_best(found))
 
 
 def _scored(board: Board, column: ScoreColumn) -> list[Entry]:
@@ -233,7 +222,7 @@ def _scored(board: Board, column: ScoreColumn) -> list[Entry]:
 
 
 def _number(found: Score | None) -> Cell:
-    return Cell(found.mean if found else None)
+    return Cell(found.mean if found else None, mark=PARTIAL if found and found.lost else "")
 
 
 def _ends(interval: Interval | None) -> tuple[float, float] | None:
@@ -245,7 +234,3 @@ def _span(numbers: set[int]) -> str:
         return UNKNOWN
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low}{UNKNOWN}{high}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -13,6 +13,7 @@ from imprint.reporting.contact_sheets import ContactSheet, SheetPicture, render,
 from imprint.reporting.record import RunRecord, axes, differing, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.costs import COSTS
+from imprint.reporting.scoreboard.leading import NOT_BEST
 from imprint.reporting.side_by_side import Gallery, Row, galleries, labels
 from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, tags_of
 from imprint.sweeps import Sweep
@@ -94,15 +95,18 @@ def _log_files(run: "wandb.Run", sweep: Sweep) -> None:
 
 
 def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Iterator[tuple[str, Any]]:
-    """How many points have each status, and the best of each objective."""
+    """How many points have each status, and which leads by each objective: "best" where it may be called so."""
     states = [record.status for record in records]
     for state in dict.fromkeys(("finished", "failed", *states)):
         yield f"points/{state}", states.count(state)
     yield "notes", list(scores.notes)
     for column in scores.columns:
-        if column.name in sweep.objectives and (best := scores.best(records, column)):
-            yield f"best/{column.title}", best[1]
-            yield f"best/{column.title}, run", best[0].name
+        if column.name in sweep.objectives and (found := scores.leader(records, column)):
+            record, leader = found
+            yield f"leading/{column.title}", leader.mean
+            yield f"leading/{column.title}, run", record.name
+            # Also where none is: a sweep that is launched again goes on with the summary of before.
+            yield f"best/{column.title}, run", record.name if leader.is_best else NOT_BEST
 
 
 def _page(title: str, svg: str) -> str:

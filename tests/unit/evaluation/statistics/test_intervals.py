@@ -1,24 +1,44 @@
-import itertools
-from statistics import NormalDist
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from imprint.evaluation.statistics.intervals import interval, student_quantile
+from imprint.evaluation.statistics.crossing import Crossed, table_of_differences
+from imprint.evaluation.statistics.intervals import Interval, difference_interval, mean_interval, student_quantile
+
+DRAWS = 4000
 
 
-def tree(subjects: int, seeds: int, prompts: int, pictures: int, generator: np.random.Generator) -> list:
-    """True mean 0.6; subjects differ by 0.1, seeds by 0.02, prompts by 0.05, pictures by 0.05."""
-    return [
-        [
-            [
-                0.6 + subject + seed + prompt + generator.normal(0, 0.05, pictures)
-                for prompt in generator.normal(0, 0.05, prompts)
-            ]
-            for seed in generator.normal(0, 0.02, seeds)
-        ]
-        for subject in generator.normal(0, 0.1, subjects)
-    ]
+def crossed(values: NDArray[np.float64], *, rows: str | None = "subjects", columns: str | None = "prompts") -> Crossed:
+    height = len(values)
+    return Crossed(
+        values=values,
+        counts=np.ones_like(values),
+        weights=np.full(height, 1 / height),
+        clusters=np.arange(height),
+        rows=rows,
+        columns=columns,
+        covers="",
+    )
+
+
+def of_mean(table: Crossed, seed: int = 0, draws: int = DRAWS) -> Interval:
+    found = mean_interval(table, centre=float(table.values.mean()), draws=draws, seed=seed)
+    assert found is not None
+    return found
+
+
+def of_differences(values: NDArray[np.float64], draws: int = DRAWS) -> Interval:
+    """Of subjects with one number each."""
+    table = table_of_differences({str(place): {0: float(value)} for place, value in enumerate(values)})
+    found = difference_interval(table, centre=float(values.mean()), draws=draws, seed=0)
+    assert found is not None
+    return found
+
+
+def width(interval: Interval) -> float:
+    return interval.high - interval.low
 
 
 @pytest.mark.parametrize(
@@ -29,74 +49,72 @@ def test_students_quantiles_are_those_of_the_tables(freedom: int, expected: floa
     assert student_quantile(0.5, freedom) == pytest.approx(0, abs=1e-6)
 
 
-def test_three_subjects_of_one_number_have_the_quantiles_of_all_27_resamples() -> None:
-    numbers = [0.0, 1.0, 5.0]
-    tail = NormalDist().cdf(-student_quantile(0.75, 2) * (3 / 2) ** 0.5)
-    every = sorted(np.mean(picks) for picks in itertools.product(numbers, repeat=3))
-    found = interval([[[np.array([number])]] for number in numbers], draws=200_000, seed=0, confidence=0.5)
-    assert found is not None
-    assert found.resampled == ("subjects",)
-    # A quantile of 27 values is one of them: the one at which their shares pass the tail.
-    assert found.low == pytest.approx(every[int(tail * 27)])
-    assert found.high == pytest.approx(every[26 - int(tail * 27)])
+@pytest.mark.parametrize("subjects", [6, 12, 40])
+def test_of_one_number_a_subject_it_is_students(subjects: int) -> None:
+    """The bootstrap's own skew and steps aside, which more subjects have less of."""
+    values = np.random.default_rng(0).normal(0.6, 0.1, (subjects, 1))
+    half = student_quantile(0.975, subjects - 1) * float(values.std(ddof=1)) / subjects**0.5
+    assert width(of_mean(crossed(values, columns=None))) == pytest.approx(2 * half, rel=0.08)
 
 
-def test_the_spread_of_many_subjects_is_that_of_their_means() -> None:
-    means = np.random.default_rng(0).normal(0.6, 0.1, 200)
-    found = interval([[[np.full(4, mean)] * 3] for mean in means], draws=20_000, seed=0)
-    assert found is not None
-    half = 1.96 * means.std(ddof=1) / 200**0.5
-    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.03)
-    assert found.low + half == pytest.approx(means.mean(), abs=half / 10)
+def test_prompts_that_all_subjects_share_move_all_of_them_at_once() -> None:
+    """Subjects that do not differ at all: only the crossing tells that other prompts would give another mean."""
+    prompts = np.random.default_rng(0).normal(0.6, 0.1, 12)
+    table = crossed(np.tile(prompts, (30, 1)))
+    half = student_quantile(0.975, 11) * float(prompts.std(ddof=1)) / 12**0.5
+    assert width(of_mean(table)) == pytest.approx(2 * half, rel=0.08)
+    assert width(of_mean(replace(table, columns=None))) == pytest.approx(0, abs=1e-9)
+
+
+def test_both_draws_add_up() -> None:
+    generator = np.random.default_rng(0)
+    rows, columns = generator.normal(0, 0.1, (20, 1)), generator.normal(0, 0.1, (1, 20))
+    both = width(of_mean(crossed(rows + columns)))
+    alone = [width(of_mean(crossed(rows + columns, **{level: None}))) for level in ("rows", "columns")]
+    assert both == pytest.approx(np.hypot(*alone), rel=0.06)
+
+
+def test_subjects_that_are_all_of_a_few_classes_are_fewer_than_they_are() -> None:
+    """Six classes of five equal subjects each know as much as six subjects."""
+    classes = np.random.default_rng(0).normal(0.6, 0.1, (6, 1))
+    thirty = replace(
+        crossed(np.repeat(classes, 5, axis=0), columns=None), rows="classes", clusters=np.repeat(np.arange(6), 5)
+    )
+    assert width(of_mean(thirty)) == pytest.approx(width(of_mean(crossed(classes, columns=None))), rel=1e-6)
+
+
+def test_a_missing_cell_leaves_the_rest_of_its_row() -> None:
+    values = np.random.default_rng(0).normal(0.6, 0.1, (6, 5))
+    table = crossed(values)
+    table.counts[2, 3] = 0
+    filled = values.copy()
+    filled[2, 3] = values[2, [0, 1, 2, 4]].mean()  # what its row has on average says nothing new
+    assert width(of_mean(table)) == pytest.approx(width(of_mean(crossed(filled))), rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_one_nearly() -> None:
-    scores = tree(6, 2, 5, 4, np.random.default_rng(1))
-    first, again, other = (interval(scores, draws=2000, seed=seed) for seed in (3, 3, 4))
+    table = crossed(np.random.default_rng(1).normal(0.6, 0.1, (6, 5)))
+    first, again, other = (of_mean(table, seed) for seed in (3, 3, 4))
     assert first == again
     assert first != other
-    assert first is not None
-    assert other is not None
     assert first.low == pytest.approx(other.low, abs=0.02)
 
 
-def test_one_subject_is_resampled_below_and_says_so() -> None:
-    found = interval(tree(1, 1, 10, 4, np.random.default_rng(0)), draws=500, seed=0)
-    assert found is not None
-    assert found.resampled == ("prompts", "pictures")
+def test_nothing_that_is_drawn_leaves_nothing_to_say() -> None:
+    table = crossed(np.ones((2, 2)), rows=None, columns=None)
+    assert mean_interval(table, centre=1.0, draws=100, seed=0) is None
+    assert difference_interval(table, centre=1.0, draws=100, seed=0) is None
 
 
-def test_one_number_has_no_interval() -> None:
-    assert interval([[[np.array([0.5])]]], draws=100, seed=0) is None
+def test_equal_numbers_have_an_interval_of_one_number() -> None:
+    found = of_differences(np.full(8, 0.1))
+    assert found.low == found.high == pytest.approx(0.1)
+    assert found.excludes_zero
 
 
-def test_fewer_subjects_make_a_wider_interval() -> None:
-    scores = tree(30, 1, 5, 4, np.random.default_rng(2))
-    few, many = (interval(scores[:count], draws=2000, seed=0) for count in (5, 30))
-    assert few is not None
-    assert many is not None
-    assert few.high - few.low > 2 * (many.high - many.low)
-
-
-def test_pooled_numbers_weigh_subjects_by_their_pictures() -> None:
-    """A subject with nine times the pictures pulls the middle of the draws to itself."""
-    scores = [[[np.zeros(90)]], [[np.ones(10)]]]
-    pooled = interval(scores, averaging="pairs", draws=5000, seed=0, confidence=0.01)
-    macro = interval(scores, averaging="macro", draws=5000, seed=0, confidence=0.01)
-    assert pooled is not None
-    assert macro is not None
-    assert pooled.high == pytest.approx(0.1)
-    assert macro.high == pytest.approx(0.5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("subjects", "at_least", "at_most"), [(3, 0.8, 0.93), (5, 0.9, 0.98), (30, 0.92, 0.99)])
-def test_intervals_hold_the_true_mean_as_often_as_they_say(subjects: int, at_least: float, at_most: float) -> None:
-    """But for fewer than five subjects: no resample goes beyond them, which the scoreboard says."""
-    generator = np.random.default_rng(subjects)
-    held = 0
-    for _ in range(400):
-        found = interval(tree(subjects, 1, 5, 2, generator), draws=600, seed=0)
-        assert found is not None
-        held += found.low <= 0.6 <= found.high
-    assert at_least <= held / 400 <= at_most
+def test_a_skewed_difference_has_its_longer_side_where_the_rare_ones_lie() -> None:
+    values = np.exp(np.random.default_rng(0).normal(0, 1, 12))
+    found = of_differences(values)
+    assert found.high - values.mean() > 1.5 * (values.mean() - found.low)
+    mirrored = of_differences(-values)
+    assert mirrored.low == pytest.approx(-found.high, rel=0.1)

@@ -10,6 +10,7 @@ from imprint.errors import UserError
 from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.reporting.scoreboard import Board, assemble
 from imprint.reporting.scoreboard.files import as_json, numbers
+from imprint.reporting.scoreboard.tables import tables
 from imprint.tables.csv import as_csv
 
 SUBJECTS = ("backpack", "can", "clock", "dog", "teapot", "vase", "cat")
@@ -114,13 +115,14 @@ def test_p_values_are_corrected_for_all_pairs_of_a_metric() -> None:
     assert len(pairs) == 3
     assert {each.p for each in pairs} == {2 / 128}
     assert {each.p_holm for each in pairs} == {6 / 128}
+    assert min(each.p_holm_all for each in pairs) == 12 / 128, "there are two metrics"
 
 
 def test_few_subjects_are_said_to_prove_nothing() -> None:
     sheets = [sheet(subject, method) for subject in SUBJECTS[:4] for method in ("lora", "loha")]
     notes = board(sheets).notes
     assert any("With 4 subjects the smallest possible p is 0.125" in note for note in notes)
-    assert any("fewer than 5 are too narrow" in note for note in notes)
+    assert any("Intervals of differences are about these alone" in note for note in notes)
     methods = ("lora", "loha", "lokr", "dora")
     six = [sheet(subject, method) for subject in SUBJECTS[:6] for method in methods]
     assert any("6 pairs the smallest possible corrected p is 0.188" in note for note in board(six).notes)
@@ -134,7 +136,72 @@ def test_one_subject_is_tested_over_its_prompts_and_says_so() -> None:
     mean = found.score("lora", "dino")
     assert mean is not None
     assert mean.interval is not None
-    assert "subjects" not in mean.interval.resampled
+    assert mean.interval.resampled == ("prompts",)
+    assert mean.interval.covers == "other prompts like these; this subject alone"
+
+
+def without(one: ScoreSheet, *numbers: int) -> ScoreSheet:
+    """Whose pictures of these prompts came out blank."""
+    rows = {row: dict(metrics) for row, metrics in one.rows.items()}
+    for metric, scored in rows["tuned"].items():
+        left = [value for value in scored.values if value.number not in numbers]
+        rows["tuned"][metric] = replace(scored, values=left, mean=float(np.mean([value.value for value in left])))
+    return replace(one, rows=rows)
+
+
+def shifted(one: ScoreSheet, by: float, *numbers: int) -> ScoreSheet:
+    """With harder prompts: these numbers are moved."""
+    rows = {row: dict(metrics) for row, metrics in one.rows.items()}
+    for metrics in (rows["tuned"], rows["untuned"]):
+        for metric, scored in metrics.items():
+            values = [v._replace(value=v.value + by * (v.number in numbers)) for v in scored.values]
+            metrics[metric] = replace(scored, values=values)
+    return replace(one, rows=rows)
+
+
+def test_who_lost_the_hard_prompts_is_flagged_and_compared_on_the_others() -> None:
+    """Worse on every prompt, and without the hard ones better on average."""
+    hard = (0, 1, 2)
+    sheets = []
+    for subject in SUBJECTS:
+        sheets.append(shifted(sheet(subject, "lora", prompts=8), -0.3, *hard))
+        worse = shifted(sheet(subject, "loha", prompts=8, better_by=-0.05), -0.3, *hard)
+        sheets.append(without(worse, *hard))
+    found = board(sheets)
+    lora, loha = (found.score(name, "dino") for name in ("lora", "loha"))
+    assert lora is not None
+    assert loha is not None
+    assert loha.mean > lora.mean
+    assert (lora.lost, loha.lost) == (0, 3 * len(SUBJECTS))
+    assert found.is_whole(lora)
+    assert not found.is_whole(loha)
+    assert not found.is_best(loha)
+    (pair,) = [each for each in found.comparisons if each.column == "dino"]
+    assert pair.difference == pytest.approx(0.05, abs=0.02)
+    assert (pair.prompts, pair.lost) == (5 * len(SUBJECTS), 3 * len(SUBJECTS))
+    assert pair.p == 2 / 2 ** len(SUBJECTS)
+    assert any(note.startswith("loha has no number of some prompts") for note in found.notes)
+    scores, pairs = next(tables(found)), next(each for each in tables(found) if each.key == "comparisons")
+    marks = {row.cells[0].value: row.cells[1].mark for row in scores.rows}
+    assert marks == {"lora": "", "loha": "†", "untuned model": "", "real photos": ""}
+    assert pairs.rows[0].cells[2].mark == "†"
+    assert any("what both have" in note for note in pairs.notes)
+
+
+def test_the_board_says_what_its_intervals_cover() -> None:
+    found = board([sheet(subject, method, prompts=8) for subject in SUBJECTS for method in ("lora", "loha")])
+    notes = next(tables(found)).notes
+    assert notes[0] == "In brackets: 95% intervals. They cover other subjects and other prompts like these."
+
+
+def test_classes_with_several_subjects_are_drawn_as_wholes() -> None:
+    nouns = ["dog", "dog", "cat", "cat", "vase", "can", "clock"]
+    sheets = [replace(sheet(f"{noun}-{n}", prompts=8), noun=noun) for n, noun in enumerate(nouns)]
+    mean = board(sheets).score("lora", "dino")
+    assert mean is not None
+    assert mean.interval is not None
+    assert mean.interval.resampled == ("classes", "prompts")
+    assert mean.interval.covers.startswith("subjects of other classes than these 5")
 
 
 def test_floors_are_the_same_for_every_run_of_a_subject() -> None:

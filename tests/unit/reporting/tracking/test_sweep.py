@@ -21,7 +21,7 @@ def point(outputs: Path, rate: str, *, better_by: float, mode: str = "offline", 
     folder = make_run(outputs / f"rex-lora-{rate.replace('-', '')}", settings=told, steps=20, drawn_at=(0, 20))
     run = Run(folder)
     run.note({"status": status, "config": told, "trained_parameters": {"denoiser": 10}, "result_bytes": 99})
-    own = sheet(better_by=better_by, settings={"method.lr": float(rate)})
+    own = sheet(better_by=better_by, prompts=8, settings={"method.lr": float(rate)})
     own.write(folder / "scores" / "quick-aa.json")
     return Point((f"method.lr={rate}",), run)
 
@@ -58,7 +58,7 @@ def test_the_table_has_every_point_with_settings_intervals_and_costs(sweep: Swee
     rows = table(stays(sweep.folder)[0], "points")
     assert [row["method.lr"] for row in rows] == [1e-4, 1e-3, 1e-2, 0.1]
     assert [row["status"] for row in rows] == ["finished", "finished", "failed", "absent"]
-    best = sheet(better_by=0.2, settings={"method.lr": 1e-3}).rows["tuned"]["dino"]
+    best = sheet(better_by=0.2, prompts=8, settings={"method.lr": 1e-3}).rows["tuned"]["dino"]
     assert rows[1]["DINO ↑"] == pytest.approx(best.mean)
     assert rows[1]["DINO, low"] < rows[1]["DINO ↑"] < rows[1]["DINO, high"]
     costs = {"steps": 20, "seconds": 83.4, "trained_parameters": 10, "result_bytes": 99}
@@ -71,8 +71,17 @@ def test_the_summary_counts_the_points_and_names_the_best(sweep: Sweep) -> None:
     found = summary(stays(sweep.folder)[0])["summary"]
     assert found["points/finished"] == 2
     assert found["points/failed"] == found["points/absent"] == 1
-    assert found["best/DINO, run"] == "rex-lora-1e3"
+    assert found["best/DINO, run"] == found["leading/DINO, run"] == "rex-lora-1e3"
     assert not [key for key in found if key.startswith("best/CLIP-T")], "only what its author looks at"
+
+
+def test_nothing_is_the_best_where_points_cannot_be_told_apart(sweep: Sweep, tmp_path: Path) -> None:
+    log_sweep(sweep)
+    noted(tmp_path, point(tmp_path, "1e-5", better_by=0.2001))
+    log_sweep(sweep)
+    found = summary(stays(sweep.folder)[1])["summary"]
+    assert "not told apart" in found["best/DINO, run"]
+    assert found["leading/DINO, run"] in {"rex-lora-1e3", "rex-lora-1e5"}
 
 
 def test_pictures_and_plots_lie_there_as_media(sweep: Sweep) -> None:
