@@ -17,13 +17,14 @@ from imprint.results.low_rank import Factors, LowRank, UnlikeRanks, factors_of
 
 
 class Adapters(NamedTuple):
-    """`trigger` is what the file says it was trained with; empty: it does not say. `beside` are settings from another
-    file by which the adapters count."""
+    """`trigger` and `license` are what the file says; empty: it does not. `beside` are settings from another file by
+    which the adapters count."""
 
     updates: LowRank
     matched: int  # keys of the file
     keys: int
     trigger: str
+    license: str
     beside: Mapping[str, Any]
 
 
@@ -59,7 +60,8 @@ def _adapters(file: ExternalFile, meta: MetaModel, partial: bool) -> Adapters:
         updates.setdefault(place.role, {})[place.layer] = _factors(file.path, place, own, strengths, meta)
     _check_shapes(file.path, updates, meta)
     trigger = file.about.get("trigger_words") or file.about.get("modelspec.trigger_phrase") or ""
-    return Adapters(updates, matched, len(tensors), trigger, strengths.settings.get("", {}) if strengths.beside else {})
+    beside = strengths.settings.get("", {}) if strengths.beside else {}
+    return Adapters(updates, matched, len(tensors), trigger, file.about.get("modelspec.license", ""), beside)
 
 
 def _factors(path: Path, place: Place, own: Mapping[str, Tensor], strengths: Strengths, meta: MetaModel) -> Factors:

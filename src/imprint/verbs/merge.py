@@ -70,7 +70,8 @@ def _check(request: Request) -> None:
 def _origin(runs: list[Run], request: Request) -> dict[str, str]:
     """What the file was made from."""
     facts = [origin(run) for run in runs]
-    merged = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
+    keys = dict.fromkeys(key for own in facts for key in own)
+    merged = {key: ", ".join(dict.fromkeys(own[key] for own in facts if key in own)) for key in keys}
     weights = request.weights or [1.0] * len(runs)
     strengths = {"weights": ", ".join(f"{weight:g}" for weight in weights)}
-    return {**merged, **strengths, "run": ", ".join(run.signature for run in runs)}
+    return {**merged, **strengths, "merged_from": merged["title"], "run": ", ".join(run.signature for run in runs)}

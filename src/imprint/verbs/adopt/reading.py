@@ -18,7 +18,7 @@ from imprint.results.external_words import Words
 from imprint.results.low_rank import LowRank
 
 log = logging.getLogger(__name__)
-LONGEST_WORD = 80  # characters
+LONGEST_WORD, LONGEST_TERMS = 80, 200  # characters
 
 
 class FileContents(NamedTuple):
@@ -46,8 +46,11 @@ def read(files: list[Path], outline: MetaModel, *, partial: bool) -> FileContent
         if isinstance(content, Adapters):
             updates.append(content.updates)
             trigger = content.trigger
-            beside = {"settings": signature(content.beside)} if content.beside else {}
-            notes.append({**note, **beside, "kind": "adapters", "keys": content.keys, "matched": content.matched})
+            if content.beside:
+                note["settings"] = signature(content.beside)
+            if content.license:
+                note["license"] = printable(content.license[:LONGEST_TERMS])
+            notes.append({**note, "kind": "adapters", "keys": content.keys, "matched": content.matched})
             log.info("%s: adapters, %d of %d keys matched.", printable(file.name), content.matched, content.keys)
         elif isinstance(content, Words):
             words.append(content.vectors)
