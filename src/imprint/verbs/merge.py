@@ -16,10 +16,9 @@ from imprint.results.extraction import extract_lora
 from imprint.results.lora_file import LORA_FORMATS
 from imprint.runs import Run
 from imprint.suggestions import nearest
-from imprint.verbs.export import FileRequest, write_lora_file
+from imprint.verbs.export import WHOLE, FileRequest, write_lora_file
 
 log = logging.getLogger(__name__)
-WHOLE = ("pipeline", "single_file")
 
 
 @dataclass(frozen=True, kw_only=True)

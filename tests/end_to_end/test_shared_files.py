@@ -1,13 +1,15 @@
-"""What files say of themselves to front ends."""
+"""Files of adapters and words, as they are shared: what they say of themselves, and what it takes to write them."""
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from results import exported, merged
 from safetensors import safe_open
 
+from imprint.results.load import trained_model
 from imprint.runs import Run
 
 LORA = "method=lora"
@@ -55,3 +57,15 @@ def test_a_merged_file_says_from_what(finished: Callable[..., Run], tmp_path: Pa
     said = about(merged(runs, tmp_path / "both.safetensors", "format=kohya"))
     assert said["merged_from"] == ", ".join(run.read().name for run in runs)
     assert "merged_from" not in about(exported(runs[0], tmp_path / "one.safetensors", "format=kohya"))
+
+
+@pytest.mark.parametrize("format", ["kohya", "embedding"])
+def test_files_without_the_networks_weights_are_written_without_reading_them(
+    format: str, finished: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(LORA, "method.use_rslora=true", "method.alpha=2") if format == "kohya" else finished(*WORD)
+    model, _, method = trained_model(run, scale={})
+    method.formats(model)[format].write(tmp_path / "expected.safetensors", torch.float32)
+    monkeypatch.setattr("imprint.models.checkpoint.base.Checkpoint.load", None)
+    file = exported(run, tmp_path / "out.safetensors", f"format={format}")
+    assert file.read_bytes() == (tmp_path / "expected.safetensors").read_bytes()
