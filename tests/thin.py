@@ -24,15 +24,15 @@ PIXELS = 64
 WIDTH = 32  # of a text encoder; of Stable Diffusion XL's second one twice that
 
 _NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-_FOUR = {"block_out_channels": (32, 32, 64, 64), "cross_attention_dim": WIDTH}
+_FOUR = {"block_out_channels": (32, 64, 96, 96), "cross_attention_dim": WIDTH}
 _UNETS: dict[str, dict[str, Any]] = {
     "sd1": {**_FOUR, "attention_head_dim": 8},
-    "sd2": {**_FOUR, "attention_head_dim": [2, 2, 4, 4], "use_linear_projection": True},
+    "sd2": {**_FOUR, "attention_head_dim": [2, 4, 6, 6], "use_linear_projection": True},
     "sdxl": {
-        "block_out_channels": (32, 64, 64),
+        "block_out_channels": (32, 64, 96),
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "attention_head_dim": [2, 4, 4],
+        "attention_head_dim": [2, 4, 6],
         "transformer_layers_per_block": [1, 2, 10],
         "use_linear_projection": True,
         "cross_attention_dim": 3 * WIDTH,
