@@ -20,20 +20,23 @@ TOLERANCE = 1e-3  # of the largest change of a layer: what rounding leaves in fl
 
 
 class Client(NamedTuple):
-    """`given` says what its setting names; `meant` are the formats that are for it."""
+    """`given` says what its setting names; `meant` are the formats that are for it; `partly` says, by method, what it
+    leaves out of a file."""
 
     title: str
     probe: str
     given: str
     meant: frozenset[str]
+    partly: Mapping[str, str] = {}
 
 
+NO_PLACE = {"DreamBooth": "no adapters on conv_in, conv_out and the time embedding"}
 CLIENTS = {
     "COMFYUI": Client(
         "ComfyUI", "comfyui.py", "its folder", frozenset({"kohya", "single_file", "pipeline", "embedding"})
     ),
     "A1111": Client("AUTOMATIC1111", "a1111.py", "its folder", frozenset({"kohya", "embedding"})),
-    "SD_SCRIPTS": Client("sd-scripts", "sd_scripts.py", "its folder", frozenset({"kohya"})),
+    "SD_SCRIPTS": Client("sd-scripts", "sd_scripts.py", "its folder", frozenset({"kohya"}), NO_PLACE),
     "LYCORIS": Client("LyCORIS", "lycoris_networks.py", "the folder that holds its package", frozenset({"kohya"})),
     "OLD_DIFFUSERS": Client(
         "older diffusers",
@@ -107,7 +110,14 @@ def is_as_meant(client: Client, row: Mapping[str, Any]) -> bool:
     """Whether a program took the whole of a file that is for it, and it came to what it is to be."""
     if "keys" not in row:
         return False
+    if row["method"] in client.partly:
+        return True
     return row.get("used", row["keys"]) == row["keys"] and row.get("error", 0.0) <= TOLERANCE
+
+
+def _notes(client: Client, row: Mapping[str, Any]) -> str:
+    apart = "" if row["format"] in {*client.meant, ""} else "not for it"
+    return "; ".join(filter(None, (apart, client.partly.get(row["method"]), row.get("note"))))
 
 
 def _told(rows: Sequence[tuple[Client, dict[str, Any]]], file: Path | None) -> int:
@@ -125,7 +135,7 @@ def _told(rows: Sequence[tuple[Client, dict[str, Any]]], file: Path | None) -> i
                 row.get("keys"),
                 row.get("used"),
                 None if row.get("error") is None else f"{row['error']:.2g}",
-                f"{'' if row['format'] in client.meant or not row['format'] else 'not for it; '}{row.get('note', '')}",
+                _notes(client, row),
             )
             for client, row in rows
         ],

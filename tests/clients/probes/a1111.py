@@ -59,7 +59,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "extensions-builtin" / "Lora")]
 
 from modules import devices, sd_models, shared  # noqa: E402
 
-devices.cpu, devices.dtype = torch.device("cpu"), torch.float32
+devices.cpu = devices.device = torch.device("cpu")
+devices.dtype = torch.float32
 sd_models.read_state_dict = load_file
 import network  # noqa: E402
 import networks  # noqa: E402
@@ -146,8 +147,11 @@ def adapters(case: Case) -> Found:
     theirs = networks_only(case["base_file"])
     base = dict(theirs)
     for prefix, root in trees.items():
+        # an attention's own output layer is never called: the attention's forward has its weights changed, too
+        attentions = [module for module in root.modules() if isinstance(module, nn.MultiheadAttention)]
+        inside = {child for attention in attentions for child in attention.children()}
         for module in root.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d | nn.MultiheadAttention):
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.MultiheadAttention) and module not in inside:
                 networks.network_apply_weights(module)
         for name, weight in root.state_dict().items():
             if f"{prefix}{name}" in theirs and name.endswith("weight"):

@@ -80,13 +80,19 @@ def test_a_program_that_reads_files_as_they_are_meant(
     assert "1 files examined, 0 that are" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [f"STRENGTH = 0.5\n{PROGRAM}", "raise RuntimeError('of another release')"])
-def test_a_program_that_does_not_is_a_failure(
-    content: str, cases: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_program_that_counts_otherwise_is_a_failure(
+    cases: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert check.main([], program(tmp_path / "program", content)) == 1
-    said = capsys.readouterr().out
-    assert " 0.5" in said if "STRENGTH" in content else "of another release" in said
+    assert check.main([], program(tmp_path / "program", f"STRENGTH = 0.5\n{PROGRAM}")) == 1
+    assert " 0.5" in capsys.readouterr().out
+
+
+def test_a_program_that_does_not_run_is_a_failure(
+    cases: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = program(tmp_path / "program", PROGRAM)
+    assert check.main([], {**environment, "SD_SCRIPTS_PYTHON": "/bin/false"}) == 1
+    assert "it did not run" in capsys.readouterr().out
 
 
 @pytest.mark.slow
