@@ -20,17 +20,17 @@ TOLERANCE = 1e-3  # of the largest change of a layer: what rounding leaves in fl
 
 
 class Client(NamedTuple):
-    """`given` says what its setting names; `meant` are the formats that are for it; `partly` says, by method, what it
-    leaves out of a file."""
+    """`given` says what its setting names; `meant` are the formats that are for it; `partly` says, by method and
+    format, what it leaves out of a file."""
 
     title: str
     probe: str
     given: str
     meant: frozenset[str]
-    partly: Mapping[str, str] = {}
+    partly: Mapping[tuple[str, str], str] = {}
 
 
-NO_PLACE = {"DreamBooth": "no adapters on conv_in, conv_out and the time embedding"}
+NO_PLACE = {("DreamBooth", "kohya"): "not the adapters on conv_in, conv_out and the embeddings of time and sizes"}
 CLIENTS = {
     "COMFYUI": Client(
         "ComfyUI", "comfyui.py", "its folder", frozenset({"kohya", "single_file", "pipeline", "embedding"})
@@ -43,6 +43,7 @@ CLIENTS = {
         "old_diffusers.py",
         "the Python of an environment with it",
         frozenset({"kohya", "lora", "result", "pipeline", "embedding"}),
+        NO_PLACE,
     ),
 }
 
@@ -108,16 +109,16 @@ def _examined(name: str, place: str, cases: Path, environment: Mapping[str, str]
 
 def is_as_meant(client: Client, row: Mapping[str, Any]) -> bool:
     """Whether a program took the whole of a file that is for it, and it came to what it is to be."""
+    if (row["method"], row["format"]) in client.partly:
+        return True
     if "keys" not in row:
         return False
-    if row["method"] in client.partly:
-        return True
     return row.get("used", row["keys"]) == row["keys"] and row.get("error", 0.0) <= TOLERANCE
 
 
 def _notes(client: Client, row: Mapping[str, Any]) -> str:
     apart = "" if row["format"] in {*client.meant, ""} else "not for it"
-    return "; ".join(filter(None, (apart, client.partly.get(row["method"]), row.get("note"))))
+    return "; ".join(filter(None, (apart, client.partly.get((row["method"], row["format"])), row.get("note"))))
 
 
 def _told(rows: Sequence[tuple[Client, dict[str, Any]]], file: Path | None) -> int:

@@ -28,6 +28,7 @@ import comfy.supported_models  # noqa: E402
 import comfy.utils  # noqa: E402
 
 UNET = "model.diffusion_model."
+HEAD = 16  # channels of a head, which no weight shows
 KINDS = {"sd1": "SD15", "sd2": "SD20", "sdxl": "SDXL"}
 TABLES = {f"text_model.embeddings.{name}_embedding.weight" for name in ("token", "position")}
 TEXT_ENCODERS = {  # by what the program calls them
@@ -54,8 +55,11 @@ logging.getLogger().addHandler(notes)
 
 def configuration(case: Case) -> Any:
     """The program's own of this kind of model, told that it is thinner than the real one."""
-    config = comfy.model_detection.detect_unet_config(load_file(case["base_file"]), UNET)
-    return getattr(comfy.supported_models, KINDS[case["family"]])(config)
+    found = comfy.model_detection.detect_unet_config(load_file(case["base_file"]), UNET)
+    config = getattr(comfy.supported_models, KINDS[case["family"]])(found)
+    if config.unet_config.get("num_head_channels", -1) > 0:
+        config.unet_config["num_head_channels"] = HEAD
+    return config
 
 
 def split(file: str, config: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
