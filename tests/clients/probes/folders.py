@@ -11,13 +11,15 @@ from safetensors.torch import load_file
 from transformers import CLIPTextModel
 
 UNET_FILE = "unet/diffusion_pytorch_model.safetensors"
-TEXT_FILE = "text_encoder/model.safetensors"
+TEXT_FILE = "model.safetensors"
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Those of UNet and text encoder, by the names that they have in files."""
-    unet = {f"unet.{name}": x for name, x in load_file(folder / UNET_FILE).items()}
-    return {**unet, **{f"text_encoder.{name}": x for name, x in load_file(folder / TEXT_FILE).items()}}
+    """Those of UNet and text encoders, by the names that they have in files."""
+    found = {f"unet.{name}": x for name, x in load_file(folder / UNET_FILE).items()}
+    for part in folder.glob("text_encoder*"):
+        found |= {f"{part.name}.{name}": x for name, x in load_file(part / TEXT_FILE).items()}
+    return found
 
 
 def merged(case: Case, merge: Callable[[Any, Any, dict[str, torch.Tensor]], int]) -> Found:

@@ -19,9 +19,11 @@ def pipeline_of(folder: str) -> diffusers.DiffusionPipeline:
 
 
 def state(pipeline: diffusers.DiffusionPipeline, names: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Of UNet and text encoder, by their names in files."""
-    own = {f"unet.{name}": x for name, x in pipeline.unet.state_dict().items()}
-    own |= {f"text_encoder.{name}": x for name, x in pipeline.text_encoder.state_dict().items()}
+    """Of UNet and text encoders, by their names in files."""
+    own: dict[str, torch.Tensor] = {}
+    for part in ("unet", "text_encoder", "text_encoder_2"):
+        if network := getattr(pipeline, part, None):
+            own |= {f"{part}.{name}": x for name, x in network.state_dict().items()}
     return {name: own[name] for name in names}
 
 
