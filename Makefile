@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: help setup demo test test-miniature test-slow test-numerics test-newest test-oldest lint types format docs \
-  bench report world miniature miniature-report clean
+  bench clients report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ format: setup  ## put the code in its form
 # CASES chooses others, as in CASES="grid-mini-* quality-*"; benchmarks/run.py --list names them.
 bench: setup  ## measure short cases against a plain loop, or PEER=diffusers checkout: benchmarks/results/
 	$(BIN)/python benchmarks/run.py $(if $(PEER),--peer $(PEER)) $(CASES)
+
+# ARGS may say more, as in ARGS="--families sd1 --markdown table.md".
+clients: setup  ## try files in other programs' own code: COMFYUI=folder A1111= SD_SCRIPTS= LYCORIS= OLD_DIFFUSERS=python
+	$(BIN)/python tests/clients/check.py $(ARGS)
 
 report: setup  ## write one page about all runs in outputs/
 	$(BIN)/imprint report outputs open=true

@@ -38,6 +38,7 @@ GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
 PARTS = {
     "Guides": [
         "docs/models",
+        "docs/files",
         "docs/grids",
         "docs/report",
         "docs/evaluation",

@@ -100,6 +100,16 @@ def test_kohyas_names_hold_what_was_trained(trained: tuple[Run, Path], tmp_path:
     assert found == updates.keys()
 
 
+def test_nothing_is_left_to_alpha(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    """LyCORIS' own merging multiplies by alpha / rank twice."""
+    run, _ = trained
+    stored = load_file(exported(run, tmp_path / "kohya.safetensors", "kohya"))
+    for key in {name.partition(".")[0] for name in stored}:
+        own = _of(stored, key)
+        ranks = [own[name].shape[0] for name in ("hada_w1_b", "lokr_w1_b", "lokr_w2_b") if name in own]
+        assert set(ranks) <= {own["alpha"].item()}
+
+
 def _of(stored: dict[str, Tensor], key: str) -> dict[str, Tensor]:
     return {name.partition(".")[2]: tensor for name, tensor in stored.items() if name.partition(".")[0] == key}
 

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from imprint.files import write_atomically
+from imprint.methods.model_spec import HASH, hash_of_tensors
 from imprint.models.base import Format, Model
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def _write_with(file: Path, content: bytes, more: Mapping[str, str]) -> None:
     """Writes what the library made, with `more` metadata: in order, for the library's differs each time."""
     end = LENGTH + int.from_bytes(content[:LENGTH], "little")
     header = json.loads(content[LENGTH:end])
-    header["__metadata__"] = dict(sorted({**header["__metadata__"], **more}.items()))
+    about = {**header["__metadata__"], **more}
+    if HASH in about:
+        about[HASH] = hash_of_tensors(content[end:])
+    header["__metadata__"] = dict(sorted(about.items()))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % LENGTH)  # keeps the numbers behind it aligned
     own = len(text).to_bytes(LENGTH, "little") + text + content[end:]

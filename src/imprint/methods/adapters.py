@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.methods.adapter_layers import NAME, layers, merge, merged_formats, weights
 from imprint.methods.base import Added, Method, strengths_without_use
-from imprint.methods.kohya import LayerTensors, write_kohya
+from imprint.methods.kohya import AdapterOf, write_kohya
 from imprint.methods.settings import Kind, PartSettings, Rank, missing_layers, part_faults, role_faults, unknown_roles
 from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup
@@ -113,12 +113,12 @@ class Adapters(Method):
         rank = own.get("rank", usual.rank)
         return Size(rank, own.get("alpha", usual.alpha * rank / usual.rank))
 
-    def _kohya(self, model: Model, network: Mapping[str, str], tensors: LayerTensors) -> Mapping[str, Format]:
+    def _kohya(self, model: Model, network: Mapping[str, str], adapter_of: AdapterOf) -> Mapping[str, Format]:
         """The format `kohya`, where kohya's scripts have names for this model's layers."""
         if not model.names.has_kohya:
             return {}
         origin = {**self.origin, **network}
-        write = partial(write_kohya, model=model, roles=self.roles, origin=origin, tensors=tensors)
+        write = partial(write_kohya, model=model, roles=self.roles, origin=origin, adapter_of=adapter_of)
         return {"kohya": Format("lora.safetensors", write)}
 
     @abstractmethod

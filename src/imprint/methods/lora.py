@@ -15,6 +15,8 @@ from imprint.libraries.peft import use_layers
 from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import FROM_BASE
+from imprint.methods.kohya import KohyaAdapter
+from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -49,17 +51,18 @@ class LoRA(Adapters):
             tensors.update({model.names.stock(role, name): tensor for name, tensor in own.items()})
             part = model.names.part(role)
             description.update({f"{part}.{key}": value for key, value in self._essentials(model, role).items()})
-        write_weights(folder / FILE, tensors, {DESCRIPTION: json.dumps(description, sort_keys=True)})
+        about = {DESCRIPTION: json.dumps(description, sort_keys=True), **spec_of_model(model, "lora")}
+        write_weights(folder / FILE, tensors, about)
 
     def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
-        add_metadata(folder / FILE, origin)
+        add_metadata(folder / FILE, {**origin, **spec_of_origin(origin)})
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         super().load(model, folder, scale=scale)
         self.origin = {key: value for key, value in read_metadata(folder / FILE).items() if key != DESCRIPTION}
 
     def formats(self, model: Model) -> Mapping[str, Format]:
-        return {**super().formats(model), **self._kohya(model, NETWORK, _kohya_tensors)}
+        return {**super().formats(model), **self._kohya(model, NETWORK, _kohya_adapter)}
 
     def _config(self, role: str, targets: Sequence[str]) -> "LoraConfig":
         from peft import LoraConfig
@@ -120,13 +123,12 @@ def _scaled(tensors: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
     return {name: tensor * factor if ".lora_B." in name else tensor for name, tensor in tensors.items()}
 
 
-def _kohya_tensors(layer: Any) -> dict[str, Tensor]:
+def _kohya_adapter(layer: Any) -> KohyaAdapter:
     if layer.use_dora[NAME]:
         raise UserError(
             "format='kohya': readers of these names disagree about DoRA, or pass over it. Use format=pipeline or "
             "format=single_file: both merge it."
         )
-    return {
-        "lora_down.weight": layer.lora_A[NAME].weight,
-        "lora_up.weight": layer.lora_B[NAME].weight,
-    }
+    tensors = {"lora_down.weight": layer.lora_A[NAME].weight, "lora_up.weight": layer.lora_B[NAME].weight}
+    rank = layer.r[NAME]
+    return KohyaAdapter(tensors, alpha=float(layer.scaling[NAME] * rank), rank=rank)

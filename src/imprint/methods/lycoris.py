@@ -15,6 +15,7 @@ from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import FROM_BASE
+from imprint.methods.kohya import KohyaAdapter
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -61,12 +62,21 @@ class PeftFolder(Adapters):
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         network = {"ss_network_module": "lycoris.kohya", "ss_network_args": f'{{"algo": "{self.label.lower()}"}}'}
-        return {**super().formats(model), **self._kohya(model, network, self._kohya_tensors)}
+        return {**super().formats(model), **self._kohya(model, network, self._kohya_adapter)}
+
+    @classmethod
+    def _kohya_adapter(cls, layer: Any) -> KohyaAdapter:
+        """What it counts by is multiplied into one of its tensors, and every alpha is its rank: some readers, LyCORIS'
+        own merging among them, multiply by alpha / rank twice, and without a low-rank factor none does."""
+        tensors = cls._kohya_tensors(layer)
+        first = next(iter(tensors))
+        rank = layer.r[NAME]
+        return KohyaAdapter({**tensors, first: tensors[first] * layer.scaling[NAME]}, alpha=float(rank), rank=rank)
 
     @staticmethod
     @abstractmethod
     def _kohya_tensors(layer: Any) -> dict[str, Tensor]:
-        """A layer's weights by the names that LyCORIS gives them."""
+        """A layer's weights, whose product is its update, by the names that LyCORIS gives them."""
 
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
         stored = load_file(folder / model.names.part(role) / FILE)
@@ -115,8 +125,4 @@ class LoKr(PeftFolder):
 
     @staticmethod
     def _kohya_tensors(layer: Any) -> dict[str, Tensor]:
-        tensors = {name: getattr(layer, name)[NAME] for name in (*FIRST, *SECOND) if NAME in getattr(layer, name)}
-        if {FIRST[0], SECOND[0]} <= tensors.keys():
-            # without a low-rank factor there is no rank in the file: its readers leave alpha aside
-            tensors[FIRST[0]] = tensors[FIRST[0]] * layer.scaling[NAME]
-        return tensors
+        return {name: getattr(layer, name)[NAME] for name in (*FIRST, *SECOND) if NAME in getattr(layer, name)}

@@ -95,7 +95,7 @@ class TextualInversion(Method):
         return f"{FROM_BASE}\n{loading_lines(concepts, facts)}"
 
     def save(self, model: Model, folder: Path) -> None:
-        write_words(model.words, folder)
+        write_words(model, folder)
 
     def write_origin(self, folder: Path, origin: Mapping[str, str]) -> None:
         write_origin_of_words(folder, origin)

@@ -7,7 +7,7 @@ the vocabularies ({clip_l, clip_g}, by the convention of kohya's scripts), and t
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from safetensors.torch import load_file
@@ -15,12 +15,14 @@ from torch import Tensor
 
 from imprint.errors import Problem, UserError
 from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
+from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
 FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder
 FRONT_ENDS_KEY = "emb_params"  # what front ends call the vectors of a model with one vocabulary
 WORD = "word"  # in the metadata
+KIND: Literal["textual-inversion"] = "textual-inversion"
 
 
 class Word(NamedTuple):
@@ -31,10 +33,11 @@ class Word(NamedTuple):
     about: Mapping[str, str]
 
 
-def write_words(words: Mapping[str, Mapping[str, Tensor]], folder: Path) -> None:
-    """A file a word."""
+def write_words(model: Model, folder: Path) -> None:
+    """A file a word that the model has learned."""
+    words = model.words
     for (word, vectors), name in zip(words.items(), numbered(FILE, len(words)), strict=True):
-        write_word(folder / name, word, vectors, {})
+        write_word(folder / name, word, vectors, spec_of_model(model, KIND))
 
 
 def write_word(file: Path, word: str, vectors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
@@ -53,7 +56,8 @@ def read_words(folder: Path, vocabularies: Sequence[str]) -> list[Word]:
 def write_origin_of_words(folder: Path, origin: Mapping[str, str]) -> None:
     for file in _files(folder):
         word = read_metadata(file).get(WORD) or " ".join(load_file(file))
-        add_metadata(file, {**origin, "trigger_words": word})
+        own = {**origin, "trigger_words": word}
+        add_metadata(file, {**own, **spec_of_origin(own)})
 
 
 def load_words(model: Model, folder: Path) -> Mapping[str, str]:
@@ -98,7 +102,7 @@ def _write_embedding(model: Model, word: str, origin: Mapping[str, str], file: P
     stored = {name: rows_ND.detach().to("cpu", dtype).contiguous() for name, rows_ND in model.words[word].items()}
     if len(stored) == 1:
         stored = {FRONT_ENDS_KEY: next(iter(stored.values()))}
-    write_weights(file, stored, origin)
+    write_weights(file, stored, {**origin, **spec_of_model(model, KIND), **spec_of_origin(origin)})
 
 
 def numbered(name: str, count: int) -> list[str]:

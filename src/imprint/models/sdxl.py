@@ -122,6 +122,7 @@ LAYOUT = Layout(
         },
         usual_configs={"xl_base": "stabilityai/stable-diffusion-xl-base-1.0"},
         says_prediction=True,
+        openai={"text_encoder": "conditioner.embedders.0.transformer."},
     ),
     multiple=8,
 )

@@ -147,6 +147,15 @@ class PipelineSource(ModelSource):
             sampler=self.sampler,
         )
 
+    def load_without_weights(self) -> PipelineModel:
+        """Their memory is reserved, and as long as nothing is computed with them, not used."""
+        return self.model(
+            checkpoint=self._checkpoint,
+            parts={part.name: self._without_weights(part).to_empty(device="cpu") for part in self.layout.parts},
+            prediction=self._prediction,
+            sampler=self.sampler,
+        )
+
     @property
     def layout(self) -> Layout:
         return self.model.layout

@@ -104,7 +104,10 @@ def _template(name: str = "model_card.md.jinja") -> "Template":
 def origin(run: Run) -> dict[str, str]:
     """The most important facts, as metadata of a result's files."""
     manifest = run.read()
+    licenses = dict.fromkeys(str(note["license"]) for note in manifest.adopted if "license" in note)
     return {
+        **({"resolution": "{1}x{0}".format(*manifest.frame)} if manifest.frame else {}),
+        **({"license": ", ".join(licenses)} if licenses else {}),
         "title": manifest.name,
         "trigger_words": ", ".join(f"{concept.identifier} {concept.noun}" for concept in run.concepts),
         "base_model": _base(manifest),

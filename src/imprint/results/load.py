@@ -33,16 +33,25 @@ class Source(NamedTuple):
     method: Method
 
 
-def trained_model(run: Run, *, scale: Mapping[str, float], base: str | None = None, rank: int | None = None) -> Trained:
+def trained_model(
+    run: Run,
+    *,
+    scale: Mapping[str, float],
+    base: str | None = None,
+    rank: int | None = None,
+    weights: bool = True,
+) -> Trained:
     """For generation and export. With `base`, the result is in the model there and not in the one it was trained from.
-    With `rank`, it is cut to that; only results that hold several ranks can be.
+    With `rank`, it is cut to that; only results that hold several ranks can be. Without `weights`, those of the network
+    are not read if the result lies beside them.
 
     Raises UserError if what the run was trained from has changed, or `base` does not fit.
     """
     source = source_of(run, scale=scale, sampler={}, base=base)
     if rank is not None:
         source.method.choose_rank(rank)
-    model = source.model.load()
+    needed = weights or source.method.replaces_weights
+    model = source.model.load() if needed else source.model.load_without_weights()
     if base is not None and source.method.replaces_weights:
         own = own_model(run, {}).load()
         add(model, weight_delta(own, source.method, run.result).difference, scale)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.adopted import peft_settings, usual_rank
-from imprint.methods.kohya import KohyaLayer, write_kohya_layers
+from imprint.methods.kohya import KohyaAdapter, write_kohya_layers
 from imprint.methods.lora import DESCRIPTION, NETWORK
+from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.models.base import Model
 from imprint.results.low_rank import Factors, LowRank
 
@@ -26,7 +27,8 @@ def write_updates(
     if file.suffix != ".safetensors":
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
     write = {"lora": write_lora, "kohya": write_kohya_lora}[format]
-    write(file, dtype, model=model, updates=updates, origin=origin)
+    about = {**origin, **spec_of_model(model, "lora"), **spec_of_origin(origin)}
+    write(file, dtype, model=model, updates=updates, origin=about)
 
 
 def write_lora(file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]) -> None:
@@ -49,13 +51,13 @@ def write_kohya_lora(
     file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]
 ) -> None:
     """A part has one alpha, its usual rank: the stock library gives alphas of their own to the wrong layers."""
-    stored = []
+    stored: dict[str, KohyaAdapter] = {}
     for role, own in updates.items():
         alpha = usual_rank(factors.rank for factors in own.values())
         for layer, factors in own.items():
             down, up = _as_adapter(factors, model.roles[role].get_submodule(layer).weight)
             tensors = {"lora_down.weight": down, "lora_up.weight": up * (factors.rank / alpha)}
-            stored.append(KohyaLayer(model.names.kohya(role, layer), tensors, alpha=float(alpha), rank=factors.rank))
+            stored[model.names.kohya(role, layer)] = KohyaAdapter(tensors, alpha=float(alpha), rank=factors.rank)
     write_kohya_layers(file, dtype, stored, model=model, origin={**origin, **NETWORK})
 
 

@@ -21,6 +21,7 @@ from imprint.runs import Run
 from imprint.suggestions import nearest
 
 log = logging.getLogger(__name__)
+WHOLE = ("pipeline", "single_file")  # formats with the network's weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,8 @@ def export(cfg: DictConfig) -> Path:
     if request.rank is not None and not method_of(run).has_ranks:
         remedy = f"only {' and '.join(LORA_FORMATS)} have a rank to choose. Leave it out."
         raise ConfigError([Problem("rank", request.rank, remedy)])
-    model, _, method = trained_model(run, scale={}, base=request.base, rank=request.rank)
+    whole = request.format in WHOLE
+    model, _, method = trained_model(run, scale={}, base=request.base, rank=request.rank, weights=whole)
     formats = {**model.formats, **method.formats(model)}
     format = formats.get(request.format)
     if format is None and request.format in LORA_FORMATS:

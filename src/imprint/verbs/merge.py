@@ -16,10 +16,9 @@ from imprint.results.extraction import extract_lora
 from imprint.results.lora_file import LORA_FORMATS
 from imprint.runs import Run
 from imprint.suggestions import nearest
-from imprint.verbs.export import FileRequest, write_lora_file
+from imprint.verbs.export import WHOLE, FileRequest, write_lora_file
 
 log = logging.getLogger(__name__)
-WHOLE = ("pipeline", "single_file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,8 @@ def _check(request: Request) -> None:
 def _origin(runs: list[Run], request: Request) -> dict[str, str]:
     """What the file was made from."""
     facts = [origin(run) for run in runs]
-    merged = {key: ", ".join(dict.fromkeys(own[key] for own in facts)) for key in facts[0]}
+    keys = dict.fromkeys(key for own in facts for key in own)
+    merged = {key: ", ".join(dict.fromkeys(own[key] for own in facts if key in own)) for key in keys}
     weights = request.weights or [1.0] * len(runs)
     strengths = {"weights": ", ".join(f"{weight:g}" for weight in weights)}
-    return {**merged, **strengths, "run": ", ".join(run.signature for run in runs)}
+    return {**merged, **strengths, "merged_from": merged["title"], "run": ", ".join(run.signature for run in runs)}

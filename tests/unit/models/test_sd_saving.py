@@ -1,6 +1,9 @@
 """What is written is what other programs open, and makes the same pictures there."""
 
+import gc
 import json
+import weakref
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from safetensors.torch import load_file
 from tiny import tiny_pipeline, tiny_source
 
 from imprint.errors import UserError
+from imprint.models.checkpoint.base import Checkpoint
 from imprint.training.encoding import encode_captions
 
 
@@ -83,6 +87,29 @@ def test_frozen_weights_of_a_trained_part_lose_nothing(tiny_sd: Path, tmp_path: 
     saved = tiny_source(tmp_path / "saved").load().unet
     assert torch.equal(saved.conv_out.weight, exact)
     assert torch.equal(saved.conv_in.weight, trained.weight)
+
+
+def test_networks_are_written_one_after_the_other(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What training has cast is read again, and a whole model of float32 beside the trained one is too much."""
+    model = tiny_source(tiny_sd).load()
+    for part in model.parts.values():
+        part.to(torch.bfloat16)
+    alive: list[weakref.ref[torch.nn.Module]] = []
+    load = Checkpoint.load
+
+    def watched(self: Checkpoint, names: Collection[str] | None = None) -> dict[str, torch.nn.Module]:
+        gc.collect()
+        assert not [part for part in alive if part() is not None]
+        parts = load(self, names)
+        alive.extend(weakref.ref(part) for part in parts.values())
+        assert len(parts) == 1
+        return parts
+
+    monkeypatch.setattr(Checkpoint, "load", watched)
+    model.save_pipeline(tmp_path / "saved")
+    assert len(alive) == len(model.parts)
 
 
 def test_loading_and_saving_print_nothing(tiny_sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from diffusers.loaders.single_file_utils import (
 from drawing import ROUNDING, distance, disturb, draw, draw_stock
 from full_size import full_size_sd
 from safetensors import safe_open
-from tiny import tiny_source
+from safetensors.torch import load_file, save_file
+from tiny import tiny_file, tiny_source
 
 from imprint.errors import UserError
 from imprint.models.sd import original_layout
@@ -73,6 +74,22 @@ def test_the_second_generation_has_the_text_encoder_of_openclip() -> None:
     assert tensors[f"{prefix}.transformer.resblocks.22.attn.in_proj_weight"].shape == (3 * 1024, 1024)
     assert f"{prefix}.positional_embedding" in tensors
     assert not any("q_proj" in name or "text_model" in name for name in tensors)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_a_file_whose_text_encoder_has_no_prefix_is_the_same_model(suffix: str, tiny_sd: Path, tmp_path: Path) -> None:
+    """As NovelAI's first model has it, and many that were merged from it."""
+    stored = load_file(tiny_file(tmp_path / "usual.safetensors", tiny_sd))
+    renamed = {name.replace(".transformer.text_model.", ".transformer."): weight for name, weight in stored.items()}
+    assert renamed.keys() != stored.keys()
+    file = tmp_path / f"theirs{suffix}"
+    save_file(renamed, file) if suffix == ".safetensors" else torch.save({"state_dict": renamed}, file)
+    model = tiny_source(file, config=str(tiny_sd), allow_pickle=True).load()
+    assert distance(draw(model), draw(tiny_source(tiny_sd).load())) == 0
+    del renamed["cond_stage_model.transformer.final_layer_norm.weight"]
+    save_file(renamed, tmp_path / "cut.safetensors")
+    with pytest.raises(UserError, match="1 weights are missing"):
+        tiny_source(tmp_path / "cut.safetensors", config=str(tiny_sd)).load()
 
 
 def test_a_name_that_other_programs_would_not_open(tiny_sd: Path, tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ class OriginalLayout(NamedTuple):
     `write` names and shapes all weights as the original program does. `layer` is its name of a layer of a denoiser with
     this configuration. `prefixes` are those of the names of each part, for messages. `usual_configs` are hub ids with
     the configurations of such files, by the kind of model that the library recognises. `says_prediction`: other
-    programs look in such files for marks of what the network predicts.
+    programs look in such files for marks of what the network predicts. `openai` are the prefixes of text encoders of
+    OpenAI's, by the library's names of the parts: in some files their `stored_prefix` does not follow.
     """
 
     write: Callable[[Parts], dict[str, Tensor]]
@@ -54,6 +55,7 @@ class OriginalLayout(NamedTuple):
     prefixes: Mapping[str, str]
     usual_configs: Mapping[str, str]
     says_prediction: bool
+    openai: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,17 +40,14 @@ class PipelineWriter:
 
     def write_folder(self, folder: Path) -> None:
         """A pipeline in the library's format, in float32."""
-        self._write_folder(self._final_parts(), folder)
+        self._write_folder(folder, torch.float32)
 
     def replace_folder(self, folder: Path, dtype: torch.dtype) -> None:
         """The same with all its networks in `dtype`, in place of a pipeline that was there."""
         if folder.exists() and any(folder.iterdir()) and not (folder / PIPELINE_CONFIG).is_file():
             raise UserError(str(Problem("out", str(folder), "something else is in this folder. Choose a new one.")))
-        parts = self._final_parts()
-        for part in parts.values():
-            nn.Module.to(part, dtype)
         with folder_atomically(folder) as new:
-            self._write_folder(parts, new)
+            self._write_folder(new, dtype)
 
     def write_file(self, file: Path, dtype: torch.dtype) -> None:
         """One file in the original layout."""
@@ -59,57 +56,66 @@ class PipelineWriter:
             raise UserError(str(Problem("format", "single_file", remedy)))
         write_single_file(
             file,
-            self._final_parts(),
+            {part.name: self._final(part) for part in self.checkpoint.layout.parts},
             dtype,
             layout=self.checkpoint.layout,
             prediction=self.process.prediction,
             zero_snr=self.process.has_zero_terminal_snr,
         )
 
-    def _final_parts(self) -> dict[str, nn.Module]:
-        """Networks to be written, on the CPU in float32: every weight that was changed as it is now, the others as in
+    def _final(self, part: Part) -> nn.Module:
+        """A network to be written, on the CPU in float32: every weight that was changed as it is now, the others as in
         the source, though in memory they may be of lower precision. Learned words are rows of the text encoders'
         tables.
 
         The precision is the same for all, since by default the library does not run a pipeline of several. Weights that
         need no cast are not copied: they must not be written to.
         """
-        states = {name: state_without_words(part) for name, part in self.parts.items()}
-        if cast := [name for name, state in states.items() if any(map(_is_cast, state.values()))]:
-            for name, source in self.checkpoint.load(cast).items():
-                states[name] = _restored(states[name], source.state_dict())
-        final = {part.name: _without_weights(part, self.parts[part.name]) for part in self.checkpoint.layout.parts}
-        for name, part in final.items():
-            assert part.state_dict().keys() == states[name].keys(), "adapters have to be merged before a model is saved"
-            part.load_state_dict({key: _written(weight) for key, weight in states[name].items()}, assign=True)
-            if isinstance(part, PreTrainedModel):
-                write_words(self.parts[name], part)
+        live = self.parts[part.name]
+        state: Mapping[str, Tensor] = state_without_words(live)
+        if any(map(_is_cast, state.values())):
+            state = _restored(state, self.checkpoint.load([part.name])[part.name].state_dict())
+        final = _without_weights(part, live)
+        assert final.state_dict().keys() == state.keys(), "adapters have to be merged before a model is saved"
+        final.load_state_dict({key: _written(weight) for key, weight in state.items()}, assign=True)
+        if isinstance(final, PreTrainedModel):
+            write_words(live, final)
         return final
 
-    def _write_folder(self, parts: Parts, folder: Path) -> None:
+    def _write_folder(self, folder: Path, dtype: torch.dtype) -> None:
+        """One network after the other: beside the model, no more than one is in memory."""
         checkpoint, layout = self.checkpoint, self.checkpoint.layout
+        tokenizers = {own.name: self.vocabularies[name].tokenizer for name, own in layout.tokenizers.items()}
+        scheduler = build_scheduler(checkpoint.scheduler, AS_THE_CHECKPOINT, self.process.prediction)
         pipeline = getattr(diffusers, layout.pipeline)(
-            **parts,
-            **{own.name: self.vocabularies[name].tokenizer for name, own in layout.tokenizers.items()},
-            scheduler=build_scheduler(checkpoint.scheduler, AS_THE_CHECKPOINT, self.process.prediction),
+            **{part.name: _without_weights(part, self.parts[part.name]) for part in layout.parts},
+            **tokenizers,
+            scheduler=scheduler,
             **{name: checkpoint.setting(name) for name in layout.settings},
             **dict.fromkeys(layout.absent),
         )
-        for network in parts.values():
-            if not isinstance(network, PreTrainedModel):
-                # the path of the source is private
-                network.register_to_config(_name_or_path="")  # type: ignore[operator]
         with quiet_model_libraries():
-            pipeline.save_pretrained(folder)
+            pipeline.save_config(folder)
+            for name, own in {**tokenizers, "scheduler": scheduler}.items():
+                own.save_pretrained(folder / name)
         for part in layout.parts:
-            if issubclass(part.type, PreTrainedModel):
-                _as_published(folder / part.name, part.stored_prefix)
+            self._write_part(part, folder / part.name, dtype)
         known = checkpoint.tokenizers(shared=True)
         for name, own in layout.tokenizers.items():
             if self.vocabularies[name].tokenizer.get_vocab() == known[name].get_vocab():
                 # the source's own files: other versions of the library would not know those that this one writes
                 shutil.rmtree(folder / own.name)
                 shutil.copytree(checkpoint.configs / own.name, folder / own.name)
+
+    def _write_part(self, part: Part, folder: Path, dtype: torch.dtype) -> None:
+        network: Any = nn.Module.to(self._final(part), dtype)
+        is_text_encoder = isinstance(network, PreTrainedModel)
+        if not is_text_encoder:
+            network.register_to_config(_name_or_path="")  # the path of the source is private
+        with quiet_model_libraries():
+            network.save_pretrained(folder)
+        if is_text_encoder:
+            _as_published(folder, part.stored_prefix)
 
 
 def _without_weights(part: Part, live: Any) -> nn.Module:

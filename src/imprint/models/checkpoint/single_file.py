@@ -6,6 +6,7 @@ from typing import Any
 
 import diffusers  # lazily: each pipeline at its first use
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -13,7 +14,7 @@ from imprint.errors import Problem, UserError
 from imprint.files import write_atomically
 from imprint.libraries.diffusers import kind_of_single_file
 from imprint.models.checkpoint.base import Checkpoint
-from imprint.models.checkpoint.layout import Layout, OriginalLayout, Parts
+from imprint.models.checkpoint.layout import Layout, OriginalLayout, Part, Parts
 from imprint.models.checkpoint.weights import PICKLE_RISK, Stored, read_header
 from imprint.models.process import Prediction
 
@@ -23,6 +24,7 @@ DENOISER = "model.diffusion_model."
 FIRST_LAYER = f"{DENOISER}input_blocks.0.0.weight"
 # Empty tensors, by the community's convention: of models that predict v, of those whose last timestep is all noise.
 V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
+POSITIONS = "embeddings.position_embedding.weight"  # of a text encoder
 INPAINTING_CHANNELS = 9
 INPAINTING = "this is an inpainting model (9 input channels). Give the plain text-to-image model."
 
@@ -70,6 +72,8 @@ class SingleFile(Checkpoint):
 
     def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
         tokenizers = {self.layout.tokenizers[name].name: own for name, own in self.tokenizers(shared=False).items()}
+        unasked = dict.fromkeys(part.name for part in self.layout.parts if part.name not in names)
+        unprefixed = {part.name: self._unprefixed(part) for part in self._unprefixed_parts() if part.name in names}
         try:
             pipeline = getattr(diffusers, self.layout.pipeline).from_single_file(
                 str(self.path),
@@ -77,6 +81,8 @@ class SingleFile(Checkpoint):
                 local_files_only=True,
                 dtype=torch.float32,
                 **tokenizers,
+                **unprefixed,
+                **unasked,
                 **dict.fromkeys(self.layout.absent),
             )
         except Exception as error:  # the libraries let their readers' errors through, of any type
@@ -89,6 +95,28 @@ class SingleFile(Checkpoint):
             if lacking := [name for name, weight in part.state_dict().items() if weight.is_meta]:
                 raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
         return parts
+
+    def _unprefixed_parts(self) -> list[Part]:
+        """Text encoders whose names lack what the library knows them by, as in models that descend from NovelAI's."""
+        return [
+            part
+            for part in self.layout.parts
+            if f"{_original(self.layout).openai.get(part.name)}{POSITIONS}" in self.tensors
+        ]
+
+    def _unprefixed(self, part: Part) -> nn.Module:
+        prefix = _original(self.layout).openai[part.name]
+        names = {name.removeprefix(prefix): name for name in self.tensors if name.startswith(prefix)}
+        network: nn.Module = part.type(part.type.config_class.from_dict(self.config(part.config)))
+        wanted = {name: names.get(name.removeprefix(part.stored_prefix)) for name in network.state_dict()}
+        if lacking := [name for name, theirs in wanted.items() if theirs is None]:
+            raise self.refusal(f"{len(lacking)} weights are missing ({lacking[0]} ...). Get the file again.")
+        stored = _read(self.path, [theirs for theirs in wanted.values() if theirs])
+        try:
+            network.load_state_dict({name: stored[theirs].float() for name, theirs in wanted.items() if theirs})
+        except RuntimeError as error:
+            raise self.refusal(f"the file does not fit the configurations in {self.configs} ({error}).") from error
+        return network
 
 
 def write_single_file(
@@ -110,6 +138,16 @@ def _original(layout: Layout) -> OriginalLayout:
 
 def _marks(prediction: Prediction, zero_snr: bool) -> list[str]:
     return [*([V_PREDICTION] if prediction == "v_prediction" else []), *([ZERO_SNR] if zero_snr else [])]
+
+
+def _read(path: Path, names: Collection[str]) -> dict[str, torch.Tensor]:
+    """These tensors of a file that has been checked."""
+    if path.suffix == SAFE:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in names}
+    content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    tensors = content.get("state_dict", content)
+    return {name: tensors[name] for name in names}
 
 
 def _read_pickle(path: Path, source: str) -> Mapping[str, Stored]:
