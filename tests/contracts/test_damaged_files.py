@@ -32,8 +32,8 @@ DRAWING = ["generate", "export", "merge", "grid"]  # commands that load a result
 
 
 class Kind(NamedTuple):
-    """`refused` are the commands to which a damage is an error, `tolerated` those that go on. A file that a run `may_lack`
-    is not missed."""
+    """To `refused` commands a damage is an error, and `tolerated` ones go on. A file that a run `may_lack` is not
+    missed."""
 
     file: str
     refused: list[str]

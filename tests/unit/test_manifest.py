@@ -119,6 +119,18 @@ def test_a_damaged_sweep_is_one_line_and_a_note_on_a_page(content: bytes, tmp_pa
     assert "Delete it" in link.question
 
 
+@pytest.mark.parametrize("place", ["../../../elsewhere/run", "/home/me/run", "a\0b"])
+def test_a_sweep_names_no_run_outside_of_its_outputs(
+    place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweep = Sweep.named("rates", tmp_path / "outputs")
+    sweep.folder.mkdir(parents=True)
+    points = [{"overrides": [], "run": "../../dog-0123456789"}, {"overrides": [], "run": place}]
+    sweep.record.write_text(json.dumps({"points": points}))
+    assert [point.run.folder for point in sweep.points] == [tmp_path / "outputs" / "dog-0123456789"]
+    assert "left out" in caplog.text
+
+
 def changed(content: dict[str, Any], *keys: str, value: Any) -> dict[str, Any]:
     inner = content
     for key in keys[:-1]:

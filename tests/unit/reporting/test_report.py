@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -162,6 +163,13 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     thumbnail = thumbnails.thumbnail(photos / "a.jpg", side=64, keeps_small=True)
     assert thumbnail is not None
     assert thumbnails.thumbnail(photos / "broken.png", side=64, keeps_small=True) is None
+
+
+def test_a_picture_that_is_none_is_not_waited_for_or_unpacked(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    for name in ("pipe.png", "bomb.png", "absent.png"):
+        assert thumbnails.thumbnail(tmp_path / name, side=64, keeps_small=True) is None
 
 
 def test_pictures_shrink_rather_than_the_page_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
