@@ -155,9 +155,7 @@ class TestNoPictures:
     def test_only_hidden_pictures(self, tmp_path: Path) -> None:
         for name in (".a.png", "...png"):
             (tmp_path / name).touch()
-        with pytest.raises(
-            UserError, match=r"begin with a dot \(\.\.\.png, \.a\.png\)\. Rename them"
-        ):
+        with pytest.raises(UserError, match=r"begin with a dot \(\.\.\.png, \.a\.png\)\. Rename them"):
             folder_of(tmp_path).open()
 
     def test_only_folders(self, photos: Path) -> None:
