@@ -144,6 +144,9 @@ def changed(content: dict[str, Any], *keys: str, value: Any) -> dict[str, Any]:
     [
         (["rows"], []),
         (["metrics"], {}),
+        (["metrics", "dino", "encoders"], {"dino": {}}),
+        (["pictures"], {}),
+        (["rows"], {}),
         (["prompts"], {}),
         (["seed"], "often"),
         (["pictures"], {"tuned": 4}),

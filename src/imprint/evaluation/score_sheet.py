@@ -112,7 +112,10 @@ class ScoreSheet:
         return sheet
 
     def unknown(self) -> Iterator[str]:
-        """Rows, metrics and prompts that have numbers and nothing else."""
+        """Rows, metrics and prompts that have numbers and nothing else, and encoders without a name."""
+        for name, facts in self.metrics.items():
+            if not all("name" in encoder for encoder in facts.encoders.values()):
+                yield f"an encoder of {name}"
         if "tuned" not in self.rows:
             yield "the run's own model"
         for row, metrics in self.rows.items():
