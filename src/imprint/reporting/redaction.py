@@ -20,6 +20,8 @@ _WORD_OWNERS = {"init", "initializer", "placeholder", "identifier", "class", "ra
 _TOKENIZER_OWNERS = {"pad", "eos", "bos", "unk", "special"}
 _VOCABULARY = _WORD_OWNERS | _TOKENIZER_OWNERS
 _PURE_ENV = re.compile(r"\$\{\s*oc\.env\s*:\s*\w+\s*\}")
+_READ_BACK = re.compile(r"(?:[^$]|\$(?!\{)|\$\{\s*oc\.env\s*:\s*\w+\s*(?:,[^${}]*)?\})*")
+_NAMES = re.compile(r"\$\{\s*oc\.env\s*:\s*(\w+)")
 _URL_USER = re.compile(r"(\b[a-z][a-z0-9+.\-]*://)[^/\s]+@", re.IGNORECASE)
 _URL_PARAMETER = re.compile(r"([?&]([\w\-]+)=)[^&#\s]+")
 
@@ -39,6 +41,18 @@ def redacted(cfg: DictConfig) -> dict[str, Any]:
     cleaned = _without(plain, reader.secrets)
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def asks_for_more(value: Any) -> bool:
+    """Whether a value of a manifest, which may be somebody else's, refers to more than plain variables of the
+    environment: to a secret of its reader's, or by a name that is made up on the way."""
+    if isinstance(value, dict):
+        return any(map(asks_for_more, value.values()))
+    if isinstance(value, list):
+        return any(map(asks_for_more, value))
+    if not isinstance(value, str):
+        return False
+    return not _READ_BACK.fullmatch(value) or any(map(names_secret, _NAMES.findall(value)))
 
 
 class _Reader:
@@ -66,7 +80,7 @@ class _Reader:
             value = parent[key]
         except OmegaConfBaseException:
             self._from_environment, value = True, raw
-        secret = _names_secret(name) and value not in (None, "") and not isinstance(value, bool)
+        secret = names_secret(name) and value not in (None, "") and not isinstance(value, bool)
         if secret:
             self.secrets.update(_strings(value))
         if self._from_environment:
@@ -103,7 +117,8 @@ def _without(value: Any, secrets: set[str]) -> Any:
     return _URL_PARAMETER.sub(_hidden_parameter, _URL_USER.sub(rf"\1{HIDDEN}@", value))
 
 
-def _names_secret(key: str) -> bool:
+def names_secret(key: str) -> bool:
+    """Whether what is called so is a secret."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", key)]
     if any(word in _SECRET_WORDS or word.removesuffix("s") in _SECRET_WORDS for word in words):
         return True
@@ -114,4 +129,4 @@ def _names_secret(key: str) -> bool:
 
 def _hidden_parameter(match: re.Match[str]) -> str:
     name = match[2].lower()
-    return match[1] + HIDDEN if _names_secret(name) or name in ("key", "sig", "signature") else match[0]
+    return match[1] + HIDDEN if names_secret(name) or name in ("key", "sig", "signature") else match[0]

@@ -4,7 +4,7 @@ from itertools import count
 import pytest
 from omegaconf import OmegaConf
 
-from imprint.reporting.redaction import redacted
+from imprint.reporting.redaction import asks_for_more, redacted
 
 
 def test_what_comes_from_the_environment_stays_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,3 +122,20 @@ def test_the_result_is_plain() -> None:
         "d": 1.5,
         "e": "${missing.key}",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "more"),
+    [
+        ("dogs", False),
+        ("costs $5", False),
+        ({"project": "${oc.env:MY_PROJECT}-${oc.env:USER,nobody}"}, False),
+        (["a", "${oc.env:HF_TOKEN}"], True),
+        ({"project": "${oc.env:WANDB_API_KEY,none}"}, True),
+        ("${oc.env:${first:HF_TOKEN}}", True),
+        ("${hydra:runtime.cwd}", True),
+    ],
+)
+def test_what_a_manifest_may_ask_the_environment_for(value: object, more: bool) -> None:
+    """It may be somebody else's, and what it asks for would be uploaded to where it says."""
+    assert asks_for_more(value) == more

@@ -22,6 +22,7 @@ from imprint.libraries.wandb import (
     summary_of,
     wait_for_own_folder,
 )
+from imprint.reporting.redaction import asks_for_more
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ def settings_of(run: Run) -> WandbSettings | None:
     """Those that the run was trained with; None where it was not tracked, or its manifest does not name them."""
     given = run.read().config.report.get("wandb")
     if not isinstance(given, Mapping):
+        return None
+    if asks_for_more(dict(given)):
+        log.warning(
+            "%s: its settings for Weights & Biases refer to secrets of the environment, and are not used.",
+            run.folder.name,
+        )
         return None
     try:
         # References to the environment are unresolved in a manifest. An older run has no limit: nothing is uploaded.
