@@ -2,14 +2,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from unit.reporting.runs_on_disk import make_run
+from unit.reporting.runs_on_disk import knows_photos, make_run
 
-from imprint.data.pictures import content_hash
 from imprint.data.reading import open_folder
 from imprint.errors import UserError
 from imprint.reporting import thumbnails
@@ -110,14 +108,6 @@ def test_long_values_are_shortened_and_told_whole_below_the_table(tmp_path: Path
     assert "number 29" not in runs
     assert "number 29" in below
     assert ">lr</button>" in runs
-
-
-def knows_photos(run: Path, folder: Path, photos: Sequence[Path]) -> None:
-    """As where it was trained: the manifest says where the photos lay, and has a hash of each."""
-    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    dataset = {"path": str(folder), "background": "white"}
-    hashes = [content_hash(photo.read_bytes(), "white") for photo in photos]
-    (run / "manifest.json").write_text(json.dumps({**manifest, "config": {"dataset": dataset}, "photos": hashes}))
 
 
 def test_only_photos_that_the_manifest_knows_are_shown(tmp_path: Path) -> None:
