@@ -114,7 +114,10 @@ class Adapters(Method):
         """Before a model is given adapters of this rank, which may be somebody else's, and larger than any memory."""
         rank = self._size_trained(role).rank
         if not any(rank in tensor.shape for tensor in tensors):
-            refuse(file, f"its adapters are not of rank {rank}, as the run's manifest says", REMEDY)
+            reason = (
+                f"these adapters were made for other layers than those of this model's {role}: none is of rank {rank}"
+            )
+            refuse(file, reason, REMEDY)
 
     @abstractmethod
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
