@@ -83,7 +83,7 @@ def test_mistakes_in_overrides_are_told_with_the_nearest_name() -> None:
         imprint.command("trian")
 
 
-def test_scores_are_records_and_a_sweep_has_those_of_its_runs(run: imprint.Run, tmp_path: Path) -> None:
+def test_scores_are_records_and_a_sweep_has_those_of_its_runs(run: imprint.Run) -> None:
     assert run.scores == []
     facts = MetricFacts(title="DINO", better="higher", fingerprint="f" * 40, settings={}, encoders={})
     rows = {
@@ -117,11 +117,11 @@ def test_scores_are_records_and_a_sweep_has_those_of_its_runs(run: imprint.Run, 
     assert "DINO 0.600" in repr(run)
     assert ">0.600<" in run._repr_html_()
 
-    folder = SweepFolder.named("first", tmp_path)
-    begun, waiting = RunFolder(run.folder), RunFolder(tmp_path / "waiting")
+    folder = SweepFolder.named("first", run.folder.parent)
+    begun, waiting = RunFolder(run.folder), RunFolder(run.folder.parent / "waiting")
     points = [Point(("method=lora",), begun), Point(("method=loha",), waiting)]
     folder.note(question=None, command="imprint train -m", objectives=[], points=points)
-    sweep = imprint.Sweep(tmp_path / "sweeps" / "first")
+    sweep = imprint.Sweep(folder.folder)
     assert [(one.folder, one.choices) for one in sweep.runs] == [(run.folder.resolve(), {"method": "lora"})]
     assert [score.mean for score in sweep.scores] == [tuned.mean, untuned.mean]
     assert run.folder.name in repr(sweep)

@@ -32,6 +32,15 @@ def test_names_and_contents_count_places_do_not(tmp_path: Path) -> None:
     assert fingerprint({"a": here, "b": elsewhere}) == fingerprint({"b": elsewhere, "a": here})
 
 
+@pytest.mark.parametrize("entry", [b"", b"0123", b"\xff\xfe", b"../../elsewhere"])
+def test_a_damaged_entry_of_the_cache_is_made_again(entry: bytes, large: Path, cache: Path) -> None:
+    known = file_hash(large)
+    [file] = (cache / "hashes").iterdir()
+    file.write_bytes(entry)
+    assert file_hash(large) == known
+    assert file.read_text() == known
+
+
 def test_a_large_file_is_read_once(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = file_hash(large)
     monkeypatch.setattr("imprint.hashing._read_hash", lambda path: pytest.fail("read again"))

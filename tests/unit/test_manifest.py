@@ -116,7 +116,19 @@ def test_a_damaged_sweep_is_one_line_and_a_note_on_a_page(content: bytes, tmp_pa
         _ = sweep.points
     assert "\n" not in str(told.value)
     [link] = links([tmp_path], tmp_path / "report.html")
-    assert "damaged" in link.question
+    assert "Delete it" in link.question
+
+
+@pytest.mark.parametrize("place", ["../../../elsewhere/run", "/home/me/run", "a\0b"])
+def test_a_sweep_names_no_run_outside_of_its_outputs(
+    place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweep = Sweep.named("rates", tmp_path / "outputs")
+    sweep.folder.mkdir(parents=True)
+    points = [{"overrides": [], "run": "../../dog-0123456789"}, {"overrides": [], "run": place}]
+    sweep.record.write_text(json.dumps({"points": points}))
+    assert [point.run.folder for point in sweep.points] == [tmp_path / "outputs" / "dog-0123456789"]
+    assert "left out" in caplog.text
 
 
 def changed(content: dict[str, Any], *keys: str, value: Any) -> dict[str, Any]:
@@ -132,6 +144,9 @@ def changed(content: dict[str, Any], *keys: str, value: Any) -> dict[str, Any]:
     [
         (["rows"], []),
         (["metrics"], {}),
+        (["metrics", "dino", "encoders"], {"dino": {}}),
+        (["pictures"], {}),
+        (["rows"], {}),
         (["prompts"], {}),
         (["seed"], "often"),
         (["pictures"], {"tuned": 4}),
@@ -143,6 +158,6 @@ def test_a_sheet_that_contradicts_itself_is_refused(keys: list[str], value: Any,
     sheet().write(file)
     assert ScoreSheet.read(file).rows == sheet().rows
     file.write_text(json.dumps(changed(json.loads(file.read_text(encoding="utf-8")), *keys, value=value)))
-    with pytest.raises(UserError, match="no sheet of scores") as told:
+    with pytest.raises(UserError, match="Delete it, and evaluate the run again") as told:
         ScoreSheet.read(file)
     assert str(file) in str(told.value)

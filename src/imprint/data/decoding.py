@@ -9,10 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from imprint.libraries.process import hide_metadata_of_pictures
-from imprint.pictures.files import on_background, readable_formats
-
-# A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
-PIXEL_LIMIT = 80_000_000
+from imprint.pictures.files import PIXEL_LIMIT, on_background, readable_formats
 
 # What EXIF tells of how the camera was held, and what turns the picture upright.
 ORIENTATION = 0x0112

@@ -172,7 +172,7 @@ def _shot(file: Path, prompt: str, asked: PictureRequest) -> tuple[Shot, str | N
 def _indexed(index: Path) -> tuple[list[FoundPicture], list[str]]:
     try:
         rows = _rows(index)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return [], [f"{index} cannot be read ({error}). Mend it, or take it away."]
     found, faults = [], []
     for place, row in enumerate(rows, start=1):

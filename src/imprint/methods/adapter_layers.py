@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from imprint.files import write_atomically
 from imprint.methods.model_spec import HASH, hash_of_tensors
 from imprint.models.base import Format, Model
+from imprint.models.finite import check_finite
 
 if TYPE_CHECKING:
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -91,14 +91,11 @@ def merged_formats(model: Model, roles: Sequence[str]) -> Mapping[str, Format]:
 
 
 def write_weights(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """The same content makes the same bytes."""
+    """The same content makes the same bytes. Raises UserError for values that the file's precision cannot hold, or that
+    are no numbers."""
+    check_finite(tensors, file)
     content = save(dict(tensors), metadata={**metadata, "format": "pt"})
     _write_with(file, content, {})
-
-
-def read_metadata(file: Path) -> dict[str, str]:
-    with safe_open(file, framework="pt") as content:
-        return dict(content.metadata())
 
 
 def add_metadata(file: Path, more: Mapping[str, str]) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.errors import Problem, UserError
-from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
+from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
+from imprint.methods.stored_weights import read_weights
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -55,7 +55,8 @@ def read_words(folder: Path, vocabularies: Sequence[str]) -> list[Word]:
 
 def write_origin_of_words(folder: Path, origin: Mapping[str, str]) -> None:
     for file in _files(folder):
-        word = read_metadata(file).get(WORD) or " ".join(load_file(file))
+        stored, about = read_weights(file)
+        word = about.get(WORD) or " ".join(stored)
         own = {**origin, "trigger_words": word}
         add_metadata(file, {**own, **spec_of_origin(own)})
 
@@ -118,7 +119,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(file: Path, vocabularies: Sequence[str]) -> Word:
-    stored, about = load_file(file), read_metadata(file)
+    stored, about = read_weights(file)
     if len(vocabularies) == 1 and len(stored) == 1 and WORD not in about:
         [(word, rows_ND)] = stored.items()
         return Word(word, {vocabularies[0]: rows_ND}, about)

@@ -1,7 +1,8 @@
 """Files of pictures: which formats are read, and how a picture is written."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,18 +18,32 @@ BACKGROUND = "white"  # behind what is transparent in a drawn picture, as behind
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 
 
+# A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
+PIXEL_LIMIT = 80_000_000
+
+
 def readable_formats() -> list[str]:
     """Those that this installation of Pillow reads."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
 
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """The picture, not decoded yet. Of a damaged file, Pillow may raise nearly any exception, here and later."""
+    if not file.is_file():  # reading a pipe would wait for ever
+        raise FileNotFoundError(f"{file} is no file")
+    with Image.open(file, formats=readable_formats()) as picture:
+        if picture.width * picture.height > PIXEL_LIMIT:
+            raise ValueError(f"{file} claims to have more than {PIXEL_LIMIT // 10**6} million pixels")
+        yield picture
+
+
 def open_picture(file: Path) -> Image.Image:
-    """In RGB, on BACKGROUND. Of a damaged file, Pillow may raise nearly any exception."""
-    with Image.open(file, formats=readable_formats()) as opened:
-        return (
-            on_background(opened.convert("RGBA"), BACKGROUND) if opened.has_transparency_data else opened.convert("RGB")
-        )
+    """In RGB, on BACKGROUND. Raises as `opened`."""
+    with opened(file) as picture:
+        transparent = picture.has_transparency_data
+        return on_background(picture.convert("RGBA"), BACKGROUND) if transparent else picture.convert("RGB")
 
 
 def on_background(picture: Image.Image, background: str) -> Image.Image:
@@ -38,9 +53,9 @@ def on_background(picture: Image.Image, background: str) -> Image.Image:
 
 
 def is_transparent(file: Path) -> bool:
-    """By its header. Of a damaged file, Pillow may raise nearly any exception."""
-    with Image.open(file, formats=readable_formats()) as opened:
-        return opened.has_transparency_data
+    """By its header. Raises as `opened`."""
+    with opened(file) as picture:
+        return picture.has_transparency_data
 
 
 def save_png(picture: Image.Image, file: Path) -> None:

@@ -29,6 +29,11 @@ class Subject(NamedTuple):
     pictures: PictureSet
 
 
+def photo_hashes(subjects: Sequence[Subject]) -> list[str]:
+    """For a manifest: the content of each picture, once."""
+    return list(dict.fromkeys(picture.content for subject in subjects for picture in subject.pictures.pictures))
+
+
 def find_subjects(
     dataset: Dataset | JointDataset, concepts: tuple[Concept, ...] | None, problems: list[Problem | str]
 ) -> tuple[Subject, ...] | None:

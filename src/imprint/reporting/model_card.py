@@ -1,5 +1,6 @@
 """The README.md of a result: what it is, how to use it, what it was made of."""
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.kinds import label_of
 from imprint.manifest import Manifest
@@ -20,6 +22,8 @@ from imprint.tables.table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+log = logging.getLogger(__name__)
 
 CARD = "README.md"
 BEGIN, END = "<!-- scores: imprint writes what stands from here -->", "<!-- to here -->"
@@ -131,7 +135,11 @@ def is_hub_id(source: str) -> bool:
 
 def _copy_final_samples(run: Run, folder: Path, provenance: Provenance) -> list[dict[str, Any]]:
     made_by = MadeBy((run.read().content.model,), (result_hash(folder),))
-    entries = read_samples(run)
+    try:
+        entries = [entry for entry in read_samples(run) if (run.samples / entry.file).is_file()]
+    except UserError as error:  # what was trained is worth more than its pictures
+        log.warning("%s The result has no pictures beside it.", error)
+        entries = []
     last = max((entry.step for entry in entries), default=0)
     pictures = []
     for entry in entries:

@@ -59,7 +59,7 @@ def without_secrets(value: Any, *, also: Iterable[str] = ()) -> Any:
     - user names, passwords and tokens in URLs,
     - tokens of well-known services, by how they begin.
     """
-    held = (text for name, text in os.environ.items() if name != "PWD" and _names_secret(name))
+    held = (text for name, text in os.environ.items() if name != "PWD" and names_secret(name))
     return _without(value, {*also, *(text for text in held if len(text) >= _SHORTEST)})
 
 
@@ -89,8 +89,7 @@ class _Reader:
             value = parent[key]
         except OmegaConfBaseException:
             self._from_environment, value = True, raw
-        named = path in _SECRET_SETTINGS or _names_secret(path.rpartition(".")[2])
-        secret = named and value not in (None, "") and not isinstance(value, bool)
+        secret = _is_secret(path) and value not in (None, "") and not isinstance(value, bool)
         if secret:
             self.secrets.update(_strings(value))
         if self._from_environment:
@@ -132,10 +131,11 @@ def _without(value: Any, secrets: set[str]) -> Any:
 
 def _is_secret(path: str) -> bool:
     """Whether the setting at this key of the configuration, or a variable of this name, is one."""
-    return path in _SECRET_SETTINGS or _names_secret(path.rpartition(".")[2])
+    return path in _SECRET_SETTINGS or names_secret(path.rpartition(".")[2])
 
 
-def _names_secret(key: str) -> bool:
+def names_secret(key: str) -> bool:
+    """Whether what is called so is a secret."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", key)]
     if any(word in _SECRET_WORDS or word.removesuffix("s") in _SECRET_WORDS for word in words):
         return True
@@ -153,4 +153,4 @@ def _hidden_assignment(match: re.Match[str]) -> str:
 
 def _hidden_parameter(match: re.Match[str]) -> str:
     name = match[2].lower()
-    return match[1] + HIDDEN if _names_secret(name) or name in ("key", "sig", "signature") else match[0]
+    return match[1] + HIDDEN if names_secret(name) or name in ("key", "sig", "signature") else match[0]

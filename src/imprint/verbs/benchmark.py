@@ -148,7 +148,8 @@ def write_tables(points: Sequence[PlannedPoint], failures: Mapping[str, str]) ->
     outputs, profile = points[0].run.folder.parent, points[0].profile
     assert profile is not None
     runs = [Run(manifest.parent) for manifest in sorted(outputs.glob("*/manifest.json"))]
-    sheets = [sheet for run in runs for sheet in _sheets(run, profile)]
+    unreadable: list[str] = []
+    sheets = [sheet for run in runs for sheet in _sheets(run, profile, unreadable)]
     reasons = {**_failures(runs), **{name: first_line(reason) for name, reason in failures.items()}}
     for found in dict.fromkeys(_fingerprint(ScoreSheet.read(file)) for file in own):
         files = write(
@@ -156,16 +157,20 @@ def write_tables(points: Sequence[PlannedPoint], failures: Mapping[str, str]) ->
             outputs / FOLDER / f"{profile}-{found}",
             title=f"Benchmark: {profile}",
             costs={run.folder.name: cost_of(run) for run in runs},
-            notes=[f"{name} failed: {_line(reason)}" for name, reason in sorted(reasons.items())],
+            notes=[*(f"{name} failed: {_line(reason)}" for name, reason in sorted(reasons.items())), *unreadable],
             bootstrap=BOOTSTRAP,
             seed=SEED,
         )
         log.info("Table: %s", files.markdown)
 
 
-def _sheets(run: Run, profile: str) -> Iterator[ScoreSheet]:
+def _sheets(run: Run, profile: str, unreadable: list[str]) -> Iterator[ScoreSheet]:
+    """Of any run in the folder: one that is damaged is a note of the table."""
     for file in sorted((run.folder / "scores").glob(f"{profile}-*.json")):
-        yield ScoreSheet.read(file)
+        try:
+            yield ScoreSheet.read(file)
+        except UserError as error:
+            unreadable.append(f"Left out: {error}")
 
 
 def _fingerprint(sheet: ScoreSheet) -> str:

@@ -52,7 +52,7 @@ def main(cfg: DictConfig) -> None:
     request = read_request(Request, cfg)
     found = compare(request)
     if request.json:
-        print(json.dumps(as_dict(found), indent=2, ensure_ascii=False))
+        print(json.dumps(as_dict(found), indent=2, ensure_ascii=sys.stdout.isatty()))  # escaped, to a terminal
     else:
         print_tables(found, Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
 

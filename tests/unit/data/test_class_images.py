@@ -14,6 +14,7 @@ from tiny import tiny_source
 
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import GeneratedPrior
+from imprint.data.reading import open_files
 from imprint.errors import UserError
 from imprint.models.base import ModelInfo
 from imprint.rng import seed_of
@@ -190,6 +191,20 @@ def test_pictures_of_an_earlier_version_are_used_and_a_damaged_one_is_drawn_agai
     assert images(facts).draw(painter, count=3, batch_size=2).pictures == before.pictures
     assert painter.seeds == seeds_of([1])
     assert len(json.loads((folder / "pictures.json").read_text())["pictures"]) == 3
+
+
+def test_of_pictures_that_are_deleted_while_they_are_drawn_the_same_command_makes_new_ones(facts: ModelInfo) -> None:
+    """As by another program that empties the cache."""
+
+    def emptied(files: Sequence[Path]) -> PictureSet:
+        files[0].unlink()
+        return open_files(files)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imprint.data.prior.open_files", emptied)
+        with pytest.raises(UserError, match=r"deleted or changed meanwhile\. Give the same command again"):
+            images(facts).draw(Painter(), count=2, batch_size=2)
+    assert len(images(facts).draw(Painter(), count=2, batch_size=2)) == 2
 
 
 def test_where_a_picture_cannot_be_drawn_the_run_ends(facts: ModelInfo) -> None:

@@ -152,6 +152,12 @@ class TestNoPictures:
         with pytest.raises(UserError, match=r"nothing at all.*\.jpg"):
             folder_of(tmp_path).open()
 
+    def test_only_hidden_pictures(self, tmp_path: Path) -> None:
+        for name in (".a.png", "...png"):
+            (tmp_path / name).touch()
+        with pytest.raises(UserError, match=r"begin with a dot \(\.\.\.png, \.a\.png\)\. Rename them"):
+            folder_of(tmp_path).open()
+
     def test_only_folders(self, photos: Path) -> None:
         with pytest.raises(UserError, match=r"only folders \(photos\)"):
             folder_of(photos.parent).open()

@@ -7,7 +7,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from imprint.errors import UserError
-from imprint.launching.trials import Trials
+from imprint.launching.trials import FILE, Trials
 
 ONE = {"dino": "maximize"}
 TWO = {"dino": "maximize", "drift": "minimize"}
@@ -51,6 +51,16 @@ def test_what_failed_and_then_succeeded_is_not_tried_once_more(tmp_path: Path) -
     failed = tried(trials(tmp_path), None)
     assert tried(trials(tmp_path), 0.5) == failed
     assert trials(tmp_path).ask().params != failed
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 500])
+def test_a_damaged_record_is_one_line(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "sweep" / FILE
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"search\.db: .*Delete it: the search then begins anew") as told:
+        trials(tmp_path)
+    assert "\n" not in str(told.value)
 
 
 def test_the_best_is_by_the_direction_of_the_metric(tmp_path: Path) -> None:

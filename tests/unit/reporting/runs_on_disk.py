@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from PIL import Image, ImageDraw
 
+from imprint.data.pictures import content_hash
+
 PROMPTS = ("a sks dog", "a sks dog in the jungle")
 
 
@@ -53,3 +55,11 @@ def make_run(
     if error:
         (folder / "error.txt").write_text(error, encoding="utf-8")
     return folder
+
+
+def knows_photos(run: Path, folder: Path, photos: Sequence[Path]) -> None:
+    """As where it was trained: the manifest says where the photos lay, and has a hash of each."""
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    dataset = {"path": str(folder), "background": "white"}
+    hashes = [content_hash(photo.read_bytes(), "white") for photo in photos]
+    (run / "manifest.json").write_text(json.dumps({**manifest, "config": {"dataset": dataset}, "photos": hashes}))

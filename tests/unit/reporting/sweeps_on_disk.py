@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from unit.reporting.runs_on_disk import make_run, picture
+from unit.reporting.runs_on_disk import knows_photos, make_run, picture
 from unit.reporting.scoreboard.sheets import sheet
 
 from imprint.evaluation.score_sheet import Scored, ScoreSheet
@@ -41,6 +41,9 @@ def rates(outputs: Path, *, is_over: bool = False) -> Sweep:
         elif number == 4:
             make_run(name, settings=_settings(outputs, rate, rank), status="running", steps=10, drawn_at=(0,))
         points.append(Point(_overrides(rate, rank), Run(name)))
+    photos = outputs / "photos"
+    for begun in (point.run for point in points if point.run.manifest.is_file()):
+        knows_photos(begun.folder, photos, sorted(photos.iterdir()))
     sweep = Sweep.named("rates", outputs)
     note(sweep, points)
     return sweep

@@ -21,6 +21,7 @@ from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts
 from imprint.models.checkpoint.single_file import write_single_file
+from imprint.models.finite import check_finite
 from imprint.models.process import NoiseProcess
 from imprint.models.schedulers import AS_THE_CHECKPOINT, build_scheduler
 from imprint.models.words import Vocabulary, state_without_words, write_words
@@ -109,6 +110,7 @@ class PipelineWriter:
 
     def _write_part(self, part: Part, folder: Path, dtype: torch.dtype) -> None:
         network: Any = nn.Module.to(self._final(part), dtype)
+        check_finite(network.state_dict(), folder, part.name)
         is_text_encoder = isinstance(network, PreTrainedModel)
         if not is_text_encoder:
             network.register_to_config(_name_or_path="")  # the path of the source is private
