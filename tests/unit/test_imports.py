@@ -18,6 +18,7 @@ FLOORS = [
         "first_release",
         "kinds",
         "manifest",
+        "messages",
         "suggestions",
         "locations",
         "files",
