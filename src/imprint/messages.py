@@ -1,5 +1,6 @@
 """Texts for people: nothing in them steers a terminal, and none is longer than can be read."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,8 @@ def printable(text: str, *, escaping: str = "") -> str:
 def message(text: str) -> str:
     """Printable, with its lines. Of a line that is too long the middle is left out, of too many lines the last ones."""
     lines = text.split("\n")
-    shown = [_shortened(printable(_shortened(line))) for line in lines[:MAX_LINES]]
-    return "\n".join([*shown, *([f"... and {len(lines) - MAX_LINES} more lines"] if len(lines) > MAX_LINES else [])])
+    more = [f"... and {len(lines) - MAX_LINES} more lines"] if len(lines) > MAX_LINES else []
+    return "\n".join([*map(_line, lines[:MAX_LINES]), *more])
 
 
 def value(content: object) -> str:
@@ -31,10 +32,21 @@ def value(content: object) -> str:
     return written
 
 
+class LogFormatter(logging.Formatter):
+    """What is logged may quote captions, names and settings of any origin. conf/ names this class."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(_line, super().format(record).split("\n")))
+
+
 def _escaped(char: str, escaping: str) -> str:
     if 0xDC80 <= ord(char) <= 0xDCFF:  # how Python keeps a byte of a file's name that is no UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode() if char in escaping or not char.isprintable() else char
+
+
+def _line(text: str) -> str:
+    return _shortened(printable(_shortened(text)))
 
 
 def _shortened(line: str) -> str:

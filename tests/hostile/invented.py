@@ -1,5 +1,6 @@
 """Bad input: texts, JSON, and how good bytes and good trees are spoiled."""
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -116,3 +117,9 @@ def damaged(draw: DrawFn, contents: SearchStrategy[bytes]) -> bytes:
             case "repeat":
                 content += content[place : place + 4096]
     return bytes(content)
+
+
+def json_files(tree: Any) -> SearchStrategy[bytes]:
+    """`tree` as a file, spoiled in its structure or in its bytes, and other JSON."""
+    spoiled = st.one_of(altered(tree), json_values).map(json.dumps).map(str.encode)
+    return st.one_of(spoiled, damaged(st.just(json.dumps(tree).encode())), st.just(DEEP.encode()))

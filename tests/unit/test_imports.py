@@ -22,6 +22,7 @@ FLOORS = [
         "suggestions",
         "locations",
         "files",
+        "foreign_files",
         "hashing",
         "rng",
         "types",

@@ -4,9 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import yaml
-
 from imprint.errors import UserError
+from imprint.foreign_files import read_yaml
 from imprint.kinds import KIND, TARGET, label_of
 from imprint.locations import locate
 from imprint.manifest import Manifest
@@ -92,7 +91,7 @@ def differing(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _config(file: Path) -> dict[str, Any]:
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = read_yaml(file)
     return content if isinstance(content, dict) else {}
 
 
@@ -100,7 +99,7 @@ def _readable(read: Callable[[], T], otherwise: T) -> T:
     """So that a report on many runs does not fail because files of one vanish while they are read, or are damaged."""
     try:
         return read()
-    except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, LookupError):
         return otherwise
 
 

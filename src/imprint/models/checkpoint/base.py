@@ -1,6 +1,5 @@
 """A checkpoint on disk, in any format."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
@@ -11,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from imprint.errors import Problem, UserError
+from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
@@ -68,8 +68,8 @@ class Checkpoint(ABC):
         """The content of a JSON file of the configurations."""
         path = self.configs / name
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            content = read_json(path)
+        except Unreadable as error:
             raise self.refusal(f"{path} is not readable JSON ({error}). Get the file again.") from error
         if not isinstance(content, dict):
             raise self.refusal(f"{path} is no configuration. Get the file again.")
