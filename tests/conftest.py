@@ -21,6 +21,7 @@ import pytest
 import torch
 from families import FAMILIES, load_tiny
 from small_runs import configure, draw_masks, draw_pictures
+from thin import thin_pipeline
 from tiny import tiny_pipeline
 
 from imprint.models.base import Model
@@ -66,6 +67,13 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     """The pipeline folder of a family by its name in conf/model, written when it is first asked for. Read only."""
     folder = tmp_path_factory.mktemp("tiny")
     return functools.cache(lambda choice: FAMILIES[choice].pipeline(folder / choice))
+
+
+@pytest.fixture(scope="session")
+def thin_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The pipeline folder of a real topology by its name in tests/thin.py. Read only."""
+    folder = tmp_path_factory.mktemp("thin")
+    return functools.cache(lambda family: thin_pipeline(family, folder / family))
 
 
 @pytest.fixture(scope="session")

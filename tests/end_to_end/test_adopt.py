@@ -1,6 +1,8 @@
 """Files that were trained elsewhere become runs that draw what the stock library draws with them."""
 
+import json
 import re
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -212,6 +214,58 @@ def test_what_is_wrong_is_said(runs: dict[str, Run], tiny_sd: Path, pictures: Pa
     assert "knows dog already" in refused("dog.safetensors", {"dog": torch.ones(1, 16)}, "dataset.identifier=auto")
     assert "DoRA" in said(runs["dora"].result / "pytorch_lora_weights.safetensors")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_peft_folder_that_counts_otherwise_is_another_result(
+    runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """What it counts by stands in a file of its own."""
+    folder = shutil.copytree(runs["loha"].result / "unet", tmp_path / "unet")
+    file, config = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+    first = adopted(tiny_sd, pictures, tmp_path, file)
+    config.write_text(json.dumps({**json.loads(config.read_text()), "inference_mode": True, "revision": "another"}))
+    assert adopted(tiny_sd, pictures, tmp_path, file).folder == first.folder
+    config.write_text(json.dumps({**json.loads(config.read_text()), "alpha": 60}))
+    second = adopted(tiny_sd, pictures, tmp_path, file)
+    assert second.folder != first.folder
+    assert distance(drawn([second], tmp_path / "a"), drawn([first], tmp_path / "b")) > 5 * CLOSE
+
+
+TRIGGERS = {
+    "a line": "sks\n# Heading dog",
+    "a terminal's command": "\x1b[2Jsks dog",
+    "reversed": "sks\u202e dog",
+    "long": "sks" * 1000,
+}
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_word_that_is_none_is_not_taken_from_a_file(
+    trigger: str, runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    stored = load_file(runs["lora"].result / "pytorch_lora_weights.safetensors")
+    save_file(stored, tmp_path / "theirs.safetensors", {"modelspec.trigger_phrase": TRIGGERS[trigger]})
+    with pytest.raises(UserError, match="which is no word") as caught:
+        adopted(tiny_sd, pictures, tmp_path, tmp_path / "theirs.safetensors", settings=("dataset.identifier=auto",))
+    assert str(caught.value).replace("\n", "").isprintable()
+    assert len(str(caught.value)) < 500
+    assert adopted(tiny_sd, pictures, tmp_path, tmp_path / "theirs.safetensors").concepts[0].identifier == "sks"
+
+
+def test_what_a_file_says_of_its_word_is_no_markup(
+    runs: dict[str, Run], tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    stored = load_file(runs["lora"].result / "pytorch_lora_weights.safetensors")
+    save_file(stored, tmp_path / "![a](b).safetensors", {"trigger_words": "![x](http://evil.example/y.png) dog"})
+    file = tmp_path / "![a](b).safetensors"
+    fixed = ["model=sd", f"model.source={tiny_sd}", f"model.resolution={RESOLUTION}", f"outputs={tmp_path / 'runs'}"]
+    fixed += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=auto", "name=x"]
+    run = adopt(compose("adopt", [f"files=['{file}']", *fixed]))
+    card = (run.result / "README.md").read_text(encoding="utf-8")
+    text, _, program = card.partition("```python")
+    assert "evil" in text
+    assert not re.search(r"(?<!\\)([\[\]<]|://)", text)
+    assert "evil" in program
 
 
 def test_part_of_a_file_is_used_where_that_is_wanted(

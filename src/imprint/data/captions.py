@@ -1,5 +1,6 @@
 """Captions that lie beside the pictures: `metadata.jsonl`, or a text file of the picture's name."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,9 @@ from imprint.types import Concept
 CaptionSource = Literal["auto", "prefix", "template"]
 
 METADATA = "metadata.jsonl"
+TEXTS = (".txt", ".caption")  # the second is how kohya's scripts call them by default; the first counts if they differ
+
+log = logging.getLogger(__name__)
 
 
 class Captions(NamedTuple):
@@ -93,12 +97,19 @@ def _entry(line: str) -> tuple[str, str]:
 
 
 def _from_texts(folder: Path, names: Sequence[str], problems: list[str]) -> Iterator[_Found]:
-    texts = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".txt"}
+    files = sorted(folder.iterdir())
+    by_ending = {ending: {file.stem: file for file in files if file.suffix.lower() == ending} for ending in TEXTS}
+    passed_over = []
     for name in names:
-        file = texts.get(Path(name).stem)
-        text = _text_of(file, problems) if file else None
-        if file and text is not None:
+        beside = [own[Path(name).stem] for own in by_ending.values() if Path(name).stem in own]
+        texts = [(file, text) for file in beside if (text := _text_of(file, problems)) is not None]
+        if texts:
+            file, text = texts[0]
             yield _Found(name, text, printable(file.name))
+            passed_over += [printable(other.name) for other, own in texts[1:] if own.split() != text.split()]
+    if passed_over:
+        some = f"{', '.join(passed_over[:3])}{' ...' if len(passed_over) > 3 else ''}"
+        log.warning("These files say something else than the .txt files beside them, which count: %s", some)
 
 
 def _text_of(path: Path, problems: list[str]) -> str | None:

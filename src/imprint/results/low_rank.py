@@ -34,9 +34,14 @@ class Factors(NamedTuple):
 LowRank = Mapping[str, Mapping[str, Factors]]  # role -> layer -> its update
 
 
+class UnlikeRanks(ValueError):
+    """Two matrices that cannot be multiplied."""
+
+
 def factors_of(own: Mapping[str, Tensor], alpha: float | None) -> Factors:
     """The update that an adapter's tensors stand for, by the names that kohya's scripts and LyCORIS use; without an
-    alpha it counts as a whole. Raises KeyError for tensors of no kind that is known."""
+    alpha it counts as a whole. Raises KeyError for tensors of no kind that is known, UnlikeRanks for those that are not
+    of one adapter."""
     own = {name: tensor.detach().cpu().float() for name, tensor in own.items()}
     rank: int | None
     if "lora_up.weight" in own:
@@ -92,7 +97,13 @@ def _lora(own: Mapping[str, Tensor]) -> Factors:
     down, up_OR = own["lora_down.weight"], own["lora_up.weight"].flatten(1)
     if "lora_mid.weight" in own:  # a convolution in three: of the channels, of the neighbourhood, of the channels
         down = torch.einsum("rskl,si->rikl", own["lora_mid.weight"], down.flatten(1))
-    return Factors(up_OR, down.flatten(1))
+    return _product(up_OR, down.flatten(1))
+
+
+def _product(up_OR: Tensor, down_RI: Tensor) -> Factors:
+    if up_OR.shape[1] != len(down_RI):
+        raise UnlikeRanks(f"its matrices have the ranks {len(down_RI)} and {up_OR.shape[1]}")
+    return Factors(up_OR, down_RI)
 
 
 def _loha(own: Mapping[str, Tensor]) -> Factors:
@@ -102,7 +113,7 @@ def _loha(own: Mapping[str, Tensor]) -> Factors:
         up, down = own[f"hada_w{side}_a"], own[f"hada_w{side}_b"]
         if f"hada_t{side}" in own:
             up, down = up.T, torch.einsum("rskl,si->rikl", own[f"hada_t{side}"], down)
-        pairs.append((up, down.flatten(1)))
+        pairs.append(_product(up, down.flatten(1)))
     (up1_OR, down1_RI), (up2_OS, down2_SI) = pairs
     up = up1_OR[:, :, None] * up2_OS[:, None, :]
     down = down1_RI[:, None, :] * down2_SI[None, :, :]
@@ -124,7 +135,7 @@ def _lokr(own: Mapping[str, Tensor]) -> tuple[Factors, int | None]:
             rank = down.shape[0]
             if name == KRONECKER[1] and "lokr_t2" in own:
                 up, down = up.T, torch.einsum("rskl,si->rikl", own["lokr_t2"], down)
-            side = (up, down.flatten(1))
+            side = _product(up, down.flatten(1))
         sides.append(side)
     (up1, down1), (up2, down2) = sides
     return Factors(torch.kron(up1.contiguous(), up2.contiguous()), torch.kron(down1, down2.contiguous())), rank

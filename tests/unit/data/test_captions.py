@@ -34,6 +34,21 @@ def test_a_text_file_beside_the_picture_is_its_caption_on_one_line(tmp_path: Pat
     assert not problems
 
 
+def test_kohyas_files_are_captions_and_those_of_the_common_name_count(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "0.caption").write_text("a sks dog\n")
+    (tmp_path / "1.txt").write_text("on the beach")
+    (tmp_path / "1.caption").write_text("1girl, beach")
+    (tmp_path / "größe.txt").write_text("in the snow")
+    (tmp_path / "größe.caption").write_text("in the snow\n")
+    captions, problems = read_captions(tmp_path, NAMES)
+    assert captions == {"0.png": "a sks dog", "1.png": "on the beach", "größe.png": "in the snow"}
+    assert not problems
+    [told] = [record.getMessage() for record in caplog.records]
+    assert told.endswith("1.caption")
+
+
 def test_every_problem_is_told_with_its_place(tmp_path: Path) -> None:
     write_metadata(
         tmp_path,

@@ -41,6 +41,11 @@ class LayerNames:
         name = self._original(layer) if original else self.stock(role, layer).partition(".")[2]
         return flattened(self.layout.kohya[role], name)
 
+    def in_peft(self, role: str, layer: str) -> list[str]:
+        """Its names inside its part in any release of the libraries, which peft's settings for single layers go by."""
+        own = self.stock(role, layer).partition(".")[2]
+        return [own, *({layer, own.removeprefix(self.layout.part(role).stored_prefix)} - {own})]
+
     def all(self, role: str, layer: str, *, alone: bool) -> Iterator[str]:
         """Every name of a layer in files of any program; `alone`: also without the name of its part."""
         stock = self.stock(role, layer)

@@ -109,7 +109,7 @@ def _write(
         "model": facts.fingerprint,
         "dataset": one_or_all([subject.pictures.fingerprint]),
         "prior": {},
-        "files": [note["sha256"] for note in found.notes],
+        "files": [" ".join(str(note[key]) for key in ("sha256", "settings") if key in note) for note in found.notes],
     }
     concept = subject.concept
     identity = {"content": content, "concept": [concept.identifier, concept.noun], "partial": partial}

@@ -5,17 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import safe_open
 from torch import Tensor
 
+from imprint.config import signature
 from imprint.data.dataset import AUTO
+from imprint.data.listing import printable
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
 from imprint.models.base import MetaModel, ModelInfo
-from imprint.results.external_lora import Adapters, Words, read_external
+from imprint.results.external_lora import Adapters, read_external
+from imprint.results.external_words import Words
 from imprint.results.low_rank import LowRank
 
 log = logging.getLogger(__name__)
+LONGEST_WORD = 80  # characters
 
 
 class FileContents(NamedTuple):
@@ -42,14 +45,15 @@ def read(files: list[Path], outline: MetaModel, *, partial: bool) -> FileContent
         note: dict[str, object] = {"file": file.name, "sha256": file_hash(file)}
         if isinstance(content, Adapters):
             updates.append(content.updates)
-            trigger = _trigger(file)
-            notes.append({**note, "kind": "adapters", "keys": content.keys, "matched": content.matched})
-            log.info("%s: adapters, %d of %d keys matched.", file.name, content.matched, content.keys)
+            trigger = content.trigger
+            beside = {"settings": signature(content.beside)} if content.beside else {}
+            notes.append({**note, **beside, "kind": "adapters", "keys": content.keys, "matched": content.matched})
+            log.info("%s: adapters, %d of %d keys matched.", printable(file.name), content.matched, content.keys)
         elif isinstance(content, Words):
             words.append(content.vectors)
             vectors = sum(len(next(iter(own.values()))) for own in content.vectors.values())
             notes.append({**note, "kind": "word", "vectors": vectors})
-            log.info("%s: a word of %d vectors.", file.name, vectors)
+            log.info("%s: a word of %d vectors.", printable(file.name), vectors)
     if len(updates) > 1 or len(words) > 1 or any(len(own) > 1 for own in words):
         remedy = "a run holds one LoRA and one word at most. Adopt each by itself, and join them with imprint merge."
         problems.append(str(Problem("files", [file.name for file in files], remedy)))
@@ -64,25 +68,27 @@ def named(
     """The word that names the subject, and what was learned for it."""
     if not found.word:
         if identifier == AUTO:
-            identifier = found.trigger.partition(",")[0].strip().removesuffix(noun).strip() or AUTO
+            identifier = _safe(found.trigger.partition(",")[0].strip().removesuffix(noun).strip()) or AUTO
         if identifier == AUTO:
             remedy = "the file does not say which word it was trained with. Give its author's: dataset.identifier=sks."
             raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
         return identifier, {}
     [(own, vectors)] = found.word.items()
-    name = identifier if identifier != AUTO else own or f"<{_word_file(files, found).stem.lower()}>"
+    name = identifier if identifier != AUTO else _safe(own) or f"<{_word_file(files, found).stem.lower()}>"
     if fault := facts.why_not_new(name, len(next(iter(vectors.values())))):
         remedy = f"{fault} Give the learned word a new one in lower case: \"dataset.identifier='<toy>'\"."
         raise ConfigError([Problem("dataset.identifier", name, remedy)])
     return name, {name: vectors}
 
 
-def _trigger(file: Path) -> str:
-    if file.suffix != ".safetensors":
-        return ""
-    with safe_open(file, framework="pt") as content:
-        about = content.metadata() or {}
-    return str(about.get("trigger_words") or about.get("modelspec.trigger_phrase") or "")
+def _safe(word: str) -> str:
+    """What a file says of a word. It gets into names of files, model cards and terminals."""
+    if not word.isprintable() or len(word) > LONGEST_WORD:
+        remedy = (
+            f"the file says {printable(word[:LONGEST_WORD])!r}, which is no word. Give one: dataset.identifier=sks."
+        )
+        raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
+    return word
 
 
 def _word_file(files: list[Path], found: FileContents) -> Path:
