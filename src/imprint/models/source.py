@@ -22,7 +22,7 @@ from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.hub import fetch
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part
+from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, Part
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import Prediction
@@ -81,8 +81,11 @@ class PipelineSource(ModelSource):
 
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
-        noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
-        multiple = layout.pixel_multiple(checkpoint.config(layout.part(AUTOENCODER).config))
+        with checkpoint.using(SCHEDULER_CONFIG):
+            noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
+        autoencoder = layout.part(AUTOENCODER).config
+        with checkpoint.using(autoencoder):
+            multiple = layout.pixel_multiple(checkpoint.config(autoencoder))
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -144,7 +147,8 @@ class PipelineSource(ModelSource):
         if self.prediction != "auto":
             return self.prediction
         config = self._checkpoint.scheduler
-        stored = stored_prediction(config)
+        with self._checkpoint.using(SCHEDULER_CONFIG):
+            stored = stored_prediction(config)
         if stored is None:
             known = "epsilon, v_prediction and flow_prediction"
             raise self._checkpoint.refusal(f"it predicts {config.get('prediction_type')!r}. Known are {known}.")
@@ -152,7 +156,7 @@ class PipelineSource(ModelSource):
 
     def _without_weights(self, part: Part) -> nn.Module:
         config = self._checkpoint.config(part.config)
-        with quiet_model_libraries(), torch.device("meta"):
+        with self._checkpoint.using(part.config), quiet_model_libraries(), torch.device("meta"):
             if issubclass(part.type, PreTrainedModel):
                 network: nn.Module = part.type(part.type.config_class.from_dict(config))
             else:
