@@ -11,6 +11,7 @@ from imprint import __version__
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.startup import imported
+from imprint.tables.table import clean
 
 
 class Verb(NamedTuple):
@@ -82,7 +83,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
     except (UserError, HydraException, OSError) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
-        print(f"\nimprint {verb}: {_message(verb, arguments, error)}", file=sys.stderr)
+        print(clean(f"\nimprint {verb}: {_message(verb, arguments, error)}", keep="\n"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

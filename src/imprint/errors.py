@@ -50,5 +50,9 @@ class NonFiniteLoss(UserError):
     """Training diverged. The weights before the offending step are the last good ones."""
 
 
+class NonFiniteWeights(UserError):
+    """Weights that a training has made are no numbers, or infinite, and are not kept."""
+
+
 class RunBusy(UserError):
     """Another process has locked this run."""

@@ -26,8 +26,9 @@ from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
+from imprint.planning.subjects import photo_hashes
 from imprint.provenance import describe, file_bytes, folder_bytes
-from imprint.reporting.local import LocalLogger
+from imprint.reporting.local import LocalLogger, read_metrics
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
 from imprint.reporting.score_curve import ScoreCurve
@@ -38,6 +39,7 @@ from imprint.runs import Run
 from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
 from imprint.training.callbacks import IntermediateResults
+from imprint.training.checkpoints import check_whole
 from imprint.training.module import TrainingModule
 from imprint.training.trainer import make_trainer
 
@@ -122,8 +124,11 @@ def _score(plan: Plan) -> None:
 def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     """`config` is `cfg` without secrets."""
     run = plan.run
-    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
     before = run.read()
+    if run.checkpoint.exists():
+        check_whole(run.checkpoint)
+        read_metrics(run.metrics)
+    write_text(run.config, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
     run.note(
         {
             "status": "running",
@@ -132,6 +137,7 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
             "concepts": [concept._asdict() for concept in plan.concepts],
             "nouns": plan.nouns,
             "content": plan.identity["content"],
+            "photos": photo_hashes(plan.subjects),
             "model_place": place_of(cfg.model),
             "started": [*before.started, _now()],
             "config": config,
@@ -164,9 +170,16 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         trainer.fit(module, ckpt_path=resume_from)
         _free_state(trainer.optimizers)
         if trainer.is_global_zero:
+            _check_there(run)
             with folder_atomically(run.result) as folder:
                 _save_final(plan, module, folder, trainer.global_step)
                 write_model_card(run, folder, usage=parts.method.usage(plan.concepts, plan.facts))
+
+
+def _check_there(run: Run) -> None:
+    if run.status != "running":
+        reason = "this folder was deleted, or changed, while the run was trained"
+        raise UserError(f"{run.folder}: {reason}. Give the same command again.")
 
 
 def _free_state(optimizers: Sequence[Optimizer]) -> None:

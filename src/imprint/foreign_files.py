@@ -11,7 +11,11 @@ YAML_LIMIT = 1 << 20  # which is read much more slowly
 
 
 class Unreadable(ValueError):
-    """A file, or a line of one, that cannot be read; the text says why, without its name."""
+    """A file that cannot be read; the text says what it is, without its name."""
+
+
+class Malformed(Unreadable):
+    """Content of another format, or damaged."""
 
 
 def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
@@ -23,9 +27,9 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
             raise Unreadable(f"larger than {limit >> 20} MiB")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable("not UTF-8 text") from error
+        raise Malformed("not UTF-8 text") from error
     except OSError as error:
-        raise Unreadable(f"cannot be read ({error.strerror})") from error
+        raise Unreadable(f"not readable ({error.strerror or error})") from error
 
 
 def read_json(path: Path) -> Any:
@@ -36,21 +40,22 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise Unreadable(f"not JSON ({error})") from error
+        raise Malformed(f"not JSON ({error})") from error
     except RecursionError as error:
-        raise Unreadable("not JSON (nested too deeply)") from error
+        raise Malformed("not JSON (nested too deeply)") from error
     except ValueError as error:
-        raise Unreadable("not JSON (a number with too many digits)") from error
+        raise Malformed("not JSON (a number with too many digits)") from error
 
 
 def read_yaml(path: Path) -> Any:
+    """Plain values."""
     text = read_text(path, limit=YAML_LIMIT)
     try:
         return yaml.load(text, _WithoutReferences)
     except RecursionError as error:
-        raise Unreadable("not YAML (nested too deeply)") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise Unreadable(f"not YAML ({' '.join(str(error).split())})") from error
+        raise Malformed("not YAML (nested too deeply)") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise Malformed(f"not YAML ({' '.join(str(error).split())})") from error
 
 
 class _WithoutReferences(yaml.SafeLoader):

@@ -1,21 +1,25 @@
 """A run's manifest.json, validated: of any version, and from untrusted sources."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
 
 from imprint.errors import UserError
+from imprint.file_contents import DAMAGED, NUMBER_LIMIT, Count, Finite, read_json, refuse, typed
 from imprint.files import is_inside
 from imprint.kinds import recorded
 from imprint.types import Concept
 
 VERSION = 2
+MOST_PIXELS = 1 << 16
 REMEDY = "Bring the run's folder whole from where it was made, or delete it and train again."
 
 Node = dict[str, Any]  # of a configuration
+Duration = Annotated[Finite, Ge(0), Le(NUMBER_LIMIT)]  # in seconds
+Side = Annotated[int, Ge(1), Le(MOST_PIXELS)]  # of a picture
 
 
 class Section(BaseModel):
@@ -67,10 +71,10 @@ class Content(Section):
 
 
 class Training(Section):
-    steps: NonNegativeInt = 0
-    seconds: float | None = None
-    loss: float | None = None
-    peak_memory_bytes: NonNegativeInt = 0
+    steps: Count = 0
+    seconds: Duration | None = None
+    loss: float | None = None  # of a run that diverged, no number
+    peak_memory_bytes: Count = 0
 
 
 class ScoreNote(Section):
@@ -81,7 +85,7 @@ class ScoreNote(Section):
     file: str = ""
     means: dict[str, float] = {}
     pictures: list[Annotated[str, AfterValidator(_inside)]] = []  # folders of the pictures that were scored
-    seconds: float | None = None
+    seconds: Duration | None = None
 
 
 class Manifest(Section):
@@ -90,21 +94,22 @@ class Manifest(Section):
     name: str = ""
     concepts: tuple[Concept, ...] = ()  # what is taught; empty, where the run failed earlier
     content: Content = Content()
+    photos: list[str] = []  # a hash of each picture that was trained on, by which pages know them
     model_place: str | None = None  # the location of a model that was configured by a path
     started: list[str] = []  # when, each time
     finished: str = ""  # when
     config: RunConfig = RunConfig()
-    trained_parameters: dict[str, int] = {}  # by group
-    parameters: int | None = None  # of the whole model
-    frame: tuple[PositiveInt, PositiveInt] | None = None  # height and width of the training pictures
+    trained_parameters: dict[str, Count] = {}  # by group
+    parameters: Count | None = None  # of the whole model
+    frame: tuple[Side, Side] | None = None  # height and width of the training pictures
     training: Training = Training()
     progress: list[str] = []  # results that were saved during the training
     watch: dict[str, Any] = {}
     scores: dict[str, ScoreNote] = {}  # by sheet
     scores_tracked: dict[str, str] = {}  # by sheet, a hash of what was sent to W&B
-    side_by_side: PositiveInt = 1  # number of runs that were trained together
-    result_bytes: int | None = None
-    result_files: dict[str, int] = {}  # their sizes
+    side_by_side: Annotated[int, Ge(1), Le(NUMBER_LIMIT)] = 1  # number of runs that were trained together
+    result_bytes: Count | None = None
+    result_files: dict[str, Count] = {}  # their sizes
     adopted: list[dict[str, Any]] = []  # the files of a run that was trained elsewhere
     error: str = ""
 
@@ -125,35 +130,26 @@ def updated(file: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
 def _content(file: Path) -> dict[str, Any]:
     """Upgraded to the newest version."""
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file, REMEDY)
     except FileNotFoundError:
         return {"version": VERSION}
-    except (ValueError, RecursionError) as error:
-        _refuse(file, "it is damaged or only half copied", error)
     if not isinstance(content, dict):
-        _refuse(file, f"a {type(content).__name__} is no manifest of a run")
+        refuse(file, "it is no manifest of a run", REMEDY)
     version = content.get("version", 1)
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
-        raise UserError(f"{file}: it is of version {version!r}, which this imprint does not know. Use a newer one.")
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise UserError(
+            f"{file}: it is of version {str(version)[:20]}, which this imprint does not know. Use a newer one."
+        )
     try:
         for upgrade in UPGRADES[version - 1 :]:
             content = upgrade(content)
     except RecursionError as error:
-        _refuse(file, "it is no manifest of a run", error)
+        refuse(file, DAMAGED, REMEDY, error)
     return dict(content)
 
 
 def _checked(content: Mapping[str, Any], file: Path) -> Manifest:
-    try:
-        return Manifest.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        _refuse(file, f"what it says of {key} cannot be ({first['msg'].lower()})", error)
-
-
-def _refuse(file: Path, reason: str, error: Exception | None = None) -> NoReturn:
-    raise UserError(f"{file}: {reason}. {REMEDY}") from error
+    return typed(MANIFEST, content, file, REMEDY)
 
 
 def _with_kinds(content: dict[str, Any]) -> dict[str, Any]:
@@ -162,5 +158,6 @@ def _with_kinds(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, **config, "version": 2}
 
 
+MANIFEST = TypeAdapter(Manifest)
 # From each version to the next.
 UPGRADES: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_with_kinds,)

@@ -1,6 +1,5 @@
 """Texts for people: nothing in them steers a terminal, and none is longer than can be read."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,13 +29,6 @@ def value(content: object) -> str:
         if len(written) > MAX_VALUE:
             return f"{written[:MAX_VALUE]}..."
     return written
-
-
-class LogFormatter(logging.Formatter):
-    """What is logged may quote captions, names and settings of any origin. conf/ names this class."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(map(_line, super().format(record).split("\n")))
 
 
 def _escaped(char: str, escaping: str) -> str:

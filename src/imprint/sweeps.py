@@ -9,19 +9,23 @@
 A sweep may be launched again, with more points: they are added. A run may be a point of several sweeps.
 """
 
-import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints, TypeAdapter
 
 from imprint.errors import UserError
+from imprint.file_contents import read_json, typed
 from imprint.files import write_json
 from imprint.runs import Run
 
 FOLDER = "sweeps"
+REMEDY = "Delete it: the command that launched the sweep writes it anew."
+
+log = logging.getLogger(__name__)
 
 
 class SweepSettings(NamedTuple):
@@ -42,6 +46,9 @@ class SweepRecord(BaseModel):
     commands: list[str] = []  # each once, the last one last
     objectives: list[str] = []
     points: list[PointRecord] = []
+
+
+RECORD = TypeAdapter(SweepRecord)
 
 
 class Point(NamedTuple):
@@ -94,9 +101,7 @@ class Sweep:
     @property
     def points(self) -> list[Point]:
         """In the order in which they were planned. A point's run may not have begun."""
-        return [
-            Point(tuple(point.overrides), Run((self.folder / point.run).resolve())) for point in self._read().points
-        ]
+        return list(self._inside(self._read().points))
 
     def note(self, *, question: str | None, command: str, objectives: Sequence[str], points: Sequence[Point]) -> None:
         """Adds a launch: its points come after those that are there already."""
@@ -120,10 +125,20 @@ class Sweep:
 
     def _read(self) -> SweepRecord:
         """Raises UserError where it cannot be read."""
-        if not self.record.is_file():
-            return SweepRecord()
         try:
-            return SweepRecord.model_validate(json.loads(self.record.read_text(encoding="utf-8")))
-        except (ValidationError, ValueError, RecursionError) as error:
-            remedy = "it is damaged, or no record of a sweep. Delete it; the command that launched it writes it anew."
-            raise UserError(f"{self.record}: {remedy}") from error
+            return typed(RECORD, read_json(self.record, REMEDY), self.record, REMEDY)
+        except FileNotFoundError:
+            return SweepRecord()
+
+    def _inside(self, points: Sequence[PointRecord]) -> Iterator[Point]:
+        """Those whose runs lie where the sweep's own outputs do: a record may be somebody else's."""
+        outputs = self.folder.resolve().parent.parent
+        left_out = 0
+        for point in points:
+            folder = Path(os.path.normpath(self.folder.resolve() / point.run))
+            if "\0" not in point.run and folder.is_relative_to(outputs):
+                yield Point(tuple(point.overrides), Run(folder.resolve()))
+            else:
+                left_out += 1
+        if left_out:
+            log.warning("%s names %d runs outside of %s. They are left out.", self.record, left_out, outputs)

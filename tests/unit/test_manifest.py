@@ -116,7 +116,7 @@ def test_a_damaged_sweep_is_one_line_and_a_note_on_a_page(content: bytes, tmp_pa
         _ = sweep.points
     assert "\n" not in str(told.value)
     [link] = links([tmp_path], tmp_path / "report.html")
-    assert "damaged" in link.question
+    assert "Delete it" in link.question
 
 
 def changed(content: dict[str, Any], *keys: str, value: Any) -> dict[str, Any]:
@@ -143,6 +143,6 @@ def test_a_sheet_that_contradicts_itself_is_refused(keys: list[str], value: Any,
     sheet().write(file)
     assert ScoreSheet.read(file).rows == sheet().rows
     file.write_text(json.dumps(changed(json.loads(file.read_text(encoding="utf-8")), *keys, value=value)))
-    with pytest.raises(UserError, match="no sheet of scores") as told:
+    with pytest.raises(UserError, match="Delete it, and evaluate the run again") as told:
         ScoreSheet.read(file)
     assert str(file) in str(told.value)

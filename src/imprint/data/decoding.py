@@ -9,11 +9,9 @@ import numpy as np
 from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError
 
 from imprint.libraries.process import hide_metadata_of_pictures
-from imprint.pictures.files import readable_formats
+from imprint.pictures.files import PIXEL_LIMIT, readable_formats
 
-# A file of a few kilobytes can claim billions of pixels. Pillow itself warns a little above this.
-PIXEL_LIMIT = 80_000_000
-BYTE_LIMIT = 1 << 30  # so many pixels take less, however they are stored
+BYTE_LIMIT = 1 << 30  # PIXEL_LIMIT pixels take less, however they are stored
 
 # What EXIF tells of how the camera was held, and what turns the picture upright.
 ORIENTATION = 0x0112

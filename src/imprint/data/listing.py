@@ -24,11 +24,12 @@ def list_pictures(folder: Path, *, key: str) -> list[Path]:
     """
     remedy = _obstacle(folder)
     if remedy is None:
-        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-        pictures = [entry for entry in entries if _is_picture(entry)]
+        entries = list(folder.iterdir())
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        pictures = [entry for entry in visible if _is_picture(entry)]
         if pictures:
             return sorted(pictures, key=lambda file: natural_key(file.name))
-        remedy = _nothing_in(entries)
+        remedy = _only_hidden(entries) or _nothing_in(visible)
     raise ConfigError([Problem(key, printable(folder), remedy)])
 
 
@@ -62,6 +63,22 @@ def _obstacle(folder: Path) -> str | None:
     except OSError as error:
         return f"cannot be read ({error.strerror}). Change its permissions or give another folder."
     return None
+
+
+def _only_hidden(entries: list[Path]) -> str | None:
+    """Some programs write a hidden file beside each picture, so one alone is not taken for it."""
+    hidden = sorted(
+        (printable(entry.name) for entry in entries if entry.name.startswith(".") and _looks_like_picture(entry)),
+        key=natural_key,
+    )
+    if not hidden:
+        return None
+    return f"the only pictures here are hidden, since their names begin with a dot ({_some(hidden)}). Rename them."
+
+
+def _looks_like_picture(entry: Path) -> bool:
+    """`...png` has no suffix by the rules of names."""
+    return entry.name.lower().endswith(SUFFIXES) and not entry.is_dir()
 
 
 def _nothing_in(entries: list[Path]) -> str:

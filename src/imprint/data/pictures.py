@@ -56,9 +56,7 @@ class PictureSet:
 
     @property
     def fingerprint(self) -> str:
-        """Of all that these pictures bring into a result; not of where they lie or how they are called."""
-        facts = [(picture.content, picture.caption, *_mask_facts(picture)) for picture in self.pictures]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return fingerprint_of(self.pictures)
 
     def captioned(self, fill: Callable[[str], str]) -> "PictureSet":
         """The same pictures, their own captions passed through `fill`."""
@@ -114,6 +112,12 @@ class PixelCache:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_held": OrderedDict(), "_bytes": 0}
+
+
+def fingerprint_of(pictures: Sequence[Picture]) -> str:
+    """Of all that these pictures bring into a result; not of where they lie or how they are called."""
+    facts = [(picture.content, picture.caption, *_mask_facts(picture)) for picture in pictures]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _mask_facts(picture: Picture) -> tuple[str, float] | tuple[()]:

@@ -80,14 +80,21 @@ def open_folder(
 
 
 def open_files(files: Sequence[Path]) -> PictureSet:
-    """Opaque pictures that this program wrote itself, in the order given."""
-    return gather(
-        [Candidate(printable(file.name), file, None) for file in files],
-        place=printable(files[0].parent),
-        background="white",
-        bad_pictures="strict",
-        caption_problems=[],
-    )
+    """Opaque pictures that this program wrote itself just now, in the order given. Raises PictureError where they were
+    deleted or damaged since."""
+    try:
+        return gather(
+            [Candidate(printable(file.name), file, None) for file in files],
+            place=printable(files[0].parent),
+            background="white",
+            bad_pictures="strict",
+            caption_problems=[],
+        )
+    except PictureError as error:
+        raise PictureError(
+            f"{printable(files[0].parent)}: pictures that were drawn there were deleted or changed meanwhile. Give the "
+            "same command again: it draws them anew."
+        ) from error
 
 
 def _message(place: str, unusable: Sequence[str], caption_problems: Sequence[str], *, all_bad: bool) -> str:

@@ -4,17 +4,16 @@ It has every single number, so that tables, intervals and tests need no picture.
 run's own model (`tuned`), the lower bounds `untuned` and `prompt_only`, the upper bounds `real` and `copies`.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from imprint.errors import UserError
 from imprint.evaluation.records import Better, Value
+from imprint.file_contents import Count, read_json, refuse, typed
 from imprint.files import write_json, write_text
 from imprint.first_release import CLASS_NAMES
 from imprint.kinds import label
@@ -23,6 +22,7 @@ from imprint.tables.table import Cell, Column, Table
 from imprint.tables.table import Row as TableRow
 
 VERSION = 2
+REMEDY = "Delete it, and evaluate the run again."
 
 Row = Literal["tuned", "untuned", "prompt_only", "real", "copies"]
 ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}", "neither": ""}
@@ -57,10 +57,10 @@ class MetricFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureCount:
-    asked: int
-    drawn: int
-    failed: int
-    blank: int
+    asked: Count
+    drawn: Count
+    failed: Count
+    blank: Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class ScoreSheet:
     kind: str  # live or object
     noun: str
     seed: int
-    step: int
+    step: Count
     profile: str
     averaging: str
     sampling: str  # fingerprint of sampler, prompts, pictures per prompt, size
@@ -99,21 +99,30 @@ class ScoreSheet:
     def read(cls, file: Path) -> "ScoreSheet":
         """Raises UserError, naming the file, for what is no such sheet."""
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            sheet = _adapter().validate_python(_upgraded(content))
-            sheet.check()
-        except (ValidationError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise UserError(f"{file} is no sheet of scores. Delete it, and evaluate the run again.") from error
+            content = read_json(file, REMEDY)
+        except FileNotFoundError as error:
+            refuse(file, "it is not there any more", "Evaluate the run again.", error)
+        try:
+            newest = _upgraded(content)
+        except (TypeError, KeyError, AttributeError) as error:
+            refuse(file, "it is no sheet of scores", REMEDY, error)
+        sheet = typed(_adapter(), newest, file, REMEDY)
+        if unknown := next(sheet.unknown(), None):
+            refuse(file, f"it has numbers of {unknown}, of which it says nothing else", REMEDY)
         return sheet
 
-    def check(self) -> None:
-        """Raises ValueError for numbers of what the sheet does not tell."""
-        for metrics in self.rows.values():
+    def unknown(self) -> Iterator[str]:
+        """Rows, metrics and prompts that have numbers and nothing else."""
+        if "tuned" not in self.rows:
+            yield "the run's own model"
+        for row, metrics in self.rows.items():
+            if metrics and row not in self.pictures:
+                yield row
             for name, scored in metrics.items():
                 asked = [value for value in scored.values if value.number is not None]
                 known = all(0 <= (value.number or 0) < len(self.prompts.get(value.set, ())) for value in asked)
                 if name not in self.metrics or not scored.values or not known:
-                    raise ValueError(name)
+                    yield name
 
 
 def headed(title: str, better: Better) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 from imprint.launching.plan import PlannedPoint
 from imprint.launching.status import ENDED, Eta, Statuses, StatusReader, best_of, first_line
 from imprint.reporting.units import duration
+from imprint.tables.terminal import plain
 
 INTERVAL = 1.0  # seconds between two readings
 MAX_SHOWN = 6  # of the points at work
@@ -70,7 +71,7 @@ class LiveDisplay:
         for point in ended:
             if statuses[point.name].state == "failed":
                 reason = first_line(statuses[point.name].reason)
-                self._live.console.print(Text(f"failed: {point.label}: {reason}", style="red"))
+                self._live.console.print(plain(f"failed: {point.label}: {reason}", "red"))
         self._live.update(self._rendered(statuses))
 
     def close(self) -> None:

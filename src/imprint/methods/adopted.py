@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
-from imprint.methods.adapter_layers import NAME, add_metadata, merge, merged_formats, read_metadata
+from imprint.methods.adapter_layers import NAME, add_metadata, merge, merged_formats
 from imprint.methods.base import FROM_BASE, Method, strengths_without_use
 from imprint.methods.lora import DESCRIPTION, FILE
+from imprint.methods.stored_weights import read_weights
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines
 from imprint.models.base import Format, Model, ModelInfo, strength_of
 from imprint.types import Concept, ParamGroup
@@ -67,7 +67,7 @@ def load_lora(model: Model, file: Path, *, scale: Mapping[str, float]) -> dict[s
     """Puts a LoRA whose alphas are its ranks into an untuned model; returned is what it was made from."""
     from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 
-    stored, about = load_file(file), read_metadata(file)
+    stored, about = read_weights(file)
     found = {role: _layers(stored, model, role) for role in model.roles}
     known = 2 * sum(map(len, found.values()))
     if known < len(stored):
@@ -103,13 +103,19 @@ def _check(part: nn.Module, layers: Mapping[str, Mapping[str, Tensor]], role: st
     wrong = []
     for name, own in layers.items():
         weight: Any = part.get_submodule(name).weight
-        if own["lora_A"].shape[1] != weight.shape[1] or own["lora_B"].shape[0] != weight.shape[0]:
-            wrong.append(f"{name} ({len(own['lora_B'])} x {own['lora_A'].shape[1]}, here {tuple(weight.shape[:2])})")
+        down, up = (tuple(own[kind].shape) if kind in own else () for kind in ("lora_A", "lora_B"))
+        here = tuple(weight.shape)
+        if len(down) != len(here) or len(up) != len(here) or (up[0], *down[1:]) != here or down[0] != up[1]:
+            wrong.append(f"{name} ({_times(up)} and {_times(down)}, here {_times(here)})")
     if wrong:
         raise UserError(
             f"{file}: {len(wrong)} of {len(layers)} adapters were made for other layers than those of this model's "
             f"{role}: {', '.join(wrong[:3])}."
         )
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "nothing"
 
 
 def usual_rank(ranks: Iterable[int]) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from pydantic import PositiveFloat
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
@@ -15,6 +14,7 @@ from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.base import FROM_BASE, Method, strengths_without_use
 from imprint.methods.settings import missing_layers, selected, under
+from imprint.methods.stored_weights import read_weights
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.word_files import loading_lines
 from imprint.models.base import DENOISER, Format, Model, ModelInfo, strength_of
@@ -79,7 +79,7 @@ class CustomDiffusion(Method):
 
     @torch.no_grad()
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
-        stored = load_file(folder / FILE)
+        stored, _ = read_weights(folder / FILE)
         for name, weight in _weights(model).items():
             attention, _, own = name.rpartition(".")
             tuned = stored.get(f"{attention}{PROCESSOR}.{own}_custom_diffusion.weight")

@@ -108,7 +108,11 @@ class DyLoRA(LoRA):
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
         rank = self.size(role).rank
         stored = super()._read(model, folder, role)
-        return {name: (x[:rank] if ".lora_A." in name else x[:, :rank]).contiguous() for name, x in stored.items()}
+        cut = {name: x for name, x in stored.items() if x.ndim > 1}  # others are of no adapter, and refused as that
+        return {
+            **stored,
+            **{name: (x[:rank] if ".lora_A." in name else x[:, :rank]).contiguous() for name, x in cut.items()},
+        }
 
 
 def _down(layer: Any) -> nn.Module:

@@ -4,17 +4,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from safetensors.torch import load_file
+from annotated_types import Gt
+from pydantic import BaseModel, PositiveInt, TypeAdapter
 from torch import Tensor, nn
 
 from imprint.errors import UserError
+from imprint.file_contents import DAMAGED, Finite, refuse, typed
 from imprint.kinds import of_kind
 from imprint.libraries.peft import use_layers
-from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
+from imprint.manifest import REMEDY
+from imprint.methods.adapter_layers import NAME, add_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import FROM_BASE
+from imprint.methods.stored_weights import read_weights
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -56,7 +60,8 @@ class LoRA(Adapters):
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         super().load(model, folder, scale=scale)
-        self.origin = {key: value for key, value in read_metadata(folder / FILE).items() if key != DESCRIPTION}
+        _, about = read_weights(folder / FILE)
+        self.origin = {key: value for key, value in about.items() if key != DESCRIPTION}
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         return {**super().formats(model), "kohya": self._kohya(model, NETWORK, _kohya_tensors)}
@@ -92,27 +97,43 @@ class LoRA(Adapters):
         }
 
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
-        stored, about = load_file(folder / FILE), read_metadata(folder / FILE)
+        stored, about = read_weights(folder / FILE)
         names = {model.names.stock(role, name): name for name in weights(model.roles[role])}
         part = model.names.part(role)
         own = {names.get(key, key): tensor for key, tensor in stored.items() if key.startswith(f"{part}.")}
-        return _scaled(own, _described_scaling(about, part) / self._scaling(role))
+        return _scaled(own, _described_scaling(about, part, folder / FILE) / self._scaling(role))
 
     def _scaling(self, role: str) -> float:
         """What the product of the trained matrices counts by."""
         return _scaling(*self._size_trained(role), self.use_rslora)
 
 
+class Described(BaseModel):
+    """Of the adapters of one part, what a reader multiplies their products by."""
+
+    r: PositiveInt
+    lora_alpha: Annotated[Finite, Gt(0)]
+    use_rslora: bool
+
+
+DESCRIBED = TypeAdapter(Described)
+
+
 def _scaling(rank: float, alpha: float, use_rslora: bool) -> float:
     return float(alpha / (rank**0.5 if use_rslora else rank))
 
 
-def _described_scaling(about: Mapping[str, str], part: str) -> float:
+def _described_scaling(about: Mapping[str, str], part: str, file: Path) -> float:
     """What a reader of the file multiplies the part's products by. Earlier versions left it to the reader."""
-    description = json.loads(about.get(DESCRIPTION, "{}"))
-    if f"{part}.r" not in description:
+    try:
+        description = json.loads(about.get(DESCRIPTION, "{}"))
+    except (ValueError, RecursionError) as error:
+        refuse(file, DAMAGED, REMEDY, error)
+    if not isinstance(description, dict) or f"{part}.r" not in description:
         return 1.0
-    return _scaling(*(description[f"{part}.{name}"] for name in ("r", "lora_alpha", "use_rslora")))
+    own = {name: description.get(f"{part}.{name}") for name in Described.model_fields}
+    known = typed(DESCRIBED, own, file, REMEDY)
+    return _scaling(known.r, known.lora_alpha, known.use_rslora)
 
 
 def _scaled(tensors: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import PositiveInt
-from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.kinds import of_kind
-from imprint.methods.adapter_layers import NAME, add_metadata, read_metadata, weights, write_weights
+from imprint.methods.adapter_layers import NAME, add_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import FROM_BASE
+from imprint.methods.stored_weights import read_weights
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -57,7 +57,7 @@ class PeftFolder(Adapters):
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         super().load(model, folder, scale=scale)
-        self.origin = read_metadata(folder / model.names.part(self.roles[0]) / FILE)
+        _, self.origin = read_weights(folder / model.names.part(self.roles[0]) / FILE)
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         network = {"ss_network_module": "lycoris.kohya", "ss_network_args": f'{{"algo": "{self.label.lower()}"}}'}
@@ -69,7 +69,7 @@ class PeftFolder(Adapters):
         """A layer's weights by the names that LyCORIS gives them."""
 
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
-        stored = load_file(folder / model.names.part(role) / FILE)
+        stored, _ = read_weights(folder / model.names.part(role) / FILE)
         return {name.removeprefix(PREFIX): tensor for name, tensor in stored.items()}
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from imprint.errors import Problem, UserError
-from imprint.methods.adapter_layers import add_metadata, read_metadata, write_weights
+from imprint.methods.adapter_layers import add_metadata, write_weights
+from imprint.methods.stored_weights import read_weights
 from imprint.models.base import Format, Model, ModelInfo
 from imprint.types import Concept
 
@@ -52,7 +52,8 @@ def read_words(folder: Path, vocabularies: Sequence[str]) -> list[Word]:
 
 def write_origin_of_words(folder: Path, origin: Mapping[str, str]) -> None:
     for file in _files(folder):
-        word = read_metadata(file).get(WORD) or " ".join(load_file(file))
+        stored, about = read_weights(file)
+        word = about.get(WORD) or " ".join(stored)
         add_metadata(file, {**origin, "trigger_words": word})
 
 
@@ -114,7 +115,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(file: Path, vocabularies: Sequence[str]) -> Word:
-    stored, about = load_file(file), read_metadata(file)
+    stored, about = read_weights(file)
     if len(vocabularies) == 1 and len(stored) == 1 and WORD not in about:
         [(word, rows_ND)] = stored.items()
         return Word(word, {vocabularies[0]: rows_ND}, about)

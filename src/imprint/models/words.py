@@ -91,7 +91,8 @@ class Vocabulary(NamedTuple):
             table = WordTable(table, first=len(self.tokenizer))
             self.encoder.set_input_embeddings(table)
         if start_ND.ndim != 2 or start_ND.shape[1] != table.embedding_dim:
-            width = f"its vectors are {start_ND.shape[-1]} wide, this model's are {table.embedding_dim}"
+            shape = " x ".join(map(str, start_ND.shape)) or "a single number"
+            width = f"its vectors are {shape}, this model's are {table.embedding_dim} wide"
             raise UserError(f"The word {word} does not fit: {width}. It was learned for another kind of model.")
         if self.tokenizer.add_tokens(tokens_of(word, len(start_ND))) != len(start_ND):
             raise UserError(

@@ -11,11 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from annotated_types import Ge, Le
 from filelock import FileLock
 from PIL import Image
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from imprint.errors import UserError
+from imprint.file_contents import NUMBER_LIMIT, Count, read_json, refuse, typed
 from imprint.files import write_json
 from imprint.hashing import file_hash
 from imprint.pictures.files import State, open_picture, save_png, state_of
@@ -25,8 +29,30 @@ log = logging.getLogger(__name__)
 
 INDEX = "pictures.json"
 PROMPT_LENGTH = 40  # letters of a prompt in a file's name
+REMEDY = "Delete it: the same command draws what is missing."
 
 Entry = dict[str, Any]  # prompt, seed, content, state, the recipe's facts; of one that failed: failures, error
+
+
+class Listed(BaseModel):
+    """What an index may say of a picture. Facts of other kinds are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    file: str  # relative to the index
+    prompt: str = ""
+    seed: Annotated[int, Ge(0), Le(2 * NUMBER_LIMIT)] = 0
+    content: str | None = None
+    state: State = "ok"
+    failures: Count = 0
+    error: str = ""
+    step: Count = 0  # of the training
+    set: str = ""  # of prompts, as the next two
+    number: Count = 0
+    k: Count = 0
+
+
+LISTED = TypeAdapter(list[Listed])
 
 
 class Recipe(NamedTuple):
@@ -66,7 +92,7 @@ class PictureStore:
         self.recipes = recipes
         self._common = common
         self._index = folder / index
-        self._failed_before = {file: entry.get("failures", 0) for file, entry in self._entries().items()}
+        self._failed_before = {file: entry.get("failures", 0) for file, entry in self._entries(tell=True).items()}
         self._checked: dict[str, tuple[str, State]] = {}  # content and state of the files that were read
 
     def missing(self) -> list[Recipe]:
@@ -129,11 +155,15 @@ class PictureStore:
                 return None
         return Outcome(recipe, file, *self._checked[name]) if content in (None, self._checked[name][0]) else None
 
-    def _entries(self) -> dict[str, Entry]:
-        """By file. An index that cannot be read counts as empty."""
+    def _entries(self, *, tell: bool = False) -> dict[str, Entry]:
+        """By file. An index that cannot be read counts as empty, and is written anew."""
         try:
             common, listed = read_index(self._index)
-        except (OSError, ValueError):
+        except FileNotFoundError:
+            return {}
+        except UserError as error:
+            if tell:
+                log.warning("%s Until then the files' names say what they show.", error)
             return {}
         of_all = {key: value for key, value in common.items() if key not in self._common}  # by another store's `common`
         return {entry["file"]: {**of_all, **entry} for entry in listed}
@@ -155,17 +185,16 @@ def file_name(prompt: str, seed: int, settings: Mapping[str, Any]) -> str:
 def read_index(file: Path) -> tuple[dict[str, Any], list[Entry]]:
     """What an index says of all its pictures, and of each. Files outside its folder are left out, with a warning.
 
-    Raises OSError or ValueError where it is no index.
+    Raises FileNotFoundError where there is none, and UserError where it is no index.
     """
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file, REMEDY)
     common = content if isinstance(content, dict) else {}
     listed = common.pop("pictures", None) if common else content
-    if not isinstance(listed, list) or not all(
-        isinstance(entry, dict) and isinstance(entry.get("file"), str) for entry in listed
-    ):
-        raise ValueError(f"{file} lists no pictures")
-    inside = [entry for entry in listed if is_inside(file.parent, entry["file"])]
-    if len(inside) < len(listed):
+    if not isinstance(listed, list):
+        refuse(file, "it is no index of pictures", REMEDY)
+    entries = [entry.model_dump(exclude_unset=True) for entry in typed(LISTED, listed, file, REMEDY)]
+    inside = [entry for entry in entries if is_inside(file.parent, entry["file"])]
+    if len(inside) < len(entries):
         log.warning("%s names pictures outside of its folder. They are left out.", file)
     return common, inside
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -27,6 +27,11 @@ class Subject(NamedTuple):
     concept: Concept
     dataset: Dataset
     pictures: PictureSet
+
+
+def photo_hashes(subjects: Sequence[Subject]) -> list[str]:
+    """For a manifest: the content of each picture, once."""
+    return list(dict.fromkeys(picture.content for subject in subjects for picture in subject.pictures.pictures))
 
 
 def find_subjects(

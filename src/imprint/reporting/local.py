@@ -10,9 +10,12 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
+from imprint.file_contents import DAMAGED, refuse
 from imprint.files import write_text
 
 TAIL = 4096  # bytes, of several rows
+LONGEST_STEP = 18  # digits
+REMEDY = "Delete it: the run goes on, without the numbers of the steps before."
 FINAL_STEPS = 50  # a diffusion loss is noisy, so the final loss is a mean
 
 
@@ -93,11 +96,15 @@ class LocalLogger(Logger):
 
 
 def read_metrics(path: Path) -> dict[str, list[float | None]]:
-    """Every column of a metrics file, None where a step has no such metric. Empty when there is no file."""
+    """Every column of a metrics file, None where a step has no such metric. Empty when there is no file. Raises
+    UserError where it is damaged."""
     if not path.is_file():
         return {}
     columns, rows = _complete_rows(path)
-    return {name: [float(row[i]) if row[i] else None for row in rows] for i, name in enumerate(columns)}
+    try:
+        return {name: [float(row[i]) if row[i] else None for row in rows] for i, name in enumerate(columns)}
+    except ValueError as error:
+        refuse(path, DAMAGED, REMEDY, error)
 
 
 def final_loss(path: Path) -> float | None:
@@ -113,7 +120,12 @@ def last_step(path: Path) -> int:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL))
         lines = file.read().decode(errors="replace").split("\n")[1:-1]  # whole ones
-    return int(lines[-1].partition(",")[0]) if lines and lines[-1].partition(",")[0].isdigit() else 0
+    step = lines[-1].partition(",")[0] if lines else ""
+    return int(step) if _is_step(step) else 0
+
+
+def _is_step(text: str) -> bool:
+    return text.isdecimal() and len(text) <= LONGEST_STEP
 
 
 def _appending(path: Path) -> TextIO:
@@ -121,9 +133,17 @@ def _appending(path: Path) -> TextIO:
 
 
 def _complete_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    text = path.read_text(encoding="utf-8")
-    rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
-    return (rows[0], rows[1:]) if rows else ([], [])
+    try:
+        text = path.read_text(encoding="utf-8")
+        rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+    except (UnicodeDecodeError, csv.Error) as error:
+        refuse(path, DAMAGED, REMEDY, error)
+    if not rows:
+        return [], []
+    columns, *rest = rows
+    if columns[:1] != ["step"] or not all(len(row) == len(columns) and _is_step(row[0]) for row in rest):
+        refuse(path, DAMAGED, REMEDY)
+    return columns, rest
 
 
 def _line(cells: list[str]) -> str:

@@ -1,11 +1,13 @@
 """The README.md of a result: what it is, how to use it, what it was made of."""
 
+import logging
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.kinds import label_of
 from imprint.manifest import Manifest
@@ -15,6 +17,8 @@ from imprint.tables.markdown import code_block, code_cell, plain
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+log = logging.getLogger(__name__)
 
 
 def write_model_card(run: Run, folder: Path, *, usage: str) -> None:
@@ -81,7 +85,11 @@ def is_hub_id(source: str) -> bool:
 
 
 def _copy_final_samples(run: Run, folder: Path) -> list[dict[str, Any]]:
-    entries = read_samples(run)
+    try:
+        entries = [entry for entry in read_samples(run) if (run.samples / entry.file).is_file()]
+    except UserError as error:  # what was trained is worth more than its pictures
+        log.warning("%s The result has no pictures beside it.", error)
+        entries = []
     last = max((entry.step for entry in entries), default=0)
     pictures = []
     for entry in entries:

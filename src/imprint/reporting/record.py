@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from imprint.errors import UserError
-from imprint.foreign_files import read_yaml
+from imprint.file_contents import read_yaml
 from imprint.kinds import KIND, TARGET, label_of
-from imprint.locations import locate
-from imprint.manifest import Manifest
+from imprint.manifest import REMEDY, Manifest
 from imprint.reporting import labels
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.local import final_loss, read_metrics
+from imprint.reporting.photos import photos_of
 from imprint.reporting.samples import SampleEntry, read_samples
 from imprint.reporting.scoreboard.costs import Cost, cost_of
 from imprint.runs import Run
@@ -21,7 +21,6 @@ T = TypeVar("T")
 Curve = list[tuple[int, float]]  # steps and values
 
 CACHE = FileCache(most=1000)
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 COMMAND_WORDS = {"true": "True", "false": "False", "null": "None"}  # as they are written in a configuration
 
 
@@ -79,7 +78,7 @@ def read_run(run: Run) -> RunRecord:
         curve=_curve(metrics, "loss"),
         score_curves={name: _curve(scores, name) for name in scores if name != "step"},
         samples=_readable(lambda: read_samples(run), []),
-        references=_references(config),
+        references=_readable(lambda: photos_of(manifest), []),
         error=_text(run.error),
         scoring_error=_text(run.scoring_error),
     )
@@ -91,7 +90,7 @@ def differing(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _config(file: Path) -> dict[str, Any]:
-    content = read_yaml(file)
+    content = read_yaml(file, REMEDY)
     return content if isinstance(content, dict) else {}
 
 
@@ -121,18 +120,6 @@ def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
                 yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, str(value)
-
-
-def _references(config: Mapping[str, Any]) -> list[Path]:
-    """The pictures of the subject, where the configuration names a folder that this machine has."""
-    dataset = config.get("dataset")
-    path = dataset.get("path") if isinstance(dataset, Mapping) else None
-    if not isinstance(path, str) or "${" in path:
-        return []
-    try:
-        return sorted(file for file in locate(path).iterdir() if file.suffix.lower() in PICTURES)
-    except (OSError, ImportError, ValueError):
-        return []
 
 
 def axes(points: Sequence[Point]) -> list[str]:

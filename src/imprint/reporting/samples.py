@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 
-from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
+from imprint.file_contents import refuse
 from imprint.pictures.files import save_png
 from imprint.pictures.generate import generate_missing, generate_with
-from imprint.pictures.store import PictureStore, Recipe, read_index
+from imprint.pictures.store import REMEDY, PictureStore, Recipe, read_index
 from imprint.reporting.contact_sheets import samples_contact_sheet
 from imprint.reporting.step_callback import StepCallback, generation
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
@@ -79,9 +79,9 @@ def read_samples(run: Run) -> list[SampleEntry]:
         return []
     try:
         _, listed = read_index(file)
-        pictures = [(int(each["step"]), str(each["prompt"]), int(each["seed"]), each["file"]) for each in listed]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{file}: it is damaged, or no index of pictures. Delete it.") from error
+        pictures = [(each["step"], each["prompt"], each["seed"], each["file"]) for each in listed]
+    except KeyError as error:
+        refuse(file, f"of a picture it does not say the {error.args[0]}", REMEDY, error)
     untuned = {(prompt, seed): name for step, prompt, seed, name in pictures if step == 0}
     entries = [SampleEntry(*each, untuned.get(each[1:3])) for each in pictures]
     return sorted(entries, key=lambda entry: entry.step)

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from imprint.pictures.files import readable_formats
+from imprint.pictures.files import opened
 from imprint.reporting.contact_sheets import spread
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.units import score
@@ -46,14 +46,14 @@ def thumbnail(file: Path, *, side: int, keeps_small: bool) -> str | None:
     loss, if `keeps_small`."""
     try:
         return CACHE.of(file, partial(_encoded, side=side, keeps_small=keeps_small), (side, keeps_small))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # on damaged bytes, Pillow's readers raise nearly everything
         return None
 
 
 def _encoded(file: Path, *, side: int, keeps_small: bool) -> str:
-    with Image.open(file, formats=readable_formats()) as opened:
-        opened.draft("RGB", (side * 2, side * 2))
-        image = ImageOps.exif_transpose(opened).convert("RGB")
+    with opened(file) as picture:
+        picture.draft("RGB", (side * 2, side * 2))
+        image = ImageOps.exif_transpose(picture).convert("RGB")
     is_small = keeps_small and max(image.size) <= min(side, LOSSLESS_SIDE)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     bare = Image.new("RGB", image.size)

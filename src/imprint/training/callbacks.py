@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imprint.files import folder_atomically, write_atomically
 from imprint.runs import Run
+from imprint.training.checkpoints import read_checkpoint
 from imprint.training.module import TrainingModule
 from imprint.types import Batch
 
@@ -99,6 +100,9 @@ class LastCheckpoint(ModelCheckpoint):
         )
         self.path = run.checkpoint
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing: where a checkpoint lies is known, and what one says of it may be somebody else's."""
+
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt | pl.utilities.exceptions.SIGTERMException):
             trainer.save_checkpoint(self.path)
@@ -113,4 +117,4 @@ class AtomicCheckpoints(TorchCheckpointIO):
         write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> Any:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        return read_checkpoint(Path(path), map_location)

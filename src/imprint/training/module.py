@@ -14,8 +14,9 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
-from imprint.errors import UserError
+from imprint.errors import NonFiniteWeights, UserError
 from imprint.methods.adapter_layers import merged
+from imprint.methods.stored_weights import not_finite
 from imprint.models.base import Model, is_text
 from imprint.rng import seed_layers, seed_of
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 # The prefix of the model's parameters, here and in checkpoints, which keep the one that they had from the first.
 OWN, STORED = "model.", "family."
+WITHOUT = "Without its folder checkpoints/ the run begins anew."
 
 
 class TrainingModule(pl.LightningModule):
@@ -150,6 +152,7 @@ class TrainingModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.loss_check.settle()
+        self._check_weights()
         names = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {_renamed(name, OWN, STORED): state[name] for name in state if name in names}
@@ -163,11 +166,28 @@ class TrainingModule(pl.LightningModule):
         if lacking := trained - checkpoint["state_dict"].keys():  # of these, nothing would be loaded, without a word
             raise UserError(
                 f"The checkpoint of this run lacks {len(lacking)} of {len(trained)} tensors that it trains, among them "
-                f"{min(lacking)}: another release has written it, or it is damaged. Without its folder checkpoints/ "
-                "the run begins anew."
+                f"{min(lacking)}: another release has written it, or it is damaged. {WITHOUT}"
             )
+        self._check_checkpoint(checkpoint)
         if self.average is not None:
-            self.average.load_state_dict(checkpoint["average"])
+            try:
+                self.average.load_state_dict(checkpoint["average"])
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise UserError(f"The checkpoint of this run has no moving average that fits. {WITHOUT}") from error
+
+    def _check_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What the libraries would fail over later, or not at all."""
+        here = dict(self.named_parameters())
+        stored = {name: weight for name, weight in checkpoint["state_dict"].items() if name in here}
+        if misfits := [name for name, weight in stored.items() if weight.shape != here[name].shape]:
+            raise UserError(f"The checkpoint of this run has another shape of {misfits[0]}. {WITHOUT}")
+        if spoilt := not_finite(stored):
+            raise UserError(f"In the checkpoint of this run, {spoilt} is no number, or infinite. {WITHOUT}")
+        groups = [len(group.params) for group in self.task.groups]
+        for state in checkpoint["optimizer_states"]:
+            known = state.get("param_groups")
+            if not isinstance(known, list) or [len(group.get("params", ())) for group in known] != groups:
+                raise UserError(f"The checkpoint of this run has an optimiser of other weights. {WITHOUT}")
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -193,7 +213,18 @@ class TrainingModule(pl.LightningModule):
     @torch.no_grad()
     def save_result(self, folder: Any) -> None:
         with self.averaged():
+            self._check_weights()
             self.task.method.save(self.model, folder)
+
+    def _check_weights(self) -> None:
+        """The loss of a step says nothing of the weights behind it, and no other step follows the last."""
+        for group in self.task.groups:
+            if not_finite({str(number): parameter for number, parameter in enumerate(group.params)}):
+                raise NonFiniteWeights(
+                    f"After step {self.global_step}, weights of {group.name} are no numbers, or infinite. They are not "
+                    "kept; a checkpoint that is there is of an earlier step and good. Lower the learning rate, or "
+                    "train with hparams.precision=32."
+                )
 
 
 def _renamed(name: str, prefix: str, other: str) -> str:

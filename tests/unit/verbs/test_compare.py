@@ -107,5 +107,5 @@ def test_one_run_and_no_run_are_refused(tmp_path: Path) -> None:
 def test_a_broken_sheet_is_named(tmp_path: Path) -> None:
     runs = [run(tmp_path, "dog", method) for method in ("lora", "loha")]
     (runs[0] / "scores" / "quick-0.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=r"quick-0\.json is no sheet of scores"):
+    with pytest.raises(UserError, match=r"quick-0\.json: .*Delete it, and evaluate the run again"):
         compared(*runs)

@@ -1,16 +1,17 @@
 """Weights & Biases: the settings, and the W&B run that a process writes to."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import BaseModel, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
 
+from imprint.errors import UserError
+from imprint.file_contents import read_json, typed
 from imprint.files import write_json
 from imprint.kinds import label_of
 from imprint.libraries.wandb import (
@@ -195,6 +196,16 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+class Previous(BaseModel):
+    """What the file of a previous session says."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,128}$")] | None = None
+    summary: dict[str, Any] = {}
+
+
+PREVIOUS = TypeAdapter(Previous)
+
+
 class PreviousSession:
     """How the last session of a W&B run ended, as `file` says: its summary and, where it differs from the id that was
     given, the W&B run's id, which the agent of a W&B sweep chooses."""
@@ -202,11 +213,11 @@ class PreviousSession:
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # the first session, or a file that cannot be read
-            content = {}
-        self.id: str | None = content.get("id")
-        self.summary: Mapping[str, Any] = content.get("summary", {})
+            known = typed(PREVIOUS, read_json(file, ""), file, "")
+        except (FileNotFoundError, UserError):  # the first session, or a file that cannot be read
+            known = Previous()
+        self.id = known.id
+        self.summary = known.summary
 
     def save(self, id: str | None, summary: Mapping[str, Any]) -> None:
         write_json(self._file, {"id": id, "summary": {**self.summary, **summary}})

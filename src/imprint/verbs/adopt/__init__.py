@@ -23,7 +23,7 @@ from imprint.methods.word_files import write_word
 from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.planning.identity import one_or_all
 from imprint.planning.naming import find_nouns
-from imprint.planning.subjects import Subject, find_concepts, find_subjects
+from imprint.planning.subjects import Subject, find_concepts, find_subjects, photo_hashes
 from imprint.provenance import describe, folder_bytes
 from imprint.reporting.model_card import origin
 from imprint.reporting.redaction import redacted
@@ -123,6 +123,7 @@ def _write(
         "signature": run.signature,
         "concepts": [concept._asdict()],
         "content": content,
+        "photos": photo_hashes([subject]),
         "model_place": place_of(cfg.model),
         "started": [_now()],
         "frame": [facts.resolution, facts.resolution],

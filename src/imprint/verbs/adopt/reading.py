@@ -84,9 +84,7 @@ def named(
 def _safe(word: str) -> str:
     """What a file, or its name, says of a word. It gets into names of files, model cards and terminals."""
     if not word.isprintable() or len(word) > LONGEST_WORD:
-        remedy = (
-            f"the file has {printable(word[:LONGEST_WORD])!r}, which is no word. Give one: dataset.identifier=sks."
-        )
+        remedy = f"the file has {printable(word[:LONGEST_WORD])!r}, which is no word. Give one: dataset.identifier=sks."
         raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
     return word
 
