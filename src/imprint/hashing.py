@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import cache_folder
 
+HASH = re.compile("[0-9a-f]{64}")
 CACHED_FROM_BYTES = 1 << 20  # smaller files are hashed faster than a cache entry is read
 
 
@@ -30,12 +32,18 @@ def file_hash(path: Path) -> str:
     key = f"{resolved}\0{state.st_size}\0{state.st_mtime_ns}"
     entry = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(key)).hexdigest()
     try:
-        return entry.read_text(encoding="ascii")
-    except OSError:
+        return _checked(entry.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # not there, or damaged
         content_hash = _read_hash(resolved)
         with suppress(UserError):  # without a writable cache the file is read again next time
             write_text(entry, content_hash)
         return content_hash
+
+
+def _checked(text: str) -> str:
+    if not HASH.fullmatch(text):
+        raise ValueError("this is no hash")
+    return text
 
 
 def _read_hash(path: Path) -> str:

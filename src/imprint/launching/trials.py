@@ -37,12 +37,16 @@ class Trials:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
         self._space = space
-        self._study = optuna.create_study(
-            storage=f"sqlite:///{folder / FILE}",
-            study_name=folder.name,
-            directions=list(goals.values()),
-            load_if_exists=True,
-        )
+        try:
+            self._study = optuna.create_study(
+                storage=f"sqlite:///{folder / FILE}",
+                study_name=folder.name,
+                directions=list(goals.values()),
+                load_if_exists=True,
+            )
+        except Exception as error:  # of a damaged file, the libraries raise errors of many kinds
+            remedy = "it is damaged, or no record of a search. Delete it: the search then begins anew"
+            raise UserError(f"{folder / FILE}: {remedy}.") from error
         self._check_same_search(dict(goals), folder)
         # With the same seed the sampler would propose the same trials again.
         own = {name: value for name, value in sampler.items() if value is not None}

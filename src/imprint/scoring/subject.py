@@ -12,6 +12,8 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.records import Photo
+from imprint.file_contents import refuse
+from imprint.manifest import REMEDY
 from imprint.methods.identifier import choose_identifier
 from imprint.planning.evaluable import features_for, misfits, photo_counts, photos_of
 from imprint.planning.identity import one_or_all
@@ -61,7 +63,10 @@ def open_subjects(
     scoring."""
     problems: list[Problem | str] = []
     source = source_of(run, scale=scale, sampler=profile.sampler.given(), base=base)
-    subjects = find_subjects(_dataset(run), run.concepts, problems)
+    dataset = _dataset(run)
+    if len(dataset.members) != len(run.concepts):
+        refuse(run.manifest, f"it has {len(run.concepts)} subjects, and pictures of {len(dataset.members)}", REMEDY)
+    subjects = find_subjects(dataset, run.concepts, problems)
     if subjects is None:
         raise ConfigError(problems)
     if one_or_all([subject.pictures.fingerprint for subject in subjects]) != run.read().content.dataset:

@@ -1,16 +1,21 @@
 import json
 import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from unit.reporting.runs_on_disk import make_run
 
+from imprint.data.pictures import content_hash
+from imprint.data.reading import open_folder
 from imprint.errors import UserError
 from imprint.reporting import thumbnails
 from imprint.reporting.figures import CurveStyle, Panel, panel_svg
-from imprint.reporting.record import RunRecord, differing, find_runs
+from imprint.reporting.record import RunRecord, differing, find_runs, read_run
 from imprint.reporting.side_by_side import galleries, labels
+from imprint.runs import Run
 from imprint.verbs.report import write_report
 
 
@@ -106,6 +111,41 @@ def test_long_values_are_shortened_and_told_whole_below_the_table(tmp_path: Path
     assert ">lr</button>" in runs
 
 
+def knows_photos(run: Path, folder: Path, photos: Sequence[Path]) -> None:
+    """As where it was trained: the manifest says where the photos lay, and has a hash of each."""
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    dataset = {"path": str(folder), "background": "white"}
+    hashes = [content_hash(photo.read_bytes(), "white") for photo in photos]
+    (run / "manifest.json").write_text(json.dumps({**manifest, "config": {"dataset": dataset}, "photos": hashes}))
+
+
+def test_only_photos_that_the_manifest_knows_are_shown(tmp_path: Path) -> None:
+    """A run of somebody else's may name any folder of its reader's."""
+    photos, private = tmp_path / "photos", tmp_path / "private"
+    for number, folder in enumerate((photos, private)):
+        folder.mkdir()
+        Image.new("RGB", (20, 20), ("red", "blue")[number]).save(folder / "a.png")
+    run = make_run(tmp_path / "grid" / "run-1", settings=settings(path=str(private)))
+    knows_photos(run, private, [photos / "a.png"])
+    assert read_run(Run(run)).references == []
+    assert "The subject" not in write_report([run], tmp_path / "report.html").read_text()
+    shutil.copy(photos / "a.png", private / "b.png")
+    assert read_run(Run(run)).references == [private / "b.png"]
+
+
+def test_a_former_manifest_knows_them_as_a_whole(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (20, 20), "red").save(photos / "a.png")
+    run = make_run(tmp_path / "run-1", settings=settings(path=str(photos)))
+    known = open_folder(str(photos), key="path", bad_pictures="strict", background="white").fingerprint
+    config = {"dataset": {"path": str(photos), "background": "white"}}
+    (run / "manifest.json").write_text(json.dumps({"config": config, "content": {"dataset": known}}))
+    assert read_run(Run(run)).references == [photos / "a.png"]
+    Image.new("RGB", (20, 20), "blue").save(photos / "b.png")
+    assert read_run(Run(run)).references == []
+
+
 def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -114,7 +154,8 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     exif[0x0112] = 6  # turned by a quarter
     Image.new("RGB", (40, 20), "red").save(photos / "a.jpg", exif=exif)
     (photos / "broken.png").write_bytes(b"no picture")
-    make_run(tmp_path / "grid" / "run-1", settings=settings(path=str(photos)))
+    run = make_run(tmp_path / "grid" / "run-1", settings=settings(path=str(photos)))
+    knows_photos(run, photos, [photos / "a.jpg"])
     html = write_report([tmp_path / "grid"], tmp_path / "report.html").read_text()
     assert "The subject" in html
     assert "HOME-ADDRESS" not in html
