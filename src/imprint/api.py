@@ -13,6 +13,7 @@ from imprint import cli, config, sweeps
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.locations import locate
+from imprint.overrides import check_overrides
 from imprint.runs import Run as RunFolder
 
 if TYPE_CHECKING:
@@ -262,6 +263,8 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
     What is `--config-dir mine` in a command is the override `hydra.searchpath=[file:///path/to/mine]` here.
     """
     try:
+        overrides = tuple(cli.as_overrides(verb, overrides))
+        check_overrides(overrides, sweeps=False)
         return config.compose(verb, overrides)
     except HydraException as error:
         raise UserError(explained(verb, overrides, error)) from error

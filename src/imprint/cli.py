@@ -1,7 +1,9 @@
 """`imprint <verb> [overrides]`: each verb is a Hydra application, so overrides, -m, --cfg, --help are Hydra's own."""
 
 import os
+import re
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"imprint: there is no verb {verb!r}.\n\n{overview()}", file=sys.stderr)
         sys.exit(2)
     else:
-        sys.exit(run(verb, as_overrides(verb, arguments[1:])))
+        sys.exit(run(verb, arguments[1:]))
 
 
 def overview() -> str:
@@ -77,6 +79,7 @@ def overview() -> str:
 def run(verb: str, arguments: Sequence[str]) -> int:
     """The verb's exit code. Errors that the user can correct are printed without a stack trace."""
     try:
+        arguments = as_overrides(verb, arguments)
         execute(verb, arguments)
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         return 0
@@ -112,6 +115,8 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     from omegaconf import DictConfig
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
+    from imprint.locations import locate
+    from imprint.overrides import check_overrides
 
     failed: list[Exception] = []  # Hydra would print every override before an error
 
@@ -127,8 +132,10 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
             return None
 
     def start(arguments: Sequence[str]) -> None:
-        if {"-m", "--multirun"} & set(arguments) and {"-c", "--cfg"} & set(arguments):
+        given = _options(arguments)
+        if given.multirun and given.cfg:
             raise UserError("--cfg shows one configuration; leave -m and the axes out. dry_run=true lists points.")
+        check_overrides(given.overrides, sweeps=_sweeps(verb, arguments), own=locate(given.config_dir or "."))
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
@@ -139,47 +146,64 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     return start
 
 
+def _options(arguments: Sequence[str]) -> Namespace:
+    from imprint.libraries.hydra import parsed_command_line
+
+    try:
+        return parsed_command_line(arguments)
+    except ValueError as error:
+        remedy = "--help shows the options; a file or folder that is called like one is written as ./NAME"
+        raise UserError(f"{error}: {remedy}.") from error
+
+
 def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, HydraException):
-        return explained(verb, arguments, error)
+        return explained(verb, arguments, error, places=VERBS[verb].positional)
     assert isinstance(error, OSError)
     return f"{error.filename or 'a file'}: {error.strerror or error}."
 
 
 def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
     """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`."""
+    from imprint.overrides import as_override, check_letters, in_quotes
+
     if name not in VERBS:
         raise UserError(f"There is no verb {name!r}. There are {', '.join(VERBS)}.")
-    verb = VERBS[name]
+    check_letters(arguments)
+    verb, sweeps = VERBS[name], _sweeps(name, arguments)
     options, bare, overrides = [], [], []
     for before, argument in zip(("", *arguments), arguments, strict=False):
         if argument.startswith("-") or before in HYDRA_OPTIONS:
             options.append(argument)
-        elif verb.positional and "=" not in argument and not _is_removal(argument):
-            bare.append(_quoted(argument))
+        elif verb.positional and _is_place(argument, name):
+            bare.append(in_quotes(argument))
         else:
-            overrides.append(_as_override(verb, argument))
+            overrides.append(as_override(argument, texts=verb.texts, sweeps=sweeps))
     given = [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
     return [*options, *given, *overrides]  # Hydra does not take options between overrides
 
 
-def _is_removal(argument: str) -> bool:
-    """Of a key (~key); ~/folder is a path."""
-    return argument.startswith("~") and not argument.startswith("~/")
+def _is_place(argument: str, verb: str) -> bool:
+    """Not `key=value`, and no removal of a key (`~key`). A name that looks like one of these is a place where it exists
+    and the verb has no such key."""
+    key, equals, _ = argument.lstrip("~").partition("=")
+    if argument.startswith("~/") or not (equals or argument.startswith("~")):
+        return True
+    is_key = re.search(rf"^(  - )?{re.escape(key.partition('.')[0])}\b", _settings(verb), re.MULTILINE)
+    return os.path.lexists(argument) and not is_key
 
 
-def _as_override(verb: Verb, argument: str) -> str:
-    """A sentence may hold commas and braces without quotes."""
-    key, _, value = argument.partition("=")
-    if key in verb.texts and not value.startswith(("[", "'", '"')):
-        return f"{key}={_quoted(value)}"
-    return argument
+def _settings(verb: str) -> str:
+    from imprint.config import conf_folder
+
+    return (conf_folder() / f"{verb}.yaml").read_text(encoding="utf-8")
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def _sweeps(verb: str, arguments: Sequence[str]) -> bool:
+    """Whether commas separate the values of a grid."""
+    return verb == "benchmark" or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Composes the configurations of a sweep's points. Most points differ in values alone, and share one composition."""
 
 import pickle
-import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -12,8 +11,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from imprint.config import without_hydra
 from imprint.libraries.hydra import current_configuration, override_dirname
-
-NOT_TEXT = frozenset({"null", "true", "false", "nan", "inf"})  # as values of overrides
 
 _CACHEABLE = (OverrideType.CHANGE, OverrideType.ADD)
 
@@ -97,10 +94,3 @@ class Composer:
         if key not in self._groups:
             self._groups[key] = bool(self.options(key))
         return self._groups[key]
-
-
-def quoted(text: str) -> str:
-    """As a value of an override: in quotes, unless it is a plain word."""
-    if re.fullmatch(r"[A-Za-z_][\w-]*", text, re.ASCII) and text.lower() not in NOT_TEXT:
-        return text
-    return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"

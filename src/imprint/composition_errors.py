@@ -14,16 +14,17 @@ from imprint.libraries.hydra import parsed_command_line
 from imprint.suggestions import nearest
 
 
-def explained(verb: str, arguments: Sequence[str], error: Exception) -> str:
-    """All unknown keys with their nearest names; Hydra's own message where the keys are not the problem."""
+def explained(verb: str, arguments: Sequence[str], error: Exception, *, places: str | None = None) -> str:
+    """All unknown keys with their nearest names; Hydra's own message where the keys are not the problem. `places` is
+    the key that takes files or folders: one with "=" in its name looks like another key."""
     try:
-        problems = list(_unknown_keys(verb, arguments))
+        problems = list(_unknown_keys(verb, arguments, places))
     except HydraException:  # the choices themselves do not compose, which `error` explains
         problems = []
     return str(ConfigError(problems)) if problems else str(error)
 
 
-def _unknown_keys(verb: str, arguments: Sequence[str]) -> Iterator[Problem]:
+def _unknown_keys(verb: str, arguments: Sequence[str], places: str | None) -> Iterator[Problem]:
     parsed = parsed_command_line(arguments)
     overrides = OverridesParser.create().parse_overrides(parsed.overrides)
     search_path = [f"hydra.searchpath=[file://{parsed.config_dir}]"] if parsed.config_dir else []
@@ -37,7 +38,9 @@ def _unknown_keys(verb: str, arguments: Sequence[str]) -> Iterator[Problem]:
         key = override.key_or_group
         if override.is_add() or override.is_delete() or key in known or key.startswith("hydra."):
             continue
-        yield Problem(key, override.value(), f"unknown key; {nearest(key, known)}")
+        is_path = places and "/" in str(override.input_line)
+        remedy = f"if it is a path, write {places}={override.input_line}." if is_path else nearest(key, known)
+        yield Problem(key, override.value(), f"unknown key; {remedy}")
 
 
 def _is_choice(override: Override, groups: set[str]) -> bool:

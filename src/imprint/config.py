@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-from imprint.errors import UserError
+from imprint.errors import ConfigError, UserError, no_value
 from imprint.libraries.hydra import forget_plugin_choice
 
 
@@ -22,6 +23,18 @@ def conf_folder() -> Path:
     package = Path(__file__).parent
     packaged = package / "conf"
     return packaged if packaged.is_dir() else package.parent.parent / "conf"
+
+
+def choices(group: str, own: Path | None = None) -> list[str]:
+    """What can be chosen in a group, with what the user's `own` folder adds; nothing, where that is no group. Left out
+    are files that only others start from: they have neither a class nor a file that they start from themselves."""
+    found: dict[str, str] = {}
+    for folder in (folder / group for folder in (conf_folder(), own) if folder):
+        files = sorted(folder.rglob("*.yaml"))
+        found |= {file.relative_to(folder).with_suffix("").as_posix(): file.read_text("utf-8") for file in files}
+    whole = re.compile(r"_target_|^defaults:|@package _global_", re.MULTILINE)
+    complete = [name for name, text in found.items() if whole.search(text)]
+    return sorted(complete or found)
 
 
 def own_choices_first() -> None:
@@ -66,10 +79,21 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
     """Plain values, with every reference resolved. Raises UserError where one cannot be."""
     try:
         tree = OmegaConf.to_container(cfg, resolve=True)
+    except InterpolationToMissingValueError as error:
+        raise ConfigError(map(no_value, _missing(cfg))) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key or 'The configuration'}: {error.msg or error}") from error
     assert isinstance(tree, dict)
     return {str(name): value for name, value in tree.items()}
+
+
+def _missing(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
+    """The keys without a value. omegaconf's own `missing_keys` raises where a value refers to one."""
+    for name in map(str, cfg):
+        if OmegaConf.is_missing(cfg, name):
+            yield f"{prefix}{name}"
+        elif not OmegaConf.is_interpolation(cfg, name) and isinstance(node := cfg[name], DictConfig):
+            yield from _missing(node, f"{prefix}{name}.")
 
 
 def signature(identity: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from imprint.errors import ConfigError, Problem, UserError
+from imprint.errors import ConfigError, Problem, UserError, no_value
 from imprint.kinds import KIND, TARGET, class_of, former_defaults, kind_of
 from imprint.suggestions import nearest
 
@@ -116,14 +116,15 @@ class Constructor:
 
     def _typed(self, value: Any, hint: Any, key: str) -> Any:
         if isinstance(value, str) and value == "???":
-            self.problems.append(f"{key} has no value; give {key}=...")
+            self.problems.append(no_value(key))
             return None
         try:
             return _adapter(hint).validate_python(value)
         except ValidationError as error:
             for problem in error.errors():
                 inner = [str(part) for part in problem["loc"] if _is_key(value, part)]
-                self.problems.append(Problem(".".join([key, *inner]), problem["input"], f"{_plain(problem['msg'])}."))
+                reason = problem["msg"].removeprefix("Value error, ")  # of a validator of imprint's own
+                self.problems.append(Problem(".".join([key, *inner]), problem["input"], f"{_plain(reason)}."))
         return None
 
 
@@ -222,8 +223,9 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def _new_adapter(hint: Any) -> TypeAdapter[Any]:
+    """Numbers have to be finite."""
     try:
-        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
     except PydanticUserError:  # the hint brings a configuration of its own
         return TypeAdapter(hint)
 

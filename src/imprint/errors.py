@@ -38,6 +38,11 @@ class ConfigError(UserError):
         return type(self), (self.problems,)  # by default, exceptions are unpickled from their text
 
 
+def no_value(key: str) -> str:
+    """The problem of a setting that has none."""
+    return f"{key} has no value; give {key}=..."
+
+
 class ModelNotFound(UserError):
     """A model that is neither on this machine nor reachable."""
 

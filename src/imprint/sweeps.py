@@ -21,6 +21,7 @@ from imprint.errors import UserError
 from imprint.file_contents import read_json, typed
 from imprint.files import write_json
 from imprint.runs import Run
+from imprint.setting_types import FolderName
 
 FOLDER = "sweeps"
 REMEDY = "Delete it: the command that launched the sweep writes it anew."
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class SweepSettings(NamedTuple):
-    name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None  # a folder is called by it
+    name: Annotated[FolderName, StringConstraints(pattern=r"^[\w.-]+$")] | None
     question: str | None  # shown on its report
     objectives: list[str]  # metrics
 

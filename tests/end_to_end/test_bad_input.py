@@ -66,6 +66,10 @@ def test_all_problems_are_told_together_and_nothing_is_loaded(
         (["prior=folder"], "prior.path has no value"),
         (["seed=lucky"], "seed='lucky'"),
         (["+wieght=1"], "wieght=1"),
+        (["optimizer.eps=-1"], "optimizer.eps=-1"),
+        (["trainer.strategy=nope"], "trainer.strategy='nope'"),
+        (["name=../../evil"], "name='../../evil'"),
+        (["outputs=''"], "outputs=''"),
     ],
 )
 def test_each_mistake_is_named(

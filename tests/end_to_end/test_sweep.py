@@ -39,6 +39,20 @@ def statuses(outputs: Path) -> list[str]:
     return [point.run.status for point in only_sweep(outputs).points]
 
 
+def test_secrets_of_the_command_are_in_no_file(grid: Typed, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_WORDS", "held by the environment")
+    secret = "+hydra.job.env_set={WANDB_PASSWORD: secret-1234}"
+    said = grid("seed=0", secret, "sweep.question='${oc.env:MY_WORDS}'", "report=default")
+    assert said.code == 0
+    files = [file for file in outputs.rglob("*") if file.is_file()]
+    assert any(file.suffix == ".wandb" for file in files)
+    for file in files:
+        assert b"secret-1234" not in file.read_bytes()
+        assert b"held by the environment" not in file.read_bytes()
+    assert only_sweep(outputs).question == "${oc.env:MY_WORDS}"
+    assert "WANDB_PASSWORD: ***" in only_sweep(outputs).commands[0]
+
+
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs with seed 1 do not get far."""

@@ -15,8 +15,9 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
-from imprint.composing import Composer, quoted
+from imprint.composing import Composer
 from imprint.config import compose, conf_folder, own_choices_first, register_resolvers
+from imprint.overrides import quoted
 
 
 @pytest.fixture

@@ -98,3 +98,8 @@ def test_a_partial_waits_for_the_rest_but_not_with_unknown_keys() -> None:
     make: Callable[..., Any] = Constructor().build(node, "optimizer")
     assert make([torch.nn.Parameter(torch.zeros(1))], lr=0.5).defaults["weight_decay"] == 0.1
     assert any("weight_decay" in problem for problem in problems({**node, "weight_dekay": 1}))
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_are_finite(rate: float) -> None:
+    assert problems({**GOOD, "rate": rate}) == [f"part.rate={rate}: input should be a finite number."]

@@ -6,6 +6,7 @@ A job that is killed, or lost by the cluster, is a point that failed: the others
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -98,6 +99,8 @@ class SlurmJobs(_Jobs, SlurmLauncher):
 def _executor(kind: str, settings: dict[str, Any]) -> AutoExecutor:
     own = dict(settings)
     first = {"folder": os.path.abspath(own.pop("submitit_folder"))}
+    os.makedirs(first["folder"], exist_ok=True)
+    os.chmod(first["folder"], stat.S_IRWXU)  # jobs are given `setup` and the environment as they are, secrets too
     if "max_num_timeout" in own:
         first[f"{kind}_max_num_timeout"] = own.pop("max_num_timeout")
     executor = AutoExecutor(cluster=kind, **first)

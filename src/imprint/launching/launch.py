@@ -18,6 +18,7 @@ from imprint.launching.status import Status
 from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
 from imprint.locations import locate
+from imprint.reporting.redaction import redacted, without_secrets
 from imprint.reporting.tracking.sweep import log_sweep
 from imprint.runs import Run
 from imprint.sweeps import Sweep
@@ -92,7 +93,7 @@ class Launches:
     ) -> None:
         self._launcher = launcher
         self._sweep = sweep
-        self._command_line = shlex.join(["imprint", *command, *arguments, *composer.of_hydra])
+        self._command_line = shlex.join(without_secrets(["imprint", *command, *arguments, *composer.of_hydra]))
         self._common = _common_settings(composer, arguments, sweep)
         self._points: list[PlannedPoint] = []
         self._summary = SummaryWriter(sweep, self._points)
@@ -102,12 +103,12 @@ class Launches:
     def run(self, points: Sequence[PlannedPoint], *, since: float) -> Exception | None:
         """The launcher's own error, as where it lost a job; how the points are doing is in their folders. For `since`
         see Observer."""
-        settings = points[0].plan.parts.sweep
+        settings = redacted(points[0].cfg)["sweep"]
         self._points += points
         self._sweep.note(
-            question=settings.question,
+            question=settings["question"],
             command=self._command_line,
-            objectives=settings.objectives,
+            objectives=settings["objectives"],
             points=[point.entry for point in points],
         )
         observer = Observer(

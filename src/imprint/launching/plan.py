@@ -15,6 +15,7 @@ from imprint.kinds import name_of
 from imprint.libraries.hydra import combinations
 from imprint.planning.parts import Plan, Prepared
 from imprint.planning.prepare import prepare, with_reporting
+from imprint.reporting.redaction import without_secrets
 from imprint.runs import Run
 from imprint.scoring.score import sheets_of
 from imprint.suggestions import nearest
@@ -61,8 +62,8 @@ class PlannedPoint(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The overrides in which it differs from other points."""
-        return " ".join(self.asked.varied) or self.name
+        """The overrides in which it differs from other points, without secrets."""
+        return " ".join(self.entry.overrides) or self.name
 
     @property
     def profile(self) -> str | None:
@@ -71,7 +72,7 @@ class PlannedPoint(NamedTuple):
     @property
     def entry(self) -> Point:
         """For the record of a sweep."""
-        return Point(self.asked.varied, self.run)
+        return Point(tuple(without_secrets(list(self.asked.varied))), self.run)
 
     def updated(self) -> "PlannedPoint":
         """With what is left to do now."""

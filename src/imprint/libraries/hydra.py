@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -31,8 +31,15 @@ def combinations(overrides: Sequence[Override]) -> list[list[str]]:
 
 
 def parsed_command_line(arguments: Sequence[str]) -> Namespace:
-    """Hydra's own options (`config_dir`) and the `overrides`. Its parser is not public."""
-    return cast(Namespace, get_args_parser().parse_args(list(arguments)))
+    """Hydra's own options (`config_dir`) and the `overrides`. Its parser is not public, and ends the program
+    for what it does not know; this raises ValueError."""
+
+    def refuse(message: str) -> NoReturn:
+        raise ValueError(message)
+
+    parser = get_args_parser()
+    parser.error = refuse
+    return cast(Namespace, parser.parse_args(list(arguments)))
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def unknown_roles(roles: Sequence[str], facts: ModelInfo) -> Iterator[Problem]:
 class RateSettings(TypedDict, total=False):
     """What a part has of its own; of what it does not name, it has the method's."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[misc]
 
     lr: PositiveFloat
 

@@ -20,6 +20,7 @@ from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.subjects import Candidates, Subject
 from imprint.reporting.reporter import Reporter
 from imprint.runs import Run
+from imprint.setting_types import FolderName, Place
 from imprint.sweeps import SweepSettings
 from imprint.training.hparams import HParams
 from imprint.training.trainer import TrainerSettings
@@ -45,8 +46,8 @@ class Parts:
     sweep: SweepSettings
     dry_run: bool
     seed: Annotated[int, Ge(0), Lt(2**32)]  # the range of the libraries' own generators
-    outputs: str
-    name: str
+    outputs: Place
+    name: FolderName
 
 
 @dataclass(frozen=True, kw_only=True)

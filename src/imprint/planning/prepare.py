@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch.optim import Optimizer
 
 from imprint.config import resolved, signature
 from imprint.construct import Constructor
@@ -24,7 +23,7 @@ from imprint.planning.naming import find_nouns
 from imprint.planning.parts import Parts, Plan, framing_of
 from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects
 from imprint.runs import Run
-from imprint.training.hparams import HParams
+from imprint.training.optimizers import optimizer_problems
 from imprint.types import Concept
 
 T = TypeVar("T")
@@ -94,7 +93,7 @@ def _conflicts(
     if part.get("trainer") and part.get("hparams"):
         yield from part["trainer"].problems(part["hparams"])
     if part.get("optimizer") and part.get("hparams"):
-        yield from _unclippable(part["optimizer"], part["hparams"])
+        yield from optimizer_problems(part["optimizer"], part["hparams"])
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
 
@@ -108,13 +107,6 @@ def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterato
                 "mask, from which nothing is learned. Crop the pictures around the subject, use crop=centre or "
                 "crop=buckets, or set mask_background above 0."
             )
-
-
-def _unclippable(optimizer: Callable[..., Optimizer], hparams: HParams) -> Iterator[Problem]:
-    fused = getattr(optimizer, "keywords", {}).get("fused", False)
-    if fused and hparams.clip and hparams.precision == "16-mixed":
-        remedy = "a fused optimiser cannot be clipped under 16-mixed. Set optimizer.fused=false, or use bf16-mixed."
-        yield Problem("optimizer.fused", True, remedy)
 
 
 def _unwritable(folder: Path) -> Iterator[Problem]:

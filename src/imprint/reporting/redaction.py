@@ -1,7 +1,8 @@
-"""A configuration without its secrets, for files and trackers."""
+"""Configurations, commands and other texts without their secrets, for files and trackers."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -22,6 +23,13 @@ _VOCABULARY = _WORD_OWNERS | _TOKENIZER_OWNERS
 _PURE_ENV = re.compile(r"\$\{\s*oc\.env\s*:\s*\w+\s*\}")
 _URL_USER = re.compile(r"(\b[a-z][a-z0-9+.\-]*://)[^/\s]+@", re.IGNORECASE)
 _URL_PARAMETER = re.compile(r"([?&]([\w\-]+)=)[^&#\s]+")
+_VALUE = r"""('[^']*'|"[^"]*"|[^\s,;&'"\[\]{}]+)"""
+_OVERRIDE = re.compile(r"\A([+~]*([\w.@/\-]+)=)(.+)", re.DOTALL)  # a whole text
+_ASSIGNMENT = re.compile(rf"(\b([\w.\-]+)=){_VALUE}")  # within a text, as in a shell
+_MAPPING = re.compile(r"\{[^{}]*\}")
+_ENTRY = re.compile(rf"""(['"]?\b([\w.\-]+)['"]?\s*:\s*){_VALUE}""")  # of a mapping
+_KNOWN_TOKEN = re.compile(r"\b(?:hf_|gh[opsu]_|github_pat_|glpat-|wandb_v1_|sk-)[\w\-]{16,}")
+_SHORTEST = 6  # letters of a secret that is hidden within longer texts: a shorter one may be part of any word
 
 
 def redacted(cfg: DictConfig) -> dict[str, Any]:
@@ -36,9 +44,21 @@ def redacted(cfg: DictConfig) -> dict[str, Any]:
     reader = _Reader()
     with environment_reads(cfg, reader.on_environment_read):
         plain = reader.read(cfg)
-    cleaned = _without(plain, reader.secrets)
+    cleaned = without_secrets(plain, also=reader.secrets)
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def without_secrets(value: Any, *, also: Iterable[str] = ()) -> Any:
+    """Plain values, of which every text is free of
+
+    - what the environment holds under the name of a secret, and the secrets `also`,
+    - what stands behind the name of a secret: `+my.token=...`, `export HF_TOKEN=...`, `{WANDB_PASSWORD: ...}`,
+    - user names, passwords and tokens in URLs,
+    - tokens of well-known services, by how they begin.
+    """
+    held = (text for name, text in os.environ.items() if name != "PWD" and _names_secret(name))
+    return _without(value, {*also, *(text for text in held if len(text) >= _SHORTEST)})
 
 
 class _Reader:
@@ -98,9 +118,12 @@ def _without(value: Any, secrets: set[str]) -> Any:
     if value in secrets:
         return HIDDEN
     for secret in secrets:
-        if len(secret) >= 6:  # a shorter one may be part of any word
+        if len(secret) >= _SHORTEST:
             value = value.replace(secret, HIDDEN)
-    return _URL_PARAMETER.sub(_hidden_parameter, _URL_USER.sub(rf"\1{HIDDEN}@", value))
+    value = _URL_PARAMETER.sub(_hidden_parameter, _URL_USER.sub(rf"\1{HIDDEN}@", value))
+    value = _ASSIGNMENT.sub(_hidden_assignment, _OVERRIDE.sub(_hidden_assignment, value))
+    value = _MAPPING.sub(lambda found: _ENTRY.sub(_hidden_assignment, found[0]), value)
+    return _KNOWN_TOKEN.sub(HIDDEN, value)
 
 
 def _names_secret(key: str) -> bool:
@@ -110,6 +133,12 @@ def _names_secret(key: str) -> bool:
     if not _SECRET_PAIRS.isdisjoint(pairwise(words)):
         return True
     return words[-1:] == ["token"] and _VOCABULARY.isdisjoint(words)
+
+
+def _hidden_assignment(match: re.Match[str]) -> str:
+    name, value = match[2].rpartition(".")[2], match[3]
+    is_secret = _names_secret(name) and value.lower() not in ("null", "true", "false") and not value.startswith("$")
+    return match[1] + HIDDEN if is_secret else match[0]
 
 
 def _hidden_parameter(match: re.Match[str]) -> str:

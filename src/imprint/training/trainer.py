@@ -10,6 +10,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import StrategyRegistry
 
 from imprint.data.loader import micro_batch_size
 from imprint.errors import ConfigError, Problem, UserError
@@ -58,6 +59,9 @@ class TrainerSettings:
             return
         if device.type == "cuda" and self.devices > torch.cuda.device_count():
             yield Problem("trainer.devices", self.devices, f"this machine has {torch.cuda.device_count()}.")
+        if self.strategy not in ("auto", *StrategyRegistry.available_strategies()):
+            remedy = "Lightning has no strategy of this name. For one device take auto, for several auto or ddp."
+            yield Problem("trainer.strategy", self.strategy, remedy)
         if hparams.precision == "16-mixed" and device.type == "cpu":
             yield Problem("hparams.precision", "16-mixed", "needs a GPU. On a CPU use 32, or bf16-mixed.")
         try:

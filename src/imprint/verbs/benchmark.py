@@ -15,7 +15,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 from pydantic import NonNegativeInt, PositiveInt
 
-from imprint.composing import Composer, quoted
+from imprint.composing import Composer
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.data.collections.base import Collection, Member
@@ -26,6 +26,7 @@ from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.launching import run_grid, sweep_points
 from imprint.launching.plan import PlannedPoint, key_of, overrides_of
 from imprint.launching.status import first_line
+from imprint.overrides import quoted
 from imprint.reporting.scoreboard import cost_of, write
 from imprint.runs import Run
 from imprint.scoring.score import sheets_of

@@ -32,7 +32,6 @@ class FileRequest:
     rank: PositiveInt | None
     base: str | None
     dtype: Literal["float16", "float32"]
-    outputs: str
 
 
 @dataclass(frozen=True, kw_only=True)

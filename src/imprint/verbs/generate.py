@@ -22,6 +22,7 @@ from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.combine import Result, checked_results, combined_model, named_apart
 from imprint.results.load import other_model
 from imprint.runs import Run
+from imprint.setting_types import Place
 from imprint.templates import placeholders, template_fault
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
@@ -48,7 +49,7 @@ class PictureRequest:
     scale: Scale
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     trust: list[str]
-    outputs: str
+    outputs: Place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,6 @@ class Request:
     out: str
     open: bool
     workspace: bool
-    outputs: str
 
 
 def main(cfg: DictConfig) -> None:

@@ -4,7 +4,7 @@ from itertools import count
 import pytest
 from omegaconf import OmegaConf
 
-from imprint.reporting.redaction import redacted
+from imprint.reporting.redaction import redacted, without_secrets
 
 
 def test_what_comes_from_the_environment_stays_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +111,30 @@ def test_a_reference_to_the_environment_under_a_secret_key_stays_unless_it_holds
 )
 def test_urls_lose_their_credentials(written: str, kept: str) -> None:
     assert redacted(OmegaConf.create({"url": written})) == {"url": kept}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("+hydra.job.env_set={WANDB_PASSWORD: pw123, A: b}", "+hydra.job.env_set={WANDB_PASSWORD: ***, A: b}"),
+        (
+            "hydra.launcher.setup=[export HF_TOKEN=pw123,export X=1]",
+            "hydra.launcher.setup=[export HF_TOKEN=***,export X=1]",
+        ),
+        ("+my.token=pw123,pw456", "+my.token=***"),
+        ("model.source=https://me:pw123@host.org/x?token=pw456", "model.source=https://***@host.org/x?token=***"),
+        ("what hf_abcdefghijklmnopqrstuv says", "what *** says"),
+        ("from the environment: pw-of-the-environment", "from the environment: ***"),
+        ("model.token=${oc.env:MY_TOKEN}", "model.token=${oc.env:MY_TOKEN}"),
+        ("dataset.initializer_token=dog seed=1", "dataset.initializer_token=dog seed=1"),
+        ("a photo of a {noun}, secret: unknown", "a photo of a {noun}, secret: unknown"),
+    ],
+)
+def test_commands_and_other_texts_lose_their_secrets(written: str, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "pw-of-the-environment")
+    monkeypatch.setenv("PWD", "seed")  # a folder
+    assert without_secrets([written]) == [kept]
+    assert redacted(OmegaConf.create({"text": written.replace("${", "$ {")}))["text"] == kept.replace("${", "$ {")
 
 
 def test_the_result_is_plain() -> None:

@@ -14,7 +14,7 @@ from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.pictures.store import INDEX, read_index
 from imprint.reporting.contact_sheets import spread
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
-from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, tags_of
+from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, settings_written, tags_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     is not repeated. Failures of W&B raise nothing. The W&B run is of the job `train`, if the training was tracked, else
     `evaluate`.
     """
-    trained = settings_of(run)
-    using = settings or trained
+    using = settings or settings_of(run)
     if using is None or using.mode == "off":
         return
     manifest = run.read()
@@ -51,7 +50,8 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
     if not new:
         return
     config = manifest.config.tree()
-    group = using.group or (trained.group if trained else None)
+    trained = settings_written(run)
+    group = using.group or (trained.get("group") if trained else None)
     session = WandbSession(
         using._replace(group=group),
         run.folder,

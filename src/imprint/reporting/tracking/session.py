@@ -1,14 +1,14 @@
 """Weights & Biases: the settings, and the W&B run that a process writes to."""
 
 import logging
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter
 
 from imprint.errors import UserError
 from imprint.file_contents import read_json, typed
@@ -22,6 +22,7 @@ from imprint.libraries.wandb import (
     summary_of,
     wait_for_own_folder,
 )
+from imprint.reporting.redaction import without_secrets
 from imprint.runs import Run
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 Job = Literal["train", "evaluate", "sweep"]
 
 log = logging.getLogger(__name__)
+
+ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:\s*(?P<name>\w+)\s*(,\s*(?P<default>[^${}]*?)\s*)?\}")
+# Variables that W&B itself reads for what a manifest may refer to. None of them holds a secret.
+READABLE = frozenset({"WANDB_PROJECT", "WANDB_ENTITY", "WANDB_RUN_GROUP", "WANDB_MODE", "WANDB_TAGS"})
 
 
 class WandbSettings(NamedTuple):
@@ -44,18 +49,39 @@ class WandbSettings(NamedTuple):
 
 
 def settings_of(run: Run) -> WandbSettings | None:
-    """Those that the run was trained with; None where it was not tracked, or its manifest does not name them."""
-    given = run.read().config.report.get("wandb")
-    if not isinstance(given, Mapping):
+    """Those that the run was trained with; None where it was not tracked, or its manifest does not name them. The run
+    may be somebody else's: of the environment, no more is read for it than W&B reads by itself."""
+    given = settings_written(run)
+    if given is None:
         return None
     try:
-        # References to the environment are unresolved in a manifest. An older run has no limit: nothing is uploaded.
-        known = OmegaConf.to_container(OmegaConf.create({"max_artifact_bytes": 0, **given}), resolve=True)
+        # An older run has no limit: nothing is uploaded.
+        known = {"max_artifact_bytes": 0, **{name: _read(value) for name, value in given.items()}}
         settings: WandbSettings = TypeAdapter(WandbSettings).validate_python(known)
-    except (OmegaConfBaseException, ValidationError) as error:
+    except ValueError as error:
         log.warning("%s: its settings for Weights & Biases cannot be read (%s).", run.folder.name, first_line(error))
         return None
-    return None if settings.mode == "off" else settings
+    return settings
+
+
+def settings_written(run: Run) -> Mapping[str, Any] | None:
+    """Those that the run was trained with, as its manifest has them; None where it was not tracked."""
+    given = run.read().config.report.get("wandb")
+    return given if isinstance(given, Mapping) and given.get("mode") != "off" else None
+
+
+def _read(value: Any) -> Any:
+    """A value of a manifest, where references to the environment stand as they were written. Raises ValueError for one
+    that names another variable than W&B's own."""
+    if isinstance(value, list):
+        return [_read(each) for each in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    reference = ENVIRONMENT.fullmatch(value)
+    if reference is None or reference["name"] not in READABLE:
+        raise ValueError(f"{value} is not read for a run's folder; say where to log with report=online or default")
+    held = os.environ.get(reference["name"], reference["default"])
+    return None if held == "null" else held
 
 
 def tags_of(config: Mapping[str, Any]) -> list[str]:
@@ -82,7 +108,8 @@ class WandbSession:
     """Begins, or resumes, the W&B run of this id. Its files lie in `folder`/wandb.
 
     Nothing here raises: without a server or a login it goes on offline, and after any other failure it stops; each is
-    logged once. Nothing is begun before the first `log`, `summarise` or `do`. `config` must be free of secrets.
+    logged once. Nothing is begun before the first `log`, `summarise` or `do`. What it is called and configured with is
+    sent without secrets, also where older releases have written them into a run's folder.
     """
 
     # Sessions of this process that had to go offline. While there are any, none tries to go online: forgetting a failed
@@ -104,10 +131,10 @@ class WandbSession:
         self._settings = settings
         self._folder = folder
         self._id = id
-        self._name = name
+        self._name: str = without_secrets(name)
         self._job = job
-        self._tags = list(dict.fromkeys([*settings.tags, *tags]))
-        self._config = config
+        self._tags = list(dict.fromkeys(without_secrets([*settings.tags, *tags])))
+        self._config: dict[str, Any] = without_secrets(dict(config))
         self._run: wandb.Run | None = None
         self._previous = PreviousSession(folder / "wandb" / "stays.json")
         self._is_finished = False
@@ -173,7 +200,7 @@ class WandbSession:
         run = wandb.init(
             project=self._settings.project,
             entity=self._settings.entity,
-            group=self._settings.group,
+            group=without_secrets(self._settings.group),
             tags=self._tags,
             job_type=self._job,
             name=self._name,
@@ -181,7 +208,7 @@ class WandbSession:
             resume="allow",
             reinit="create_new",
             dir=str(self._folder),
-            config=dict(self._config),
+            config=self._config,
             mode=mode,
             settings=private_settings(
                 start_timeout=self._settings.start_timeout, finish_timeout=self._settings.finish_timeout

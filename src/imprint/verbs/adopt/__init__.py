@@ -31,6 +31,7 @@ from imprint.requests import as_list
 from imprint.results.load import place_of
 from imprint.results.lora_file import write_lora
 from imprint.runs import Run
+from imprint.setting_types import FolderName, Place
 from imprint.tables.markdown import code_block, plain
 from imprint.verbs.adopt.reading import FileContents, named, read
 
@@ -43,8 +44,8 @@ class Request:
 
     files: str | list[str]
     partial: bool
-    name: str | None
-    outputs: str
+    name: FolderName | None
+    outputs: Place
 
 
 def main(cfg: DictConfig) -> None:

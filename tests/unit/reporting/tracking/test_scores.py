@@ -138,19 +138,35 @@ def test_a_training_that_was_not_tracked_is_left_alone_unless_asked_for(tmp_path
         assert begun(one(run))["job_type"] == "evaluate"
 
 
-def test_settings_that_came_from_the_environment_are_read_there_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def with_project(run: Run, written: str) -> None:
+    config = run.read().config.tree()
+    config["report"]["wandb"]["project"] = written
+    run.note({"config": config})
+
+
+def test_settings_that_came_from_wandbs_own_variables_are_read_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, files = scored(tmp_path, sheet())
-    config = run.read().config.tree()
-    config["report"]["wandb"]["project"] = "${oc.env:MY_PROJECT}"
-    run.note({"config": config})
-    log_scores(run, files)
-    assert not stays(run.folder)
-    assert "MY_PROJECT" in caplog.text
-    monkeypatch.setenv("MY_PROJECT", "ours")
+    with_project(run, "${oc.env:WANDB_PROJECT}")
+    monkeypatch.setenv("WANDB_PROJECT", "ours")
     log_scores(run, files)
     assert begun(one(run))["project"] == "ours"
+
+
+@pytest.mark.parametrize("written", ["${oc.env:MY_SECRET}", "x-${oc.env:MY_SECRET}", "${report.wandb.group}"])
+def test_a_run_of_others_reads_no_variable_and_sends_nothing(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MY_SECRET", "held-by-the-environment")
+    run, files = scored(tmp_path, sheet())
+    with_project(run, written)
+    log_scores(run, files)
+    assert not stays(run.folder)
+    assert written in caplog.text
+    assert "held-by" not in caplog.text
+    log_scores(run, files, settings())  # of the one who scores it
+    assert begun(one(run))["job_type"] == "train"
 
 
 def test_a_server_that_is_not_there_never_fails_an_evaluation(

@@ -1,0 +1,47 @@
+"""What an optimiser refuses, found before a model is loaded."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from imprint.errors import Problem
+from imprint.training.hparams import HParams
+
+LR = 1e-3  # of the trial; in a training, the method gives each group its own
+
+
+def optimizer_problems(make: Callable[..., Optimizer], hparams: HParams) -> Iterator[Problem | str]:
+    """Keys are absolute."""
+    settings = dict(make.keywords) if isinstance(make, partial) else {}
+    if settings.get("fused") and hparams.clip and hparams.precision == "16-mixed":
+        remedy = "a fused optimiser cannot be clipped under 16-mixed. Set optimizer.fused=false, or use bf16-mixed."
+        yield Problem("optimizer.fused", True, remedy)
+    yield from _refused(make.func if isinstance(make, partial) else make, settings)
+
+
+def _refused(kind: Callable[..., Optimizer], settings: Mapping[str, Any]) -> Iterator[Problem | str]:
+    """The values out of range, as the optimiser's own class tells them: one without which it says something else."""
+    left = dict(settings)
+    while reason := _refusal(kind, left):
+        guilty = next((name for name in left if _refusal(kind, _without(left, name)) != reason), None)
+        if guilty is None:
+            yield f"optimizer: {reason}."
+            return
+        yield Problem(f"optimizer.{guilty}", left.pop(guilty), f"the optimiser refuses it: {reason}.")
+
+
+def _refusal(kind: Callable[..., Optimizer], settings: Mapping[str, Any]) -> str | None:
+    """Of an optimiser for a single weight."""
+    try:
+        kind([{"name": "trial", "params": [Parameter(torch.zeros(1))], "lr": LR}], **settings)
+    except Exception as error:  # a class may raise anything
+        return str(error).rstrip(".") or type(error).__name__
+    return None
+
+
+def _without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != name}
