@@ -108,7 +108,7 @@ def test_a_collections_description(ground: Path, found: tuple[str, bytes]) -> No
     name, content = found
     with folder_in(ground) as folder:
         (folder / name).write_bytes(content)
-        described = answer(lambda: read_description(folder), name, lines=6)
+        described = answer(lambda: read_description(folder), name, lines=40)
         for subject in described or ():
             assert "/" not in subject
 

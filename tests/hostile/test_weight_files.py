@@ -15,6 +15,7 @@ from hostile.invented import damaged, json_files, json_values, numbers, texts
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
+from safetensors.torch import save_file
 from tiny import tiny_source
 
 from imprint.models.base import MetaModel, ModelInfo
@@ -136,6 +137,39 @@ def test_safetensors(ground: Path, outline: MetaModel, facts: ModelInfo, content
         (folder / "theirs.safetensors").write_bytes(content)
         answer(lambda: read_header(folder / "theirs.safetensors", "theirs"), "theirs.safetensors")
         check_read(folder, "theirs.safetensors", outline, facts, partial=partial)
+
+
+BOMBS = {
+    "a product of two matrices": {"lokr_w1": [300, 300], "lokr_w2": [300, 300]},
+    "many pairs of columns": {name: [8, 20_000] for name in ("hada_w1_a", "hada_w2_a")}
+    | {name: [20_000, 8] for name in ("hada_w1_b", "hada_w2_b")},
+    "many columns beside a matrix": {"lokr_w1": [8, 8], "lokr_w2_a": [1, 200_000], "lokr_w2_b": [200_000, 1]},
+    "a convolution in three": {
+        "lora_up.weight": [8, 1],
+        "lora_down.weight": [1, 50_000],
+        "lora_mid.weight": [50_000, 1, 1, 1],
+    },
+}
+
+
+@pytest.mark.parametrize("shapes", BOMBS.values(), ids=list(BOMBS))
+def test_what_small_matrices_stand_for_takes_no_memory(
+    ground: Path, outline: MetaModel, facts: ModelInfo, shapes: dict[str, list[int]]
+) -> None:
+    """The module's fixture measures."""
+    with folder_in(ground) as folder:
+        save_file(
+            {f"{LAYER}.{name}": torch.zeros(shape) for name, shape in shapes.items()}, folder / "theirs.safetensors"
+        )
+        check_read(folder, "theirs.safetensors", outline, facts, partial=False)
+
+
+@pytest.mark.parametrize("alpha", [torch.ones(2), torch.ones(0), torch.ones(1, 1, 1), torch.tensor(float("nan"))])
+def test_an_alpha_that_is_no_number(ground: Path, outline: MetaModel, facts: ModelInfo, alpha: torch.Tensor) -> None:
+    with folder_in(ground) as folder:
+        tensors = {"lora_A.weight": torch.ones(4, 8), "lora_B.weight": torch.ones(8, 4), "alpha": alpha}
+        save_file({f"{LAYER}.{name}": x for name, x in tensors.items()}, folder / "theirs.safetensors")
+        check_read(folder, "theirs.safetensors", outline, facts, partial=False)
 
 
 PEFT = {
