@@ -34,6 +34,14 @@ def _inside(name: str) -> str:
     return name
 
 
+def _counted(hparams: Node) -> Node:
+    for key in ("steps", "batch_size"):
+        value = hparams.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= NUMBER_LIMIT:
+            raise ValueError(f"{key} is no number of them")
+    return hparams
+
+
 class RunConfig(Section):
     """The run's configuration, resolved and without secrets. Its nodes name classes by their kinds (`_kind_`).
 
@@ -44,7 +52,7 @@ class RunConfig(Section):
     model: Node = {}
     method: Node = {}
     dataset: Node = {}
-    hparams: Node = {}
+    hparams: Annotated[Node, AfterValidator(_counted)] = {}
     prior: Node = {}
     samples: Node = {}
     evaluation: Node | None = None

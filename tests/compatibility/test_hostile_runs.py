@@ -3,16 +3,21 @@
 import copy
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from compatibility.test_former_runs import LORA, RELEASE, of
+from compatibility.test_former_runs import DREAMBOOTH, LORA, PIVOTAL, RELEASE, WORD, of
 from omegaconf import DictConfig, OmegaConf
 
+from imprint.construct import rebuilt
+from imprint.data.dataset import Dataset, JointDataset
 from imprint.errors import UserError
+from imprint.methods.base import Method
+from imprint.models.base import ModelSource
+from imprint.reporting.record import read_run
 from imprint.runs import Run
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.export import export
@@ -37,6 +42,7 @@ PLACES = {
     "in a list's place": ["method", "templates"],
 }
 MODULE = "code_of_others"
+FOLDERS = [LORA, PIVOTAL, WORD, DREAMBOOTH]
 
 
 @pytest.fixture
@@ -96,6 +102,39 @@ def test_what_a_manifest_names_is_not_run(verb: str, place: str, run: Run) -> No
         assert ".".join(PLACES[place]) in str(told.value), name
         assert "manifest.json" in str(told.value), name
         assert not Path("PWN").exists(), name
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_nowhere_in_a_manifest_is_a_name_imported(folder: str, run: Run) -> None:
+    """At every place of every part that is constructed from it."""
+    config = Run(RELEASE / folder).read().config
+    for part, expected in (("model", ModelSource), ("method", Method), ("dataset", Dataset | JointDataset)):
+        node = getattr(config, part)
+        for keys in [[], *places(node)]:
+            for name in ("os.system", "subprocess", "an import"):
+                with pytest.raises(UserError):
+                    rebuilt(replaced(node, keys, payloads()[name]), part, expected, manifest=run.manifest)
+                assert not Path("PWN").exists(), (part, keys, name)
+
+
+def places(node: Any) -> Iterator[list[str]]:
+    for key, inner in node.items() if isinstance(node, dict) else ():
+        if key != "_kind_":
+            yield [key]
+            yield from ([key, *more] for more in places(inner))
+
+
+def replaced(node: Any, keys: list[str], value: Any) -> Any:
+    return {**node, keys[0]: replaced(node[keys[0]], keys[1:], value)} if keys else value
+
+
+def test_nor_is_a_package_in_which_it_says_that_something_lies(run: Run) -> None:
+    for keys in (["model", "source"], ["dataset", "path"]):
+        put(run, keys, f"pkg://{MODULE}/pictures")
+        with pytest.raises(UserError):
+            ask("evaluate", run)
+        assert read_run(run).references == []
+        assert not Path("PWN").exists()
 
 
 @pytest.mark.parametrize("place", [["dataset"], ["dataset", "path"], ["dataset", "background"]])

@@ -32,8 +32,8 @@ DRAWING = ["generate", "export", "merge", "grid"]  # commands that load a result
 
 
 class Kind(NamedTuple):
-    """`refused` are the commands to which a damage is an error, `tolerated` those that go on. Where `may_lack` it, it is
-    no damage that it is not there."""
+    """`refused` are the commands to which a damage is an error, `tolerated` those that go on. A file that a run `may_lack`
+    is not missed."""
 
     file: str
     refused: list[str]

@@ -1,5 +1,6 @@
 """What every method of conf/method keeps to, whatever it teaches: a new one is found here and held to the same."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +13,12 @@ from families import FAMILIES, load_tiny
 from lessons import after_every_step, assembled
 from results import CLOSE, by_the_library
 from rounding import near
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from small_runs import METHODS, configure, losses, metrics
 
 from imprint.config import conf_folder
+from imprint.errors import UserError
 from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.callbacks import FiniteLoss
@@ -94,6 +98,33 @@ def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whol
     prompt = yaml.safe_load(drawing.partition(").images")[0])
     ours = draw(trained_model(whole.run, scale={}).model, SAMPLER, [prompt, prompt], [3, 4])
     assert distance(ours, by_the_library(names["pipeline"], [prompt], [3, 4])) <= CLOSE
+
+
+@pytest.mark.parametrize("damage", ["cut off", "of no number"])
+def test_a_damaged_result_is_one_line_that_names_its_file(damage: str, whole: Whole, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole.run.folder, tmp_path / whole.run.folder.name))
+    file = next(file for file in sorted((folder / "result").rglob("*.safetensors")) if is_read(file, whole.method))
+    if damage == "cut off":
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    else:
+        weights = load_file(file)
+        next(iter(weights.values())).flatten()[0] = float("nan")
+        file.unlink()  # what the libraries have mapped stays as it is
+        save_file(weights, file, metadata=metadata_of(whole.run.result / file.relative_to(folder / "result")))
+    with pytest.raises(UserError) as told:
+        trained_model(Run(folder), scale={})
+    assert str(file if damage == "cut off" else file.parent) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def is_read(file: Path, method: str) -> bool:
+    """A whole pipeline is read as far as it was trained."""
+    return method != "dreambooth" or file.parent.name == "unet"
+
+
+def metadata_of(file: Path) -> dict[str, str]:
+    with safe_open(file, framework="pt") as opened:
+        return dict(opened.metadata())
 
 
 def test_after_a_stop_a_run_goes_on_as_if_there_had_been_none(

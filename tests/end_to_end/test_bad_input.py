@@ -1,17 +1,24 @@
 """What is wrong is said before anything expensive, all of it at once, with key, value and remedy."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from composed import compose
 from skips import NOT_HERE
 from small_runs import configure, only_run
 
 from imprint.device_transfer import PendingScalar
-from imprint.errors import ConfigError, NonFiniteLoss, UserError
+from imprint.errors import ConfigError, NonFiniteLoss, NonFiniteWeights, UserError
+from imprint.methods.adapter_layers import write_weights
+from imprint.methods.stored_weights import read_weights
 from imprint.models.sd import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.prepare import prepare
+from imprint.runs import Run
+from imprint.verbs.export import export
 from imprint.verbs.train import train
 
 
@@ -118,6 +125,57 @@ def test_nothing_comes_of_a_loss_that_is_no_number(
     monkeypatch.setattr(NoisePrediction, "losses", real)
     assert train(configure(tiny_sd, pictures, tmp_path)).status == "finished"
     assert not run.error.exists()
+
+
+@pytest.mark.parametrize("method", ["lora", "textual_inversion", "dreambooth"])
+def test_weights_that_are_no_numbers_are_no_result(method: str, tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """The loss of the only step is one: nothing has been computed with the weights behind it."""
+    words = ["dataset.identifier=auto"] if method == "textual_inversion" else []
+    with pytest.raises(NonFiniteWeights, match="After step 1"):
+        train(configure(tiny_sd, pictures, tmp_path, f"method={method}", "method.lr=1e39", "hparams.steps=1", *words))
+    run = only_run(tmp_path)
+    assert run.status == "failed"
+    assert not run.result.exists()
+    assert not run.checkpoint.exists()
+
+
+def test_nor_are_they_a_checkpoint(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    rates = ["method.lr=1e39", "trainer.checkpoint_every=1"]
+    with pytest.raises(NonFiniteWeights, match="After step 1"):
+        train(configure(tiny_sd, pictures, tmp_path, "method=lora", *rates))
+    assert not only_run(tmp_path).checkpoint.exists()
+
+
+def test_values_beyond_float16_are_not_written_in_it(finished: Callable[..., Run], tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(finished("method=lora").folder, tmp_path / "large-0123456789")))
+    [file] = run.result.glob("*.safetensors")
+    weights, about = read_weights(file)
+    large = {name: weight.new_full(weight.shape, 1e6) for name, weight in weights.items()}
+    write_weights(file, large, about)
+    for format in ("kohya", "pipeline", "single_file"):
+        out = tmp_path / f"{format}.safetensors"
+        with pytest.raises(UserError, match="dtype=float32"):
+            export(compose("export", [f"run={run.folder}", f"format={format}", "dtype=float16", f"out={out}"]))
+        assert not out.exists()
+
+
+def test_a_run_whose_folder_is_deleted_says_so(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = NoisePrediction.losses
+    calls = []
+
+    def deleting(self: NoisePrediction, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            shutil.rmtree(only_run(tmp_path).folder)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(NoisePrediction, "losses", deleting)
+    with pytest.raises(UserError, match="was deleted") as told:
+        train(configure(tiny_sd, pictures, tmp_path, "method=lora"))
+    assert "Give the same command again" in str(told.value)
+    assert train(configure(tiny_sd, pictures, tmp_path, "method=lora")).status == "finished"
 
 
 def test_a_second_process_in_the_same_run_is_turned_away(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

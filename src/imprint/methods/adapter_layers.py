@@ -11,16 +11,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from imprint.file_contents import refuse
 from imprint.files import write_atomically
-from imprint.methods.stored_weights import not_finite
 from imprint.models.base import Format, Model
+from imprint.models.finite import check_finite
 
 if TYPE_CHECKING:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
 NAME = "default"  # what peft calls an adapter that has no other name
-WIDER = "If its precision is float16, give dtype=float32."
 LENGTH = 8  # bytes at a safetensors file's beginning that say how long its header is
 
 
@@ -94,8 +92,7 @@ def merged_formats(model: Model, roles: Sequence[str]) -> Mapping[str, Format]:
 def write_weights(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """The same content makes the same bytes. Raises UserError for values that the file's precision cannot hold, or that
     are no numbers."""
-    if spoilt := not_finite(tensors):
-        refuse(file, f"{spoilt} would hold values that are no numbers, or infinite", f"{WIDER} Nothing was written.")
+    check_finite(tensors, file)
     content = save(dict(tensors), metadata={**metadata, "format": "pt"})
     _write_with(file, content, {})
 

@@ -1,7 +1,7 @@
 """What LoRA, LoHa and LoKr share: small matrices that learn beside the layers of a frozen network."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,8 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
+from imprint.file_contents import refuse
+from imprint.manifest import REMEDY
 from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
 from imprint.methods.base import Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
@@ -107,6 +109,12 @@ class Adapters(Method):
     @abstractmethod
     def _config(self, role: str, targets: Sequence[str]) -> "PeftConfig":
         """peft's description of the adapters of `role`, on the layers whose names end in one of `targets`."""
+
+    def _check_rank(self, role: str, tensors: Iterable[Tensor], file: Path) -> None:
+        """Before a model is given adapters of this rank, which may be somebody else's, and larger than any memory."""
+        rank = self._size_trained(role).rank
+        if not any(rank in tensor.shape for tensor in tensors):
+            refuse(file, f"its adapters are not of rank {rank}, as the run's manifest says", REMEDY)
 
     @abstractmethod
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:

@@ -59,8 +59,10 @@ class LoRA(Adapters):
         add_metadata(folder / FILE, origin)
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        stored, about = read_weights(folder / FILE)
+        for role in self.roles:
+            self._check_rank(role, stored.values(), folder / FILE)
         super().load(model, folder, scale=scale)
-        _, about = read_weights(folder / FILE)
         self.origin = {key: value for key, value in about.items() if key != DESCRIPTION}
 
     def formats(self, model: Model) -> Mapping[str, Format]:

@@ -79,6 +79,13 @@ class LoHa(PeftFolder):
 
     label = "LoHa"
 
+    def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
+        for role in self.roles:
+            file = folder / model.names.part(role) / FILE
+            stored, _ = read_weights(file)
+            self._check_rank(role, stored.values(), file)
+        super().load(model, folder, scale=scale)
+
     def _config(self, role: str, targets: Sequence[str]) -> "LoHaConfig":
         from peft import LoHaConfig
 

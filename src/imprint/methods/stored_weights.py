@@ -1,14 +1,13 @@
 """What a result's files hold: read whole, or refused in one line that names the file."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from imprint.file_contents import DAMAGED, refuse
 from imprint.manifest import REMEDY
+from imprint.models.finite import not_finite
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -25,8 +24,3 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if spoilt := not_finite(tensors):
         refuse(file, f"{spoilt} holds values that are no numbers, or infinite", REMEDY)
     return tensors, about
-
-
-def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
-    """The first that has a value which is no number, or infinite."""
-    return next((name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())), None)

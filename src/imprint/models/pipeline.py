@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from imprint.file_contents import refuse
+from imprint.manifest import REMEDY
 from imprint.models.base import DENOISER, Format, Model
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
@@ -17,6 +19,7 @@ from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.checkpoint.layout import AUTOENCODER, Layout
 from imprint.models.checkpoint.saving import PipelineWriter
 from imprint.models.conditioning import Captions
+from imprint.models.finite import not_finite
 from imprint.models.process import Prediction
 from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
@@ -129,7 +132,13 @@ class PipelineModel(Model):
         names = {role: self.layout.part(role).name for role in roles}
         parts = saved.load(list(names.values()))
         for role, name in names.items():
-            self.roles[role].load_state_dict(parts[name].state_dict())
+            state = parts[name].state_dict()
+            if spoilt := not_finite(state):
+                refuse(folder / name, f"{spoilt} holds values that are no numbers, or infinite", REMEDY)
+            try:
+                self.roles[role].load_state_dict(state)
+            except RuntimeError as error:
+                refuse(folder / name, "its weights have other names or shapes than this model's", REMEDY, error)
 
     def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(ids_BL, mask_BL) for a text encoder, on the CPU."""

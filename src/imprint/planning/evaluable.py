@@ -29,8 +29,13 @@ def features_for(
     """Of the encoders that some metric needs; what is wrong with these is added to `problems`."""
     needs = {f"evaluation.metrics.{name}": metric.needs for name, metric in profile.metrics.items()}
     used = {role for needed in needs.values() for role in needed.encoders}
+    problems += [
+        f"model.encoders.{role}: this is no encoder. Leave it out, and the profile's own is used."
+        for role, encoder in encoders.items()
+        if role in used and not isinstance(encoder, Encoder)
+    ]
     features = FeatureStore(
-        encoders={role: encoder for role, encoder in encoders.items() if role in used},
+        encoders={role: encoder for role, encoder in encoders.items() if role in used and isinstance(encoder, Encoder)},
         batch_size=ENCODER_BATCH_SIZE,
         device=device,
     )

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from imprint.device_transfer import to_device
 from imprint.errors import NonFiniteWeights, UserError
 from imprint.methods.adapter_layers import merged
-from imprint.methods.stored_weights import not_finite
 from imprint.models.base import Model, is_text
+from imprint.models.finite import not_finite
 from imprint.rng import seed_layers, seed_of
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
 from imprint.training.loss_check import LossCheck

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Le
 from PIL import Image
-from pydantic import PositiveInt
 from torch import Tensor
 
 from imprint.errors import UserError
@@ -17,6 +16,7 @@ from imprint.kinds import hashed_settings, of_kind
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 Channels = tuple[float, float, float]
 Spread = Annotated[float, Gt(0)]
+Side = Annotated[int, Ge(1), Le(1 << 14)]  # of a picture, in pixels
 
 
 @of_kind("transform/pillow")
@@ -30,9 +30,9 @@ class Transform:
     def __init__(
         self,
         *,
-        resize: PositiveInt | None,
+        resize: Side | None,
         interpolation: Interpolation,
-        crop: PositiveInt | None,
+        crop: Side | None,
         mean: Channels,
         std: tuple[Spread, Spread, Spread],
     ) -> None:

@@ -21,6 +21,7 @@ from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts
 from imprint.models.checkpoint.single_file import write_single_file
+from imprint.models.finite import check_finite
 from imprint.models.process import NoiseProcess
 from imprint.models.schedulers import AS_THE_CHECKPOINT, build_scheduler
 from imprint.models.words import Vocabulary, state_without_words, write_words
@@ -47,8 +48,9 @@ class PipelineWriter:
         if folder.exists() and any(folder.iterdir()) and not (folder / PIPELINE_CONFIG).is_file():
             raise UserError(str(Problem("out", str(folder), "something else is in this folder. Choose a new one.")))
         parts = self._final_parts()
-        for part in parts.values():
+        for name, part in parts.items():
             nn.Module.to(part, dtype)
+            check_finite(part.state_dict(), folder, name)
         with folder_atomically(folder) as new:
             self._write_folder(parts, new)
 

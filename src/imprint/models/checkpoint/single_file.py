@@ -15,6 +15,7 @@ from imprint.libraries.diffusers import kind_of_single_file
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import Layout, Parts
 from imprint.models.checkpoint.weights import PICKLE_RISK, Stored, read_header
+from imprint.models.finite import check_finite
 from imprint.models.process import Prediction
 
 SAFE = ".safetensors"
@@ -98,6 +99,7 @@ def write_single_file(
     if file.suffix != SAFE:
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
     tensors = {name: weight.to(dtype).contiguous() for name, weight in layout.original.write(parts).items()}
+    check_finite(tensors, file)
     if layout.original.says_prediction:
         tensors |= {name: torch.zeros(0) for name in _marks(prediction, zero_snr)}
     write_atomically(file, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
