@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import torch
 from annotated_types import Ge, Lt
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.file_contents import refuse
 from imprint.manifest import REMEDY
-from imprint.methods.adapter_layers import NAME, merge, merged_formats, weights
-from imprint.methods.base import Method, strengths_without_use
+from imprint.methods.adapter_layers import NAME, layers, merge, merged_formats, weights
+from imprint.methods.base import Added, Method, strengths_without_use
 from imprint.methods.kohya import LayerTensors, write_kohya
-from imprint.methods.settings import Kind, PartSettings, missing_layers, part_faults, role_faults, unknown_roles
-from imprint.models.base import Format, Model, ModelInfo, is_text, strength_of
+from imprint.methods.settings import Kind, PartSettings, Rank, missing_layers, part_faults, role_faults, unknown_roles
+from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text, strength_of
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Adapters(Method):
 
     roles: list[str]
     targets: Kind | list[Kind]
-    rank: PositiveInt
+    rank: Rank
     alpha: PositiveFloat
-    text_rank: PositiveInt
+    text_rank: Rank
     text_alpha: PositiveFloat
     dropout: Annotated[float, Ge(0), Lt(1)]
     lr: PositiveFloat
@@ -72,6 +72,20 @@ class Adapters(Method):
     def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem]:
         yield from unknown_roles(self.roles, facts)
         yield from missing_layers("targets", self.kinds, self.kinds, self.roles, facts)
+
+    @property
+    def largest_rank(self) -> int:
+        return max(self._size_trained(role).rank for role in self.roles)
+
+    def added_to(self, outline: MetaModel) -> Added:
+        numbers = usable_rank = 0
+        for role in self.roles:
+            part = outline.roles[role].requires_grad_(False)
+            with torch.device("meta"):
+                numbers += sum(weight.numel() for weight in self._insert(outline, role))
+            wrapped = [layer.get_base_layer().weight for layer in layers(part).values()]
+            usable_rank = max([usable_rank, *(min(weight.shape[0], weight[0].numel()) for weight in wrapped)])
+        return Added(numbers, usable_rank)
 
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         return [ParamGroup(role, self._learning(model, role), self._rate(role), ALWAYS) for role in self.roles]
@@ -120,7 +134,7 @@ class Adapters(Method):
     def _read(self, model: Model, folder: Path, role: str) -> dict[str, Tensor]:
         """What `save` wrote for `role`, by peft's names."""
 
-    def _described(self, model: Model, role: str) -> "PeftConfig":
+    def _described(self, model: Model | MetaModel, role: str) -> "PeftConfig":
         kinds = model.adapter_targets[role]
         return self._config(role, [name for kind in self.kinds for name in kinds.get(kind, ())])
 
@@ -139,7 +153,7 @@ class Adapters(Method):
         """What is saved of a part, by peft's names."""
         return weights(model.roles[role])
 
-    def _insert(self, model: Model, role: str) -> list[nn.Parameter]:
+    def _insert(self, model: Model | MetaModel, role: str) -> list[nn.Parameter]:
         from peft import inject_adapter_in_model
 
         part = model.roles[role]

@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from torch.nn import Parameter
 
 from imprint.errors import ConfigError, Problem
 from imprint.methods.identifier import choose_identifier
 from imprint.methods.settings import template_faults
-from imprint.models.base import TEXT, Format, Model, ModelInfo, is_text
+from imprint.models.base import TEXT, Format, MetaModel, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup
 
 # For a model card: Python that makes `pipeline`.
@@ -19,6 +19,13 @@ FROM_BASE = (
     "from diffusers import DiffusionPipeline\n\n"
     'pipeline = DiffusionPipeline.from_pretrained("the base model, or another of its kind")'
 )
+
+
+class Added(NamedTuple):
+    """What a method puts beside the weights of a model."""
+
+    numbers: int
+    usable_rank: int  # the highest that any of the layers could use
 
 
 @dataclass(kw_only=True)
@@ -31,6 +38,8 @@ class Method(ABC):
     """
 
     not_in_identity: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
+
+    rank_key: ClassVar[str] = "rank"  # of the ranks of what it adds to layers
 
     templates: list[str]
 
@@ -55,6 +64,15 @@ class Method(ABC):
     def problems(self, facts: ModelInfo, concepts: Sequence[Concept]) -> Iterator[Problem | str]:
         """What makes this method impossible on this model; the key of a Problem is relative to `method`."""
         return iter(())
+
+    @property
+    def largest_rank(self) -> int:
+        """Of what it adds to layers; 0 where that has none."""
+        return 0
+
+    def added_to(self, outline: MetaModel) -> Added:
+        """What it would add to a model of this shape."""
+        return Added(0, 0)
 
     @abstractmethod
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 from pydantic import PositiveInt
@@ -13,12 +13,12 @@ from torch.nn import Parameter
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.methods.adapters import Adapters
-from imprint.methods.base import Method
+from imprint.methods.base import Added, Method
 from imprint.methods.dreambooth import DreamBooth
 from imprint.methods.settings import under
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.word_files import loading_lines
-from imprint.models.base import Format, Model, ModelInfo, is_text
+from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup, Window
 
 Share = Annotated[float, Ge(0), Le(1)]
@@ -35,6 +35,8 @@ class Pivotal(Method):
     inversion   from where to where the word learns, as shares of the steps
     tuning      the same for the network
     """
+
+    rank_key: ClassVar[str] = "network.rank"
 
     words: TextualInversion
     network: Method
@@ -73,6 +75,13 @@ class Pivotal(Method):
         if isinstance(self.network, DreamBooth) and any(map(is_text, self.network.roles)):
             remedy = "a text encoder that learns whole has no place for a word. Choose [denoiser], or adapters."
             yield Problem("network.roles", self.network.roles, remedy)
+
+    @property
+    def largest_rank(self) -> int:
+        return self.network.largest_rank
+
+    def added_to(self, outline: MetaModel) -> Added:
+        return self.network.added_to(outline)
 
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         # in this order, since adapters go into parts in which nothing learns yet

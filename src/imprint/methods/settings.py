@@ -1,9 +1,10 @@
 """Settings that several methods have: which parts and layers learn, at which rates, and what is wrong with them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, PositiveFloat, PositiveInt
+from annotated_types import Ge, Lt
+from pydantic import ConfigDict, PositiveFloat
 from torch import nn
 from typing_extensions import TypedDict
 
@@ -13,6 +14,7 @@ from imprint.templates import template_fault
 
 Kind = Literal["attention", "cross_attention", "keys_and_values", "feed_forward", "convolutions"]
 Selection = Literal["all", "bias_norm"] | Kind | list[Kind]
+Rank = Annotated[int, Ge(1), Lt(2**31)]  # libraries count in 64 bits, and multiply it
 NORMALISATION = (nn.GroupNorm, nn.LayerNorm)
 
 
@@ -64,7 +66,7 @@ class RateSettings(TypedDict, total=False):
 class PartSettings(RateSettings, total=False):
     """The same for adapters."""
 
-    rank: PositiveInt
+    rank: Rank
     alpha: PositiveFloat
 
 

@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Annotated
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from annotated_types import Ge, Le
+from pydantic import NonNegativeInt, PositiveFloat
 from torch import Tensor
 
 from imprint.errors import Problem
@@ -37,7 +39,7 @@ class TextualInversion(Method):
     norm    the length that every vector is held to; null: free
     """
 
-    vectors: PositiveInt
+    vectors: Annotated[int, Ge(1), Le(512)]  # no text encoder reads longer prompts
     start: str
     seed: NonNegativeInt
     norm: PositiveFloat | None

@@ -32,6 +32,7 @@ class ModelInfo(NamedTuple):
     timesteps: int
     resolution: int  # pixels on a side that the model was made for
     pixel_multiple: int  # both sides of a picture must be a multiple of this
+    pixel_bytes: int  # of memory that a pixel takes at least, while the autoencoder works on its picture
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; shared, so no words may be added to them
     word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap

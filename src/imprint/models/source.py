@@ -83,9 +83,9 @@ class PipelineSource(ModelSource):
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
         with checkpoint.using(SCHEDULER_CONFIG):
             noise = noise_facts(checkpoint.scheduler, self.sampler.scheduler, prediction)
-        autoencoder = layout.part(AUTOENCODER).config
-        with checkpoint.using(autoencoder):
-            multiple = layout.pixel_multiple(checkpoint.config(autoencoder))
+        autoencoder = checkpoint.config(layout.part(AUTOENCODER).config)
+        with checkpoint.using(layout.part(AUTOENCODER).config):
+            multiple, pixel_bytes = layout.pixel_multiple(autoencoder), layout.pixel_bytes(autoencoder)
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -100,6 +100,7 @@ class PipelineSource(ModelSource):
             timesteps=noise.timesteps,
             resolution=self.resolution,
             pixel_multiple=multiple,
+            pixel_bytes=pixel_bytes,
             tokenizers=checkpoint.tokenizers(shared=True),
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},

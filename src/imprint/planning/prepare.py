@@ -13,7 +13,7 @@ from imprint.config import resolved, signature
 from imprint.construct import Constructor
 from imprint.data.framing import Framing
 from imprint.data.masks import cropped_out
-from imprint.errors import ConfigError, Problem
+from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import own_classes
 from imprint.locations import locate
 from imprint.models.base import ModelInfo
@@ -21,6 +21,7 @@ from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
 from imprint.planning.parts import Parts, Plan, framing_of
+from imprint.planning.sizes import too_large_batches, too_large_pictures, too_large_ranks
 from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects
 from imprint.runs import Run
 from imprint.training.optimizers import optimizer_problems
@@ -92,10 +93,26 @@ def _conflicts(
         yield from part["watch"].problems(part.get("evaluation"))
     if part.get("trainer") and part.get("hparams"):
         yield from part["trainer"].problems(part["hparams"])
+    if facts and part.get("trainer"):
+        yield from _oversized(part, facts)
     if part.get("optimizer") and part.get("hparams"):
         yield from optimizer_problems(part["optimizer"], part["hparams"])
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
+
+
+def _oversized(part: Mapping[str, Any], facts: ModelInfo) -> Iterator[Problem]:
+    try:
+        device = part["trainer"].device
+    except UserError:  # of which the trainer tells
+        return
+    size = facts.resolution, facts.resolution
+    pictures = list(too_large_pictures(facts, "model.resolution", size, device))
+    yield from pictures
+    if part.get("hparams") and not pictures:
+        yield from too_large_batches(facts, part["hparams"], part["trainer"])
+    if part.get("method"):
+        yield from too_large_ranks(part["method"], part["model"], device)
 
 
 def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterator[str]:

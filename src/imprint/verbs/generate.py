@@ -12,12 +12,13 @@ from omegaconf import DictConfig
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from imprint.construct import rebuilt
-from imprint.errors import UserError
+from imprint.errors import ConfigError, UserError
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import ModelSource
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, file_name
+from imprint.planning.sizes import too_large_pictures
 from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.combine import Result, checked_results, combined_model, named_apart
 from imprint.results.load import other_model
@@ -112,7 +113,8 @@ def generate(cfg: DictConfig) -> Path:
     request = read_request(Request, cfg)
     runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
     mix = Mix.of(runs, request, rank=request.rank)
-    _, results = mix.chosen()
+    source, results = mix.chosen()
+    check_size(source, request)
     alone = len(results) == 1 and results[0].weight == 1.0
     concepts = mix.runs[0].concepts if alone else named_apart([run.concepts for run in mix.runs])
     wanted = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
@@ -131,6 +133,13 @@ def generate(cfg: DictConfig) -> Path:
     more = f" and {len(pictures) - SHOWN} more" if len(pictures) > SHOWN else ""
     log.info("Pictures%s: %s", more, store.folder)
     return store.folder
+
+
+def check_size(source: ModelSource, request: PictureRequest) -> None:
+    """Raises ConfigError where no memory here holds a picture of the size that is asked for."""
+    device = available_device(request.accelerator)
+    if request.size and (problems := list(too_large_pictures(source.facts(), "size", request.size, device))):
+        raise ConfigError(problems)
 
 
 def _prompts(given: str | Sequence[str], concepts: Sequence[Concept]) -> list[str]:

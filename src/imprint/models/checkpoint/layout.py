@@ -114,3 +114,7 @@ class Layout:
     def pixel_multiple(self, autoencoder: Mapping[str, Any]) -> int:
         """Both sides of a picture must be multiples of this, by the autoencoder's configuration."""
         return math.lcm(self.multiple, self.pixels_per_latent(autoencoder))
+
+    def pixel_bytes(self, autoencoder: Mapping[str, Any]) -> int:
+        """A pixel's numbers in the autoencoder's first layer, in float32."""
+        return 4 * int(autoencoder["block_out_channels"][0])

@@ -15,7 +15,7 @@ from imprint.results.combine import CombinedModel, named_apart
 from imprint.runs import Run
 from imprint.training.trainer import available_device
 from imprint.types import Concept, Sampler, prompts_of
-from imprint.verbs.generate import Mix, PictureRequest
+from imprint.verbs.generate import Mix, PictureRequest, check_size
 from imprint.verbs.grid.axes import SCALES, Axis, Cell
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def generate_cells(pictures: Sequence[CellPicture], folder: Path, request: Reque
     stores = {mix: PictureStore(folder / "pictures", list(recipes.values()), {}) for mix, recipes in by_mix.items()}
     missing = {mix: count for mix, store in stores.items() if (count := len(store.missing()))}
     for mix in missing:  # all mistakes before the first picture
-        mix.chosen()
+        check_size(mix.chosen()[0], request)
     log.info("%d pictures, %d of them to draw.", sum(map(len, by_mix.values())), sum(missing.values()))
     for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in missing):
         combined = CombinedModel(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None).chosen())
