@@ -45,10 +45,12 @@ NAMES_OF_CODE = ["os.system", "subprocess.getoutput", "builtins.eval", "antigrav
 
 surrogates_too = st.characters(exclude_categories=())
 texts = st.one_of(st.sampled_from(MALICE), st.text(surrogates_too, max_size=20), st.text(max_size=60))
+# A command sets its process to take subnormal numbers for zero, which hypothesis then cannot make.
+finite_or_not = st.floats(allow_subnormal=False)
 numbers = st.one_of(
     st.integers(),
     st.sampled_from([0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**30, 10**400]),
-    st.floats(),
+    finite_or_not,
     st.sampled_from([1e308, -0.0, 1e-320]),
 )
 plain_values = st.one_of(st.none(), st.booleans(), numbers, texts)

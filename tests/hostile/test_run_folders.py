@@ -82,7 +82,7 @@ def test_a_result_is_found_or_what_is_wrong_said(ground: Path, found: tuple[str,
         answer(lambda: source_of(run, scale={}, sampler={}), lines=6)
 
 
-@examples(0.25)
+@examples(0.1)
 @given(found=spoiled(MANIFEST, SCORES, SAMPLES, PICTURES))
 def test_a_report_is_written_all_the_same(ground: Path, found: tuple[str, bytes]) -> None:
     with folder_in(ground) as folder:

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from hostile.invented import texts
+from hostile.invented import finite_or_not, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -41,7 +41,7 @@ def table(text: str, other: str) -> Table:
     )
 
 
-cells = st.one_of(texts, st.none(), st.floats(), st.integers())
+cells = st.one_of(texts, st.none(), finite_or_not, st.integers())
 
 
 class Elements(HTMLParser):

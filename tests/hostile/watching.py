@@ -38,7 +38,8 @@ class _Watch:
         elif event in CHANGING or (event == "open" and _writes(arguments)):
             places = [os.path.abspath(os.fsdecode(place)) for place in arguments[:2] if isinstance(place, str | bytes)]
             places = places[1:2] if event in ("os.symlink", "os.link") else places[: 2 if event == "os.rename" else 1]
-            self.seen += [f"{event} {place}" for place in places if not self._may_change(place)]
+            is_there = event == "os.mkdir" and os.path.isdir(places[0])  # Hydra makes the folder that it runs in
+            self.seen += [f"{event} {place}" for place in places if not is_there and not self._may_change(place)]
 
     def _may_change(self, place: str) -> bool:
         return "__pycache__" in place or any(place.startswith(folder) for folder in self.allowed or ())
