@@ -82,7 +82,7 @@ def _unknown_choices(override: Override, own: Path | None) -> Iterator[Problem]:
     group = override.key_or_group
     there = choices(group, own)
     for value in _values(override) if there else ():
-        if value is None:
+        if not isinstance(value, str | dict):
             remedy = f"write {group}=none" if "none" in there else f"leave it out, or choose one: {', '.join(there)}"
             yield Problem(group, value, f"what a group is set to has a name; {remedy}.")
         elif isinstance(value, str) and value not in there:

@@ -1,5 +1,6 @@
 """What is asked of every answer to bad input."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from imprint.messages import MAX_LINES
 
 T = TypeVar("T")
 
+# What moves a terminal's cursor, turns the direction of writing, or has no encoding.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LONGEST = 4000  # characters of a message about one thing
 
 

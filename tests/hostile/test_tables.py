@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from hostile.answers import STEERING
 from hostile.invented import finite_or_not, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,7 +20,6 @@ from imprint.tables.markdown import code, code_block, markdown, plain
 from imprint.tables.table import Cell, Column, Row, Table
 from imprint.tables.terminal import as_text, rendered
 
-STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 OWN_STYLES = re.compile(r"\x1b\[[\d;]*m")
 
 
