@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 # One thread a test process: two processes share two cores, and sums are rounded the same everywhere.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: help setup demo test test-miniature test-slow test-numerics test-newest test-oldest lint types format docs \
-  bench clients report world miniature miniature-report clean
+.PHONY: help setup demo test test-miniature test-slow test-hostile test-numerics test-newest test-oldest lint types \
+  format docs bench clients report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ test-miniature: setup  ## run the tests of how the built-in model is made and me
 
 test-slow: setup  ## run the slow tests: whole programs, several processes
 	$(PYTEST) --dist loadgroup -m slow
+
+# So many examples a test, and other ones each time. What fails is printed with a line that makes it again.
+test-hostile: EXAMPLES ?= 2000
+test-hostile: setup  ## invent bad input for every reader of files, for an hour or two: EXAMPLES=2000
+	HOSTILE_EXAMPLES=$(EXAMPLES) $(PYTEST) --timeout 0 tests/hostile
 
 test-numerics: setup  ## run the tests that compare numbers, as on several processors
 	$(BIN)/python tests/processors.py

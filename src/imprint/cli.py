@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from imprint import __version__
 from imprint.composition_errors import explained
 from imprint.errors import UserError
+from imprint.messages import message
 from imprint.startup import imported
-from imprint.tables.table import clean
 
 
 class Verb(NamedTuple):
@@ -88,7 +88,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
     except (UserError, HydraException, OSError) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
-        print(clean(f"\nimprint {verb}: {_message(verb, arguments, error)}", keep="\n"), file=sys.stderr)
+        print(message(f"\nimprint {verb}: {_message(verb, arguments, error)}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

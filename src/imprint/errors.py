@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MAX_VALUE_LENGTH = 200  # characters of a value in a message
+from imprint import messages
 
 
 class UserError(ValueError):
-    """An error that the user can correct. Its text is shown as it is, without a stack trace."""
+    """An error that the user can correct. Its text is shown without a stack trace. It may quote files, names and values
+    of any origin: as text it is always printable and of limited length."""
+
+    def __str__(self) -> str:
+        return messages.message(super().__str__())
 
 
 class Problem(NamedTuple):
@@ -18,10 +22,7 @@ class Problem(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        value = repr(self.value)
-        return (
-            f"{self.key}={value if len(value) <= MAX_VALUE_LENGTH else value[:MAX_VALUE_LENGTH] + '...'}: {self.remedy}"
-        )
+        return f"{self.key}={messages.value(self.value)}: {self.remedy}"
 
 
 class ConfigError(UserError):

@@ -75,15 +75,19 @@ def _faults(text: str, sweeps: bool, own: Sequence[Path | None]) -> Iterator[Pro
         yield f"{text}: this cannot be read ({reason}). Write a text {quotes}."
     elif override.is_sweep_override() and not sweeps:
         yield f"{text}: several values are a grid, which needs -m. Write one value with a comma {quotes}."
-    elif not override.is_delete():
+    else:
         yield from (fault for folder in own for fault in _unknown_choices(override, folder))
 
 
 def _unknown_choices(override: Override, own: Path | None) -> Iterator[Problem]:
     group = override.key_or_group
     there = choices(group, own)
+    if override.is_delete():
+        if there and not isinstance(override.value(), str | None):
+            yield Problem(f"~{group}", override.value(), f"~{group} leaves it out.")
+        return
     for value in _values(override) if there else ():
-        if value is None:
+        if not isinstance(value, str | dict):
             remedy = f"write {group}=none" if "none" in there else f"leave it out, or choose one: {', '.join(there)}"
             yield Problem(group, value, f"what a group is set to has a name; {remedy}.")
         elif isinstance(value, str) and value not in there:

@@ -47,6 +47,13 @@ def test_a_quoted_text_refers_to_nothing(text: str) -> None:
     assert OmegaConf.create({"key": value}).key == text
 
 
+@pytest.mark.parametrize("text", ["prior=-1", "prior=true", "prior=1.5", "~method=1.5"])
+def test_a_group_is_set_to_a_name(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has a name|leaves it out"):
+        check_overrides([text], sweeps=False, own=tmp_path)
+    check_overrides(["~method", "~method=lora", "hparams={steps: 7}", "prior=none"], sweeps=False, own=tmp_path)
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     given = ["key=[é", "seed=1,2", "prior=null", "method=lorra", "experiment=demo", "hparams={steps: 7}"]
     with pytest.raises(ConfigError) as caught:

@@ -1,6 +1,5 @@
 """Captions that lie beside the pictures: `metadata.jsonl`, or a text file of the picture's name."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from imprint.data.listing import composed, printable
+from imprint.foreign_files import Unreadable, parse_json, read_text
 from imprint.types import Concept
 
 CaptionSource = Literal["auto", "prefix", "template"]
@@ -87,10 +87,7 @@ def _from_metadata(folder: Path, names: Sequence[str], problems: list[str]) -> I
 
 def _entry(line: str) -> tuple[str, str]:
     """(file name, caption) of a line. Raises ValueError with the reason."""
-    try:
-        entry: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON ({getattr(error, 'msg', type(error).__name__)})") from error
+    entry: Any = parse_json(line)
     if not isinstance(entry, dict):
         raise ValueError("not an object with file_name and text")
     wrong = [field for field in ("file_name", "text") if not isinstance(entry.get(field), str)]
@@ -118,9 +115,7 @@ def _from_texts(folder: Path, names: Sequence[str], problems: list[str]) -> Iter
 def _text_of(path: Path, problems: list[str]) -> str | None:
     """The file's text; None, and a problem, where it has none."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        problems.append(f"{printable(path.name)}: not UTF-8 text")
-    except OSError as error:
-        problems.append(f"{printable(path.name)}: cannot be read ({error.strerror})")
+        return read_text(path)
+    except Unreadable as error:
+        problems.append(f"{printable(path.name)}: {error}")
     return None

@@ -11,6 +11,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from imprint.libraries.process import hide_metadata_of_pictures
 from imprint.pictures.files import PIXEL_LIMIT, on_background, readable_formats
 
+BYTE_LIMIT = 1 << 30  # PIXEL_LIMIT pixels take less, however they are stored
+
 # What EXIF tells of how the camera was held, and what turns the picture upright.
 ORIENTATION = 0x0112
 TURNS = {
@@ -63,6 +65,8 @@ def read(path: Path) -> bytes:
     try:
         if not path.is_file():  # reading a pipe would wait for ever
             raise BadPicture("not a regular file" if path.exists() else "there is no such file")
+        if path.stat().st_size > BYTE_LIMIT:
+            raise BadPicture("too large for a picture: the file has more than 1 GiB")
         return path.read_bytes()
     except OSError as error:
         raise BadPicture(f"cannot be read ({error.strerror})") from error
@@ -113,10 +117,14 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
         raise BadPicture("its pixels are floating-point numbers with no defined white: save it with 8 or 16 bits")
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return image
-    values_HW = np.asarray(image).astype(np.int64)
+    values_HW = np.asarray(image)
     if values_HW.min() < 0 or values_HW.max() > 65535:
         raise BadPicture("its pixels are 32-bit numbers with no defined white: save it with 8 or 16 bits")
-    grey = Image.fromarray(((values_HW * 255 + 32767) // 65535).astype(np.uint8))
+    scaled_HW = values_HW.astype(np.uint32)
+    scaled_HW *= 255  # in place: for the largest pictures each copy is hundreds of megabytes
+    scaled_HW += 32767
+    scaled_HW //= 65535
+    grey = Image.fromarray(scaled_HW.astype(np.uint8))
     see_through = image.info.get("transparency")
     if isinstance(see_through, int):
         grey.putalpha(Image.fromarray((values_HW != see_through).astype(np.uint8) * 255))

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from pathlib import Path, PurePath
 
+from imprint import messages
 from imprint.errors import ConfigError, Problem
 
 SUFFIXES = tuple(
@@ -33,9 +34,8 @@ def list_pictures(folder: Path, *, key: str) -> list[Path]:
 
 
 def printable(name: str | PurePath) -> str:
-    """`name` as text that any terminal, log or JSON file takes. Control characters and what is no UTF-8 are
-    escaped; different names stay different."""
-    return "".join(_escaped(char) for char in str(name))
+    """`name` as text that any terminal, log or JSON file takes. Different names stay different."""
+    return messages.printable(str(name), escaping="\\")
 
 
 def composed(name: str) -> str:
@@ -92,11 +92,3 @@ def _nothing_in(entries: list[Path]) -> str:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
-def _escaped(char: str) -> str:
-    if 0xDC80 <= ord(char) <= 0xDCFF:  # how Python keeps a byte of a file's name that is no UTF-8
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    if char == "\\" or not char.isprintable():
-        return char.encode("unicode_escape").decode()
-    return char

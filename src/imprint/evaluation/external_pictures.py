@@ -4,7 +4,6 @@ Three layouts: an index (`metadata.jsonl`, or `pictures.json` as `imprint genera
 prompt; a folder for each prompt, named by its number or by its words; files whose names begin with the prompt's number.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from imprint.evaluation.prompts import PromptSet
 from imprint.evaluation.records import PictureRequest, Shot
+from imprint.foreign_files import parse_json, read_json, read_text
 from imprint.hashing import file_hash
 from imprint.pictures.files import BACKGROUND, is_transparent, open_picture, state_of
 from imprint.pictures.store import is_inside
@@ -172,7 +172,7 @@ def _shot(file: Path, prompt: str, asked: PictureRequest) -> tuple[Shot, str | N
 def _indexed(index: Path) -> tuple[list[FoundPicture], list[str]]:
     try:
         rows = _rows(index)
-    except (OSError, ValueError, RecursionError) as error:
+    except ValueError as error:
         return [], [f"{index} cannot be read ({error}). Mend it, or take it away."]
     found, faults = [], []
     for place, row in enumerate(rows, start=1):
@@ -193,10 +193,9 @@ def _indexed(index: Path) -> tuple[list[FoundPicture], list[str]]:
 
 
 def _rows(index: Path) -> list[Any]:
-    text = index.read_text(encoding="utf-8")
     if index.suffix == ".jsonl":
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    content = json.loads(text)
+        return [parse_json(line) for line in read_text(index).split("\n") if line.strip()]
+    content = read_json(index)
     rows = content.get("pictures") if isinstance(content, Mapping) else content
     if not isinstance(rows, list):
         raise ValueError("it holds no list of pictures")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from imprint import messages
 from imprint.libraries.diffusers import with_all_vectors
 from imprint.models.words import Vocabulary
 from imprint.types import Conditioning
@@ -46,7 +47,7 @@ class Captions:
         # a word that was learned with several vectors stands for as many tokens
         whole = with_all_vectors(caption, self._tokenizer)
         if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
-            log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, caption)
+            log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, messages.value(caption))
         read = self._tokenizer(
             whole, padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
         )

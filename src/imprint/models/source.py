@@ -22,7 +22,7 @@ from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.hub import fetch
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part
+from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, Part
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import Prediction
@@ -85,9 +85,11 @@ class PipelineSource(ModelSource):
 
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
-        process = checked_process(checkpoint.scheduler, self.sampler.scheduler, prediction, patch=layout.patch)
+        with checkpoint.using(SCHEDULER_CONFIG):
+            process = checked_process(checkpoint.scheduler, self.sampler.scheduler, prediction, patch=layout.patch)
         autoencoder = checkpoint.config(layout.part(AUTOENCODER).config)
-        multiple = layout.pixel_multiple(autoencoder)
+        with checkpoint.using(layout.part(AUTOENCODER).config):
+            multiple, pixel_bytes = layout.pixel_multiple(autoencoder), layout.pixel_bytes(autoencoder)
         if self.resolution % multiple:
             raise UserError(
                 str(Problem("model.resolution", self.resolution, f"this model needs a multiple of {multiple}."))
@@ -101,7 +103,7 @@ class PipelineSource(ModelSource):
             resolution=self.resolution,
             latent_shape=layout.latent_shape(autoencoder, self.resolution, self.resolution),
             pixel_multiple=multiple,
-            pixel_bytes=layout.pixel_bytes(autoencoder),
+            pixel_bytes=pixel_bytes,
             tokenizers=checkpoint.tokenizers(shared=True),
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
@@ -165,7 +167,8 @@ class PipelineSource(ModelSource):
         if self.prediction != "auto":
             return self.prediction
         config = self._checkpoint.scheduler
-        stored = stored_prediction(config)
+        with self._checkpoint.using(SCHEDULER_CONFIG):
+            stored = stored_prediction(config)
         if stored is None:
             known = "epsilon, v_prediction and flow_prediction"
             raise self._checkpoint.refusal(f"it predicts {config.get('prediction_type')!r}. Known are {known}.")
@@ -173,7 +176,7 @@ class PipelineSource(ModelSource):
 
     def _without_weights(self, part: Part) -> nn.Module:
         config = self._checkpoint.config(part.config)
-        with quiet_model_libraries(), torch.device("meta"):
+        with self._checkpoint.using(part.config), quiet_model_libraries(), torch.device("meta"):
             if issubclass(part.type, PreTrainedModel):
                 network: nn.Module = part.type(part.type.config_class.from_dict(config))
             else:

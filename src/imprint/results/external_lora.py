@@ -1,6 +1,7 @@
 """Adapters and words from files that other programs wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from imprint.results.external_file import ExternalFile, open_external
 from imprint.results.external_names import Place, place_of, places, split, whose, why_unreadable
 from imprint.results.external_strengths import Strengths, read_strengths
 from imprint.results.external_words import Words, read_words
-from imprint.results.low_rank import Factors, LowRank, UnlikeRanks, factors_of
+from imprint.results.low_rank import Factors, LowRank, UnlikeRanks, factors_of, size_of
 
 
 class Adapters(NamedTuple):
@@ -54,25 +55,20 @@ def _adapters(file: ExternalFile, meta: MetaModel, partial: bool) -> Adapters:
     ]:
         some = f"{len(ruined)} of its {len(found)} adapters hold NaN or infinite numbers ({', '.join(ruined[:3])})"
         raise UserError(f"files={file.path}: {some}: its training failed. Get another file.")
+    _check_sizes(file.path, found, meta)
     strengths = read_strengths(file)
     updates: dict[str, dict[str, Factors]] = {}
     for place, own in found.items():
         updates.setdefault(place.role, {})[place.layer] = _factors(file.path, place, own, strengths, meta)
-    _check_shapes(file.path, updates, meta)
     trigger = file.about.get("trigger_words") or file.about.get("modelspec.trigger_phrase") or ""
     beside = strengths.settings.get("", {}) if strengths.beside else {}
     return Adapters(updates, matched, len(tensors), trigger, file.about.get("modelspec.license", ""), beside)
 
 
 def _factors(path: Path, place: Place, own: Mapping[str, Tensor], strengths: Strengths, meta: MetaModel) -> Factors:
-    alpha = float(own["alpha"]) if "alpha" in own else None
-    try:
+    with _naming(path, place, own):
+        alpha = float(own["alpha"]) if "alpha" in own else None
         factors = factors_of(own, alpha)
-    except (KeyError, RuntimeError, IndexError, ValueError) as error:
-        why = error if isinstance(error, UnlikeRanks) else ", ".join(sorted(own))
-        raise UserError(
-            f"files={path}: the adapter of {place.layer} is not whole ({why}). Get the file again."
-        ) from error
     if alpha is not None:
         return factors
     names = meta.names.in_peft(place.role, place.layer)
@@ -81,17 +77,28 @@ def _factors(path: Path, place: Place, own: Mapping[str, Tensor], strengths: Str
     return factors if strength is None else factors._replace(up_OR=factors.up_OR * strength)
 
 
-def _check_shapes(file: Path, updates: LowRank, meta: MetaModel) -> None:
-    wrong, count = [], 0
-    for role, own in updates.items():
-        for layer, factors in own.items():
-            count += 1
-            shape: torch.Size = meta.roles[role].get_submodule(layer).weight.shape  # type: ignore[assignment]
-            if (len(factors.up_OR), factors.down_RI.shape[1]) != (shape[0], shape[1:].numel()):
-                wrong.append(f"{layer} ({len(factors.up_OR)} x {factors.down_RI.shape[1]}, here {tuple(shape)})")
+@contextmanager
+def _naming(path: Path, place: Place, own: Mapping[str, Tensor]) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, RuntimeError, IndexError, ValueError) as error:
+        why = error if isinstance(error, UnlikeRanks) else ", ".join(sorted(own))
+        raise UserError(
+            f"files={path}: the adapter of {place.layer} is not whole ({why}). Get the file again."
+        ) from error
+
+
+def _check_sizes(file: Path, found: Mapping[Place, Mapping[str, Tensor]], meta: MetaModel) -> None:
+    wrong = []
+    for place, own in found.items():
+        shape: torch.Size = meta.roles[place.role].get_submodule(place.layer).weight.shape  # type: ignore[assignment]
+        with _naming(file, place, own):
+            height, width = size_of(own)
+        if (height, width) != (shape[0], shape[1:].numel()):
+            wrong.append(f"{place.layer} ({height} x {width}, here {tuple(shape)})")
     if wrong:
         raise UserError(
-            f"files={file}: {len(wrong)} of its {count} adapters have other sizes than this model's layers: "
+            f"files={file}: {len(wrong)} of its {len(found)} adapters have other sizes than this model's layers: "
             f"{', '.join(wrong[:3])}. It was made for another kind of model: give that one as model=..."
         )
 

@@ -3,19 +3,21 @@
 import json
 import logging
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from imprint import messages
 from imprint.errors import UserError
 from imprint.methods.lora import DESCRIPTION
 from imprint.results.external_file import ExternalFile
+from imprint.results.layer_patterns import check_patterns, matching
 
 log = logging.getLogger(__name__)
 
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 NUMBERS = ("r", "lora_alpha", "alpha")
 PATTERNS = ("rank_pattern", "alpha_pattern")
+LARGEST = 1e6  # far beyond any rank or alpha, in files by which nothing was trained
 SETTINGS = (*NUMBERS, *PATTERNS, "use_rslora")  # those of peft's that change how much an adapter counts
 
 
@@ -34,10 +36,10 @@ class Strengths(NamedTuple):
         if own is None or "r" not in own:
             return None
         names = list(names)
-        described = _matching(own.get("rank_pattern"), names, own["r"])
+        described = matching(own.get("rank_pattern", {}), names, own["r"])
         if rank is not None and described != rank:
             raise UserError(f"{self.place} says that {names[0]} has rank {described:g}, and its matrices have {rank}.")
-        alpha = _matching(own.get("alpha_pattern"), names, own.get("lora_alpha", own.get("alpha", described)))
+        alpha = matching(own.get("alpha_pattern", {}), names, own.get("lora_alpha", own.get("alpha", described)))
         return float(alpha) / (math.sqrt(described) if own.get("use_rslora") else described)
 
 
@@ -71,42 +73,36 @@ def _checked(place: str, by_part: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     """The settings that matter. Raises UserError for values that no program can count by."""
     checked: dict[str, dict[str, Any]] = {}
     for part, settings in by_part.items():
-        own = {name: settings[name] for name in SETTINGS if settings.get(name) is not None}
-        for name, value in own.items():
-            if name in NUMBERS:
-                faulty = not _counts(value)
-            elif name in PATTERNS:
-                faulty = (
-                    not isinstance(value, dict)
-                    or not all(map(_is_pattern, value))
-                    or not all(map(_counts, value.values()))
-                )
-            else:
-                faulty = not isinstance(value, bool)
-            if faulty or (name == "r" and not value > 0):
-                raise UserError(
-                    f"{place} says {name}={str(value)[:80]!r}, which nothing can count by. Get the file again."
-                )
-        checked[part] = own
+        own = checked[part] = {}
+        for name in SETTINGS:
+            if (value := settings.get(name)) is None:
+                continue
+            try:
+                own[name] = _setting(name, value)
+            except ValueError as error:
+                remedy = f"says {name}={messages.value(value)}, which nothing can count by. Get the file again."
+                raise UserError(f"{place} {remedy}") from error
     return checked
 
 
-def _counts(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _setting(name: str, value: Any) -> Any:
+    """Raises ValueError."""
+    is_rank = name in ("r", "rank_pattern")
+    if name in PATTERNS:
+        if not isinstance(value, dict):
+            raise ValueError
+        check_patterns(value)
+        return {pattern: _number(own, is_rank=is_rank) for pattern, own in value.items()}
+    if name in NUMBERS:
+        return _number(value, is_rank=is_rank)
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
 
 
-def _is_pattern(key: str) -> bool:
-    try:
-        re.compile(f"({key})$")
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
-
-
-def _matching(patterns: Mapping[str, float] | None, names: Iterable[str], usual: float) -> float:
-    """As peft chooses: patterns are regular expressions for how a layer's name ends, and the first that fits counts."""
-    names = list(names)
-    fits = (
-        value for key, value in (patterns or {}).items() if any(re.match(rf"(.*\.)?({key})$", name) for name in names)
-    )
-    return next(fits, usual)
+def _number(value: Any, *, is_rank: bool) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= LARGEST:
+        raise ValueError
+    if is_rank and not value > 0:
+        raise ValueError
+    return value

@@ -42,7 +42,7 @@ def factors_of(own: Mapping[str, Tensor], alpha: float | None) -> Factors:
     """The update that an adapter's tensors stand for, by the names that kohya's scripts and LyCORIS use; without an
     alpha it counts as a whole. Raises KeyError for tensors of no kind that is known, UnlikeRanks for those that are not
     of one adapter."""
-    own = {name: tensor.detach().cpu().float() for name, tensor in own.items()}
+    own = {name: (tensor if tensor.is_meta else tensor.detach().cpu()).float() for name, tensor in own.items()}
     rank: int | None
     if "lora_up.weight" in own:
         factors, rank = _lora(own), own["lora_down.weight"].shape[0]
@@ -52,6 +52,14 @@ def factors_of(own: Mapping[str, Tensor], alpha: float | None) -> Factors:
         factors, rank = _lokr(own)
     strength = alpha / rank if alpha is not None and rank else 1.0
     return _no_larger_than_needed(Factors(factors.up_OR * strength, factors.down_RI))
+
+
+def size_of(own: Mapping[str, Tensor]) -> tuple[int, int]:
+    """Height and width of the update, without computing it: small tensors can stand for one of any size. Raises as
+    `factors_of`."""
+    with torch.device("meta"):
+        factors = factors_of({name: torch.empty(tensor.shape) for name, tensor in own.items()}, None)
+    return len(factors.up_OR), factors.down_RI.shape[1]
 
 
 def factors_in(layer: Any) -> Factors | None:
@@ -103,7 +111,7 @@ def _lora(own: Mapping[str, Tensor]) -> Factors:
 def _product(up_OR: Tensor, down_RI: Tensor) -> Factors:
     if up_OR.shape[1] != len(down_RI):
         raise UnlikeRanks(f"its matrices have the ranks {len(down_RI)} and {up_OR.shape[1]}")
-    return Factors(up_OR, down_RI)
+    return _no_larger_than_needed(Factors(up_OR, down_RI))
 
 
 def _loha(own: Mapping[str, Tensor]) -> Factors:
@@ -115,6 +123,8 @@ def _loha(own: Mapping[str, Tensor]) -> Factors:
             up, down = up.T, torch.einsum("rskl,si->rikl", own[f"hada_t{side}"], down)
         pairs.append(_product(up, down.flatten(1)))
     (up1_OR, down1_RI), (up2_OS, down2_SI) = pairs
+    if len(down1_RI) * len(down2_SI) > min(len(up1_OR), down1_RI.shape[1]):  # no smaller than the whole update
+        return _of_rank_of_its_side((up1_OR @ down1_RI) * (up2_OS @ down2_SI))
     up = up1_OR[:, :, None] * up2_OS[:, None, :]
     down = down1_RI[:, None, :] * down2_SI[None, :, :]
     return Factors(up.flatten(1), down.flatten(0, 1))
@@ -146,5 +156,10 @@ def _no_larger_than_needed(factors: Factors) -> Factors:
     height, width = len(factors.up_OR), factors.down_RI.shape[1]
     if factors.rank <= min(height, width):
         return factors
-    update_OI = factors.up_OR @ factors.down_RI
+    return _of_rank_of_its_side(factors.up_OR @ factors.down_RI)
+
+
+def _of_rank_of_its_side(update_OI: Tensor) -> Factors:
+    """The smaller one."""
+    height, width = update_OI.shape
     return Factors(torch.eye(height), update_OI) if height <= width else Factors(update_OI, torch.eye(width))

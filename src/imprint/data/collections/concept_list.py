@@ -1,12 +1,12 @@
 """A dataset.json that lists concepts, as CustomConcept101 and the training scripts that read its files have it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from imprint.data.collections.base import Collection, Entry, kind_of
 from imprint.errors import ConfigError, Problem, UserError
+from imprint.foreign_files import Unreadable, read_json
 from imprint.kinds import of_kind
 from imprint.locations import locate
 
@@ -71,8 +71,8 @@ class ConceptList(Collection):
 
 def _content(file: Path) -> list[Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+        content = read_json(file)
+    except Unreadable as error:
         raise UserError(f"{file} cannot be read: {error}") from error
     if not isinstance(content, list) or not content:
         raise UserError(f"{file} cannot be used: it is no list of concepts.")

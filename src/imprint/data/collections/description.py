@@ -1,15 +1,14 @@
 """The file beside a collection's folders that says what its subjects are."""
 
 import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-import yaml
-
+from imprint import messages
 from imprint.data.dataset import Kind
 from imprint.errors import UserError
+from imprint.foreign_files import read_json, read_text, read_yaml
 
 FILES = ("subjects.yaml", "subjects.json", "subjects.csv")
 FIELDS = ("name", "noun", "kind")
@@ -48,14 +47,13 @@ def read_description(folder: Path) -> dict[str, Described]:
 
 def _rows(file: Path) -> list[tuple[str, Any]]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
         if file.suffix == ".csv":
-            return _table(text)
-        content = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+            return _table(read_text(file))
+        content = read_json(file) if file.suffix == ".json" else read_yaml(file)
         if not isinstance(content, Mapping):
             raise ValueError("it is no mapping from names to nouns (rex: dog)")
         return [(str(name), value) for name, value in content.items()]
-    except (ValueError, yaml.YAMLError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise UserError(f"{file} cannot be read: {error}") from error
 
 
@@ -75,7 +73,7 @@ def _described(name: str, content: Any) -> Described:
         raise ValueError(f"{', '.join(unknown)} is unknown; there are noun and kind")
     noun, kind = fields.get("noun"), fields.get("kind")
     if noun is not None and (not isinstance(noun, str) or not noun.strip()):
-        raise ValueError(f"noun {noun!r} is no text")
+        raise ValueError(f"noun {messages.value(noun)} is no text")
     if kind is not None and kind not in get_args(Kind):
-        raise ValueError(f"kind {kind!r} must be object or live")
+        raise ValueError(f"kind {messages.value(kind)} must be object or live")
     return Described(noun.strip() if noun else None, kind)

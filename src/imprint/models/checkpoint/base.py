@@ -1,8 +1,8 @@
 """A checkpoint on disk, in any format."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from imprint.errors import Problem, UserError
+from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
 from imprint.libraries.process import quiet_model_libraries
+from imprint.models.checkpoint.config_limits import excess
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
 
 
@@ -61,19 +63,34 @@ class Checkpoint(ABC):
         missing += [f"{folder}/" for folder in tokenizers if not self._tokenizer_files(folder)]
         if missing:
             raise self.refusal(f"{self.configs} lacks {', '.join(missing)}. Give a complete pipeline folder.")
-        if misfits := list(self._misfits()):
+        with self.using("*/config.json"):
+            misfits = list(self._misfits())
+        if misfits:
             raise self.refusal(*misfits)
 
     def config(self, name: str) -> dict[str, Any]:
         """The content of a JSON file of the configurations."""
         path = self.configs / name
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            content = read_json(path)
+        except Unreadable as error:
             raise self.refusal(f"{path} is not readable JSON ({error}). Get the file again.") from error
         if not isinstance(content, dict):
             raise self.refusal(f"{path} is no configuration. Get the file again.")
+        if wrong := excess(content):
+            raise self.refusal(f"{path} cannot be used: {wrong}. Get the file again.")
         return content
+
+    @contextmanager
+    def using(self, name: str) -> Iterator[None]:
+        """While what is said in the files called `name` is put to use: whatever fails then, they are at fault."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:  # libraries let through what they run into, of any type
+            reason = f"{type(error).__name__}: {error}"
+            raise self.refusal(f"{self.configs / name} cannot be used ({reason}). Get the file again.") from error
 
     def setting(self, name: str) -> Any:
         """The value of one of the layout's settings, from the pipeline's configuration."""

@@ -77,7 +77,7 @@ def named(
             raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
         return identifier, {}
     [(own, vectors)] = found.word.items()
-    name = identifier if identifier != AUTO else _safe(own) or f"<{_word_file(files, found).stem.lower()}>"
+    name = identifier if identifier != AUTO else _safe(own) or f"<{_safe(_word_file(files, found).stem.lower())}>"
     if fault := facts.why_not_new(name, len(next(iter(vectors.values())))):
         remedy = f"{fault} Give the learned word a new one in lower case: \"dataset.identifier='<toy>'\"."
         raise ConfigError([Problem("dataset.identifier", name, remedy)])
@@ -85,11 +85,9 @@ def named(
 
 
 def _safe(word: str) -> str:
-    """What a file says of a word. It gets into names of files, model cards and terminals."""
+    """What a file, or its name, says of a word. It gets into names of files, model cards and terminals."""
     if not word.isprintable() or len(word) > LONGEST_WORD:
-        remedy = (
-            f"the file says {printable(word[:LONGEST_WORD])!r}, which is no word. Give one: dataset.identifier=sks."
-        )
+        remedy = f"the file has {printable(word[:LONGEST_WORD])!r}, which is no word. Give one: dataset.identifier=sks."
         raise ConfigError([Problem("dataset.identifier", AUTO, remedy)])
     return word
 
