@@ -13,6 +13,7 @@ from imprint import cli, config, sweeps
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.locations import locate
+from imprint.process_folder import own_folder
 from imprint.runs import Run as RunFolder
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Run:
 
         model, _, method = trained_model(self._finished(), scale={})
         formats = {**model.formats, **method.formats(model)}
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(dir=own_folder(), ignore_cleanup_errors=True) as folder:
             place = Path(folder) / "pipeline"
             formats["pipeline"].write(place, torch.float32)
             pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(place, disable_mmap=True)

@@ -6,7 +6,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
+from imprint.partial_files import remove_abandoned
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
+from imprint.process_folder import end_with_parent, named_for_children
 from imprint.provenance import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
@@ -52,6 +54,7 @@ def train_and_score(plan: Plan, cfg: DictConfig) -> None:
     """Trains the run of `plan`, alone in its process, or continues it, and scores it by its evaluation; what is there
     already is not made again. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
     if plan.run.status == "finished":
+        remove_abandoned(plan.run.folder)  # perhaps of its scores
         log.info("Finished before: %s", plan.run.folder)
     else:
         with single_run_command_line():
@@ -67,11 +70,13 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     """
     run = plan.run
     if process_rank() != 0:
+        end_with_parent()
         with interruptible():
             _fit(plan, recorded(redacted(cfg)), assemble)
         return
     busy = f"{run.folder}: another process is training this very run."
     with locked(run.lock, busy), _failures_noted(run), interruptible():
+        remove_abandoned(run.folder)
         if run.status == "finished":  # by another process, just now
             return
         config = recorded(redacted(cfg))
@@ -161,7 +166,8 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
     with concluding(loggers, run):
-        trainer.fit(module, ckpt_path=resume_from)
+        with named_for_children() if parts.trainer.world_size > 1 else nullcontext():
+            trainer.fit(module, ckpt_path=resume_from)
         _free_state(trainer.optimizers)
         if trainer.is_global_zero:
             with folder_atomically(run.result) as folder:

@@ -113,26 +113,48 @@ def _sheet(run: Path) -> ScoreSheet:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="without /proc it is not told who started whom")
-def test_processes_end_with_a_launcher_that_is_killed(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "runs_at_once", "least"),
+    [
+        (["-m", "seed=0,1", "hydra/launcher=joblib"], 2, 2),
+        (["-m", "seed=0,1", "hydra/launcher=submitit_local"], 2, 4),  # of each point one more, which watches it
+        (["trainer=ddp", "trainer.accelerator=cpu", "hparams.batch_size=2"], 1, 1),
+    ],
+    ids=["joblib", "submitit", "ddp"],
+)
+def test_processes_end_with_a_program_that_is_killed(
+    more: list[str], runs_at_once: int, least: int, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
     """They would stay for ever, each with a model in memory."""
     place = tmp_path / "temporary"
     place.mkdir()
-    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "seed=0,1", "hparams.steps=100000")
-    launcher = subprocess.Popen(
-        [sys.executable, *PROGRAM, "-m", *settings, "hydra/launcher=joblib"],
+    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "hparams.steps=100000", *more[more[0] == "-m" :])
+    program = subprocess.Popen(
+        [sys.executable, *PROGRAM, *more[: more[0] == "-m"], *settings],
         env={**os.environ, "TMPDIR": str(place)},
         stderr=subprocess.DEVNULL,
     )
     try:
-        _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == 2)
-        assert list(place.glob("imprint-devices-*"))
-        workers = {process for process, parent in _processes().items() if parent == launcher.pid}
-        assert len(workers) >= 2
+        _until(lambda: len(list((tmp_path / "runs").glob("*/metrics.csv"))) == runs_at_once)
+        children = _descendants(program.pid)
+        assert len(children) >= least
     finally:
-        launcher.kill()
-        launcher.wait()
-    _until(lambda: not workers & _processes().keys())
-    assert not list(place.glob("imprint-devices-*"))
+        program.kill()
+        program.wait()
+    _until(lambda: not children & _processes().keys())
+    assert len(list(place.glob("imprint-process-*"))) == 1
+    subprocess.run([sys.executable, "-c", OWNER], env={**os.environ, "TMPDIR": str(place)}, check=True)
+    assert not list(place.glob("imprint-process-*"))
+
+
+OWNER = "from imprint.process_folder import own_folder; own_folder()"  # as the next program
+
+
+def _descendants(process: int) -> set[int]:
+    found, parents = {process}, _processes()
+    while new := {child for child, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found - {process}
 
 
 def _until(is_so: Callable[[], bool], seconds: float = 300) -> None:

@@ -18,6 +18,7 @@ from imprint.launching.status import Status
 from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
 from imprint.locations import locate
+from imprint.partial_files import remove_abandoned
 from imprint.reporting.tracking.sweep import log_sweep
 from imprint.runs import Run
 from imprint.sweeps import Sweep
@@ -104,6 +105,8 @@ class Launches:
         see Observer."""
         settings = points[0].plan.parts.sweep
         self._points += points
+        for folder in (self._sweep.folder, *(point.run.folder for point in points)):
+            remove_abandoned(folder)
         self._sweep.note(
             question=settings.question,
             command=self._command_line,
