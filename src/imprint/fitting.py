@@ -165,8 +165,9 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         callbacks = [*callbacks, _score_curve(plan, parts.evaluation, loggers)]
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
+    starts_others = parts.trainer.world_size > 1 and process_rank() == 0
     with concluding(loggers, run):
-        with named_for_children() if parts.trainer.world_size > 1 else nullcontext():
+        with named_for_children() if starts_others else nullcontext():
             trainer.fit(module, ckpt_path=resume_from)
         _free_state(trainer.optimizers)
         if trainer.is_global_zero:
