@@ -183,7 +183,9 @@ def _line(attack: Attack) -> str:
     same = f"{len(attack.files)} files differ" if attack.files else "same bytes"
     left = f"{len(attack.unfinished) + attack.folders} left, {attack.living} alive"
     what = f"{attack.victim}, {attack.moment}"
-    return f"{attack.kind} {attack.number}: {what}: {outcome}, {attack.starts} starts, {same}, {left}, {attack.seconds} s"
+    return (
+        f"{attack.kind} {attack.number}: {what}: {outcome}, {attack.starts} starts, {same}, {left}, {attack.seconds} s"
+    )
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:

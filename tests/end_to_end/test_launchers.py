@@ -135,7 +135,7 @@ def test_processes_end_with_a_program_that_is_killed(
         stderr=subprocess.DEVNULL,
     )
     try:
-        _until(lambda: len(list((tmp_path / "runs").glob("*/metrics.csv"))) == runs_at_once)
+        _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == runs_at_once)
         children = _descendants(program.pid)
         assert len(children) >= least
     finally:

@@ -4,6 +4,7 @@ A program calls these at its start (imprint.startup, a benchmark's worker), and 
 `hide_metadata_of_pictures`. Set elsewhere, and only for a while: `HYDRA_FULL_ERROR` and `sys.argv` (cli.py,
 lightning.py), `WANDB_DATA_DIR` (wandb.py), signal handlers while runs train in a batch
 (batched_runs/pass_scheduler.py); and, in worker processes, `CUDA_VISIBLE_DEVICES` (launchers/processes.py).
+For good, `WANDB_ERROR_REPORTING` (wandb.py).
 
 Tested with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
 """

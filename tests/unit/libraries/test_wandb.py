@@ -25,6 +25,7 @@ class Stay(NamedTuple):
     folder: Path
     data: Path
     summary: dict[str, Any]
+    connection: Any
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,9 @@ def stay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stay]:
             run.log({"loss": 0.5, "pictures": wandb.Table(columns=["picture"], data=[[picture]])})
             run.summary.update({"nested": {"inner": 1}})
             summary = summary_of(run)
+            connection = wandb.setup()._connection
             run.finish()
-        yield Stay(folder, data, summary)
+        yield Stay(folder, data, summary, connection)
     forget_failed_start()
 
 
@@ -77,3 +79,7 @@ def test_a_second_that_is_taken_is_waited_for(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "wandb" / "offline-run-20300101_000000-abc").mkdir(parents=True)
     wait_for_own_folder(tmp_path)
     assert list(seconds) == []
+
+
+def test_what_wandb_does_at_the_end_can_be_taken_back(stay: Stay) -> None:
+    assert callable(stay.connection._cleanup), "do_not_wait_at_exit calls it"
