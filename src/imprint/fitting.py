@@ -27,7 +27,7 @@ from imprint.libraries.lightning import command_line, interruptible, process_ran
 from imprint.partial_files import remove_abandoned
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
-from imprint.process_folder import end_with_parent, named_for_children
+from imprint.process_folder import end_with_parent, named_for_children, remove_abandoned_folders
 from imprint.provenance import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger
 from imprint.reporting.model_card import origin, write_model_card
@@ -53,6 +53,7 @@ Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the 
 def train_and_score(plan: Plan, cfg: DictConfig) -> None:
     """Trains the run of `plan`, alone in its process, or continues it, and scores it by its evaluation; what is there
     already is not made again. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
+    remove_abandoned_folders()
     if plan.run.status == "finished":
         remove_abandoned(plan.run.folder)  # perhaps of its scores
         log.info("Finished before: %s", plan.run.folder)

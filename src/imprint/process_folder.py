@@ -2,7 +2,7 @@
 
 A program that is killed can neither remove its files nor end the processes that it started. So its folder is its own as
 `liveness` has it: children wait for the folder to be abandoned, in a thread, and then end as if they were killed, too.
-The next program that needs such a folder removes abandoned ones.
+The next program removes abandoned ones.
 """
 
 import atexit
@@ -25,12 +25,17 @@ _watched: set[Path] = set()
 def own_folder() -> Path:
     """Made when it is first asked for; removed when the process ends, unless that is killed."""
     if os.getpid() not in _own:
-        for other in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-            remove_if_abandoned(other)
+        remove_abandoned_folders()
         owning = ExitStack()
         _own[os.getpid()] = owning.enter_context(owned_folder(lambda: Path(tempfile.mkdtemp(prefix=PREFIX))))
         atexit.register(owning.close)
     return _own[os.getpid()]
+
+
+def remove_abandoned_folders() -> None:
+    """Those of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        remove_if_abandoned(folder)
 
 
 def end_with(folder: Path) -> None:

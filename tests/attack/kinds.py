@@ -128,7 +128,8 @@ def wait(moment: Moment, is_alive: Callable[[], bool]) -> bool:
 
 
 def _grid(launcher: str, *axes: str) -> tuple[str, ...]:
-    return ("-m", *QUICK, *SCORED, "samples=none", f"hydra/launcher={launcher}", "sweep.name=attacked", *axes)
+    small = [each for each in QUICK if not each.startswith("samples.")]
+    return ("-m", *small, "samples=none", f"hydra/launcher={launcher}", "sweep.name=attacked", *axes)
 
 
 KINDS = {
@@ -149,7 +150,7 @@ KINDS = {
         Kind(
             "grid side by side",
             "three points of LoRA in one batch",
-            _grid("stacked", *LORA, "seed=0,1,2"),
+            _grid("stacked", *SCORED, *LORA, "seed=0,1,2"),
             at_any_time,
             equal="rounding",
         ),
@@ -172,7 +173,7 @@ KINDS = {
         Kind(
             "two devices",
             "LoRA with trainer=ddp, two processes",
-            (*QUICK, *LORA, "samples=none", "trainer=ddp", "trainer.devices=2"),
+            (*QUICK[:-3], *LORA, "samples=none", "trainer=ddp", "trainer.devices=2"),
             at_any_time,
             "any",
         ),

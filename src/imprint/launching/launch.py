@@ -19,6 +19,7 @@ from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
 from imprint.locations import locate
 from imprint.partial_files import remove_abandoned
+from imprint.process_folder import remove_abandoned_folders
 from imprint.reporting.tracking.sweep import log_sweep
 from imprint.runs import Run
 from imprint.sweeps import Sweep
@@ -105,6 +106,7 @@ class Launches:
         see Observer."""
         settings = points[0].plan.parts.sweep
         self._points += points
+        remove_abandoned_folders()
         for folder in (self._sweep.folder, *(point.run.folder for point in points)):
             remove_abandoned(folder)
         self._sweep.note(
