@@ -26,6 +26,8 @@ def quiet_libraries() -> None:
 
     Must be called before transformers and diffusers are imported, which read these variables then.
     """
+    # torch sets this itself at the end of its import. Interrupted before, it would print statistics when it ends.
+    logging.getLogger("torch").setLevel(logging.WARNING)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     import pytorch_lightning  # sets its own level when it is imported
