@@ -42,6 +42,7 @@ PARTS = {
         "docs/report",
         "docs/evaluation",
         "docs/tracking",
+        "docs/trust",
         "experiments/README",
         "benchmarks/README",
     ],

@@ -71,6 +71,20 @@ def test_points_that_start_at_once_fill_the_shared_caches_once(tiny_sd: Path, pi
         assert _sheet(one.folder).rows == _sheet(other.folder).rows
 
 
+@pytest.mark.parametrize("launcher", ["hydra/launcher=stacked", "hydra/launcher=joblib"])
+def test_of_two_equal_grids_at_once_one_waits_for_the_points_of_the_other(
+    launcher: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "method=lora", "seed=0,1", "hparams.steps=40", launcher)
+    command = [sys.executable, *PROGRAM, "-m", *settings]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [program.communicate()[1] for program in both]
+    assert [program.returncode for program in both] == [0, 0], said
+    assert not any("Error" in text or "Traceback" in text for text in said), said
+    assert [run.status for run in runs(tmp_path / "runs")] == ["finished"] * 2
+    assert all(len(run.read().started) == 1 for run in runs(tmp_path / "runs")), "each was trained once"
+
+
 def test_the_threads_are_divided(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     """Else processes of all cores each would stand in each other's way."""
     environment = {"ACCIDENTS_THREADS": str(tmp_path / "threads"), "OMP_NUM_THREADS": ""}

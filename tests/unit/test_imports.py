@@ -106,7 +106,9 @@ def test_imports_run_down() -> None:
     wrong = [
         f"{file}: {own} imports {other}"
         for file, own, other in imports()
-        if own not in ("__init__", "__main__") and own not in APART and (other in APART or floor_of(other) > floor_of(own))
+        if own not in ("__init__", "__main__")
+        and own not in APART
+        and (other in APART or floor_of(other) > floor_of(own))
     ]
     assert not wrong
 
