@@ -28,6 +28,12 @@ SCORED = [
     "evaluation.pictures.subject.numbers=[0,1]",
 ]
 LORA = ["method=lora", "method.lr=1e-3"]
+# A cluster of the tests' own has no memory and no GPUs to give.
+POOR = [
+    "hydra.launcher.cpus_per_task=1",
+    "hydra.launcher.gpus_per_node=null",
+    "hydra.launcher.mem_gb=null",
+]
 # The built-in model's result and checkpoint are some megabytes, written in milliseconds.
 WRITING = 0.06  # seconds
 
@@ -165,7 +171,7 @@ KINDS = {
         Kind(
             "grid slurm",
             "two points of LoRA, as jobs of a cluster",
-            _grid("slurm", *LORA, "seed=0,1"),
+            _grid("slurm", *LORA, "seed=0,1", *POOR),
             at_any_time,
             "any",
             needs="slurm",
