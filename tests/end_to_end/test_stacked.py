@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from command import Said, Typed, typed_with
+from leftovers import leave_half_of, left_in
 from rounding import near, near_weights
 from safetensors.torch import load_file
 from small_runs import configure, losses, overrides
@@ -117,8 +118,11 @@ def test_a_failing_point_stops_no_other(grid: Typed, outputs: Path, monkeypatch:
     assert "the disk caught fire" in said.text
     assert [run.status for run in runs(outputs)] == ["finished", "failed", "finished"]
     monkeypatch.setattr(TrainingModule, "training_step", forward)
+    leave_half_of(Sweep.named("mine", outputs).summary)
+    leave_half_of(runs(outputs)[0].manifest)  # of a point that is done
     again = grid("method=lora", "seed=0,1,2")
     assert again.code == 0, again.text
+    assert not left_in(outputs)
     assert [run.status for run in runs(outputs)] == ["finished"] * 3
 
 
