@@ -7,6 +7,7 @@ network file systems) nothing is known, and every folder counts as owned by a pr
 
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 LOCK = ".owner"  # the file in a folder
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 _handles: set[int] = set()  # of the locks that this process holds
 
@@ -35,17 +37,17 @@ def owned_folder(create: Callable[[], Path]) -> Iterator[Path]:
 
 
 def remove_if_abandoned(folder: Path) -> bool:
-    """Whether the folder's owner has ended, and it was removed. One that never had an owner stays, unless it is
-    empty."""
-    if folder.is_symlink():
+    """Whether the folder's owner has ended, and it was removed. One that never had an owner stays, unless it is empty;
+    so does another user's, who could put something else in its place meanwhile."""
+    if not _is_own(folder):
         return False
     try:
-        handle = os.open(folder / LOCK, os.O_RDWR)
+        handle = os.open(folder / LOCK, os.O_RDWR | NO_LINK)
     except FileNotFoundError:  # its owner was killed, or is, between two calls; then it makes another one
         with suppress(OSError):
             folder.rmdir()
         return False
-    except OSError:  # another user's
+    except OSError:
         return False
     try:
         if not _lock(handle, wait=False) or not _is_in(folder, handle):
@@ -59,7 +61,7 @@ def remove_if_abandoned(folder: Path) -> bool:
 def wait_for_end(folder: Path) -> bool:
     """Returns when the folder's owner has ended; False where that cannot be known."""
     try:
-        handle = os.open(folder / LOCK, os.O_RDWR)
+        handle = os.open(folder / LOCK, os.O_RDWR | NO_LINK)
     except FileNotFoundError:
         return True
     except OSError:
@@ -98,6 +100,17 @@ def _is_in(folder: Path, handle: int) -> bool:
         return os.path.samestat((folder / LOCK).stat(), os.fstat(handle))
     except OSError:
         return False
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder, and this user's."""
+    if sys.platform == "win32":
+        return False
+    try:
+        state = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid()
 
 
 def _remove(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -111,7 +112,8 @@ def never(chance: random.Random, place: Place, seconds: float) -> Moment:
 
 def _being_written(outputs: Path) -> Iterator[Path]:
     for pattern in ("*", "*/*", "*/samples/*/*"):
-        yield from (path for path in outputs.glob(pattern) if NAME.fullmatch(path.name))
+        with suppress(OSError):  # of folders that are gone before they are read
+            yield from (path for path in outputs.glob(pattern) if NAME.fullmatch(path.name))
 
 
 def _text(file: Path) -> str:

@@ -121,3 +121,13 @@ def test_a_forked_child_that_lives_on_does_not_own_it(tmp_path: Path) -> None:
             assert remove_if_abandoned(tmp_path / "it")
         finally:
             os.kill(child, 9)
+
+
+def test_another_users_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder for everybody, they could put a link to somewhere else in its place."""
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it" / LOCK).touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: (tmp_path / "it").stat().st_uid + 1)
+        assert not remove_if_abandoned(tmp_path / "it")
+    assert remove_if_abandoned(tmp_path / "it")
