@@ -10,7 +10,7 @@ def leave_half_of(path: Path) -> Path:
     folder = path.parent / f".{path.name}.k1ll3d_0.partial"
     folder.mkdir(parents=True)
     (folder / LOCK).touch()
-    (folder / path.name).write_bytes(b"half")
+    (folder / f"content{path.suffix}").write_bytes(b"half")
     return folder
 
 

@@ -17,14 +17,23 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """Where to write what is to be moved to `path`: a file of the same name, in a folder beside it that belongs to this
-    process and is removed at the end."""
+    """Where to write what is to be moved to `path`: in a folder beside it, which belongs to this process and is removed
+    at the end. It has the ending of `path`, which some libraries look at, and not its name, which is searched for."""
 
     def create() -> Path:
         return Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
 
     with owned_folder(create) as folder:
-        yield folder / path.name
+        yield folder / f"content{path.suffix}"
+
+
+def files_named(name: str, folder: Path) -> Iterator[Path]:
+    """At any depth of a folder in which others may be writing. pathlib's own search ends with an error where a folder
+    goes away before it is read, as those of partial files do."""
+    for parent, folders, files in os.walk(folder):  # links are not followed
+        folders[:] = [each for each in folders if not NAME.fullmatch(each)]
+        if name in files:
+            yield Path(parent, name)
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """What a program that was killed left half written is removed, and nothing else."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from imprint.files import folder_atomically, write_atomically, write_text
-from imprint.partial_files import remove_abandoned
+from imprint.partial_files import files_named, partial_file, remove_abandoned
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 
@@ -78,3 +80,27 @@ def test_files_of_others_stay(name: str, tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     remove_abandoned(tmp_path / "absent")
     assert not (tmp_path / "absent").exists()
+
+
+def test_what_is_being_written_is_found_by_nobody(tmp_path: Path) -> None:
+    write_text(tmp_path / "run" / "manifest.json", "{}")
+    with partial_file(tmp_path / "run" / "manifest.json") as half:
+        half.write_text("half")
+        assert list(files_named("manifest.json", tmp_path)) == [tmp_path / "run" / "manifest.json"]
+
+
+def test_a_folder_that_goes_away_before_it_is_read_stops_no_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "b" / "manifest.json", "{}")
+    (tmp_path / "a").mkdir()
+    scan = os.scandir
+
+    def late(folder: str) -> Any:
+        if Path(folder) == tmp_path / "a":
+            Path(folder).rmdir()
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert list(files_named("manifest.json", tmp_path)) == [tmp_path / "b" / "manifest.json"]
+    assert not (tmp_path / "a").exists()

@@ -10,6 +10,7 @@ from imprint.errors import UserError
 from imprint.kinds import KIND, TARGET, label_of
 from imprint.locations import locate
 from imprint.manifest import Manifest
+from imprint.partial_files import files_named
 from imprint.reporting import labels
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.local import final_loss, read_metrics
@@ -54,7 +55,7 @@ class RunRecord(NamedTuple):
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
     """Every run in and below the folders, by name. Raises UserError when there is none."""
-    manifests = {path.resolve() for folder in folders for path in folder.rglob("manifest.json")}
+    manifests = {path.resolve() for folder in folders for path in files_named("manifest.json", folder)}
     if not manifests:
         named = ", ".join(map(str, folders))
         raise UserError(f"No run lies in {named}. Give the folder of a run, or one that holds runs.")
