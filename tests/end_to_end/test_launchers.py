@@ -150,8 +150,8 @@ def test_processes_end_with_a_program_that_is_killed(
     )
     try:
         _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == runs_at_once)
+        _until(lambda: len(_descendants(program.pid)) >= least)
         children = _descendants(program.pid)
-        assert len(children) >= least
     finally:
         program.kill()
         program.wait()
