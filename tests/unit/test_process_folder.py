@@ -1,10 +1,13 @@
 """A temporary folder that does not outlive its process, and children that do not either."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from imprint.process_folder import OF_PARENT, named_for_children, own_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 
@@ -62,3 +65,23 @@ def test_children_end_with_it(tmp_path: Path) -> None:
 
 def test_a_child_that_comes_too_late_ends_at_once(tmp_path: Path) -> None:
     assert started(CHILD, str(tmp_path / "gone"), place=tmp_path).wait(timeout=60) == 1
+
+
+LOADING = """
+import time
+from imprint import cli
+cli._application = lambda verb: lambda arguments: time.sleep(120)  # while libraries are loaded
+cli.execute("train", [])
+"""
+
+
+def test_the_command_line_of_a_child_ends_with_its_parent_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning starts the other processes of a run on several devices in this way."""
+    monkeypatch.setenv(OF_PARENT, str(tmp_path / "gone"))
+    assert started(LOADING, place=tmp_path).wait(timeout=60) == 1
+    monkeypatch.delenv(OF_PARENT)
+    with named_for_children():
+        assert Path(os.environ[OF_PARENT]) == own_folder()
+    assert OF_PARENT not in os.environ
