@@ -53,6 +53,7 @@ def generate_missing(
     remove_abandoned(store.folder)
     missing = store.missing()
     if not missing:
+        store.complete_index()
         return
     say = log.info if label else log.debug
     say("%s: %d of %d pictures are to be drawn.", label, len(missing), len(store.recipes))

@@ -47,6 +47,8 @@ class SamplePictures(StepCallback):
                 with generation(trainer, module):
                     model, batch_size = generate_with(module.model), self._protocol.batch_size
                     generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
+            else:
+                store.complete_index()
             entries = read_samples(self._run)
             # Also of pictures that were there: a program may be killed between them and their sheet.
             save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
