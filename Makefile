@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: help setup demo test test-miniature test-slow test-hostile test-numerics test-newest test-oldest lint types \
-  format docs bench clients report world miniature miniature-report clean
+  format docs attack bench clients report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,11 @@ types: setup  ## check types
 format: setup  ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Killed, it goes on where it was. KINDS chooses some: KINDS="saving 'full disk'"; ARGS may say more, as in ARGS="--seed 1".
+attack: COUNT ?= 20
+attack: setup  ## kill programs at random moments, and compare what the next ones make of it: COUNT=20
+	$(BIN)/python tests/attack --count $(COUNT) $(if $(KINDS),--kinds $(KINDS)) $(ARGS)
 
 # CASES chooses others, as in CASES="grid-mini-* quality-*"; benchmarks/run.py --list names them.
 bench: setup  ## measure short cases against a plain loop, or PEER=diffusers checkout: benchmarks/results/

@@ -44,6 +44,7 @@ PARTS = {
         "docs/evaluation",
         "docs/tracking",
         "docs/provenance",
+        "docs/trust",
         "experiments/README",
         "benchmarks/README",
     ],

@@ -40,6 +40,8 @@ class WandbServer:
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.uploads: dict[str, bytes] = {}
         self.unknown: list[str] = []
+        self.answers = threading.Event()  # cleared: it accepts and says nothing
+        self.answers.set()
 
     def answer(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         known = getattr(self, f"_{operation}", None)
@@ -164,6 +166,7 @@ def wandb_server() -> Iterator[WandbServer]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            server.answers.wait()
             body = self._body()
             if self.path.startswith("/sdk/"):  # the client's own measurements
                 self._reply({})
@@ -213,6 +216,7 @@ def wandb_server() -> Iterator[WandbServer]:
     try:
         yield server
     finally:
+        server.answers.set()
         http.shutdown()
         http.server_close()
         thread.join()

@@ -1,15 +1,15 @@
-"""The program `imprint`. What it needs is imported where an interruption is one line and no stack trace."""
+"""The program, as `imprint` or `python -m imprint`. Everything is imported within, where Ctrl-C is told in a line."""
 
 import sys
 
 
 def main() -> None:
     try:
-        from imprint.cli import main as command
+        from imprint.cli import main as command_line
 
-        command()
-    except KeyboardInterrupt:
-        print("\nimprint: interrupted.", file=sys.stderr)
+        command_line()
+    except KeyboardInterrupt:  # later ones are the command line's, which knows what was begun
+        print("\nimprint: interrupted. Nothing was begun.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -15,6 +15,7 @@ from imprint.errors import UserError
 from imprint.libraries.process import without_denormals
 from imprint.locations import locate
 from imprint.overrides import check_overrides
+from imprint.process_folder import own_folder
 from imprint.runs import Run as RunFolder
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Run:
 
         model, _, method = trained_model(self._finished(), scale={})
         formats = {**model.formats, **method.formats(model)}
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(dir=own_folder(), ignore_cleanup_errors=True) as folder:
             place = Path(folder) / "pipeline"
             formats["pipeline"].write(place, torch.float32)
             pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(place, disable_mmap=True)

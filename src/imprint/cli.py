@@ -13,6 +13,7 @@ from imprint import __version__
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.messages import message
+from imprint.process_folder import end_with_parent
 from imprint.startup import imported
 
 
@@ -101,6 +102,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
 
 def execute(verb: str, arguments: Sequence[str]) -> None:
     """Raises every error, for the caller to report."""
+    end_with_parent()  # of a run on several devices, whose processes are started in this way
     was_set = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints errors and exits
     try:

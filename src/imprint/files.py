@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -11,25 +10,21 @@ from typing import Any
 
 from imprint.errors import UserError
 from imprint.locations import remedy_of_cache
+from imprint.partial_files import partial_file
 
 FULL_DISK_BYTES = 1 << 20  # a disk with less free space is full
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` on a temporary file beside `path`, flushes it to the disk, and moves it into place."""
+    """Calls `write` with the name of a file that is not there yet, flushes that to the disk, and moves it to `path`."""
     with _naming_path(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".partial{path.suffix}", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
+        with partial_file(path) as temporary:
             write(temporary)
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
             temporary.chmod(0o644)
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -51,15 +46,12 @@ def folder_atomically(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` that replaces `path` at the end, unless an error is raised."""
     with _naming_path(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-        try:
-            temporary.chmod(0o755)
+        with partial_file(path) as temporary:
+            temporary.mkdir()
             yield temporary
             if path.exists():
                 shutil.rmtree(path)
             temporary.replace(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

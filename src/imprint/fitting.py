@@ -6,7 +6,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
+from imprint.partial_files import remove_abandoned
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
+from imprint.process_folder import end_with_parent, named_for_children, remove_abandoned_folders
 from imprint.provenance.environment import describe, file_bytes, folder_bytes
 from imprint.reporting.local import LocalLogger, read_metrics
 from imprint.reporting.model_card import origin, write_model_card
@@ -53,7 +55,9 @@ Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the 
 def train_and_score(plan: Plan, cfg: DictConfig) -> None:
     """Trains the run of `plan`, alone in its process, or continues it, and scores it by its evaluation; what is there
     already is not made again. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
+    remove_abandoned_folders()
     if plan.run.status == "finished":
+        remove_abandoned(plan.run.folder)  # perhaps of its scores
         log.info("Finished before: %s", plan.run.folder)
     else:
         with single_run_command_line():
@@ -69,11 +73,13 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
     """
     run = plan.run
     if process_rank() != 0:
+        end_with_parent()
         with interruptible():
             _fit(plan, recorded(redacted(cfg)), assemble)
         return
     busy = f"{run.folder}: another process is training this very run."
     with locked(run.lock, busy), _failures_noted(run), interruptible():
+        remove_abandoned(run.folder)
         if run.status == "finished":  # by another process, just now
             return
         config = recorded(redacted(cfg))
@@ -167,8 +173,10 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         callbacks = [*callbacks, _score_curve(plan, parts.evaluation, loggers)]
     trainer = make_trainer(parts.trainer, parts.hparams, run, loggers=loggers, callbacks=callbacks)
     resume_from = str(run.checkpoint) if run.checkpoint.exists() else None
+    starts_others = parts.trainer.world_size > 1 and process_rank() == 0
     with concluding(loggers, run):
-        trainer.fit(module, ckpt_path=resume_from)
+        with named_for_children() if starts_others else nullcontext():
+            trainer.fit(module, ckpt_path=resume_from)
         _free_state(trainer.optimizers)
         if trainer.is_global_zero:
             _check_there(run)

@@ -10,6 +10,7 @@ from pathlib import Path
 from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.locations import cache_folder
+from imprint.partial_files import remove_abandoned
 
 HASH = re.compile("[0-9a-f]{64}")
 CACHED_FROM_BYTES = 1 << 20  # smaller files are hashed faster than a cache entry is read
@@ -35,6 +36,7 @@ def file_hash(path: Path) -> str:
         return _checked(entry.read_text(encoding="ascii"))
     except (OSError, ValueError):  # not there, or damaged
         content_hash = _read_hash(resolved)
+        remove_abandoned(entry.parent)
         with suppress(UserError):  # without a writable cache the file is read again next time
             write_text(entry, content_hash)
         return content_hash

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from filelock import FileLock
 from pydantic import BaseModel, StringConstraints, TypeAdapter
 
 from imprint.errors import UserError
@@ -105,7 +106,12 @@ class Sweep:
         return list(self._inside(self._read().points))
 
     def note(self, *, question: str | None, command: str, objectives: Sequence[str], points: Sequence[Point]) -> None:
-        """Adds a launch: its points come after those that are there already."""
+        """Adds a launch: its points come after those that are there already. Other programs may do so at once."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            self._note(question, command, objectives, points)
+
+    def _note(self, question: str | None, command: str, objectives: Sequence[str], points: Sequence[Point]) -> None:
         before = self._read()
         known = {point.run.folder: point for point in self.points}
         known |= {point.run.folder.resolve(): point for point in points}

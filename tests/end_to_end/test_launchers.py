@@ -71,6 +71,20 @@ def test_points_that_start_at_once_fill_the_shared_caches_once(tiny_sd: Path, pi
         assert _sheet(one.folder).rows == _sheet(other.folder).rows
 
 
+@pytest.mark.parametrize("launcher", ["hydra/launcher=stacked", "hydra/launcher=joblib"])
+def test_of_two_equal_grids_at_once_one_waits_for_the_points_of_the_other(
+    launcher: str, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
+    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "method=lora", "seed=0,1", "hparams.steps=40", launcher)
+    command = [sys.executable, *PROGRAM, "-m", *settings]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [program.communicate()[1] for program in both]
+    assert [program.returncode for program in both] == [0, 0], said
+    assert not any("Error" in text or "Traceback" in text for text in said), said
+    assert [run.status for run in runs(tmp_path / "runs")] == ["finished"] * 2
+    assert all(len(run.read().started) == 1 for run in runs(tmp_path / "runs")), "each was trained once"
+
+
 def test_the_threads_are_divided(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     """Else processes of all cores each would stand in each other's way."""
     environment = {"ACCIDENTS_THREADS": str(tmp_path / "threads"), "OMP_NUM_THREADS": ""}
@@ -113,26 +127,48 @@ def _sheet(run: Path) -> ScoreSheet:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="without /proc it is not told who started whom")
-def test_processes_end_with_a_launcher_that_is_killed(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "runs_at_once", "least"),
+    [
+        (["-m", "seed=0,1", "hydra/launcher=joblib"], 2, 2),
+        (["-m", "seed=0,1", "hydra/launcher=submitit_local"], 2, 4),  # of each point one more, which watches it
+        (["trainer=ddp", "trainer.accelerator=cpu", "hparams.batch_size=2"], 1, 1),
+    ],
+    ids=["joblib", "submitit", "ddp"],
+)
+def test_processes_end_with_a_program_that_is_killed(
+    more: list[str], runs_at_once: int, least: int, tiny_sd: Path, pictures: Path, tmp_path: Path
+) -> None:
     """They would stay for ever, each with a model in memory."""
     place = tmp_path / "temporary"
     place.mkdir()
-    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "seed=0,1", "hparams.steps=100000")
-    launcher = subprocess.Popen(
-        [sys.executable, *PROGRAM, "-m", *settings, "hydra/launcher=joblib"],
+    settings = overrides(tiny_sd, pictures, tmp_path / "runs", "hparams.steps=100000", *more[more[0] == "-m" :])
+    program = subprocess.Popen(
+        [sys.executable, *PROGRAM, *more[: more[0] == "-m"], *settings],
         env={**os.environ, "TMPDIR": str(place)},
         stderr=subprocess.DEVNULL,
     )
     try:
-        _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == 2)
-        assert list(place.glob("imprint-devices-*"))
-        workers = {process for process, parent in _processes().items() if parent == launcher.pid}
-        assert len(workers) >= 2
+        _until(lambda: len(list((tmp_path / "runs").glob("*/manifest.json"))) == runs_at_once)
+        _until(lambda: len(_descendants(program.pid)) >= least)
+        children = _descendants(program.pid)
     finally:
-        launcher.kill()
-        launcher.wait()
-    _until(lambda: not workers & _processes().keys())
-    assert not list(place.glob("imprint-devices-*"))
+        program.kill()
+        program.wait()
+    _until(lambda: not children & _processes().keys())
+    assert len(list(place.glob("imprint-process-*"))) == 1
+    subprocess.run([sys.executable, "-c", OWNER], env={**os.environ, "TMPDIR": str(place)}, check=True)
+    assert not list(place.glob("imprint-process-*"))
+
+
+OWNER = "from imprint.process_folder import own_folder; own_folder()"  # as the next program
+
+
+def _descendants(process: int) -> set[int]:
+    found, parents = {process}, _processes()
+    while new := {child for child, parent in parents.items() if parent in found} - found:
+        found |= new
+    return found - {process}
 
 
 def _until(is_so: Callable[[], bool], seconds: float = 300) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import configure, losses, metrics
+from leftovers import leave_half_of, left_in
+from small_runs import configure, losses, metrics, only_run
 
 from imprint.files import write_atomically
 from imprint.runs import Run
@@ -45,6 +46,25 @@ def test_the_losses_after_a_stop_are_those_of_an_uninterrupted_run(
     for file in sorted(whole.result.glob("*/*.safetensors")):
         other = resumed.result / file.relative_to(whole.result)
         assert file.read_bytes() == other.read_bytes(), file.name
+
+
+def test_what_a_killed_program_left_half_written_goes_with_the_next_start(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["method=lora", "hparams.steps=3"]
+    with monkeypatch.context() as patch:
+        patch.setattr(FiniteLoss, "on_before_backward", _stop_at(2))
+        with pytest.raises(Stopped):
+            train(configure(tiny_sd, pictures, tmp_path, *settings))
+    run = only_run(tmp_path)
+    for file in (run.checkpoint, run.result, run.manifest, run.metrics, run.samples / "step-000003" / "00-s0.png"):
+        leave_half_of(file)
+    train(configure(tiny_sd, pictures, tmp_path, *settings))
+    assert run.status == "finished"
+    assert not left_in(run.folder)
+    leave_half_of(run.folder / "scores" / "quick-0123.json")
+    train(configure(tiny_sd, pictures, tmp_path, *settings))
+    assert not left_in(run.folder), "of a finished run, too"
 
 
 def test_a_finished_run_is_not_repeated(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

@@ -207,9 +207,15 @@ def _first(row: Mapping[str, Any], keys: Iterable[str]) -> Any:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    files = [file for file in [*folder.glob("*"), *folder.glob("*/*")] if file.suffix.lower() in SUFFIXES]
-    visible = [file for file in files if file.is_file() and not file.name.startswith(".")]
-    return sorted(visible, key=lambda file: [*_natural(file.parent.name), *_natural(file.name)])
+    """In the folder and those in it. What is hidden is being written, or none of the pictures."""
+    visible = _visible(folder)
+    files = [*visible, *(file for inner in visible if inner.is_dir() for file in _visible(inner))]
+    pictures = [file for file in files if file.is_file() and file.suffix.lower() in SUFFIXES]
+    return sorted(pictures, key=lambda file: [*_natural(file.parent.name), *_natural(file.name)])
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def _natural(name: str) -> Iterator[tuple[int, str]]:

@@ -17,6 +17,7 @@ from imprint.evaluation.records import Evidence, Features, Photo, PictureRequest
 from imprint.evaluation.score_sheet import PictureCount, Row, Scored
 from imprint.evaluation.statistics.nesting import Averaging
 from imprint.hashing import file_hash
+from imprint.process_folder import own_folder
 from imprint.types import Concept
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def measure(inputs: EvaluationInputs, profile: Profile, features: Features) -> M
     """Raises UserError if nothing could be measured of the run's own row."""
     rows: dict[Row, dict[str, Scored]] = {}
     notes: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=own_folder()) as folder:
         # The untuned model's pictures may be there only for metrics that compare with them.
         shown = {row: shots for row, shots in inputs.shots.items() if row == "tuned" or row in profile.rows}
         if "real" in profile.rows and inputs.photos:

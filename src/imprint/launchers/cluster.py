@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -24,6 +25,7 @@ from imprint.libraries.submitit_launcher import (
     arguments_of_job,
     executor_kind,
 )
+from imprint.process_folder import end_with, own_folder
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,18 @@ class _Jobs:
 
 
 class LocalJobs(_Jobs, LocalLauncher):
-    """Each point in a process of its own, all at the same time."""
+    """Each point in a process of its own, all at the same time. submitit's processes outlive a launcher that is killed;
+    these end with it."""
+
+    _launcher_folder: Path
+
+    def launch(self, job_overrides: Sequence[Overrides], initial_job_idx: int) -> Sequence[JobReturn]:
+        self._launcher_folder = own_folder()
+        return super().launch(job_overrides, initial_job_idx)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> JobReturn:
+        end_with(self._launcher_folder)
+        return super().__call__(*args, **kwargs)
 
 
 class SlurmJobs(_Jobs, SlurmLauncher):

@@ -6,10 +6,6 @@ left then run one at a time: that shows which one it is and, if memory was the r
 
 import logging
 import os
-import shutil
-import tempfile
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -23,11 +19,10 @@ from omegaconf import OmegaConf
 from imprint.errors import ConfigError, Problem
 from imprint.launchers.job_return import lost_job, picklable
 from imprint.libraries.joblib_launcher import JoblibLauncher, TerminatedWorkerError, arguments_of_job, run_job
+from imprint.process_folder import end_with, own_folder
 
 log = logging.getLogger(__name__)
 
-WATCHER = "launcher-watcher"  # a thread
-INTERVAL = 1.0  # seconds between two checks that the launcher is still there
 KILLED = "its process was killed, perhaps for want of memory."
 _held: list[FileLock] = []  # of GPUs, for as long as this process lives
 
@@ -48,31 +43,33 @@ class Processes(JoblibLauncher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         points = {initial_job_idx + number: tuple(overrides) for number, overrides in enumerate(job_overrides)}
         done: dict[int, JobReturn] = {}
-        with tempfile.TemporaryDirectory(prefix="imprint-devices-") as claims:
-            if self.n_jobs > 1:
-                try:
-                    for number, outcome in self._run(points, Path(claims)):
-                        done[number] = outcome
-                except TerminatedWorkerError:
-                    log.warning("A process was killed, perhaps for want of memory. What is left runs one at a time.")
-            for number in points.keys() - done.keys():
-                try:
-                    done |= dict(self._run({number: points[number]}, Path(claims)))
-                except TerminatedWorkerError:
-                    done[number] = lost_job(points[number], KILLED)
+        if self.n_jobs > 1:
+            try:
+                for number, outcome in self._run(points):
+                    done[number] = outcome
+            except TerminatedWorkerError:
+                log.warning("A process was killed, perhaps for want of memory. What is left runs one at a time.")
+        for number in points.keys() - done.keys():
+            try:
+                done |= dict(self._run({number: points[number]}))
+            except TerminatedWorkerError:
+                done[number] = lost_job(points[number], KILLED)
         return [done[number] for number in points]
 
-    def _run(self, points: Points, claims: Path) -> Iterator[tuple[int, JobReturn]]:
+    def _run(self, points: Points) -> Iterator[tuple[int, JobReturn]]:
         """Each with its number, as they end. At least two processes, since joblib runs a single job in this one."""
+        place = own_folder()
         parallel = Parallel(
             n_jobs=max(self.n_jobs, 2),
             backend="loky",
             return_as="generator_unordered",
             batch_size=1,
             pre_dispatch="n_jobs",
+            initializer=end_with,  # joblib's processes outlive a launcher that is killed, with a model in memory
+            initargs=(place,),
         )
         work = (
-            delayed(_execute)(os.getpid(), claims, self.n_jobs, **arguments_of_job(self, number, overrides))
+            delayed(_execute)(place, self.n_jobs, **arguments_of_job(self, number, overrides))
             for number, overrides in points.items()
         )
         with closing(parallel(work)) as outcomes:
@@ -111,23 +108,8 @@ def share(devices: Sequence[str], place: int, each: int) -> list[str]:
     return list(devices[first : first + each])
 
 
-def _execute(launcher: int, claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
-    """In a worker process. `launcher` is the id of the process that started it."""
-    _end_with_launcher(launcher, claims)
+def _execute(claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
+    """In a worker process."""
     each = OmegaConf.select(job["config"], "trainer.devices", default=1)
     take_devices(claims, places=places, each=each)
     return job["idx"], picklable(run_job(**job))
-
-
-def _end_with_launcher(launcher: int, claims: Path) -> None:
-    """joblib's processes outlive a launcher that is killed, with a model in memory. These end as if they were killed,
-    too, and remove `claims`, which the launcher cannot: their points continue from their checkpoints."""
-
-    def watch() -> None:
-        while os.getppid() == launcher:
-            time.sleep(INTERVAL)
-        shutil.rmtree(claims, ignore_errors=True)
-        os._exit(1)
-
-    if WATCHER not in (thread.name for thread in threading.enumerate()):  # by an earlier point
-        threading.Thread(target=watch, name=WATCHER, daemon=True).start()

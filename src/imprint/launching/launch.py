@@ -18,6 +18,8 @@ from imprint.launching.status import Status
 from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
 from imprint.locations import locate
+from imprint.partial_files import remove_abandoned
+from imprint.process_folder import remove_abandoned_folders
 from imprint.reporting.redaction import redacted, without_secrets
 from imprint.reporting.tracking.sweep import log_sweep
 from imprint.runs import Run
@@ -105,6 +107,9 @@ class Launches:
         see Observer."""
         settings = redacted(points[0].cfg)["sweep"]
         self._points += points
+        remove_abandoned_folders()
+        for folder in (self._sweep.folder, *(point.run.folder for point in points)):
+            remove_abandoned(folder)
         self._sweep.note(
             question=settings["question"],
             command=self._command_line,

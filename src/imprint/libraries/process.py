@@ -4,6 +4,7 @@ A program calls these at its start (imprint.startup, a benchmark's worker), and 
 `hide_metadata_of_pictures`. Set elsewhere, and only for a while: `HYDRA_FULL_ERROR` and `sys.argv` (cli.py,
 lightning.py), `WANDB_DATA_DIR` (wandb.py), signal handlers while runs train in a batch
 (batched_runs/pass_scheduler.py); and, in worker processes, `CUDA_VISIBLE_DEVICES` (launchers/processes.py).
+For good, `WANDB_ERROR_REPORTING` (wandb.py).
 
 Tested with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
 """
@@ -25,6 +26,8 @@ def quiet_libraries() -> None:
 
     Must be called before transformers and diffusers are imported, which read these variables then.
     """
+    # torch sets this itself at the end of its import. Interrupted before, it would print statistics when it ends.
+    logging.getLogger("torch").setLevel(logging.WARNING)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     for name in ("matplotlib", "torch._subclasses"):  # which tell of caches, as they are imported and at the end

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import wandb
 
 DATA_FOLDER, CACHE_FOLDER = "WANDB_DATA_DIR", "WANDB_CACHE_DIR"
+ERROR_REPORTS = "WANDB_ERROR_REPORTING"
 # Silent also means that a missing login is an error and not a question at the terminal.
 QUIET: dict[str, Any] = {"silent": True, "quiet": True, "console": "off"}
 
@@ -25,6 +26,7 @@ def private_settings(*, start_timeout: float, finish_timeout: float) -> "wandb.S
         init_timeout=start_timeout,
         login_timeout=start_timeout,
         finish_timeout=finish_timeout,
+        finish_timeout_raises=True,
         x_disable_meta=True,
         x_save_requirements=False,
         disable_git=True,
@@ -38,6 +40,23 @@ def forget_failed_start() -> None:
     import wandb
 
     wandb.teardown()
+
+
+def send_no_error_reports() -> None:
+    """Unless the user has asked for them: W&B sends stack traces of its own errors to its server and, where that does
+    not answer, waits for it for half a minute when the program ends. Read when wandb is imported, from the environment
+    alone."""
+    os.environ.setdefault(ERROR_REPORTS, "false")
+
+
+def do_not_wait_at_exit() -> None:
+    """When this program ends, W&B waits once more for its background process, half a minute and more, and no setting
+    changes that. Left to itself, that process writes what it has to the run's folder and ends."""
+    import wandb
+
+    connection = getattr(wandb.setup(), "_connection", None)
+    if connection is not None and connection._cleanup is not None:
+        connection._cleanup()  # W&B's own, which takes back that it wants to be called at the end
 
 
 def wait_for_own_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from imprint.errors import UserError
 from imprint.models.base import Model
+from imprint.partial_files import remove_abandoned
 from imprint.pictures.store import PictureStore, Recipe
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,10 @@ def generate_missing(
     An error is raised as it is where a picture cannot even be generated alone. With `counts_failures` it is noted in
     the store instead, and UserError is raised only if not a single picture could be generated.
     """
+    remove_abandoned(store.folder)
     missing = store.missing()
     if not missing:
+        store.complete_index()
         return
     say = log.info if label else log.debug
     say("%s: %d of %d pictures are to be drawn.", label, len(missing), len(store.recipes))

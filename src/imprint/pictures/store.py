@@ -111,6 +111,12 @@ class PictureStore:
         """Of the recipes that are settled, in their order; failed and blank ones too."""
         return [outcome for _, outcome in self._lookup() if outcome is not None]
 
+    def complete_index(self) -> None:
+        """Lists the files that the index has no entry for: a program may be killed between the two."""
+        entries = self._entries()
+        if any("state" not in entries.get(_name(one.recipe, entries), {}) for one in self.outcomes()):
+            self.add(())
+
     @property
     def reasons(self) -> list[str]:
         """Why pictures failed."""

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from imprint.errors import UserError
+from imprint.partial_files import files_named
 from imprint.reporting.record import RunRecord
 from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ScoreColumn
@@ -44,7 +45,7 @@ class Heading(NamedTuple):
 
 def links(folders: Sequence[Path], out: Path) -> list[Link]:
     """Of the sweeps below the folders, for a page at `out`."""
-    records = sorted({file.resolve() for folder in folders for file in folder.rglob("sweep.json")})
+    records = sorted({file.resolve() for folder in folders for file in files_named("sweep.json", folder)})
     found = []
     for sweep in (Sweep(record.parent) for record in records if record.parent.parent.name == FOLDER):
         page = os.path.relpath(sweep.report, out.resolve().parent) if sweep.report.is_file() else ""

@@ -8,6 +8,7 @@ from imprint.errors import UserError
 from imprint.file_contents import read_yaml
 from imprint.kinds import KIND, TARGET, label_of
 from imprint.manifest import REMEDY, Manifest
+from imprint.partial_files import files_named
 from imprint.reporting import labels
 from imprint.reporting.file_cache import FileCache
 from imprint.reporting.local import final_loss, read_metrics
@@ -52,7 +53,7 @@ class RunRecord(NamedTuple):
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
     """Every run in and below the folders, by name. Raises UserError when there is none."""
-    manifests = {path.resolve() for folder in folders for path in folder.rglob("manifest.json")}
+    manifests = {path.resolve() for folder in folders for path in files_named("manifest.json", folder)}
     if not manifests:
         named = ", ".join(map(str, folders))
         raise UserError(f"No run lies in {named}. Give the folder of a run, or one that holds runs.")

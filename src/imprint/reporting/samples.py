@@ -42,11 +42,18 @@ class SamplePictures(StepCallback):
     def act(self, trainer: pl.Trainer, module: Any) -> None:
         if trainer.is_global_zero:
             store = self._store(module)
-            if store.missing():
+            is_new = bool(store.missing())
+            if is_new:
                 with generation(trainer, module):
                     model, batch_size = generate_with(module.model), self._protocol.batch_size
                     generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
-                self._report()
+            else:
+                store.complete_index()
+            entries = read_samples(self._run)
+            # Also of pictures that were there: a program may be killed between them and their sheet.
+            save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+            if is_new:
+                self._tell(entries)
         trainer.strategy.barrier("samples")
 
     def _store(self, module: Any) -> PictureStore:
@@ -64,9 +71,7 @@ class SamplePictures(StepCallback):
         ]
         return PictureStore(self._run.samples, recipes, {}, index=self._run.sample_index.name)
 
-    def _report(self) -> None:
-        entries = read_samples(self._run)
-        save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+    def _tell(self, entries: Sequence[SampleEntry]) -> None:
         rows = [_row(entry, self._run.samples) for entry in entries if entry.step == self._step]
         for tracker in self._trackers:
             tracker.log_samples(self._step, rows)

@@ -20,6 +20,7 @@ from imprint.evaluation.records import Photo
 from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet
 from imprint.files import write_text
 from imprint.libraries.lightning import process_rank
+from imprint.partial_files import remove_abandoned
 from imprint.planning.parts import Plan
 from imprint.reporting.model_card import update_scores
 from imprint.runs import Run
@@ -48,6 +49,7 @@ def score_run(
     several processes that do this together, only the first measures; the others return none.
     Raises UserError, before any picture is generated, with everything that stands in the way.
     """
+    remove_abandoned(run.folder)
     device = process_device(accelerator)
     subjects = open_subjects(
         run, profile, encoders=encoders or {}, class_photos=class_photos, scale=scale or {}, device=device, base=base
@@ -67,7 +69,8 @@ def finished_scores(
     """The score sheets that `score_run` would write for a finished run, if all are there and complete; else none."""
     device = process_device(accelerator)
     subjects = open_subjects(run, profile, encoders=encoders or {}, class_photos=(), scale={}, device=device)
-    files = sorted((run.folder / "scores").glob(f"{profile.name}-*.json"))
+    noted = run.read().scores  # which is the last thing that scoring does
+    files = [file for file in sorted((run.folder / "scores").glob(f"{profile.name}-*.json")) if file.stem in noted]
     sheets = {file: ScoreSheet.read(file) for file in files}
     found = [_finished_sheet(subject, profile, sheets) for subject in subjects]
     return [file for file in found if file] if all(found) else []

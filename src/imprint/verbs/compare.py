@@ -14,6 +14,7 @@ from rich.console import Console
 from imprint.errors import UserError
 from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.locations import locate
+from imprint.partial_files import files_named
 from imprint.reporting import labels
 from imprint.reporting.record import RunRecord, differing, find_runs
 from imprint.reporting.run_table import TRAINING_COLUMNS, training_cells
@@ -60,7 +61,7 @@ def main(cfg: DictConfig) -> None:
 def compare(request: Request) -> ComparedRuns:
     """Raises UserError where there are not two runs, and for scores that cannot stand side by side."""
     folders = [locate(path) for path in as_list(request.runs)]
-    absent = [str(folder) for folder in folders if not any(folder.rglob("manifest.json"))]
+    absent = [str(folder) for folder in folders if not any(files_named("manifest.json", folder))]
     if absent:
         raise UserError(f"runs: no run lies in {', '.join(absent)}. Give the folders of runs, or one that holds runs.")
     records = find_runs(folders)

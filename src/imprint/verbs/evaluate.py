@@ -17,6 +17,7 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.records import Photo
 from imprint.evaluation.score_sheet import ScoreSheet, table_of_means
 from imprint.locations import locate
+from imprint.partial_files import files_named
 from imprint.planning.evaluable import photos_of
 from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking.scores import log_scores
@@ -122,7 +123,7 @@ def _runs(given: str | Sequence[str] | None, trust: Sequence[str]) -> list[Run]:
         if (folder / "manifest.json").is_file():
             inside = [Run.finished(folder, trust=trust)]
         else:
-            runs = [Run.open(file.parent, trust=trust) for file in sorted(folder.rglob("manifest.json"))]
+            runs = [Run.open(file.parent, trust=trust) for file in sorted(files_named("manifest.json", folder))]
             states = {run: _state(run) for run in runs}
             inside = [run for run in runs if states[run] == "finished"]
             if not inside:

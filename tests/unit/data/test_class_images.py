@@ -133,7 +133,7 @@ def test_a_picture_whose_writing_is_cut_short_is_not_there(facts: ModelInfo, mon
     real = Image.Image.save
 
     def half(self: Image.Image, path: Path, *args: Any, **kwargs: Any) -> None:
-        if path.name.startswith(".00001"):
+        if path.parent.name.startswith(".00001"):
             path.write_bytes(b"\x89PNG half")
             raise OSError(28, "No space left on device")
         real(self, path, *args, **kwargs)

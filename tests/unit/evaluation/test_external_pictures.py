@@ -111,7 +111,7 @@ def test_an_index_that_is_no_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_others_are_no_pictures(tmp_path: Path) -> None:
-    for name in ("0-a.png", ".1-a.png", "scores/1.csv"):
+    for name in ("0-a.png", ".1-a.png", "scores/1.csv", ".2-a.png.k1ll3d_0.partial/2-a.png"):
         picture(tmp_path / "x.png", 1).rename((tmp_path / name, (tmp_path / name).parent.mkdir(exist_ok=True))[0])
     assert [answer.file.name for answer in find_pictures(tmp_path)[0]] == ["0-a.png"]
 

@@ -27,6 +27,7 @@ class Stay(NamedTuple):
     folder: Path
     data: Path
     summary: dict[str, Any]
+    connection: Any
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,9 @@ def stay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stay]:
             run.log({"loss": 0.5, "pictures": wandb.Table(columns=["picture"], data=[[picture]])})
             run.summary.update({"nested": {"inner": 1}})
             summary = summary_of(run)
+            connection = wandb.setup()._connection
             run.finish()
-        yield Stay(folder, data, summary)
+        yield Stay(folder, data, summary, connection)
     forget_failed_start()
 
 
@@ -91,3 +93,7 @@ def test_without_a_home_its_log_has_a_place(
     with data_in(tmp_path):
         assert (CACHE_FOLDER in os.environ) == own_log
     assert not {DATA_FOLDER, CACHE_FOLDER} & os.environ.keys()
+
+
+def test_what_wandb_does_at_the_end_can_be_taken_back(stay: Stay) -> None:
+    assert callable(stay.connection._cleanup), "do_not_wait_at_exit calls it"

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from leftovers import leave_half_of, left_in
 from PIL import Image
 
 from imprint.errors import UserError
+from imprint.partial_files import partial_file
 from imprint.pictures import generate as generating
 from imprint.pictures.generate import Generate, generate_missing
 from imprint.pictures.store import PictureStore, Recipe, file_name, read_index
@@ -59,6 +61,19 @@ def fill_store(folder: Path, draw: Generate, *, batch_size: int = 2, **settings:
     opened = store(folder, **settings)
     generate_missing(opened, draw, batch_size=batch_size, label="test", counts_failures=True)
     return opened
+
+
+def test_half_a_picture_of_a_killed_program_goes_and_of_a_living_one_stays(tmp_path: Path) -> None:
+    """They may write different pictures of one store at once."""
+    leave_half_of(tmp_path / "pictures" / "000-0.png")
+    with partial_file(tmp_path / "pictures" / "other.png") as living:
+        living.write_bytes(b"half")
+        fill_store(tmp_path, Painter())
+        assert left_in(tmp_path) == [living.parent]
+        leave_half_of(tmp_path / "pictures" / "pictures.json")
+        fill_store(tmp_path, Painter())  # in which nothing is missing
+        assert left_in(tmp_path) == [living.parent]
+        assert living.read_bytes() == b"half"
 
 
 def contents(filled: PictureStore) -> list[str]:

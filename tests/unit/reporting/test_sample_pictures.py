@@ -45,6 +45,19 @@ def test_pictures_lie_in_the_run_and_in_its_index_with_the_untuned_ones_beside_t
     assert Image.open(run.samples / "sheet.png").width > 3 * 160
 
 
+def test_a_program_that_was_killed_before_the_sheet_was_drawn_draws_it_the_next_time(run: Run) -> None:
+    told: list[int] = []
+    for _ in range(2):
+        pictures = SamplePictures(run, protocol(every=4), [])
+        pictures._tell = lambda entries: told.append(max(entry.step for entry in entries))  # type: ignore[method-assign]
+        fit(FakeModule(), [pictures], steps=6)
+        whole = (run.samples / "sheet.png").read_bytes()
+        (run.samples / "sheet.png").unlink()
+        run.sample_index.unlink()  # the picture is written before its entry, and both before the sheet
+    assert whole
+    assert told == [0, 4, 6], "trackers are told of new pictures alone"
+
+
 def test_the_index_of_an_earlier_version_is_read_and_leads_nowhere_else(run: Run) -> None:
     run.samples.mkdir(parents=True)
     files = ["step-000003/00-s0.png", "step-000000/00-s0.png", "../result/x.png", "/tmp/x.png"]

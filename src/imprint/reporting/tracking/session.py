@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter
@@ -17,8 +18,10 @@ from imprint.kinds import label_of
 from imprint.libraries.wandb import (
     QUIET,
     data_in,
+    do_not_wait_at_exit,
     forget_failed_start,
     private_settings,
+    send_no_error_reports,
     summary_of,
     wait_for_own_folder,
 )
@@ -27,6 +30,8 @@ from imprint.runs import Run
 
 if TYPE_CHECKING:
     import wandb
+
+SILENCE = 2.0  # seconds of waiting before it is said
 
 Job = Literal["train", "evaluate", "sweep"]
 
@@ -170,8 +175,30 @@ class WandbSession:
                 with suppress(Exception):
                     other_id = self._run.id if self._run.id != self._id else None
                     self._previous.save(other_id, summary_of(self._run))
-                with suppress(Exception):
-                    self._run.finish(exit_code=exit_code)
+                self._finish(self._run, exit_code)
+
+    def _finish(self, run: "wandb.Run", exit_code: int) -> None:
+        seconds = self._settings.finish_timeout
+        waiting = Timer(
+            SILENCE, log.info, ["Weights & Biases: waiting for the last uploads, at most %d s in all.", seconds]
+        )
+        waiting.daemon = True
+        waiting.start()
+        try:
+            run.finish(exit_code=exit_code)
+        except TimeoutError:
+            log.warning(
+                "Weights & Biases did not take everything within %d s (report.wandb.finish_timeout). "
+                "`wandb sync %s/wandb/*run-*-%s` uploads the rest.",
+                seconds,
+                self._folder,
+                run.id,
+            )
+            do_not_wait_at_exit()
+        except Exception as error:
+            log.debug("Weights & Biases: %s", error)
+        finally:
+            waiting.cancel()
 
     def _start(self) -> "wandb.Run":
         if self._settings.mode == "online" and not self._offline_sessions:
@@ -192,6 +219,7 @@ class WandbSession:
         return run
 
     def _init(self, mode: Literal["online", "offline"]) -> "wandb.Run":
+        send_no_error_reports()
         import wandb
 
         wandb.setup(wandb.Settings(**QUIET))

@@ -1,7 +1,10 @@
 """A training, told to W&B."""
 
 import json
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 from unit.reporting.tracking.offline import artifacts, begun, history, records, settings, stays, summary, table
+from wandb_server import WandbServer
 
 from imprint.reporting.redaction import redacted
+from imprint.reporting.tracking import session
 from imprint.reporting.tracking.loggers import SampleRow, concluding
 from imprint.reporting.tracking.wandb import WandbTracker, wandb_tracker
 from imprint.runs import Run
@@ -207,3 +212,74 @@ def test_off_is_no_logger_and_a_run_without_a_step_leaves_no_trace(run: Run) -> 
     assert wandb_tracker(settings("off"), run, name="x", config={}) is None
     tracker(run).conclude(None)
     assert not run.folder.exists()
+
+
+CLIENT = """
+import json, logging, sys
+from pathlib import Path
+from imprint.libraries.process import quiet_libraries
+from imprint.reporting.tracking.session import WandbSession, WandbSettings
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+settings = WandbSettings("online", "imprint", None, None, [], 60, 3, 0)
+session = WandbSession(settings, Path(sys.argv[1]), id="0123abcd", name="dog", job="train", tags=[], config={})
+session.log(lambda: {"step": 1, "loss": 0.5})
+print("begun", flush=True)
+sys.stdin.readline()
+session.log(lambda: {"step": 2, "loss": 0.25})
+session.finish()
+print(json.dumps(sys.argv[1]), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_server_that_stops_answering_is_waited_for_as_long_as_is_set(tmp_path: Path, server: WandbServer) -> None:
+    """It says what it waits for, the program does not wait again when it ends, and nothing is lost."""
+    command = [sys.executable, "-c", CLIENT, str(tmp_path)]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **streams) as program:
+        assert program.stdout
+        assert program.stdout.readline() == "begun\n"
+        server.answers.clear()
+        _, said = program.communicate("go on\n")
+    assert program.returncode == 0
+    assert "waiting for the last uploads, at most 3 s" in said
+    assert "did not take everything within 3 s (report.wandb.finish_timeout)" in said
+    assert f"wandb sync {tmp_path}/wandb/*run-*-0123abcd" in said
+    assert "Traceback" not in said
+    [stay] = tmp_path.glob("wandb/run-*-0123abcd")
+    while (rows := [row["loss"] for row in history(stay) if "loss" in row]) != [0.5, 0.25]:
+        assert not rows or rows == [0.5]
+        time.sleep(0.2)  # the background process still writes it
+
+
+class Patient:
+    """A run of W&B's whose uploads take until it was said that they do."""
+
+    id = "0123abcd"
+
+    def __init__(self, told: Callable[[], bool], ends_with: Exception | None) -> None:
+        self._told = told
+        self._ends_with = ends_with
+
+    def finish(self, *, exit_code: int) -> None:
+        while not self._told():
+            time.sleep(0.01)
+        if self._ends_with:
+            raise self._ends_with
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_what_is_waited_for_is_told(
+    run: Run, in_time: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(session, "SILENCE", 0.0)
+    monkeypatch.setattr(session, "do_not_wait_at_exit", lambda: ended.append(True))
+    caplog.set_level("INFO")
+    made = session.WandbSession(
+        settings("online"), run.folder, id="0123abcd", name="dog", job="train", tags=[], config={}
+    )
+    made._run = Patient(lambda: "waiting for the last uploads" in caplog.text, None if in_time else TimeoutError())  # type: ignore[assignment]
+    made.finish()
+    assert ended == ([] if in_time else [True])
+    assert ("did not take everything" in caplog.text) is not in_time
