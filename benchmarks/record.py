@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from imprint.provenance import describe
+from imprint.provenance.environment import describe
 
 CPU_INFO = Path("/proc/cpuinfo")
 ROOT = Path(__file__).parents[1]

@@ -81,7 +81,7 @@ def _faults(text: str, sweeps: bool, own: Sequence[Path | None]) -> Iterator[Pro
 
 def _unknown_choices(override: Override, own: Path | None) -> Iterator[Problem]:
     group = override.key_or_group
-    there = choices(group, own)
+    there = [] if group.startswith("hydra/") else choices(group, own)  # of these, Hydra and its plugins have more
     if override.is_delete():
         if there and not isinstance(override.value(), str | None):
             yield Problem(f"~{group}", override.value(), f"~{group} leaves it out.")

@@ -132,7 +132,7 @@ def test_a_damaged_result_is_one_line_that_names_its_file(damage: str, whole: Wh
 
 def is_read(file: Path, method: str) -> bool:
     """A whole pipeline is read as far as it was trained."""
-    return method != "dreambooth" or file.parent.name == "unet"
+    return method != "dreambooth" or file.parent.name in ("unet", "transformer")
 
 
 def metadata_of(file: Path) -> dict[str, str]:

@@ -160,7 +160,7 @@ def test_a_single_run_has_a_dry_run_too(
     said = typed_with(capfd)("train", *overrides(tiny_sd, pictures, outputs, "dry_run=true"))
     assert said.code == 0
     assert "to train" in said.text
-    assert not list(outputs.iterdir())
+    assert not outputs.exists()
 
 
 def test_mistakes_of_all_points_are_told_before_any_starts(grid: Typed, outputs: Path) -> None:

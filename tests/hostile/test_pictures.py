@@ -143,6 +143,7 @@ def subject(folder: Path, **settings: object) -> PictureSet:
         **{"identifier": "sks", "class_noun": "dog", "nouns": ["dog"], "subject": "auto", "kind": "object"},
         **{"holdout": 0, "captions": "auto", "caption_dropout": 0.0, "bad_pictures": "strict", "background": "white"},
         **{"crop": "centre", "flip": False, "masks": "auto", "mask_background": 0.0},
+        **{"rights": None, "opt_out": "tell"},
     }
     return PictureFolder(path=str(folder), **{**usual, **settings}).open()  # type: ignore[arg-type]
 

@@ -188,7 +188,7 @@ def tiny_facts(tiny_sd: Path) -> ModelInfo:
     rest = {"revision": None, "variant": None, "config": None, "prediction": "auto", "allow_pickle": False}
     sampler: dict[str, Any] = {"_target_": "imprint.types.Sampler", "scheduler": "model", "steps": 2, "guidance": 5}
     model = Constructor().build(
-        {**node, **rest, "sampler": {**sampler, "negative_prompt": ""}, "encoders": {}}, "model"
+        {**node, **rest, "sampler": {**sampler, "negative_prompt": ""}, "encoders": {}, "times": None}, "model"
     )
     return cast(ModelSource, model).facts()
 

@@ -154,4 +154,4 @@ def test_an_interruption_of_its_imports_is_one_line(
     monkeypatch.setitem(sys.modules, "imprint.cli", _Interrupted("imprint.cli"))
     with pytest.raises(SystemExit, match="130"):
         main()
-    assert capsys.readouterr().err == "\nimprint: interrupted.\n"
+    assert capsys.readouterr().err == "\nimprint: interrupted. Nothing was begun.\n"

@@ -29,6 +29,8 @@ def folder_of(path: Path, **changes: Any) -> PictureFolder:
         "background": "white",
         "crop": "centre",
         "flip": False,
+        "rights": None,
+        "opt_out": "tell",
     }
     return PictureFolder(path=str(path), **(settings | changes))
 

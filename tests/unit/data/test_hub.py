@@ -38,6 +38,8 @@ def hub_of(id: object, **changes: Any) -> HubDataset:
         "background": "white",
         "crop": "centre",
         "flip": False,
+        "rights": None,
+        "opt_out": "tell",
     }
     return HubDataset(id=str(id), **(settings | changes))
 

@@ -12,6 +12,7 @@ from tiny import RESOLUTION, tiny_source
 
 from imprint.errors import UserError
 from imprint.models.inversion import check_invertible, invert
+from imprint.models.process import Flow
 from imprint.models.sampler import generator_of, starting_noise
 
 STEPS = 5
@@ -47,7 +48,7 @@ def test_a_model_of_flow_is_refused(tiny_sd: Path) -> None:
     facts = tiny_source(tiny_sd).facts()
     check_invertible(facts)
     with pytest.raises(UserError, match="predicts flow cannot be traced"):
-        check_invertible(facts._replace(prediction="flow"))
+        check_invertible(facts._replace(process=Flow(1000)))
 
 
 def test_a_picture_begins_with_its_seeds_first_numbers() -> None:

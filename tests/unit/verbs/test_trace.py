@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from imprint.errors import UserError
 from imprint.models.base import ModelInfo
 from imprint.models.inversion import check_invertible, invert
+from imprint.models.process import Flow
 from imprint.models.sampler import generator_of, starting_noise
 from imprint.pictures.files import open_picture
 from imprint.results.load import trained_model
@@ -79,7 +80,10 @@ def test_seeds_in_the_runs_folder_are_tried_and_a_mirror_image_and_another_size_
     before = file.read_bytes()
     index = run.folder / "generated" / "pictures.json"
     index.parent.mkdir()
-    index.write_text(json.dumps([{"file": "a.png", "seed": seed}, {"file": "b.png", "seed": -1}, {"file": "c.png"}]))
+    index.write_text(json.dumps([{"file": "a.png", "seed": seed}, {"file": "c.png"}]))
+    damaged = run.folder / "grid" / "pictures.json"
+    damaged.parent.mkdir()
+    damaged.write_text('[{"file": "b.png", "seed": -1}')
     out = tmp_path / "changed.jpg"
     with Image.open(file) as picture:
         ImageOps.mirror(picture).resize((96, 96), Image.Resampling.LANCZOS).save(out, quality=90)
@@ -87,6 +91,7 @@ def test_seeds_in_the_runs_folder_are_tried_and_a_mirror_image_and_another_size_
     assert finding.found
     assert (finding.match.seed, finding.match.mirrored) == (seed, True)
     index.unlink()
+    damaged.unlink()
     assert file.read_bytes() == before
 
 
@@ -143,7 +148,7 @@ def test_a_model_that_cannot_be_inverted_is_told_before_it_is_loaded(
     run: Run, pictures: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_flow(facts: ModelInfo) -> None:
-        check_invertible(facts._replace(prediction="flow"))
+        check_invertible(facts._replace(process=Flow(1000)))
 
     monkeypatch.setattr("imprint.verbs.trace.trained_model", lambda *_, **__: pytest.fail("it was loaded"))
     monkeypatch.setattr("imprint.verbs.trace.check_invertible", of_flow)

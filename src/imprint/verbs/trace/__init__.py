@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.data.decoding import BadPicture, decode, read
-from imprint.errors import ConfigError, Problem
+from imprint.errors import ConfigError, Problem, UserError
 from imprint.locations import locate
 from imprint.models.inversion import check_invertible, invert
 from imprint.pictures.store import INDEX, read_index
@@ -116,7 +116,7 @@ def _recorded(run: Run) -> Iterator[int]:
     for index in [run.sample_index, *sorted(run.folder.rglob(INDEX))]:
         try:
             _, entries = read_index(index)
-        except (OSError, ValueError, RecursionError):
+        except (OSError, UserError):  # a damaged one names no seeds
             continue
         for entry in entries:
             seed = entry.get("seed")
