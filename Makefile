@@ -75,7 +75,7 @@ format: setup  ## put the code in its form
 # Killed, it goes on where it was. KINDS chooses some: KINDS="saving 'full disk'"; ARGS may say more, as in ARGS="--seed 1".
 attack: COUNT ?= 20
 attack: setup  ## kill programs at random moments, and compare what the next ones make of it: COUNT=20
-	$(BIN)/python tests/attack --count $(COUNT) $(if $(KINDS),--kinds $(KINDS)) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/attack --count $(COUNT) $(if $(KINDS),--kinds $(KINDS)) $(ARGS)
 
 # CASES chooses others, as in CASES="grid-mini-* quality-*"; benchmarks/run.py --list names them.
 bench: setup  ## measure short cases against a plain loop, or PEER=diffusers checkout: benchmarks/results/
