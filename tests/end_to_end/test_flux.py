@@ -82,6 +82,9 @@ def test_the_plan_says_which_noise_is_trained(tiny_flux: Path, pictures: Path, t
     assert line.startswith("Half of the samples have more noise than 0.6")
     plain = forecast(configure(tiny_flux, pictures, tmp_path, "model.times.shift=null"))
     assert any("more noise than 0.50" in line for line in plain)
+    # what the objective names goes before what the model says
+    own = forecast(configure(tiny_flux, pictures, tmp_path, "+times@objective.times=mode", "objective.times.shift=3"))
+    assert any("more noise than 0.75" in line for line in own)
 
 
 @pytest.mark.parametrize("name", ["lora", "everywhere"])
