@@ -80,13 +80,13 @@ def tiny_file(path: Path, pipeline: Path) -> Path:
 
 def tiny_tokenizer(pad: str = "<|endoftext|>") -> CLIPTokenizer:
     """WORDS and RARE_WORDS are single tokens; everything else falls into letters."""
-    letters = _byte_letters()
+    letters = byte_letters()
     merges: list[tuple[str, str]] = []
     for word in (*WORDS, *RARE_WORDS):
-        pieces = _merge([*word[:-1], word[-1] + "</w>"], merges)
+        pieces = merged_pieces([*word[:-1], word[-1] + "</w>"], merges)
         while len(pieces) > 1:
             merges.append((pieces[0], pieces[1]))
-            pieces = _merge(pieces, merges)
+            pieces = merged_pieces(pieces, merges)
     tokens = [*letters, *(letter + "</w>" for letter in letters), *(left + right for left, right in merges)]
     vocabulary = dict.fromkeys([*tokens, "<|startoftext|>", "<|endoftext|>"])
     return CLIPTokenizer(
@@ -202,7 +202,7 @@ def _use_vocabulary_files(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
 
 
-def _merge(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
+def merged_pieces(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
     """What byte-pair encoding makes of `pieces`: the earliest listed merge first, wherever it applies."""
     for left, right in merges:
         merged: list[str] = []
@@ -215,7 +215,7 @@ def _merge(pieces: list[str], merges: list[tuple[str, str]]) -> list[str]:
     return pieces
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """One printable letter for each byte, in the convention of byte-level vocabularies."""
     printable = [
         *range(ord("!"), ord("~") + 1),

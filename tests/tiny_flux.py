@@ -1,20 +1,21 @@
 """Tiny FLUX.1 models with random weights, in the published form and topology: CLIP for a summary, T5 for tokens, blocks
 of two streams and of one, and a schedule that shifts by resolution."""
 
-import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-from tiny import RARE_WORDS, RESOLUTION, TOKENS, WORDS, tiny_tokenizer, use_published_forms
-from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel, T5TokenizerFast
+from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+from tiny import tiny_tokenizer, use_published_forms
+from tiny_parts import SETTINGS, T5_TOKENS, tiny_autoencoder, tiny_clip, tiny_t5, tiny_t5_tokenizer
+from torch import Tensor
+from transformers import CLIPTextModel, T5EncoderModel
 
 from imprint.models.flux import FluxSource
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "t5": 24}
-T5_TOKENS = 32
 
 
 def tiny_flux_pipeline(folder: Path, *, guidance: bool = True, seed: int = 0) -> Path:
@@ -35,9 +36,9 @@ def tiny_flux_pipeline(folder: Path, *, guidance: bool = True, seed: int = 0) ->
                 guidance_embeds=guidance,
                 axes_dims_rope=(4, 6, 6),
             ),
-            vae=_autoencoder(),
-            text_encoder=CLIPTextModel(_clip(tokenizer)),
-            text_encoder_2=T5EncoderModel(_t5(tokenizer_2)).eval(),
+            vae=tiny_autoencoder(),
+            text_encoder=CLIPTextModel(tiny_clip(tokenizer, width=WIDTHS["clip_l"])),
+            text_encoder_2=T5EncoderModel(tiny_t5(tokenizer_2, width=WIDTHS["t5"])).eval(),
             tokenizer=tokenizer,
             tokenizer_2=tokenizer_2,
             scheduler=FlowMatchEulerDiscreteScheduler(
@@ -57,32 +58,27 @@ def tiny_flux_pipeline(folder: Path, *, guidance: bool = True, seed: int = 0) ->
 
 def tiny_flux_source(path: Path | str, **settings: Any) -> FluxSource:
     """A tiny model as a `model` configuration names it."""
-    usual = {
-        "revision": None,
-        "variant": None,
-        "config": None,
-        "prediction": "auto",
-        "resolution": RESOLUTION,
-        "allow_pickle": False,
-        "sampler": Sampler("model", 4, 3.5, ""),
-        "encoders": {},
-        "times": None,
-        "training_guidance": 1.0,
-        "text_tokens": T5_TOKENS,
-    }
-    return FluxSource(source=str(path), **{**usual, **settings})
+    own = {"sampler": Sampler("model", 4, 3.5, ""), "training_guidance": 1.0, "text_tokens": T5_TOKENS}
+    return FluxSource(source=str(path), **{**SETTINGS, **own, **settings})
 
 
-def tiny_t5_tokenizer() -> T5TokenizerFast:
-    """WORDS and RARE_WORDS are single tokens; everything else falls into letters."""
-    letters = string.ascii_letters + string.digits + string.punctuation
-    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
-    pieces = [
-        *special,
-        *((letter, -4.0) for letter in letters),
-        *((f"▁{word}", -1.0) for word in (*WORDS, *RARE_WORDS)),
-    ]
-    return T5TokenizerFast(vocab=pieces, extra_ids=4, model_max_length=T5_TOKENS)
+def flux_velocity(pipeline: FluxPipeline, noisy_BCHW: Tensor, s_B: Tensor, captions: Sequence[str]) -> Tensor:
+    """What the library's own parts predict while it trains, told a guidance of 1."""
+    tokens, summary, text_ids = pipeline.encode_prompt(
+        list(captions), None, max_sequence_length=T5_TOKENS, device="cpu"
+    )
+    batch, channels, height, width = noisy_BCHW.shape
+    velocity = pipeline.transformer(
+        hidden_states=FluxPipeline._pack_latents(noisy_BCHW, batch, channels, height, width),
+        timestep=s_B,
+        guidance=torch.ones(batch),
+        pooled_projections=summary,
+        encoder_hidden_states=tokens,
+        txt_ids=text_ids,
+        img_ids=FluxPipeline._prepare_latent_image_ids(1, height // 2, width // 2, "cpu", torch.float32),
+    ).sample
+    cell = pipeline.vae_scale_factor
+    return FluxPipeline._unpack_latents(velocity, height * cell, width * cell, cell)
 
 
 @torch.no_grad()
@@ -91,49 +87,3 @@ def _listen(transformer: FluxTransformer2DModel) -> None:
     summary = transformer.time_text_embed.text_embedder
     for layer in (transformer.context_embedder, transformer.proj_out, summary.linear_1, summary.linear_2):
         layer.weight.mul_(6)
-
-
-def _autoencoder() -> AutoencoderKL:
-    return AutoencoderKL(
-        block_out_channels=(8, 8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=4,
-        sample_size=RESOLUTION,
-        scaling_factor=0.3611,
-        shift_factor=0.1159,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-    )
-
-
-def _clip(tokenizer: Any) -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTHS["clip_l"],
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=TOKENS,
-        hidden_act="quick_gelu",
-        projection_dim=16,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-
-
-def _t5(tokenizer: Any) -> T5Config:
-    return T5Config(
-        vocab_size=len(tokenizer) + 20,  # as published: more rows than tokens
-        d_model=WIDTHS["t5"],
-        d_kv=8,
-        d_ff=37,
-        num_layers=2,
-        num_heads=4,
-        feed_forward_proj="gated-gelu",
-        is_encoder_decoder=False,
-        use_cache=False,
-    )

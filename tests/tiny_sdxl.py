@@ -12,8 +12,9 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from tiny import RESOLUTION, TOKENS, tiny_tokenizer, use_published_forms
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from tiny import RESOLUTION, tiny_tokenizer, use_published_forms
+from tiny_parts import SETTINGS, tiny_clip
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from imprint.models.sdxl import StableDiffusionXLSource
 from imprint.types import Sampler
@@ -36,9 +37,16 @@ def tiny_sdxl_pipeline(
         torch.manual_seed(seed)
         pipeline = StableDiffusionXLPipeline(
             vae=_autoencoder(),
-            text_encoder=CLIPTextModel(_text(tokenizers[0], width=WIDTHS["clip_l"], act="quick_gelu", layers=2)),
+            text_encoder=CLIPTextModel(tiny_clip(tokenizers[0], width=WIDTHS["clip_l"], projection_dim=SUMMARY)),
             text_encoder_2=CLIPTextModelWithProjection(
-                _text(tokenizers[1], width=WIDTHS["clip_g"], act="gelu", layers=3, eos_token_id=2)
+                tiny_clip(
+                    tokenizers[1],
+                    width=WIDTHS["clip_g"],
+                    act="gelu",
+                    num_hidden_layers=3,
+                    eos_token_id=2,
+                    projection_dim=SUMMARY,
+                )
             ),
             tokenizer=tokenizers[0],
             tokenizer_2=tokenizers[1],
@@ -53,18 +61,8 @@ def tiny_sdxl_pipeline(
 
 def tiny_sdxl_source(path: Path | str, **settings: Any) -> StableDiffusionXLSource:
     """A tiny model as a `model` configuration names it."""
-    usual = {
-        "revision": None,
-        "variant": None,
-        "config": None,
-        "prediction": "auto",
-        "resolution": RESOLUTION,
-        "allow_pickle": False,
-        "sampler": Sampler("model", 4, 5.0, ""),
-        "encoders": {},
-        "times": None,
-    }
-    return StableDiffusionXLSource(source=str(path), **{**usual, **settings})
+    own = {"sampler": Sampler("model", 4, 5.0, "")}
+    return StableDiffusionXLSource(source=str(path), **{**SETTINGS, **own, **settings})
 
 
 def _scheduler(prediction: str) -> EulerDiscreteScheduler | FlowMatchEulerDiscreteScheduler:
@@ -109,20 +107,4 @@ def _denoiser() -> UNet2DConditionModel:
         addition_time_embed_dim=TIME,
         projection_class_embeddings_input_dim=6 * TIME + SUMMARY,
         norm_num_groups=4,
-    )
-
-
-def _text(tokenizer: CLIPTokenizer, *, width: int, act: str, layers: int, **more: Any) -> CLIPTextConfig:
-    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    return CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=2 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=2,
-        max_position_embeddings=TOKENS,
-        hidden_act=act,
-        projection_dim=SUMMARY,
-        pad_token_id=tokenizer.pad_token_id,
-        **{**ends, **more},
     )

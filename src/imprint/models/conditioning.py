@@ -1,11 +1,13 @@
 """Captions as tokens, and what denoisers are conditioned on, taken apart to be cached by caption and joined again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from imprint import messages
 from imprint.libraries.diffusers import with_all_vectors
@@ -21,8 +23,11 @@ class Captions:
     """Captions as token ids, cached until words are added to the tokenizer. One with more tokens than the text encoder
     takes is truncated, as is usual with such models, with a warning that names it."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, *, wrapped: Callable[[Any, str], str] | None, padded: bool) -> None:
+        """`wrapped` and `padded`: see `TokenizerPart`."""
         self._tokenizer = vocabulary.tokenizer
+        self._wrapped = wrapped
+        self._padded = padded
         positions = getattr(vocabulary.encoder.config, "max_position_embeddings", None)  # None: they are relative
         self._length = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
         self._cache: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # by caption and size of the vocabulary
@@ -35,7 +40,9 @@ class Captions:
     def tokens(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """ids_BL, and mask_BL: 1 where they are the caption's, 0 where they are padding."""
         ids, masks = zip(*map(self._tokens, captions), strict=True)
-        return torch.stack(ids), torch.stack(masks)
+        padding: int = self._tokenizer.pad_token_id or 0
+        ids_BL = pad_sequence(list(ids), batch_first=True, padding_value=padding)
+        return ids_BL, pad_sequence(list(masks), batch_first=True)
 
     def _tokens(self, caption: str) -> tuple[Tensor, Tensor]:
         key = (caption, len(self._tokenizer))
@@ -46,10 +53,16 @@ class Captions:
     def _read(self, caption: str) -> tuple[Tensor, Tensor]:
         # a word that was learned with several vectors stands for as many tokens
         whole = with_all_vectors(caption, self._tokenizer)
+        if self._wrapped is not None:
+            whole = self._wrapped(self._tokenizer, whole)
         if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
             log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, messages.value(caption))
         read = self._tokenizer(
-            whole, padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
+            whole,
+            padding="max_length" if self._padded else False,
+            max_length=self._length,
+            truncation=True,
+            return_tensors="pt",
         )
         return read.input_ids[0], read.attention_mask[0]
 

@@ -5,7 +5,8 @@ the picture's. FLUX.1 dev is distilled from guidance, whose strength it is told;
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
@@ -17,18 +18,18 @@ from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.misfits import wrong_channels, wrong_text_widths
+from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.source import PipelineSource
 from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
-from imprint.types import Conditioning, Sampler
+from imprint.types import Conditioning
 
 TEXT_2 = "text_2"
-PATCH = 2  # latent pixels on a side of an image token
 TEXT_WIDTHS = (  # of a text encoder, by what its configuration calls it and by what the denoiser's does
     ("text_encoder", "hidden_size", "pooled_projection_dim"),
     ("text_encoder_2", "d_model", "joint_attention_dim"),
 )
-AXES = 3  # of a token's position: unused, row, column
 LAYERS: Mapping[str, Sequence[str]] = {
     "attention": ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0"),
     "text_stream": ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj", "attn.to_add_out"),
@@ -76,7 +77,7 @@ class Flux(PipelineModel):
             encoder_hidden_states=tokens_BLD,
             pooled_projections=conditioning["summary"].to(dtype),
             timestep=t_B,
-            img_ids=_places(height // PATCH, width // PATCH, device),
+            img_ids=places(height // PATCH, width // PATCH, device),
             txt_ids=torch.zeros(tokens_BLD.shape[1], AXES, device=device),
             guidance=guidance,
             return_dict=False,
@@ -93,39 +94,9 @@ class Flux(PipelineModel):
         return self.roles[role](to_device(ids_BL, device))
 
 
-def packed(latents_BCHW: Tensor) -> Tensor:
-    """Image tokens (B, N, D): squares of latent pixels, row by row, each channel's square together."""
-    squares = latents_BCHW.unflatten(3, (-1, PATCH)).unflatten(2, (-1, PATCH))  # batch, channel, row, y, column, x
-    tokens_BND: Tensor = squares.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
-    return tokens_BND
-
-
-def unpacked(tokens_BND: Tensor, height: int, width: int) -> Tensor:
-    """The inverse, to latents of this height and width."""
-    squares = tokens_BND.unflatten(2, (-1, PATCH, PATCH)).unflatten(1, (height // PATCH, width // PATCH))
-    latents_BCHW: Tensor = squares.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
-    return latents_BCHW
-
-
-def _places(rows: int, columns: int, device: torch.device) -> Tensor:
-    """Each image token's position (N, 3)."""
-    places = torch.zeros(rows, columns, AXES, device=device)
-    places[..., 1] = torch.arange(rows, device=device)[:, None]
-    places[..., 2] = torch.arange(columns, device=device)
-    return places.flatten(0, 1)
-
-
 def _misfits(configs: Configs) -> Iterator[str]:
-    transformer = configs["transformer"]
-    channels, latent = transformer.get("in_channels", 64), configs["vae"].get("latent_channels", 16) * PATCH**2
-    if channels != latent:
-        yield f"its denoiser takes {channels} channels, a token has {latent}: this is no text-to-image model."
-    for part, width, key in TEXT_WIDTHS:
-        if (expected := transformer.get(key)) != (given := configs[part].get(width)):
-            yield (
-                f"its denoiser expects {expected} text features of {part}, which gives {given}. "
-                "The parts are of different models."
-            )
+    yield from wrong_channels(configs, patch=PATCH)
+    yield from wrong_text_widths(configs, TEXT_WIDTHS)
 
 
 LAYOUT = Layout(
@@ -155,6 +126,7 @@ Flux.layout = LAYOUT
 
 
 @of_kind("model/flux")
+@dataclass(kw_only=True, eq=False)
 class FluxSource(PipelineSource):
     """Of FLUX.1 dev, schnell, and what descends from them.
 
@@ -164,40 +136,8 @@ class FluxSource(PipelineSource):
 
     model = Flux
 
-    def __init__(
-        self,
-        *,
-        source: str,
-        revision: str | None,
-        variant: str | None,
-        config: str | None,
-        prediction: Literal["auto", "epsilon", "v_prediction", "flow"],
-        resolution: PositiveInt,
-        allow_pickle: bool,
-        sampler: Sampler,
-        encoders: Mapping[str, Any],
-        times: Any,
-        training_guidance: NonNegativeFloat,
-        text_tokens: PositiveInt,
-    ) -> None:
-        super().__init__(
-            source=source,
-            revision=revision,
-            variant=variant,
-            config=config,
-            prediction=prediction,
-            resolution=resolution,
-            allow_pickle=allow_pickle,
-            sampler=sampler,
-            encoders=encoders,
-            times=times,
-        )
-        self.training_guidance = training_guidance
-        self.text_tokens = text_tokens
-
-    @property
-    def own_settings(self) -> Mapping[str, Any]:
-        return {"training_guidance": self.training_guidance, "text_tokens": self.text_tokens}
+    training_guidance: NonNegativeFloat
+    text_tokens: PositiveInt
 
     def load(self) -> PipelineModel:
         model = super().load()

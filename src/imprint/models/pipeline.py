@@ -50,7 +50,10 @@ class PipelineModel(Model):
             name: Vocabulary(tokenizer, self.roles[self.layout.tokenizers[name].role])
             for name, tokenizer in checkpoint.tokenizers(shared=False).items()
         }
-        self._captions = {self.layout.tokenizers[name].role: Captions(own) for name, own in self._vocabularies.items()}
+        self._captions = {
+            table.role: Captions(self._vocabularies[name], wrapped=table.wrapped, padded=table.padded)
+            for name, table in self.layout.tokenizers.items()
+        }
         frozen(self)
         _switch_off_dropout(self)
 
@@ -79,16 +82,11 @@ class PipelineModel(Model):
 
     def encode(self, pixels_BCHW: Tensor) -> Moments:
         with self._without_overflow(pixels_BCHW.device):
-            gaussian = self._autoencoder.encode(pixels_BCHW.to(dtype_of(self._autoencoder))).latent_dist
-        scale, shift = self._latent_scale()
-        return Moments((gaussian.mean.float() - shift) * scale, gaussian.std.float() * scale)
+            return self.layout.latents.encode(self._autoencoder, pixels_BCHW)
 
     def decode(self, latents_BCHW: Tensor) -> Tensor:
-        scale, shift = self._latent_scale()
-        latents_BCHW = latents_BCHW.float() / scale + shift
         with self._without_overflow(latents_BCHW.device):
-            latents_BCHW = latents_BCHW.to(dtype_of(self._autoencoder))
-            pixels_BCHW: Tensor = self._autoencoder.decode(latents_BCHW, return_dict=False)[0]
+            pixels_BCHW = self.layout.latents.decode(self._autoencoder, latents_BCHW)
         return pixels_BCHW.float().clamp(-1, 1)
 
     def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
@@ -172,10 +170,6 @@ class PipelineModel(Model):
                 yield
         else:
             yield
-
-    def _latent_scale(self) -> tuple[float, float]:
-        config = self._autoencoder.config
-        return config.scaling_factor, config.get("shift_factor") or 0.0
 
 
 def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -35,6 +36,7 @@ SHARD_INDICES = "*.index*.json"
 Self = TypeVar("Self", bound="PipelineSource")
 
 
+@dataclass(kw_only=True, eq=False)
 class PipelineSource(ModelSource):
     """`source` is a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt`
     file.
@@ -56,32 +58,20 @@ class PipelineSource(ModelSource):
     )
     former_defaults: ClassVar[Mapping[str, Any]] = {"times": {KIND: "times/uniform", "shift": None}}
 
-    def __init__(
-        self,
-        *,
-        source: str,
-        revision: str | None,
-        variant: str | None,
-        config: str | None,
-        prediction: Literal["auto", "epsilon", "v_prediction", "flow"],
-        resolution: PositiveInt,
-        allow_pickle: bool,
-        sampler: Sampler,
-        encoders: Mapping[str, Any],
-        times: Any,
-    ) -> None:
-        if sampler.steps < 1:
-            raise ValueError(f"sampler.steps={sampler.steps}: at least one step is needed.")
-        self.source = source
-        self.revision = revision
-        self.variant = variant
-        self.config = config
-        self.prediction = prediction
-        self.resolution = resolution
-        self.allow_pickle = allow_pickle
-        self.sampler = sampler
-        self.encoders = encoders
-        self.times = times
+    source: str
+    revision: str | None
+    variant: str | None
+    config: str | None
+    prediction: Literal["auto", "epsilon", "v_prediction", "flow"]
+    resolution: PositiveInt
+    allow_pickle: bool
+    sampler: Sampler
+    encoders: Mapping[str, Any]
+    times: Any
+
+    def __post_init__(self) -> None:
+        if self.sampler.steps < 1:
+            raise ValueError(f"sampler.steps={self.sampler.steps}: at least one step is needed.")
 
     def facts(self) -> ModelInfo:
         checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
@@ -122,24 +112,8 @@ class PipelineSource(ModelSource):
     def with_source(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
         path = local_path(self.source)
-        return type(self)(
-            source=source,
-            revision=None,
-            variant=None,
-            config=str(path) if path and path.is_dir() else self.config,
-            prediction="auto",
-            resolution=self.resolution,
-            allow_pickle=self.allow_pickle,
-            sampler=self.sampler,
-            encoders=self.encoders,
-            times=self.times,
-            **self.own_settings,
-        )
-
-    @property
-    def own_settings(self) -> Mapping[str, Any]:
-        """What a family's source has besides the settings of all."""
-        return {}
+        config = str(path) if path and path.is_dir() else self.config
+        return replace(self, source=source, revision=None, variant=None, config=config, prediction="auto")
 
     def load(self) -> PipelineModel:
         return self.model(

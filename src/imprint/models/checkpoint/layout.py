@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from imprint.models.latents import SCALED, Latents
+
 AUTOENCODER = "autoencoder"
 PIPELINE_CONFIG = "model_index.json"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
@@ -33,11 +35,17 @@ class Part(NamedTuple):
 
 
 class TokenizerPart(NamedTuple):
-    """A tokenizer of a pipeline: its name and folder in the library, the role of its text encoder, and its class."""
+    """A tokenizer of a pipeline: its name and folder in the library, the role of its text encoder, and its class.
+
+    `wrapped` puts a caption into the text that its encoder is given, as a language model's chat. Where captions are not
+    `padded` to the encoder's full length, a batch is as long as its longest one.
+    """
 
     name: str
     role: str
     type: Any
+    wrapped: Callable[[Any, str], str] | None = None
+    padded: bool = True
 
 
 class OriginalLayout(NamedTuple):
@@ -74,6 +82,7 @@ class Layout:
     original       the one-file format; None where it is not known here
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
     optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
+    latents        those of the autoencoder
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     """
 
@@ -89,6 +98,7 @@ class Layout:
     original: OriginalLayout | None
     multiple: int
     optional: tuple[str, ...] = ()
+    latents: Latents = SCALED
     patch: int = 1
 
     @property
@@ -113,19 +123,15 @@ class Layout:
     def denoiser(self) -> Part:
         return self.parts[0]
 
-    def pixels_per_latent(self, autoencoder: Mapping[str, Any]) -> int:
-        """On a side of a picture, by the autoencoder's configuration."""
-        return int(2 ** (len(autoencoder["block_out_channels"]) - 1))
-
     def latent_shape(self, autoencoder: Mapping[str, Any], height: int, width: int) -> tuple[int, int, int]:
         """(channels, rows, columns) of a picture's latent, by the autoencoder's configuration."""
-        cell = self.pixels_per_latent(autoencoder)
-        return autoencoder["latent_channels"], height // cell, width // cell
+        cell = self.latents.cell(autoencoder)
+        return self.latents.channels(autoencoder), height // cell, width // cell
 
     def pixel_multiple(self, autoencoder: Mapping[str, Any]) -> int:
         """Both sides of a picture must be multiples of this, by the autoencoder's configuration."""
-        return math.lcm(self.multiple, self.pixels_per_latent(autoencoder))
+        return math.lcm(self.multiple, self.latents.cell(autoencoder))
 
     def pixel_bytes(self, autoencoder: Mapping[str, Any]) -> int:
         """A pixel's numbers in the autoencoder's first layer, in float32."""
-        return 4 * int(autoencoder["block_out_channels"][0])
+        return 4 * self.latents.first_width(autoencoder)
