@@ -1,71 +1,27 @@
 """The model families that the tests know: a tiny model of each, in its real format and topology.
 
-A new family gets a line in FAMILIES, and the contracts find it there.
+A new family has a module tiny_NAME.py with its FAMILY, and the contracts find it there.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tiny import tiny_pipeline, tiny_source
-from tiny_flux import flux_velocity, tiny_flux_pipeline, tiny_flux_source
-from tiny_parts import T5_TOKENS
-from tiny_sdxl import tiny_sdxl_pipeline, tiny_sdxl_source
-from torch import Tensor
+from tiny_family import TinyFamily
 
 from imprint.models.pipeline import PipelineModel
-from imprint.models.source import PipelineSource
 
-
-class Guided(NamedTuple):
-    """A way to guide: what our sampler is told, what the library's pipeline is, and how the tiny model is made."""
-
-    guidance: float
-    negative_prompt: str
-    told: Mapping[str, Any]
-    made: Mapping[str, Any] = {}
-
-
-class TinyFamily(NamedTuple):
-    """`pipeline` writes a tiny model into a folder, `source` constructs its configuration, and `drawing` is what the
-    library's pipeline must be told to draw the same. `refused` are methods that it cannot be taught by, and why.
-
-    Of families of flows: `guided` are their senses of guidance, `velocity` computes with the library's own parts what
-    the denoiser predicts while it trains, and `misfits` are changes of a part's configuration (part, key, value) that
-    make it one of another model, with what is said of it."""
-
-    pipeline: Callable[..., Path]
-    source: Callable[..., PipelineSource]
-    drawing: Mapping[str, Any] = {}
-    refused: Mapping[str, str] = {}
-    guided: Mapping[str, Guided] = {}
-    velocity: Callable[[Any, Tensor, Tensor, Sequence[str]], Tensor] | None = None
-    misfits: Mapping[tuple[str, str], str] = {}
-
-
-FAMILIES = {  # by what `model=` names them by
+PREFIX = "tiny_"
+_modules = {
+    file.stem.removeprefix(PREFIX): import_module(file.stem)
+    for file in sorted(Path(__file__).parent.glob(f"{PREFIX}*.py"))
+}
+FAMILIES: Mapping[str, TinyFamily] = {  # by what `model=` names them by
     "sd": TinyFamily(tiny_pipeline, tiny_source),
-    "sdxl": TinyFamily(tiny_sdxl_pipeline, tiny_sdxl_source),
-    "flux": TinyFamily(
-        tiny_flux_pipeline,
-        tiny_flux_source,
-        {"max_sequence_length": T5_TOKENS},
-        {"custom_diffusion": "denoiser has none of these layers"},
-        guided={
-            "told": Guided(3.5, "", {"guidance_scale": 3.5}),
-            "schnell": Guided(1.0, "", {}, {"guidance": False}),
-            "by a negative prompt": Guided(
-                3.0, "a cat", {"true_cfg_scale": 3.0, "negative_prompt": "a cat"}, {"guidance": False}
-            ),
-        },
-        velocity=flux_velocity,
-        misfits={
-            ("transformer", "joint_attention_dim"): "expects 99 text features of text_encoder_2, which gives 24",
-            ("transformer", "pooled_projection_dim"): "expects 99 text features of text_encoder, which gives 16",
-            ("transformer", "in_channels"): "takes 99 channels, a token has 16",
-        },
-    ),
+    **{name: module.FAMILY for name, module in _modules.items() if hasattr(module, "FAMILY")},
 }
 
 

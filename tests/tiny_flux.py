@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from tiny import tiny_tokenizer, use_published_forms
+from tiny_family import Guided, TinyFamily
 from tiny_parts import SETTINGS, T5_TOKENS, tiny_autoencoder, tiny_clip, tiny_t5, tiny_t5_tokenizer
 from torch import Tensor
 from transformers import CLIPTextModel, T5EncoderModel
@@ -87,3 +88,34 @@ def _listen(transformer: FluxTransformer2DModel) -> None:
     summary = transformer.time_text_embed.text_embedder
     for layer in (transformer.context_embedder, transformer.proj_out, summary.linear_1, summary.linear_2):
         layer.weight.mul_(6)
+
+
+FAMILY = TinyFamily(
+    tiny_flux_pipeline,
+    tiny_flux_source,
+    drawing={"max_sequence_length": T5_TOKENS},
+    refused={"custom_diffusion": "denoiser has none of these layers"},
+    golden={  # times are logit-normal and shifted by resolution
+        "dreambooth": ["method.roles=[denoiser,text,text_2]", "prior=generated", "prior.count=5"],
+        "lora": ["method.roles=[denoiser,text]", "prior=base_prediction", "objective=min_snr"],
+        "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2"],
+    },
+    grid=[
+        ["method=lora", "method.roles=[denoiser,text]", "method.targets=[attention,text_stream,single_stream]"],
+        ["method=pivotal", "dataset.identifier=auto", "method.network.rank=2", "seed=2"],
+        ["method=lora", "method.targets=[feed_forward,modulation]", "method.rank=1", "dataset.caption_dropout=0.5"],
+    ],
+    guided={
+        "told": Guided(3.5, "", {"guidance_scale": 3.5}),
+        "schnell": Guided(1.0, "", {}, {"guidance": False}),
+        "by a negative prompt": Guided(
+            3.0, "a cat", {"true_cfg_scale": 3.0, "negative_prompt": "a cat"}, {"guidance": False}
+        ),
+    },
+    velocity=flux_velocity,
+    misfits={
+        ("transformer", "joint_attention_dim"): "expects 99 text features of text_encoder_2, which gives 24",
+        ("transformer", "pooled_projection_dim"): "expects 99 text features of text_encoder, which gives 16",
+        ("transformer", "in_channels"): "takes 99 channels, a token has 16",
+    },
+)

@@ -13,6 +13,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from tiny import RESOLUTION, tiny_tokenizer, use_published_forms
+from tiny_family import TinyFamily
 from tiny_parts import SETTINGS, tiny_clip
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -108,3 +109,37 @@ def _denoiser() -> UNet2DConditionModel:
         projection_class_embeddings_input_dim=6 * TIME + SUMMARY,
         norm_num_groups=4,
     )
+
+
+ALL_PARTS = "[denoiser,text,text_2]"
+FAMILY = TinyFamily(
+    tiny_sdxl_pipeline,
+    tiny_sdxl_source,
+    golden={  # a second text encoder, and a denoiser that is told of sizes and crops
+        "dreambooth": [
+            f"method.roles={ALL_PARTS}",
+            "prior=generated",
+            "prior.count=5",
+            "dataset.crop=random",
+            "dataset.flip=true",
+        ],
+        "lora": [
+            f"method.roles={ALL_PARTS}",
+            "method.by_role={text_2:{rank:3,lr:1e-4}}",
+            "dataset.caption_dropout=0.3",
+        ],
+        "textual_inversion": [
+            "dataset.identifier='<new>'",
+            "method.vectors=2",
+            "method.lr=1e-2",
+            "prior=base_prediction",
+        ],
+        "pivotal": ["dataset.identifier=auto", f"method.network.roles={ALL_PARTS}", "method.inversion=[0,0.75]"],
+        "custom_diffusion": ["dataset.identifier=auto"],
+    },
+    grid=[
+        ["method=lora", f"method.roles={ALL_PARTS}", "method.by_role={text_2:{rank:3}}"],
+        ["method=pivotal", "dataset.identifier=auto", "method.network.roles=[denoiser,text_2]", "seed=2"],
+        ["method=lora", "method.roles=[text_2]", "method.rank=1", "dataset.crop=random", "dataset.flip=true"],
+    ],
+)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import PROMPTS, ROUNDING, SEEDS, distance, draw, stock
-from families import FAMILIES, Guided
+from families import FAMILIES
 from lessons import CPU, assembled, batches
 from PIL import Image
 from rounding import near_tensors
 from small_runs import configure
 from tiny import RESOLUTION
+from tiny_family import Guided
 
 from imprint.errors import UserError
 from imprint.models.pipeline import PipelineModel

@@ -5,9 +5,11 @@ was meant, `python -m pytest tests/golden --regenerate` writes the sequences ane
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from families import FAMILIES
 from rounding import near
 from small_runs import METHODS as ALL_METHODS
 from small_runs import configure, metrics
@@ -24,7 +26,7 @@ PRIORS = {
 }
 CASES = {
     f"{prediction}-{prior}": (model, ["hparams.batch_size=2", *settings])
-    for prediction, model in (("epsilon", "tiny_sd"), ("v", "tiny_sd_v"))
+    for prediction, model in (("epsilon", "sd"), ("v", "v"))
     for prior, settings in PRIORS.items()
 }
 # The other methods: their own first weights and vectors are part of the sequence.
@@ -38,40 +40,16 @@ METHODS = {
     "custom_diffusion": ["dataset.identifier=auto"],
 }
 CASES |= {
-    f"epsilon-{method}": ("tiny_sd", ["hparams.batch_size=2", f"method={method}", *settings])
+    f"epsilon-{method}": ("sd", ["hparams.batch_size=2", f"method={method}", *settings])
     for method, settings in METHODS.items()
 }
-# A second text encoder, and a denoiser that is told of sizes and crops.
-ALL_PARTS = "[denoiser,text,text_2]"
-XL = {
-    "dreambooth": [
-        f"method.roles={ALL_PARTS}",
-        "prior=generated",
-        "prior.count=5",
-        "dataset.crop=random",
-        "dataset.flip=true",
-    ],
-    "lora": [f"method.roles={ALL_PARTS}", "method.by_role={text_2:{rank:3,lr:1e-4}}", "dataset.caption_dropout=0.3"],
-    "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2", "prior=base_prediction"],
-    "pivotal": ["dataset.identifier=auto", f"method.network.roles={ALL_PARTS}", "method.inversion=[0,0.75]"],
-    "custom_diffusion": ["dataset.identifier=auto"],
-}
 CASES |= {
-    f"xl-{method}": ("tiny_sdxl", ["hparams.batch_size=2", f"method={method}", *settings])
-    for method, settings in XL.items()
-}
-# A flow, whose times are logit-normal and shifted by resolution, and T5.
-FLUX = {
-    "dreambooth": ["method.roles=[denoiser,text,text_2]", "prior=generated", "prior.count=5"],
-    "lora": ["method.roles=[denoiser,text]", "prior=base_prediction", "objective=min_snr"],
-    "textual_inversion": ["dataset.identifier='<new>'", "method.vectors=2", "method.lr=1e-2"],
-}
-CASES |= {
-    f"flux-{method}": ("tiny_flux", ["hparams.batch_size=2", f"method={method}", *settings])
-    for method, settings in FLUX.items()
+    f"{choice}-{method}": (choice, ["hparams.batch_size=2", f"method={method}", *settings])
+    for choice, family in FAMILIES.items()
+    for method, settings in family.golden.items()
 }
 CASES["min-snr-offset-accumulated"] = (
-    "tiny_sd",
+    "sd",
     [
         "objective=min_snr",
         "objective.noise_offset=0.1",
@@ -88,7 +66,7 @@ CASES["min-snr-offset-accumulated"] = (
     ],
 )
 CASES["masked-caption-dropout"] = (
-    "tiny_sd",
+    "sd",
     [
         "hparams.batch_size=2",
         "dataset.flip=true",
@@ -103,11 +81,16 @@ CASES["masked-caption-dropout"] = (
 @pytest.mark.numeric
 @pytest.mark.parametrize("case", CASES)
 def test_losses_are_the_golden_ones(
-    case: str, regenerate: bool, request: pytest.FixtureRequest, tmp_path: Path
+    case: str,
+    regenerate: bool,
+    tiny_folder: Callable[[str], Path],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ) -> None:
     model, settings = CASES[case]
     pictures = request.getfixturevalue("masked_pictures" if "dataset.masks=require" in settings else "pictures")
-    run = train(configure(request.getfixturevalue(model), pictures, tmp_path, "hparams.steps=8", *settings))
+    folder = request.getfixturevalue("tiny_sd_v") if model == "v" else tiny_folder(model)
+    run = train(configure(folder, pictures, tmp_path, "hparams.steps=8", *settings))
     rows = metrics(run)
     found = {name: [row.get(name, 0.0) for row in rows] for name in COLUMNS if any(name in row for row in rows)}
     file = FOLDER / f"{case}.json"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from families import FAMILIES
 from lessons import assembled, batches
 from omegaconf import DictConfig
 from rounding import near_tensors
@@ -21,7 +22,7 @@ from imprint.batched_runs.pass_scheduler import PassScheduler, StopSignal
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 
-GRIDS = {
+GRIDS: dict[str, Sequence[Sequence[str]]] = {  # of Stable Diffusion; those of other families by their names
     "rates, ranks, seeds": [
         ["method=lora", "method.rank=2"],
         ["method=lora", "method.rank=4", "method.alpha=3", "seed=7"],
@@ -63,19 +64,7 @@ GRIDS = {
         ["method=lora", "dataset.crop=random", "dataset.flip=true", "dataset.caption_dropout=0.5"],
     ],
 }
-XL_GRID = "two text encoders"
-GRIDS[XL_GRID] = [
-    ["method=lora", "method.roles=[denoiser,text,text_2]", "method.by_role={text_2:{rank:3}}"],
-    ["method=pivotal", "dataset.identifier=auto", "method.network.roles=[denoiser,text_2]", "seed=2"],
-    ["method=lora", "method.roles=[text_2]", "method.rank=1", "dataset.crop=random", "dataset.flip=true"],
-]
-FLUX_GRID = "a transformer"
-GRIDS[FLUX_GRID] = [
-    ["method=lora", "method.roles=[denoiser,text]", "method.targets=[attention,text_stream,single_stream]"],
-    ["method=pivotal", "dataset.identifier=auto", "method.network.rank=2", "seed=2"],
-    ["method=lora", "method.targets=[feed_forward,modulation]", "method.rank=1", "dataset.caption_dropout=0.5"],
-]
-MODELS = {XL_GRID: "tiny_sdxl", FLUX_GRID: "tiny_flux"}
+GRIDS |= {choice: family.grid for choice, family in FAMILIES.items() if family.grid}
 # In the precision of a run, too; whether the sums are the right ones, doubles show.
 SINGLE = ("rates, ranks, seeds", "targets, text", "priors, objectives, masks")
 
@@ -90,12 +79,12 @@ SINGLE = ("rates, ranks, seeds", "targets, text", "priors, objectives, masks")
 def test_they_are_the_same(
     grid: str,
     dtype: torch.dtype,
-    request: pytest.FixtureRequest,
+    tiny_folder: Callable[[str], Path],
     masked_pictures: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = request.getfixturevalue(MODELS.get(grid, "tiny_sd"))
+    model = tiny_folder(grid if grid in FAMILIES else "sd")
     if dtype == torch.float64:  # losses and predictions are in float32 otherwise
         monkeypatch.setattr(Tensor, "float", Tensor.double)
     cfgs = [configure(model, masked_pictures, tmp_path, "hparams.batch_size=2", *point) for point in GRIDS[grid]]
