@@ -68,6 +68,8 @@ def tiny_source(path: Path | str, **settings: Any) -> StableDiffusionSource:
         "sampler": Sampler("DDIMScheduler", 4, 5.0, ""),
         "encoders": {},
         "times": None,
+        "distilled": False,
+        "training_adapter": None,
     }
     return StableDiffusionSource(source=str(path), **{**usual, **settings})
 

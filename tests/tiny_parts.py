@@ -17,6 +17,8 @@ SETTINGS: dict[str, Any] = {  # of every family's source
     "allow_pickle": False,
     "encoders": {},
     "times": None,
+    "distilled": False,
+    "training_adapter": None,
 }
 T5_TOKENS = 32
 # As the published template of Qwen 3, but for tools and images: one message after the other; the answer begins, with an

@@ -37,6 +37,7 @@ from imprint.reporting.score_curve import ScoreCurve
 from imprint.reporting.tracking.loggers import concluding
 from imprint.reporting.tracking.scores import log_scores
 from imprint.results.load import place_of
+from imprint.results.training_adapter import read_training_adapter
 from imprint.runs import Run
 from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
@@ -155,13 +156,17 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     log.info("%s %s", verb, run.folder)
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
-    log.info("Half of the samples have more noise than %.2f (0 is clean, 1 is all noise).", plan.median_noise)
+    for remark in plan.remarks():
+        log.info(remark)
 
 
 def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
     parts, run = plan.parts, plan.run
     pl.seed_everything(parts.seed, workers=True, verbose=False)
+    adapter = read_training_adapter(parts.model)
     module = assemble(plan)
+    if adapter is not None:
+        module.train_with(adapter)
     if process_rank() == 0:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.task.groups}
         every = sum(parameter.numel() for parameter in module.model.parameters())

@@ -174,15 +174,18 @@ class TestBasePrediction:
         assert shares[0] == pytest.approx(0.0, abs=1e-9)  # the model agrees with itself
         assert min(shares[1:]) > 1e-6
 
-    def test_it_is_neither_trained_nor_kept_in_a_checkpoint(
-        self, tiny_sd: Path, pictures: Path, tmp_path: Path
+    @pytest.mark.parametrize(("method", "copied"), [("dreambooth", "all"), ("lora", "none")])
+    def test_it_is_neither_trained_nor_kept_in_a_checkpoint_nor_a_second_network_where_adapters_learn(
+        self, method: str, copied: str, tiny_sd: Path, pictures: Path, tmp_path: Path
     ) -> None:
-        module = assembled(configure(tiny_sd, pictures, tmp_path, "prior=base_prediction"))
+        cfg = configure(tiny_sd, pictures, tmp_path, "prior=base_prediction", f"method={method}")
+        module = assembled(cfg)
         teacher = module.task.teacher
         assert teacher is not None
         assert not any(parameter.requires_grad for parameter in teacher.parameters())
         own = {parameter.data_ptr() for parameter in module.parameters()}
-        assert not own & {parameter.data_ptr() for parameter in teacher.parameters()}
+        theirs = {parameter.data_ptr() for parameter in teacher.parameters()}
+        assert own & theirs == (set() if copied == "all" else theirs)
         assert not any("teacher" in name for name in module.state_dict())
 
 

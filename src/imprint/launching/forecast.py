@@ -55,7 +55,7 @@ def forecast(cfg: DictConfig) -> Iterator[str]:
     yield f"{point.run.folder}: {point.to_do}"
     outputs = point.run.folder.parent
     if point.to_do != "done":
-        yield f"Half of the samples have more noise than {point.plan.median_noise:.2f} (0 is clean, 1 is all noise)."
+        yield from point.plan.remarks()
         yield _takes(total([point], finished_runs(outputs)), outputs)
 
 

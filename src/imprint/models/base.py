@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from imprint.errors import UserError
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.process import NoiseProcess, Prediction
+from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
 from imprint.types import Conditioning, Geometry, Moments, Sampler
 
@@ -95,6 +96,15 @@ class ModelSource(ABC):
     def meta_model(self) -> MetaModel:
         """Without reading weights. Raises as `facts`."""
 
+    def forgets_its_few_steps(self) -> bool:
+        """Whether it was distilled to draw in few steps, which training on it undoes."""
+        return False
+
+    def training_adapter_file(self) -> Path | None:
+        """A LoRA that is in effect while this model trains, and not when it draws. Raises UserError where it is
+        missing."""
+        return None
+
     @abstractmethod
     def with_source(self, source: str) -> "ModelSource":
         """Another model of this family, that of `source`, sampled in the same way."""
@@ -168,7 +178,8 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def frozen_denoiser(self) -> nn.Module:
-        """A frozen copy of the denoiser as it is now, for `denoise_with`."""
+        """A frozen network with the weights of the denoiser, which it shares, and none of what is put around its layers
+        from now on: for `denoise_with`."""
 
     @abstractmethod
     def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
@@ -200,6 +211,10 @@ class Model(nn.Module, ABC):
     ) -> list[Image.Image]:
         """One picture per (prompt, seed), all in one batch. The noise is sampled on the CPU from the
         seed alone, so that a picture does not depend on its batch or device. Deterministic."""
+
+    @abstractmethod
+    def train_with(self, adapter: TrainingAdapter) -> None:
+        """The adapter is in effect in the denoiser from now on, but for pictures, which are drawn without it."""
 
     @abstractmethod
     def enable_gradient_checkpointing(self) -> None:

@@ -2,9 +2,9 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from PIL import Image
@@ -23,6 +23,7 @@ from imprint.models.finite import not_finite
 from imprint.models.process import Prediction
 from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
+from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary
 from imprint.types import Conditioning, Moments, Sampler
 
@@ -54,6 +55,7 @@ class PipelineModel(Model):
             table.role: Captions(self._vocabularies[name], wrapped=table.wrapped, padded=table.padded)
             for name, table in self.layout.tokenizers.items()
         }
+        self.training_adapter: TrainingAdapter | None = None
         frozen(self)
         _switch_off_dropout(self)
 
@@ -93,9 +95,11 @@ class PipelineModel(Model):
         return self.denoise_with(self.roles[DENOISER], noisy_BCHW, t_B, conditioning)
 
     def frozen_denoiser(self) -> nn.Module:
-        copied: Any = copy.deepcopy(self.parts[self.layout.denoiser.name])
+        denoiser = self.parts[self.layout.denoiser.name]
+        shared = {id(weight): weight for weight in (*denoiser.parameters(), *denoiser.buffers())}
+        copied: Any = copy.deepcopy(denoiser, shared).eval()
         copied.disable_gradient_checkpointing()
-        return frozen(copied)
+        return cast(nn.Module, copied)
 
     def enable_gradient_checkpointing(self) -> None:
         for role in self.layout.roles:
@@ -118,8 +122,13 @@ class PipelineModel(Model):
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
     ) -> list[Image.Image]:
-        with torch.no_grad(), _evaluating(self):
+        adapter = self.training_adapter
+        with torch.no_grad(), _evaluating(self), adapter.left_out() if adapter else nullcontext():
             return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
+
+    def train_with(self, adapter: TrainingAdapter) -> None:
+        self.training_adapter = adapter
+        adapter.put_around(self.parts[self.layout.denoiser.name])
 
     def save_pipeline(self, folder: Path) -> None:
         self._writer.write_folder(folder)

@@ -42,9 +42,12 @@ class PipelineSource(ModelSource):
     file.
 
     `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
-    hub id of the model that the file descends from. `times` is at which times this model learns, where the objective
-    names no others. `prediction` overrides that of the checkpoint's scheduler;
+    hub id of the model that the file descends from. `prediction` overrides that of the checkpoint's scheduler;
     a single file that does not state its own has that of its `config`. `revision` pins a hub id.
+
+    `times` is at which times this model learns, where the objective names no others. `distilled` models draw in few
+    steps, which training on them undoes, unless with a `training_adapter`: the path of a LoRA file, or a hub id with
+    one, which is in effect in training alone.
     """
 
     model: ClassVar[type[PipelineModel]]
@@ -53,10 +56,14 @@ class PipelineSource(ModelSource):
     not_in_identity = frozenset(
         {
             *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),
-            *("sampler", "encoders"),
+            *("sampler", "encoders", "distilled", "training_adapter"),
         }
     )
-    former_defaults: ClassVar[Mapping[str, Any]] = {"times": {KIND: "times/uniform", "shift": None}}
+    former_defaults: ClassVar[Mapping[str, Any]] = {
+        "times": {KIND: "times/uniform", "shift": None},
+        "distilled": False,
+        "training_adapter": None,
+    }
 
     source: str
     revision: str | None
@@ -68,6 +75,8 @@ class PipelineSource(ModelSource):
     sampler: Sampler
     encoders: Mapping[str, Any]
     times: Any
+    distilled: bool
+    training_adapter: str | None
 
     def __post_init__(self) -> None:
         if self.sampler.steps < 1:
@@ -109,11 +118,39 @@ class PipelineSource(ModelSource):
         names = LayerNames(layout=layout, denoiser_config=roles[layout.denoiser.role].config)  # type: ignore[arg-type]
         return MetaModel(roles, names, self.model.adapter_targets, widths)
 
+    def forgets_its_few_steps(self) -> bool:
+        return self.distilled and self.training_adapter is None
+
+    def training_adapter_file(self) -> Path | None:
+        if self.training_adapter is None:
+            return None
+        key, path = "model.training_adapter", local_path(self.training_adapter, suffixes=(SAFE,))
+        if path is None:
+            folder = fetch(
+                self.training_adapter, None, patterns=(f"*{SAFE}",), choose=lambda names: [], key=key, variant=None
+            )
+            files = sorted(folder.glob(f"*{SAFE}"))
+        else:
+            files = [path] if path.is_file() else []
+        if len(files) != 1:
+            there = ", ".join(file.name for file in files) or "no file"
+            remedy = f"one {SAFE} file is needed, there is {there}. Give the path of one."
+            raise ModelNotFound(str(Problem(key, self.training_adapter, remedy)))
+        return files[0]
+
     def with_source(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
         path = local_path(self.source)
         config = str(path) if path and path.is_dir() else self.config
-        return replace(self, source=source, revision=None, variant=None, config=config, prediction="auto")
+        return replace(
+            self,
+            source=source,
+            revision=None,
+            variant=None,
+            config=config,
+            prediction="auto",
+            training_adapter=None,
+        )
 
     def load(self) -> PipelineModel:
         return self.model(

@@ -67,6 +67,8 @@ def attach(plan: Plan, model: Model) -> Attached:
     with torch.random.fork_rng(devices=[]):  # the libraries' initial weights depend only on the seed
         torch.manual_seed(seed_of(parts.seed, "method"))
         groups = parts.method.attach(model, plan.concepts)
+    if teacher is not None:
+        teacher.keep([weight for group in groups for weight in group.params])
     return Attached(groups, prior_pictures, teacher)
 
 

@@ -1,9 +1,11 @@
 """The identity of a run: runs with the same identity have the same result."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from imprint.data.dataset import Dataset, JointDataset
+from imprint.hashing import file_hash
 from imprint.kinds import KIND, TARGET, class_in, former_defaults, hashed_name, name_of
 from imprint.models.base import ModelInfo
 from imprint.planning.parts import Parts
@@ -19,6 +21,7 @@ def identity_of(
     facts: ModelInfo,
     subjects: Sequence[Subject],
     prior_content: Mapping[str, object],
+    training_adapter: Path | None,
 ) -> dict[str, Any]:
     """All that changes the result: settings as written in `tree`, and hashes of contents in place of locations."""
     return {
@@ -30,6 +33,7 @@ def identity_of(
             "model": facts.fingerprint,
             "dataset": one_or_all([subject.pictures.fingerprint for subject in subjects]),
             "prior": dict(prior_content),
+            **({"training_adapter": file_hash(training_adapter)} if training_adapter else {}),
         },
         "concept": one_or_all([{"identifier": concept.identifier, "noun": concept.noun} for concept, _, _ in subjects]),
     }

@@ -1,6 +1,6 @@
 """The parts of a training, and a checked plan of one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -67,10 +67,17 @@ class Plan:
     def concepts(self) -> tuple[Concept, ...]:
         return tuple(subject.concept for subject in self.subjects)
 
-    @property
-    def median_noise(self) -> float:
-        """The share of noise that half of all samples do not exceed."""
-        return self.parts.objective.median_noise(self.facts.process, self.facts.latent_shape)
+    def remarks(self) -> Iterator[str]:
+        """What one should know of the training before it begins."""
+        noise = self.parts.objective.median_noise(self.facts.process, self.facts.latent_shape)
+        yield f"Half of the samples have more noise than {noise:.2f} (0 is clean, 1 is all noise)."
+        model = self.parts.model
+        if model.forgets_its_few_steps():
+            yield (
+                "This model was distilled to draw in few steps, which training on it undoes. Train on the model that "
+                "it was distilled from and draw with this one (imprint generate RUN base=...), or train with an "
+                "adapter that undoes the distillation meanwhile (model.training_adapter=...)."
+            )
 
 
 class Prepared(NamedTuple):

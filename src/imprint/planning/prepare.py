@@ -42,6 +42,7 @@ def prepare(cfg: DictConfig) -> Plan:
     constructor.check_names(Parts, tree, "")
     part = constructor.arguments(Parts, tree, "")
     facts = _tried(part.get("model"), lambda model: model.facts(), problems)
+    adapter = _tried(part.get("model"), lambda model: model.training_adapter_file(), problems)
     dataset = part.get("dataset")
     nouns = find_nouns(dataset, part.get("model"), problems) if dataset else None
     concepts = find_concepts(dataset, nouns, facts, part.get("method"), problems) if dataset else None
@@ -62,7 +63,9 @@ def prepare(cfg: DictConfig) -> Plan:
     assert facts and nouns and subjects and prior_content is not None
     parts = Parts(**part)
     warn_of_templates(parts.method, subjects)
-    identity = identity_of(parts, tree, facts=facts, subjects=subjects, prior_content=prior_content)
+    identity = identity_of(
+        parts, tree, facts=facts, subjects=subjects, prior_content=prior_content, training_adapter=adapter
+    )
     folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
     run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
     return Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run)

@@ -18,6 +18,7 @@ from imprint.errors import NonFiniteWeights, UserError
 from imprint.methods.adapter_layers import merged
 from imprint.models.base import Model, is_text
 from imprint.models.finite import not_finite
+from imprint.models.training_adapter import TrainingAdapter
 from imprint.rng import seed_layers, seed_of
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
 from imprint.training.loss_check import LossCheck
@@ -67,6 +68,12 @@ class TrainingModule(pl.LightningModule):
             log.info("Text embeddings are not kept: what makes them learns.")
         self.condition = partial(encode_captions if text_learns else captions.condition, model)
         self.average = MovingAverage(self.trained(), task.hparams.ema) if task.hparams.ema else None
+
+    def train_with(self, adapter: TrainingAdapter) -> None:
+        """The adapter is in effect while this trains, in the untuned model that teaches, too."""
+        self.model.train_with(adapter)
+        if self.task.teacher is not None:
+            adapter.put_around(self.task.teacher.denoiser)
 
     def trained(self) -> list[nn.Parameter]:
         return [parameter for group in self.task.groups for parameter in group.params]

@@ -55,14 +55,24 @@ class Feed:
 
 
 class Teacher(nn.Module):
-    """Makes the untuned model's prediction the target of prior samples, with a frozen copy of the denoiser and the
-    embeddings of the class prompts, both taken before anything learns."""
+    """Makes the untuned model's prediction the target of prior samples, with the denoiser as it is without a method's
+    adapters and the embeddings of the class prompts, both taken before anything learns."""
 
     def __init__(self, model: Model, prompts: Sequence[str]) -> None:
         super().__init__()
         self.denoiser = model.frozen_denoiser()
         self._captions = CaptionCache()
         self._captions.condition(model, prompts)
+
+    def keep(self, learning: Sequence[nn.Parameter]) -> None:
+        """Copies of the weights that are about to learn. The others are those of the model: where a method learns
+        beside them, there is no second network in memory."""
+        ids = {id(weight) for weight in learning}
+        for name, weight in list(self.denoiser.named_parameters()):
+            if id(weight) in ids:
+                parent, _, own = name.rpartition(".")
+                copied = nn.Parameter(weight.detach().clone(), requires_grad=False)
+                self.denoiser.get_submodule(parent).register_parameter(own, copied)
 
     @torch.no_grad()
     def correct(self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:
