@@ -138,6 +138,23 @@ def test_parts_of_different_models_are_refused(
 
 
 @pytest.mark.parametrize("choice", FLOWS)
+def test_a_schedule_of_other_noise_is_refused(choice: str, tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    own = FLOWS[choice]
+    with pytest.raises(UserError, match=r"model\.prediction='epsilon': .* predicts flow alone\. Leave it at auto"):
+        own.source(tiny_folder(choice), prediction="epsilon").facts()
+    folder = shutil.copytree(tiny_folder(choice), tmp_path / "model")
+    config = folder / "scheduler" / "scheduler_config.json"
+    for changed, reason in (
+        ({"_class_name": "DDIMScheduler"}, "its scheduler, a DDIMScheduler, is one of models that predict epsilon"),
+        ({"use_dynamic_shifting": True, "base_shift": "much"}, "scheduler_config.json cannot be used"),
+    ):
+        config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), **changed}), encoding="utf-8")
+        with pytest.raises(UserError, match=reason):
+            own.source(folder).facts()
+        shutil.copy(tiny_folder(choice) / "scheduler" / "scheduler_config.json", config)
+
+
+@pytest.mark.parametrize("choice", FLOWS)
 def test_another_familys_folder_is_refused(choice: str, tiny_sdxl: Path) -> None:
     own = FLOWS[choice]
     with pytest.raises(UserError, match="holds a StableDiffusionXLPipeline. This family needs a "):

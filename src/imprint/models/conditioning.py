@@ -55,8 +55,6 @@ class Captions:
         whole = with_all_vectors(caption, self._tokenizer)
         if self._wrapped is not None:
             whole = self._wrapped(self._tokenizer, whole)
-        if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
-            log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, messages.value(caption))
         read = self._tokenizer(
             whole,
             padding="max_length" if self._padded else False,
@@ -64,7 +62,22 @@ class Captions:
             truncation=True,
             return_tensors="pt",
         )
+        every: list[int] = self._tokenizer(whole, verbose=False).input_ids
+        if len(every) > self._length:
+            self._warn(caption, every, read.input_ids[0].tolist())
         return read.input_ids[0], read.attention_mask[0]
+
+    def _warn(self, caption: str, every: Sequence[int], kept: Sequence[int]) -> None:
+        """Of what is cut away; a mark at the end, where the tokenizer sets one, stays."""
+        end = int(every[-1] == kept[-1] and every[-1] in self._tokenizer.all_special_ids)
+        lost = self._tokenizer.decode(every[len(kept) - end : len(every) - end], skip_special_tokens=True)
+        log.warning(
+            "This caption has %d tokens and is cut to %d, without %s at its end: %s",
+            len(every),
+            len(kept),
+            messages.value(lost.strip()),
+            messages.value(caption),
+        )
 
 
 def rows(conditioning: Conditioning, index: int) -> Conditioning:

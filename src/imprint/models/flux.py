@@ -21,6 +21,7 @@ from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part,
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
+from imprint.models.process import FLOW
 from imprint.models.source import PipelineSource
 from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.types import Conditioning
@@ -119,6 +120,7 @@ LAYOUT = Layout(
     original_in_kohya=False,
     original=None,
     multiple=16,
+    predictions=FLOW,
     optional=("time_text_embed.guidance_embedder.",),
     patch=PATCH,
 )

@@ -13,7 +13,7 @@ the checkpoint determines the process and the prediction.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from imprint import rng
 
 Prediction = Literal["epsilon", "v_prediction", "flow"]
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
+FLOW: tuple[Prediction, ...] = ("flow",)
 
 
 class Shift(NamedTuple):

@@ -36,7 +36,7 @@ FLOW_SAMPLERS = sorted(
 # In place of a checkpoint's own scheduler that cannot sample flow, as of models tuned from ones that predict noise. The
 # library's pipelines of Stable Diffusion can use it, which they cannot with schedulers of flow alone.
 FLOW_FALLBACK = "UniPCMultistepScheduler"
-PREDICTIONS: Mapping[str, Prediction] = {
+STORED_PREDICTIONS: Mapping[str, Prediction] = {
     "epsilon": "epsilon",
     "v_prediction": "v_prediction",
     "flow_prediction": "flow",
@@ -47,7 +47,7 @@ def stored_prediction(config: Mapping[str, Any]) -> Prediction | None:
     """The prediction type in a checkpoint's scheduler configuration; None for an unknown one."""
     if str(config.get("_class_name", "")).startswith("FlowMatch"):
         return "flow"
-    return PREDICTIONS.get(config.get("prediction_type", "epsilon"))
+    return STORED_PREDICTIONS.get(config.get("prediction_type", "epsilon"))
 
 
 def checked_process(config: Mapping[str, Any], sampler: str, prediction: Prediction, *, patch: int) -> NoiseProcess:
@@ -98,14 +98,14 @@ def build_scheduler(config: Mapping[str, Any], name: str, prediction: Prediction
 def _shift(config: Mapping[str, Any], patch: int) -> Shift | None:
     if config.get("use_dynamic_shifting"):
         return Shift(
-            base=config.get("base_shift") or 0.5,
-            maximum=config.get("max_shift") or 1.15,
-            base_tokens=config.get("base_image_seq_len") or 256,
-            max_tokens=config.get("max_image_seq_len") or 4096,
+            base=float(config.get("base_shift") or 0.5),
+            maximum=float(config.get("max_shift") or 1.15),
+            base_tokens=int(config.get("base_image_seq_len") or 256),
+            max_tokens=int(config.get("max_image_seq_len") or 4096),
             exponential=config.get("time_shift_type", "exponential") == "exponential",
             patch=patch,
         )
-    factor = config.get("shift") or config.get("flow_shift") or 1.0
+    factor = float(config.get("shift") or config.get("flow_shift") or 1.0)
     return None if factor == 1 else Shift.constant(factor)
 
 

@@ -175,7 +175,11 @@ class PipelineSource(ModelSource):
 
     @property
     def _prediction(self) -> Prediction:
+        possible = self.layout.predictions
         if self.prediction != "auto":
+            if self.prediction not in possible:
+                remedy = f"{self.layout.title} predicts {' or '.join(possible)} alone. Leave it at auto."
+                raise UserError(str(Problem("model.prediction", self.prediction, remedy)))
             return self.prediction
         config = self._checkpoint.scheduler
         with self._checkpoint.using(SCHEDULER_CONFIG):
@@ -183,6 +187,12 @@ class PipelineSource(ModelSource):
         if stored is None:
             known = "epsilon, v_prediction and flow_prediction"
             raise self._checkpoint.refusal(f"it predicts {config.get('prediction_type')!r}. Known are {known}.")
+        if stored not in possible:
+            remedy = (
+                f"its scheduler, a {config.get('_class_name')}, is one of models that predict {stored}, and "
+                f"{self.layout.title} predicts {' or '.join(possible)} alone. Get {SCHEDULER_CONFIG} again."
+            )
+            raise self._checkpoint.refusal(remedy)
         return stored
 
     def _without_weights(self, part: Part) -> nn.Module:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from imprint.models.latents import SCALED, Latents
+from imprint.models.process import PREDICTIONS, Prediction
 
 AUTOENCODER = "autoencoder"
 PIPELINE_CONFIG = "model_index.json"
@@ -82,6 +83,7 @@ class Layout:
     original       the one-file format; None where it is not known here
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
     optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
+    predictions    what its networks can be of: those of flows alone, for instance, know no other noise
     latents        those of the autoencoder
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     """
@@ -98,6 +100,7 @@ class Layout:
     original: OriginalLayout | None
     multiple: int
     optional: tuple[str, ...] = ()
+    predictions: tuple[Prediction, ...] = PREDICTIONS
     latents: Latents = SCALED
     patch: int = 1
 
