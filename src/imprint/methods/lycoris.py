@@ -62,7 +62,8 @@ class PeftFolder(Adapters):
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         network = {"ss_network_module": "lycoris.kohya", "ss_network_args": f'{{"algo": "{self.label.lower()}"}}'}
-        return {**super().formats(model), **self._kohya(model, network, self._kohya_adapter)}
+        own = self._adapter_formats(model, network, self._kohya_adapter, can_be_joined=False)
+        return {**super().formats(model), **own}
 
     @classmethod
     def _kohya_adapter(cls, layer: Any) -> KohyaAdapter:

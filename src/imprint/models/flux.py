@@ -17,7 +17,8 @@ from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokeniz
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFile, Part, TokenizerPart
+from imprint.models.checkpoint.original_flux import FLUX_1
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
@@ -48,6 +49,10 @@ class Flux(PipelineModel):
     @property
     def architecture(self) -> str:
         return "flux-1-dev" if self._is_told_guidance else "flux-1-schnell"
+
+    @property
+    def adapter_facts(self) -> Mapping[str, str]:
+        return {"ss_base_model_version": "flux1"}
 
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
         summary = self._encoded(TEXT, texts).pooler_output
@@ -115,9 +120,22 @@ LAYOUT = Layout(
     absent=("feature_extractor", "image_encoder"),
     settings={},
     misfits=_misfits,
-    kohya={},
-    original_in_kohya=False,
+    kohya={DENOISER: "lora_unet", TEXT: "lora_te1", TEXT_2: "lora_te3"},
+    original_in_kohya=True,
     original=None,
+    network=NetworkFile(
+        names=FLUX_1,
+        bases={
+            "guidance_in.in_layer.weight": "black-forest-labs/FLUX.1-dev",
+            "": "black-forest-labs/FLUX.1-schnell",
+        },
+        parts={
+            "vae": "vae.",
+            "text_encoder": "text_encoders.clip_l.transformer.",
+            "text_encoder_2": "text_encoders.t5xxl.transformer.",
+        },
+    ),
+    comfyui="kohya",
     multiple=16,
     optional=("time_text_embed.guidance_embedder.",),
     patch=PATCH,

@@ -125,6 +125,7 @@ LAYOUT = Layout(
         openai={"text_encoder": "conditioner.embedders.0.transformer."},
     ),
     multiple=8,
+    comfyui="kohya",
 )
 StableDiffusionXL.layout = LAYOUT
 

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from imprint.models.checkpoint.original_names import OriginalNames
 from imprint.models.latents import SCALED, Latents
 
 AUTOENCODER = "autoencoder"
@@ -66,6 +67,22 @@ class OriginalLayout(NamedTuple):
     openai: Mapping[str, str] = {}
 
 
+class NetworkFile(NamedTuple):
+    """The formats in which a denoiser is shared as one file, alone or with the other parts.
+
+    `names` are the original program's. `bases` are hub ids of pipelines with what such a file does not hold, by a
+    weight that only their denoisers have; the one of "" is for all others. `parts` are how the names of other parts
+    begin in files that hold them, by the library's names of the parts.
+    """
+
+    names: OriginalNames
+    bases: Mapping[str, str]
+    parts: Mapping[str, str]
+
+
+AdapterNames = Literal["stock", "kohya", "library", "original"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """A family's table.
@@ -79,7 +96,10 @@ class Layout:
     misfits        why configurations are those of another kind of model, if they are
     kohya          how kohya's scripts begin the names of a role's layers, and whether they name the denoiser's as the
                    original program does (`original_in_kohya`); empty where such files are not written
-    original       the one-file format; None where it is not known here
+    original       the format of a whole model in one file; None where it is not known here
+    network        the formats of a denoiser in one file, where these are how the family is shared
+    comfyui        how ComfyUI calls layers in files of adapters: "stock" as the library's own files do, "kohya" as
+                   kohya's scripts do, or with `diffusion_model.` before the "library"'s or the "original" names
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
     optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
     latents        those of the autoencoder
@@ -97,6 +117,8 @@ class Layout:
     original_in_kohya: bool
     original: OriginalLayout | None
     multiple: int
+    network: NetworkFile | None = None
+    comfyui: AdapterNames = "stock"
     optional: tuple[str, ...] = ()
     latents: Latents = SCALED
     patch: int = 1
