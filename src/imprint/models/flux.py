@@ -17,7 +17,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokeniz
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFile, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import FLUX_1
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
@@ -123,7 +123,7 @@ LAYOUT = Layout(
     kohya={DENOISER: "lora_unet", TEXT: "lora_te1", TEXT_2: "lora_te3"},
     original_in_kohya=True,
     original=None,
-    network=NetworkFile(
+    network=NetworkFormat(
         names=FLUX_1,
         bases={
             "guidance_in.in_layer.weight": "black-forest-labs/FLUX.1-dev",

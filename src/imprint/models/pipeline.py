@@ -69,7 +69,7 @@ class PipelineModel(Model):
     def formats(self) -> Mapping[str, Format]:
         one_file = {"single_file": Format("model.safetensors", self._writer.write_file)}
         return {
-            **(one_file if self.layout.original else {}),
+            **(one_file if self.layout.original or self.layout.network else {}),
             "pipeline": Format("pipeline", self._writer.replace_folder),
         }
 

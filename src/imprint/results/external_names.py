@@ -1,7 +1,7 @@
 """What other programs call a LoRA's tensors: diffusers and peft, kohya's scripts, A1111, LyCORIS."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import nn
@@ -25,23 +25,6 @@ UNREADABLE = {  # adapters that are no product of thin matrices, and what they a
     r"\.oft_|\.boft_|oft_blocks": "OFT",
     r"\.on_input$": "IA3",
     r"^bundle_emb\.": "embeddings bundled with adapters",
-}
-NUMBER = r"[._]\d+[._]"
-UNETS = ("Stable Diffusion 1.x and 2.x", "Stable Diffusion XL")
-FLUXES = ("FLUX.1", "Chroma", "FLUX.2")
-TRANSFORMERS = (*FLUXES, "Stable Diffusion 3", "Qwen-Image", "Z-Image")
-# Names that only some families have, by their titles; of the patterns that fit a name the first counts.
-OF_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    r"^lora_te_": UNETS[:1],
-    r"^lora_te2_text_model|text_encoder_2\.text_model|^lora_unet_(input|output|middle)_block": UNETS[1:],
-    rf"(down|up)_blocks{NUMBER}|mid_block[._]": UNETS,
-    rf"joint_blocks{NUMBER}|text_encoder_3\.": ("Stable Diffusion 3",),
-    r"distilled_guidance_layer": ("Chroma",),
-    r"stream_modulation|to_qkv_mlp_proj|ff(_context)?[._]linear_": ("FLUX.2",),
-    rf"(double|single)_blocks{NUMBER}|single_transformer_blocks{NUMBER}": FLUXES,
-    rf"transformer_blocks{NUMBER}(img|txt)_(mlp|mod)": ("Qwen-Image",),
-    rf"(noise|context)_refiner{NUMBER}|[._]layers{NUMBER}(attention|feed_forward|adaLN)": ("Z-Image",),
-    r"^transformer\.|^lora_transformer_|^diffusion_model\.": TRANSFORMERS,
 }
 
 
@@ -91,9 +74,3 @@ def place_of(name: str, known: Mapping[str, Place]) -> Place | None:
 
 def why_unreadable(key: str) -> str | None:
     return next((what for pattern, what in UNREADABLE.items() if re.search(pattern, key)), None)
-
-
-def whose(keys: Iterable[str], own: str) -> list[str]:
-    """The families that names belong to, where `own` is none of them."""
-    of_keys = (next((titles for pattern, titles in OF_FAMILIES.items() if re.search(pattern, key)), ()) for key in keys)
-    return [" or ".join(titles) for titles in dict.fromkeys(of_keys) if titles and own not in titles]

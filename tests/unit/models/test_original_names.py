@@ -78,12 +78,8 @@ def thin(family: Family) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
     """Random weights with the rows of the published network and a single column, and its configuration."""
     with torch.device("meta"):
         network = family.network(**family.layers)
-    shapes = {
-        name: weight.shape if weight.ndim < 2 else weight.shape[:1] for name, weight in network.state_dict().items()
-    }
-    return {
-        name: torch.randn(*shape, 1) if shape else torch.randn(1, 1) for name, shape in shapes.items()
-    }, network.config
+    rows = {name: len(weight) for name, weight in network.state_dict().items()}
+    return {name: torch.randn(height, 1) for name, height in rows.items()}, network.config
 
 
 def original(family: Family, ours: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:

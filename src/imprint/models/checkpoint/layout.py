@@ -67,7 +67,7 @@ class OriginalLayout(NamedTuple):
     openai: Mapping[str, str] = {}
 
 
-class NetworkFile(NamedTuple):
+class NetworkFormat(NamedTuple):
     """The formats in which a denoiser is shared as one file, alone or with the other parts.
 
     `names` are the original program's. `bases` are hub ids of pipelines with what such a file does not hold, by a
@@ -117,7 +117,7 @@ class Layout:
     original_in_kohya: bool
     original: OriginalLayout | None
     multiple: int
-    network: NetworkFile | None = None
+    network: NetworkFormat | None = None
     comfyui: AdapterNames = "stock"
     optional: tuple[str, ...] = ()
     latents: Latents = SCALED
