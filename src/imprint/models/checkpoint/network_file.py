@@ -28,6 +28,7 @@ from imprint.models.finite import check_finite
 SAFE = ".safetensors"
 QUANTISED = ".gguf"
 PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.", "")  # of a denoiser's names
+OTHER_PARTS = ("vae.", "text_encoders.")  # what checkpoints for ComfyUI hold beside the denoiser
 READABLE = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 SCALES = (".scale_weight", ".weight_scale")  # what a layer's eight-bit weights are multiplied by, in ComfyUI's files
 ADAPTERS = (".lora_", "lora_unet", ".lokr_", ".hada_")
@@ -54,8 +55,7 @@ def read_network(layout: Layout, path: Path, source: str) -> Mapping[str, Stored
     tensors = read_header(path, source)
     if any(mark in name for name in tensors for mark in ADAPTERS):
         raise _refusal(source, "these are adapters, not a model. Give the model that they were made for.")
-    others = tuple(_format(layout).parts.values())
-    families = families_of(name for name in tensors if not name.startswith(others))
+    families = families_of(name for name in tensors if not name.startswith(OTHER_PARTS))
     if families and layout.title not in families:
         remedy = f"this is a {' or '.join(families)} model. This family holds {layout.title}."
         raise _refusal(source, remedy)
@@ -165,14 +165,10 @@ class NetworkFile(Checkpoint):
         return _some("weights have other shapes", wrong)
 
     def _left_over(self, found: Found, wanted: Mapping[str, Joined]) -> list[str]:
-        format = _format(self.layout)
-        unused = {f"{found.prefix}{name}" for name in format.names.unused}
-        others = tuple(format.parts.values())
-        return [
-            name
-            for name in self.tensors
-            if name not in wanted and name not in unused and not name.endswith(BESIDE) and not name.startswith(others)
-        ]
+        names = _format(self.layout).names
+        unused = {f"{found.prefix}{name}" for name in names.unused}
+        others = [name for name in self.tensors if name not in wanted and name not in unused]
+        return [name for name in others if not name.endswith(BESIDE) and not name.startswith(OTHER_PARTS)]
 
     def _denoiser(self) -> nn.Module:
         stored: dict[str, Tensor] = {}
