@@ -10,7 +10,7 @@ from torch import Tensor
 from imprint.errors import UserError
 from imprint.models.base import MetaModel
 from imprint.models.checkpoint.original_names import split as split_rows
-from imprint.models.checkpoint.recognition import families_of
+from imprint.models.checkpoint.recognition import others_of
 from imprint.results.external_file import ExternalFile, open_external
 from imprint.results.external_names import Place, place_of, places, split, why_unreadable
 from imprint.results.external_strengths import Strengths, read_strengths
@@ -132,9 +132,8 @@ def _why_not(file: Path, unknown: list[str], count: int, own: str) -> str:
     matched = f"files={file}: {count - len(unknown)} of its {count} keys belong to layers of this model"
     some = ", ".join(sorted(unknown)[:3])
     reasons = dict.fromkeys(filter(None, (why_unreadable(key) for key in unknown)))
-    others = families_of(unknown)
-    if others and own not in others:
-        return f"{matched}. The others are those of {' or '.join(others)} ({some}). Give the model it was made for."
+    if others := others_of(unknown, own):
+        return f"{matched}. The others are those of {others} ({some}). Give the model it was made for."
     if reasons:
         return f"{matched}. Among the others are {' and '.join(reasons)} ({some}), which no LoRA can hold."
     return f"{matched}, {len(unknown)} do not ({some}). To use only those that do, give partial=true."

@@ -21,7 +21,7 @@ from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.layout import Layout, NetworkFormat, Part
 from imprint.models.checkpoint.original_names import Joined, join, split
-from imprint.models.checkpoint.recognition import families_of
+from imprint.models.checkpoint.recognition import others_of
 from imprint.models.checkpoint.weights import Stored, read_header
 from imprint.models.finite import check_finite
 
@@ -55,10 +55,8 @@ def read_network(layout: Layout, path: Path, source: str) -> Mapping[str, Stored
     tensors = read_header(path, source)
     if any(mark in name for name in tensors for mark in ADAPTERS):
         raise _refusal(source, "these are adapters, not a model. Give the model that they were made for.")
-    families = families_of(name for name in tensors if not name.startswith(OTHER_PARTS))
-    if families and layout.title not in families:
-        remedy = f"this is a {' or '.join(families)} model. This family holds {layout.title}."
-        raise _refusal(source, remedy)
+    if others := others_of((name for name in tensors if not name.startswith(OTHER_PARTS)), layout.title):
+        raise _refusal(source, f"this is a {others} model. This family holds {layout.title}.")
     return tensors
 
 

@@ -23,12 +23,13 @@ OF_FAMILIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def families_of(names: Iterable[str]) -> tuple[str, ...]:
-    """The titles of those that have all the names that any has, or else of all that have one of them."""
+def others_of(names: Iterable[str], own: str) -> str:
+    """The families that the names belong to, where `own` is the title of another one; else nothing. Of families whose
+    names have much in common those are told that have all of these, if there are any."""
     of_names = dict.fromkeys(
         next((titles for pattern, titles in OF_FAMILIES.items() if re.search(pattern, name)), ()) for name in names
     )
     known = [titles for titles in of_names if titles]
     together = dict.fromkeys(title for titles in known for title in titles)
-    common = [title for title in together if all(title in titles for titles in known)]
-    return tuple(common or together)
+    found = [title for title in together if all(title in titles for titles in known)] or list(together)
+    return "" if any(own == title or own.startswith(f"{title} ") for title in found) else " or ".join(found)
