@@ -139,6 +139,11 @@ class Model(nn.Module, ABC):
     def pixel_multiple(self) -> int:
         """What both sides of a picture must be a multiple of."""
 
+    @property
+    def largest_side(self) -> int | None:
+        """Pixels on a side of the largest picture that the denoiser has places for; None: there is no such limit."""
+        return None
+
     @abstractmethod
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, rows, columns) of the latent of a picture of `height` x `width` pixels."""
