@@ -6,7 +6,6 @@ the picture's. FLUX.1 dev is distilled from guidance, whose strength it is told;
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
@@ -22,6 +21,7 @@ from imprint.models.checkpoint.original_flux import FLUX_1
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
+from imprint.models.schedulers import even_levels
 from imprint.models.source import PipelineSource
 from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.types import Conditioning
@@ -55,8 +55,8 @@ class Flux(PipelineModel):
         return {"ss_base_model_version": "flux1"}
 
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
-        summary = self._encoded(TEXT, texts).pooler_output
-        return {"tokens": self._encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
+        summary = self.encoded(TEXT, texts).pooler_output
+        return {"tokens": self.encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
 
     def encode_guidance(self, guidance: float, count: int) -> Conditioning:
         if not self._is_told_guidance:
@@ -67,7 +67,7 @@ class Flux(PipelineModel):
         return guidance > 1 and not self._is_told_guidance
 
     def noise_levels(self, steps: int) -> Sequence[float] | None:
-        return torch.linspace(1, 1 / steps, steps, dtype=torch.float64).tolist()
+        return even_levels(steps)
 
     def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         dtype, device = dtype_of(denoiser), noisy_BCHW.device
@@ -92,11 +92,6 @@ class Flux(PipelineModel):
     @property
     def _is_told_guidance(self) -> bool:
         return bool(self.transformer.config.guidance_embeds)
-
-    def _encoded(self, role: str, texts: Sequence[str]) -> Any:
-        ids_BL, _ = self.tokens(role, texts)
-        device = next(self.parts[self.layout.part(role).name].parameters()).device
-        return self.roles[role](to_device(ids_BL, device))
 
 
 def _misfits(configs: Configs) -> Iterator[str]:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from imprint.device_transfer import to_device
 from imprint.file_contents import refuse
 from imprint.manifest import REMEDY
 from imprint.models.base import DENOISER, Format, Model
@@ -141,6 +142,12 @@ class PipelineModel(Model):
     def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(ids_BL, mask_BL) for a text encoder, on the CPU."""
         return self._captions[role].tokens(texts)
+
+    def encoded(self, role: str, texts: Sequence[str], **told: object) -> Any:
+        """What a text encoder, which is `told` this besides, makes of texts: the library's output."""
+        ids_BL, _ = self.tokens(role, texts)
+        device = next(self.parts[self.layout.part(role).name].parameters()).device
+        return self.roles[role](to_device(ids_BL, device), **told)
 
     def limit_tokens(self, role: str, count: int) -> None:
         """Lets a text encoder read at most as many tokens of a caption."""

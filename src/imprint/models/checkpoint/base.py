@@ -139,6 +139,8 @@ class Checkpoint(ABC):
         for part in layout.parts:
             entry = index.get(part.name)
             found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+            if found is None:
+                raise self.refusal(f"it has no {part.name}, which this family needs ({part.type.__name__}).")
             if found != part.type.__name__:
                 raise self.refusal(f"its {part.name} is a {found}. This family needs a {part.type.__name__}.")
 
