@@ -1,8 +1,7 @@
 """Qwen-Image (Alibaba, 2025): a transformer over image and text tokens, trained as a flow.
 
 A language model that also sees, Qwen2.5-VL, reads the caption inside a fixed request; its last layer's states of the
-caption are the text tokens, as many as there are, without padding. Nothing is distilled into it: it draws for a prompt and
-a negative one.
+caption are the text tokens, as many as there are, without padding. It draws for a prompt and a negative one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +41,7 @@ LAYERS: Mapping[str, Sequence[str]] = {
 
 class QwenImage(PipelineModel):
     transformer: QwenImageTransformer2DModel
+    text_encoder: Qwen2_5_VLForConditionalGeneration
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {DENOISER: LAYERS}
     shared_inputs = frozenset({"img_shapes"})
     architecture = "qwen-image"

@@ -21,9 +21,9 @@ class Part(NamedTuple):
     """A network of a pipeline: its name and folder in the library, its role, and its class.
 
     `stored_prefix` is before the names of all its weights and adapters in files, whether or not the library's class has
-    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it. `within` is the
-    path of the module that has the role, where the network has others that no caption passes through, such as a language
-    model's eyes: these never learn.
+    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it. `within` is
+    the path of the module that has the role, where the network has others that no caption passes through, such as a
+    language model's eyes: these never learn.
     """
 
     name: str
