@@ -1,5 +1,5 @@
-"""Tiny Qwen-Image models with random weights, in the published form and topology: a language model with eyes, whose request
-has as many tokens as the published one, blocks of two streams, an autoencoder of videos."""
+"""Tiny Qwen-Image models with random weights, in the published form and topology: a language model with eyes, to which
+the request has as many tokens as to the published one, blocks of two streams, an autoencoder of videos."""
 
 import re
 from collections.abc import Sequence
