@@ -32,7 +32,8 @@ def choice_of(folder: Path) -> str:
 
 def drawing_of(pipeline: Any) -> Mapping[str, Any]:
     """What one of the library's pipelines must be told besides."""
-    return FAMILIES[_of_class(type(pipeline).__name__)].drawing
+    kinds = {own.source(".").layout.pipeline: own for own in FAMILIES.values()}
+    return next(kinds[kind.__name__].drawing for kind in type(pipeline).__mro__ if kind.__name__ in kinds)
 
 
 def _of_class(pipeline: str) -> str:

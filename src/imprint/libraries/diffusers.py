@@ -32,6 +32,12 @@ def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
     return converted
 
 
+def reads_words(pipeline: str) -> bool:
+    """Whether the library's pipeline of this class can be taught learned words, and finds those of several vectors in a
+    prompt. The others lack the mixin for it."""
+    return hasattr(getattr(diffusers, pipeline), "load_textual_inversion")
+
+
 def kind_of_single_file(tensors: Mapping[str, Any]) -> str:
     """The kind of model that the library recognises in a file in the original layout, by its tensors' names and
     shapes."""

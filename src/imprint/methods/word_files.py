@@ -22,6 +22,15 @@ from imprint.types import Concept
 FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder
 FRONT_ENDS_KEY = "emb_params"  # what front ends call the vectors of a model with one vocabulary
 WORD = "word"  # in the metadata
+# For pipelines that cannot be taught words, though their tokenizers and text encoders can.
+READING_WORDS = """\
+from diffusers.loaders import TextualInversionLoaderMixin
+
+class ReadingWords(TextualInversionLoaderMixin, type(pipeline)):
+    def encode_prompt(self, prompt, *more, **told):
+        return super().encode_prompt(self.maybe_convert_prompt(prompt, self.tokenizer), *more, **told)
+
+pipeline.__class__ = ReadingWords"""
 KIND: Literal["textual-inversion"] = "textual-inversion"
 
 
@@ -73,6 +82,11 @@ def load_words(model: Model, folder: Path) -> Mapping[str, str]:
 
 def loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
     """Lines of Python with which the stock library loads what `write_words` wrote."""
+    lines = _loading_lines(concepts, facts)
+    return lines if facts.reads_words else f"{READING_WORDS}\n{lines}"
+
+
+def _loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
     names = numbered(FILE, len(concepts))
     if len(facts.word_parts) > 1:
         lines = ["from safetensors.torch import load_file\n"]
