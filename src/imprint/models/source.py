@@ -16,7 +16,6 @@ from transformers import PreTrainedModel
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
-from imprint.libraries.diffusers import reads_words
 from imprint.libraries.process import quiet_model_libraries
 from imprint.locations import local_path
 from imprint.models.base import MetaModel, ModelInfo, ModelSource
@@ -96,7 +95,7 @@ class PipelineSource(ModelSource):
             pixel_multiple=multiple,
             pixel_bytes=pixel_bytes,
             tokenizers=checkpoint.tokenizers(shared=True),
-            reads_words=reads_words(layout.pipeline),
+            pipeline=layout.pipeline,
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
         )
