@@ -159,6 +159,7 @@ FAMILY = TinyFamily(
     misfits={
         ("transformer", "joint_attention_dim"): "expects 99 text features of text_encoder, which gives 32",
         ("transformer", "in_channels"): "takes 99 channels, a token has 16",
+        ("transformer", "zero_cond_t"): "is told more than a text .zero_cond_t., as of models that edit",
         ("vae", "z_dim"): "takes 16 channels, a token has 396",
     },
 )

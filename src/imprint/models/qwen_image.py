@@ -30,6 +30,7 @@ REQUEST = (
     "relationships of the objects and background:<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 )
 BEFORE_CAPTION = 34  # tokens of the request that the denoiser is not told
+TOLD_MORE = ("guidance_embeds", "zero_cond_t", "use_additional_t_cond", "use_layer3d_rope")
 TEXT_WIDTHS = (("text_encoder", "hidden_size", "joint_attention_dim"),)
 LAYERS: Mapping[str, Sequence[str]] = {
     "attention": ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0"),
@@ -102,6 +103,8 @@ def _misfits(configs: Configs) -> Iterator[str]:
     configs = {**configs, "text_encoder": {**encoder, **encoder.get("text_config", {})}}
     yield from wrong_channels(configs, patch=PATCH, key="z_dim")
     yield from wrong_text_widths(configs, TEXT_WIDTHS)
+    if told := [key for key in TOLD_MORE if configs["transformer"].get(key)]:
+        yield f"its denoiser is told more than a text ({', '.join(told)}), as of models that edit or draw in layers."
 
 
 LAYOUT = Layout(
