@@ -106,7 +106,8 @@ class PipelineSource(ModelSource):
 
     def meta_model(self) -> MetaModel:
         layout = self.layout
-        roles = {role: self._checkpoint.outline(layout.part(role)) for role in layout.roles}
+        own_parts = {role: layout.part(role) for role in layout.roles}
+        roles = {role: part.with_role(self._checkpoint.outline(part)) for role, part in own_parts.items()}
         widths = {
             name: roles[own.role].get_input_embeddings().embedding_dim  # type: ignore[operator]
             for name, own in layout.tokenizers.items()
