@@ -104,6 +104,7 @@ FAMILY = TinyFamily(
     tiny_sd3_pipeline,
     tiny_sd3_source,
     drawing={"max_sequence_length": T5_TOKENS},
+    unread={"kohya": "the library loads nothing of it, without an error"},
     refused={"custom_diffusion": "denoiser has none of these layers"},
     golden={  # times are logit-normal and shifted as the schedule is
         "dreambooth": ["method.roles=[denoiser,text,text_2,text_3]", "prior=generated", "prior.count=5"],

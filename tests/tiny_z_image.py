@@ -78,6 +78,7 @@ FAMILY = TinyFamily(
     tiny_z_image_pipeline,
     tiny_z_image_source,
     drawing={"max_sequence_length": TEXT_TOKENS},
+    reads_lokr=True,
     refused={"custom_diffusion": "denoiser has none of these layers"},
     golden={
         "dreambooth": ["method.roles=[denoiser,text]", "prior=generated", "prior.count=5"],

@@ -17,7 +17,8 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_names import SAME
 from imprint.models.latents import FRAMES
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import PATCH, packed, unpacked
@@ -122,6 +123,8 @@ LAYOUT = Layout(
     kohya={},
     original_in_kohya=False,
     original=None,
+    network=NetworkFormat(names=SAME, bases={"": "Qwen/Qwen-Image"}, parts={}),
+    comfyui="library",
     multiple=16,
     latents=FRAMES,
     patch=PATCH,

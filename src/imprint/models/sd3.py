@@ -17,7 +17,8 @@ from transformers import CLIPTextModelWithProjection, CLIPTokenizer, T5EncoderMo
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT, ModelInfo
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_sd3 import SD_3
 from imprint.models.misfits import TRANSFORMER, wrong_channels, wrong_text_widths
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.source import PipelineSource
@@ -116,9 +117,23 @@ LAYOUT = Layout(
     absent=("feature_extractor", "image_encoder"),
     settings={},
     misfits=_misfits,
-    kohya={},
-    original_in_kohya=False,
+    kohya={DENOISER: "lora_unet", TEXT: "lora_te1", TEXT_2: "lora_te2", TEXT_3: "lora_te3"},
+    original_in_kohya=True,
     original=None,
+    network=NetworkFormat(
+        names=SD_3,
+        bases={
+            "joint_blocks.0.x_block.attn2.ln_q.weight": "stabilityai/stable-diffusion-3.5-medium",
+            "joint_blocks.37.x_block.attn.qkv.weight": "stabilityai/stable-diffusion-3.5-large",
+            "": "stabilityai/stable-diffusion-3-medium-diffusers",
+        },
+        parts={
+            "vae": "first_stage_model.",
+            "text_encoder": "text_encoders.clip_l.transformer.",
+            "text_encoder_2": "text_encoders.clip_g.transformer.",
+            "text_encoder_3": "text_encoders.t5xxl.transformer.",
+        },
+    ),
     multiple=16,
     patch=PATCH,
 )

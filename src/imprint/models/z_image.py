@@ -17,7 +17,8 @@ from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.chat import Chat
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_z_image import Z_IMAGE
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import PATCH
 from imprint.models.pipeline import PipelineModel, dtype_of
@@ -106,6 +107,12 @@ LAYOUT = Layout(
     kohya={},
     original_in_kohya=False,
     original=None,
+    network=NetworkFormat(
+        names=Z_IMAGE,
+        bases={"": "Tongyi-MAI/Z-Image"},
+        parts={"vae": "vae.", "text_encoder": "text_encoders.qwen3_4b.transformer."},
+    ),
+    comfyui="library",
     multiple=16,
     patch=PATCH,
 )

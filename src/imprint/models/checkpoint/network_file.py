@@ -28,10 +28,11 @@ from imprint.models.finite import check_finite
 SAFE = ".safetensors"
 QUANTISED = ".gguf"
 PREFIXES = ("model.diffusion_model.", "diffusion_model.", "transformer.", "")  # of a denoiser's names
-OTHER_PARTS = ("vae.", "text_encoders.")  # what checkpoints for ComfyUI hold beside the denoiser
+OTHER_PARTS = ("vae.", "first_stage_model.", "text_encoders.")  # what checkpoints for ComfyUI hold beside the denoiser
 READABLE = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 SCALES = (".scale_weight", ".weight_scale")  # what a layer's eight-bit weights are multiplied by, in ComfyUI's files
 ADAPTERS = (".lora_", "lora_unet", ".lokr_", ".hada_")
+PROJECTION = "text_projection.weight"  # of a text encoder
 BESIDE = (*SCALES, ".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8")  # nothing of them is a weight
 
 
@@ -193,6 +194,7 @@ class NetworkFile(Checkpoint):
             )
             missing = [name for name, weight in network.state_dict().items() if weight.is_meta]
         else:
+            self._add_projection(part, prefix, stored)
             network, report = part.type.from_pretrained(
                 None,
                 config=part.type.config_class.from_dict(self.config(part.config)),
@@ -204,6 +206,12 @@ class NetworkFile(Checkpoint):
         if missing:
             raise self.refusal(f"{_some(f'weights of {part.name} are missing', missing)[0]}. Get the file again.")
         return network
+
+    def _add_projection(self, part: Part, prefix: str, stored: dict[str, Tensor]) -> None:
+        """That of CLIP's summary, which files leave out where it changes nothing."""
+        shape = {name: weight.shape for name, weight in self.outline(part).state_dict().items()}.get(PROJECTION)
+        if shape and shape[0] == shape[1] and f"{prefix}{PROJECTION}" not in stored:
+            stored[f"{prefix}{PROJECTION}"] = torch.eye(shape[0])
 
     def _read(self, file: Any, name: str) -> Tensor:
         """A weight in float32, with the scale that it has beside it."""

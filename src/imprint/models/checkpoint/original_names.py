@@ -88,6 +88,9 @@ class OriginalNames:
         return any(name == own.format(last=last) for own in self.swapped)
 
 
+SAME = OriginalNames(layers={})  # of programs that call everything as the library does
+
+
 def join(parts: Sequence[Tensor], *, swapped: bool) -> Tensor:
     """Rows of ours as the original has them."""
     whole = torch.cat(list(parts))

@@ -25,4 +25,3 @@ Z_IMAGE = OriginalNames(
     },
     unused=("norm_final.weight",),
 )
-SAME = OriginalNames(layers={})  # of programs that call all layers as the library does, as Qwen-Image's
