@@ -1,5 +1,6 @@
 """Files of every family: what `imprint export` writes comes back whole, by the stock library and by `imprint adopt`."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from drawing import ROUNDING, distance, disturb, draw, stock
 from families import FAMILIES
 from results import exported
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_runs import configure
 from tiny_family import TinyFamily
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from imprint.errors import UserError
 from imprint.methods.adapter_layers import layers
 from imprint.models.base import Model, is_text
+from imprint.models.checkpoint.original_layout import autoencoder
 from imprint.results.external_lora import Adapters, read_external
 from imprint.results.load import trained_model
 from imprint.results.lora_file import LORA_FORMATS
@@ -27,7 +29,11 @@ from imprint.verbs.train import train
 
 ADAPTERS = ["lora", "dylora", "loha", "lokr"]
 FILES = [(choice, method, format) for choice in FAMILIES for method in ADAPTERS for format in LORA_FORMATS]
-NETWORKS = [choice for choice, own in FAMILIES.items() if own.source(".").layout.network]
+FORMATS = {choice: own.source(".").layout.network for choice, own in FAMILIES.items()}
+NETWORKS = [choice for choice, format in FORMATS.items() if format]
+WHOLE = [choice for choice, format in FORMATS.items() if format and format.parts]
+FIRST_STAGE = "first_stage_model."
+INSIDE = {"qwen3": "model."}  # what files have before the names of such a text encoder, and saved ones do not
 
 Changes = Mapping[tuple[str, str], Tensor]  # (part, layer) -> what its weight changes by
 Trained = Callable[[str, str], tuple[Run, Changes]]
@@ -45,7 +51,7 @@ def every_kind(own: TinyFamily) -> list[str]:
 def trained(tiny_folder: Callable[[str], Path], pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run of a method, and what it learned."""
     folder, made = tmp_path_factory.mktemp("runs"), {}
-    small = ["hparams.steps=2", "hparams.clip=null", "method.lr=3e-2", "method.rank=2", "method.alpha=3"]
+    small = ["hparams.steps=1", "hparams.clip=null", "method.lr=3e-2", "method.rank=2", "method.alpha=3"]
 
     def make(choice: str, method: str) -> tuple[Run, Changes]:
         if (choice, method) not in made:
@@ -123,8 +129,7 @@ def test_a_denoisers_file_makes_the_same_pictures(
     choice: str, tiny_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     own, folder = FAMILIES[choice], tiny_folder(choice)
-    guided = next(iter(own.guided.values()))
-    sampler = Sampler("model", 2, guided.guidance, guided.negative_prompt)
+    sampler = sampler_of(own)
     model, file = own.source(folder).load(), tmp_path / "denoiser.safetensors"
     denoiser: Any = model.roles["denoiser"]
     before = draw(model, sampler)
@@ -139,3 +144,35 @@ def test_a_denoisers_file_makes_the_same_pictures(
         )
         state: Mapping[str, Tensor] = network.state_dict()
         assert all(torch.equal(state[name], weight) for name, weight in denoiser.state_dict().items())
+
+
+@pytest.mark.parametrize("choice", WHOLE)
+def test_a_file_with_all_parts_needs_configurations_alone(
+    choice: str, tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As checkpoints for ComfyUI are."""
+    own, folder = FAMILIES[choice], tiny_folder(choice)
+    model, sampler = own.source(folder).load(), sampler_of(own)
+    model.formats["single_file"].write(tmp_path / "denoiser.safetensors", torch.float32)
+    tensors = with_prefix("model.diffusion_model.", load_file(tmp_path / "denoiser.safetensors"))
+    for part, prefix in model.layout.network.parts.items():
+        if part == "vae":
+            weights = {name.removeprefix(FIRST_STAGE): x for name, x in autoencoder(model.parts[part]).items()}
+        else:
+            weights = {name: x for file in (folder / part).glob("*.safetensors") for name, x in load_file(file).items()}
+            inside = next((more for name, more in INSIDE.items() if name in prefix), "")
+            weights = with_prefix(inside, weights)
+        tensors |= with_prefix(prefix, weights)
+    save_file({name: weight.contiguous() for name, weight in tensors.items()}, tmp_path / "whole.safetensors")
+    configs = shutil.copytree(folder, tmp_path / "configs", ignore=shutil.ignore_patterns("*.safetensors"))
+    read = own.source(tmp_path / "whole.safetensors", config=str(configs)).load()
+    assert distance(draw(read, sampler), draw(model, sampler)) == 0
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": weight for name, weight in tensors.items()}
+
+
+def sampler_of(own: TinyFamily) -> Sampler:
+    guided = next(iter(own.guided.values()))
+    return Sampler("model", 2, guided.guidance, guided.negative_prompt)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_sd3
 import torch
 from drawing import ROUNDING, distance, draw
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny import tiny_file
 from tiny_flux import tiny_flux_pipeline, tiny_flux_source
+from tiny_sd3 import tiny_sd3_pipeline, tiny_sd3_source
 from torch import Tensor
 
 from imprint.errors import ModelNotFound, UserError
@@ -74,13 +76,6 @@ def test_a_denoiser_alone_draws_with_the_other_parts_of_a_pipeline(
     tensors = original if names == "original" else stored(tiny_flux / "transformer")
     renamed = {f"{prefix}{name}": weight for name, weight in tensors.items()}
     assert distance(draw(source(renamed, tmp_path, tiny_flux).load(), SAMPLER), expected) == 0
-
-
-def test_a_file_with_all_parts_needs_configurations_alone(
-    original: dict[str, Tensor], expected: list[Image.Image], tiny_flux: Path, tmp_path: Path
-) -> None:
-    configs = without_weights(tiny_flux, tmp_path / "configs")
-    assert distance(draw(source(whole(original, tiny_flux), tmp_path, configs).load(), SAMPLER), expected) == 0
 
 
 @pytest.mark.parametrize("scale", ["scale_weight", "weight_scale", "of each row", None])
@@ -182,6 +177,19 @@ def test_a_text_encoder_that_lacks_weights_is_told(
     del tensors["text_encoders.clip_l.transformer.text_model.final_layer_norm.weight"]
     with pytest.raises(UserError, match="1 weights of text_encoder are missing"):
         source(tensors, tmp_path, tiny_flux).load()
+
+
+def test_a_projection_that_changes_nothing_may_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of CLIP-L is in Stable Diffusion 3's files, where it is as wide as the encoder."""
+    monkeypatch.setattr("tiny_sd3.SUMMARIES", (tiny_sd3.WIDTHS["clip_l"], 12))
+    folder = tiny_sd3_pipeline(tmp_path / "model")
+    model = tiny_sd3_source(folder).load()
+    model.formats["single_file"].write(tmp_path / "denoiser.safetensors", torch.float32)
+    clip = {name: weight for name, weight in stored(folder / "text_encoder").items() if "projection" not in name}
+    prefixed = {f"text_encoders.clip_l.transformer.{name}": weight for name, weight in clip.items()}
+    file = saved({**load_file(tmp_path / "denoiser.safetensors"), **prefixed}, tmp_path)
+    read = tiny_sd3_source(file, config=str(folder)).load().text_encoder.text_projection.weight
+    assert torch.equal(read, torch.eye(len(read)))
 
 
 def test_a_changed_text_encoder_has_no_place_in_a_denoisers_file(tiny_flux: Path, tmp_path: Path) -> None:
