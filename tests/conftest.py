@@ -101,6 +101,12 @@ def tiny_flux(tiny_folder: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_sd3(tiny_folder: Callable[[str], Path]) -> Path:
+    """A tiny Stable Diffusion 3; read only."""
+    return tiny_folder("sd3")
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tiny_sd: Path) -> Model:
     """The loaded model of `tiny_sd`. Read only: a test that trains loads its own."""
     return load_tiny(tiny_sd)

@@ -22,6 +22,8 @@ class TinyFamily(NamedTuple):
     """`pipeline` writes a tiny model into a folder, `source` constructs its configuration, and `drawing` is what the
     library's pipeline must be told to draw the same. `refused` are methods that it cannot be taught by, and why.
     `golden` are settings whose losses are kept, by the names of methods, and `grid` are points that learn side by side.
+    `unread` are formats of `imprint export` that the library does not read of a model of this size, and why;
+    `reads_lokr`: it reads LoKr.
 
     Of families of flows: `guided` are their senses of guidance, `velocity` computes with the library's own parts what
     the denoiser predicts while it trains, and `misfits` are keys of a part's configuration, (part, key), that make it
@@ -36,3 +38,5 @@ class TinyFamily(NamedTuple):
     guided: Mapping[str, Guided] = {}
     velocity: Callable[[Any, Tensor, Tensor, Sequence[str]], Tensor] | None = None
     misfits: Mapping[tuple[str, str], str] = {}
+    unread: Mapping[str, str] = {}
+    reads_lokr: bool = False

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 from drawing import distance, stock
 from results import CLOSE, by_the_library, drawn, exported, with_lora
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_runs import configure
 from tiny import RESOLUTION
-from tiny_flux import WIDTHS, tiny_flux_pipeline
+from tiny_flux import WIDTHS, tiny_flux_pipeline, tiny_flux_source
 
 from imprint.config import compose
 from imprint.errors import UserError
@@ -19,9 +20,10 @@ from imprint.verbs.train import train
 
 FAST = ("hparams.clip=null", "hparams.steps=4")
 ALL_LAYERS = "method.targets=[attention,text_stream,feed_forward,single_stream,modulation]"
+JOINED = ("double_blocks_0_img_attn_qkv", "double_blocks_0_txt_attn_qkv", "single_blocks_1_linear1")
 LEARNERS = {
     "lora": ["method=lora", "method.roles=[denoiser,text]", "method.lr=2e-2", "method.alpha=2"],
-    "everywhere": ["method=lora", "method.lr=2e-2", ALL_LAYERS],
+    "everywhere": ["method=lora", "method.lr=2e-2", "method.rank=4", "method.alpha=5", ALL_LAYERS],
     "word": ["method=textual_inversion", "dataset.identifier=auto", "method.lr=2e-1", "method.vectors=2"],
 }
 
@@ -75,21 +77,73 @@ def test_what_dev_has_learned_is_drawn_on_a_distilled_checkpoint(
     assert distance(ours, by_the_library(stock(schnell))) > 2 * CLOSE
 
 
+def adopted(file: Path, tiny_flux: Path, pictures: Path, outputs: Path) -> Run:
+    settings = [f"files=[{file}]", "model=flux", f"model.source={tiny_flux}", f"model.resolution={RESOLUTION}"]
+    settings += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks", f"outputs={outputs}"]
+    return adopt(compose("adopt", settings))
+
+
+@pytest.mark.parametrize("format", ["stock", "comfyui"])
 def test_a_lora_of_another_program_comes_back(
+    format: str, runs: dict[str, Run], tiny_flux: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """Of ComfyUI's names the layers are those of the original program, which joins some of ours."""
+    file = runs["everywhere"].result / "pytorch_lora_weights.safetensors"
+    if format == "comfyui":
+        file = exported(runs["everywhere"], tmp_path / "theirs.safetensors", "format=comfyui")
+        layers = {key.partition(".")[0] for key in load_file(file)}
+        assert {f"lora_unet_{name}" for name in JOINED} <= layers
+        assert not any("transformer_blocks" in layer for layer in layers)
+    run = adopted(file, tiny_flux, pictures, tmp_path)
+    ours = drawn([runs["everywhere"]], tmp_path / "first")
+    assert distance(drawn([run], tmp_path / "back"), ours) <= CLOSE
+    assert distance(by_the_library(with_lora(tiny_flux, run.result)), ours) <= CLOSE
+
+
+def test_joined_adapters_that_were_split_are_as_large_as_before(
     runs: dict[str, Run], tiny_flux: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    file = runs["everywhere"].result / "pytorch_lora_weights.safetensors"
-    settings = [f"files=[{file}]", "model=flux", f"model.source={tiny_flux}", f"model.resolution={RESOLUTION}"]
-    settings += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks", f"outputs={tmp_path}"]
-    run = adopt(compose("adopt", settings))
-    assert distance(drawn([run], tmp_path / "back"), drawn([runs["everywhere"]], tmp_path / "first")) <= CLOSE
+    """Out and back again: every layer has its own rank, and a file that shares a matrix shares it again."""
+    file = exported(runs["everywhere"], tmp_path / "theirs.safetensors", "format=kohya")
+    run = adopted(file, tiny_flux, pictures, tmp_path)
+    before, after = (load_file(own.result / "pytorch_lora_weights.safetensors") for own in (runs["everywhere"], run))
+    assert {name: x.shape for name, x in before.items()} == {name: x.shape for name, x in after.items()}
+    shared = load_file(file)
+    name = f"lora_unet_{JOINED[0]}"
+    shared[f"{name}.lora_up.weight"] = torch.randn_like(shared[f"{name}.lora_up.weight"])
+    save_file(shared, tmp_path / "shared.safetensors")
+    once_more = adopted(tmp_path / "shared.safetensors", tiny_flux, pictures, tmp_path)
+    again = exported(once_more, tmp_path / "again.safetensors", "format=kohya")
+    assert load_file(again)[f"{name}.lora_down.weight"].shape == shared[f"{name}.lora_down.weight"].shape
 
 
-def test_what_no_format_holds_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:
-    """Layers that kohya's scripts fuse, and a single file."""
-    for format in ("kohya", "single_file"):
-        with pytest.raises(UserError, match="format"):
-            exported(runs["lora"], tmp_path / f"{format}.safetensors", f"format={format}")
+def test_a_dreambooth_is_a_denoisers_file(
+    tiny_flux: Path, pictures: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run = train(configure(tiny_flux, pictures, tmp_path, *FAST, "method=dreambooth", "method.lr=1e-3"))
+    file = exported(run, tmp_path / "flux.safetensors", "format=single_file")
+    assert "double_blocks.0.img_attn.qkv.weight" in load_file(file)
+    ours = drawn([run], tmp_path / "ours")
+    assert distance(ours, by_the_library(stock(tiny_flux))) > 5 * CLOSE
+    model = tiny_flux_source(file, config=str(tiny_flux)).load()
+    model.save_pipeline(tmp_path / "pipeline")
+    assert distance(ours, by_the_library(stock(tmp_path / "pipeline"))) <= CLOSE
+    # it is a base like any other
+    lora = train(
+        configure(file, pictures, tmp_path / "on", *FAST, *LEARNERS["lora"], "model=flux", f"model.config={tiny_flux}")
+    )
+    assert distance(drawn([lora], tmp_path / "lora"), ours) > CLOSE
+
+
+def test_an_adapter_that_no_format_holds_is_refused(
+    tiny_flux: Path, pictures: Path, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    run = train(configure(tiny_flux, pictures, tmp_path, *FAST, "method=lora", "method.use_dora=true"))
+    for format in ("kohya", "comfyui"):
+        with pytest.raises(UserError, match=r"DoRA.*Use format=pipeline"):
+            exported(run, tmp_path / f"{format}.safetensors", f"format={format}")
+    with pytest.raises(UserError, match="text_encoder was trained, too"):
+        exported(runs["lora"], tmp_path / "flux.safetensors", "format=single_file")
     assert not list(tmp_path.glob("*.safetensors"))
 
 

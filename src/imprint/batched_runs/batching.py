@@ -1,12 +1,13 @@
 """Several calls as one: which of them can be batched, how large a batch is, and how its output is split again."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from imprint.batched_runs.requests import Call
+from imprint.batched_runs.requests import Call, is_list_of_samples
 from imprint.libraries.torch import flatten, unflatten
 
 MAX_POSITIONS = 2**16  # of latents, over all samples: 16 of 512 pixels, for a GPU to hold; not measured on one
@@ -25,17 +26,19 @@ def compatible_calls(calls: Mapping[int, Call]) -> dict[int, Call]:
 def concatenated(calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments of calls of one kind as those of one call: samples follow one another."""
     each_own = [{name: value for name, value in call.keywords.items() if name not in call.shared} for call in calls]
-    parts = [flatten((call.arguments, own)) for call, own in zip(calls, each_own, strict=True)]
+    parts = [
+        flatten((call.arguments, own), is_value=is_list_of_samples) for call, own in zip(calls, each_own, strict=True)
+    ]
     values, trees = zip(*parts, strict=True)
-    joined = [torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*values, strict=True)]
+    joined = [_joined(each) for each in zip(*values, strict=True)]
     arguments, keywords = unflatten(joined, trees[0])
     return arguments, {**calls[0].keywords, **keywords}
 
 
 def split(output: Any, sizes: Sequence[int]) -> list[Any]:
     """The output of one call as those of several."""
-    values, tree = flatten(output)
-    parts = [value.split(list(sizes)) if isinstance(value, Tensor) else [value] * len(sizes) for value in values]
+    values, tree = flatten(output, is_value=is_list_of_samples)
+    parts = [_split(value, sizes) for value in values]
     return [unflatten(list(own), tree) for own in zip(*parts, strict=True)]
 
 
@@ -71,6 +74,23 @@ def _identical(call: Call, other: Call) -> bool:
     )
 
 
+def _joined(each: Sequence[Any]) -> Any:
+    """One value of all calls; what is no batch is the same in all."""
+    if is_list_of_samples(each[0]):
+        return [sample for samples in each for sample in samples]
+    return torch.cat(list(each)) if isinstance(each[0], Tensor) else each[0]
+
+
+def _split(value: Any, sizes: Sequence[int]) -> Sequence[Any]:
+    """The inverse."""
+    if is_list_of_samples(value):
+        samples = iter(value)
+        return [list(islice(samples, size)) for size in sizes]
+    return value.split(list(sizes)) if isinstance(value, Tensor) else [value] * len(sizes)
+
+
 def _positions(call: Call) -> int:
     latents = call.arguments[0]
+    if is_list_of_samples(latents):
+        latents = latents[0]
     return latents.shape[-2] * latents.shape[-1] if isinstance(latents, Tensor) else 1

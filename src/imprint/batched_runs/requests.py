@@ -37,8 +37,16 @@ class Autocast(NamedTuple):
         return torch.autocast(self.device, dtype=self.dtype, enabled=self.enabled)
 
 
+def is_list_of_samples(value: Any) -> bool:
+    """Whether it is a batch of samples that may differ in their sizes, which some networks take and return."""
+    return isinstance(value, list) and bool(value) and all(isinstance(sample, Tensor) for sample in value)
+
+
 class Call(NamedTuple):
-    """The output of a part of the network. The answer is its output or, where gradients are needed, RETRY."""
+    """The output of a part of the network. The answer is its output or, where gradients are needed, RETRY.
+
+    A batch is a tensor, or a list of samples.
+    """
 
     role: str
     arguments: tuple[Any, ...]
@@ -51,19 +59,34 @@ class Call(NamedTuple):
     @property
     def size(self) -> int:
         """The number of samples."""
-        return len(self.tensors[0])
+        values, _ = self.values
+        return next(len(value) for value in values if isinstance(value, Tensor | list))
 
     @property
     def kind(self) -> tuple[Any, ...]:
         """Calls of one kind can be made as one."""
-        values, tree = flatten((self.arguments, dict(self.keywords)))
-        shapes = [(value.shape, value.dtype) if isinstance(value, Tensor) else value for value in values]
-        return (self.role, self.autocast, self.needs_grad, str(tree), str(shapes))
+        values, tree = self.values
+        return (self.role, self.autocast, self.needs_grad, str(tree), str([self._shape(value) for value in values]))
+
+    @property
+    def values(self) -> tuple[list[Any], Any]:
+        """Those of arguments and keywords, and how they are nested."""
+        return flatten((self.arguments, dict(self.keywords)), is_value=is_list_of_samples)
 
     @property
     def tensors(self) -> list[Tensor]:
         values, _ = flatten((self.arguments, dict(self.keywords)))
         return [value for value in values if isinstance(value, Tensor)]
+
+    def _shape(self, value: Any) -> Any:
+        """What values of calls of one kind have in common. The network fills samples of several sizes up by itself; but
+        what its layers drop would depend on how far, so where they do, each point's samples stay as large as alone."""
+        if isinstance(value, Tensor):
+            return value.shape, value.dtype
+        if is_list_of_samples(value):
+            sizes = [sample.shape for sample in value] if self.rng_state is not None else len(value)
+            return sizes, {sample.dtype for sample in value}
+        return value
 
 
 class Backward(NamedTuple):

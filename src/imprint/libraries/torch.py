@@ -1,5 +1,6 @@
 """Undocumented behaviour of torch. Tested with torch 2.13.0."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,10 +31,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
-def flatten(tree: Any) -> tuple[list[Any], Any]:
+def flatten(tree: Any, *, is_value: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
     """The values of nested tuples, lists, mappings and a model library's outputs, and the structure of the nesting.
-    Public packages for this do not support the outputs, which diffusers and transformers register with this one."""
-    return _pytree.tree_flatten(tree)
+    What `is_value` is a value, too. Public packages for this do not support the outputs, which diffusers and
+    transformers register with this one."""
+    return _pytree.tree_flatten(tree, is_leaf=is_value)
 
 
 def unflatten(values: list[Any], shape: Any) -> Any:

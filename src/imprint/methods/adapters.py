@@ -17,9 +17,10 @@ from imprint.file_contents import refuse
 from imprint.manifest import REMEDY
 from imprint.methods.adapter_layers import NAME, layers, merge, merged_formats, weights
 from imprint.methods.base import Added, Method, strengths_without_use
-from imprint.methods.kohya import AdapterOf, write_kohya
+from imprint.methods.kohya import AdapterOf, adapters_of, write_comfyui, write_kohya
 from imprint.methods.settings import Kind, PartSettings, Rank, missing_layers, part_faults, role_faults, unknown_roles
 from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text, strength_of
+from imprint.models.checkpoint.layout import AdapterNames
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:
@@ -115,13 +116,27 @@ class Adapters(Method):
         rank = own.get("rank", usual.rank)
         return Size(rank, own.get("alpha", usual.alpha * rank / usual.rank))
 
-    def _kohya(self, model: Model, network: Mapping[str, str], adapter_of: AdapterOf) -> Mapping[str, Format]:
-        """The format `kohya`, where kohya's scripts have names for this model's layers."""
-        if not model.names.has_kohya:
-            return {}
-        origin = {**self.origin, **network}
-        write = partial(write_kohya, model=model, roles=self.roles, origin=origin, adapter_of=adapter_of)
-        return {"kohya": Format("lora.safetensors", write)}
+    def _adapter_formats(
+        self, model: Model, network: Mapping[str, str], adapter_of: AdapterOf, *, can_be_joined: bool
+    ) -> Mapping[str, Format]:
+        """The formats with adapters alone that hold these as they are: `kohya`, where kohya's scripts have names for
+        this model's layers, and `comfyui`, where ComfyUI's names are others than the stock library's."""
+        names: dict[str, AdapterNames] = {"kohya": "kohya"} if model.names.has_kohya else {}
+        if (comfyui := model.names.comfyui) != "stock":
+            names["comfyui"] = comfyui
+
+        def write(own: AdapterNames, file: Path, dtype: torch.dtype) -> None:
+            adapters = adapters_of(model, self.roles, adapter_of)
+            if own == "kohya":
+                write_kohya(file, dtype, adapters, model=model, origin={**self.origin, **network})
+            else:
+                write_comfyui(file, dtype, adapters, model=model, origin=self.origin)
+
+        return {
+            format: Format("lora.safetensors", partial(write, own))
+            for format, own in names.items()
+            if can_be_joined or not model.names.joins(own)
+        }
 
     @abstractmethod
     def _config(self, role: str, targets: Sequence[str]) -> "PeftConfig":

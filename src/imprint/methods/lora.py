@@ -18,7 +18,7 @@ from imprint.manifest import REMEDY
 from imprint.methods.adapter_layers import NAME, add_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
 from imprint.methods.base import FROM_BASE
-from imprint.methods.kohya import KohyaAdapter
+from imprint.methods.kohya import DOWN, UP, KohyaAdapter
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.methods.stored_weights import read_weights
 from imprint.models.base import Format, Model, ModelInfo
@@ -69,7 +69,8 @@ class LoRA(Adapters):
         self.origin = {key: value for key, value in about.items() if key != DESCRIPTION}
 
     def formats(self, model: Model) -> Mapping[str, Format]:
-        return {**super().formats(model), **self._kohya(model, NETWORK, _kohya_adapter)}
+        own = self._adapter_formats(model, NETWORK, _kohya_adapter, can_be_joined=True)
+        return {**super().formats(model), **own}
 
     def _config(self, role: str, targets: Sequence[str]) -> "LoraConfig":
         from peft import LoraConfig
@@ -149,9 +150,9 @@ def _scaled(tensors: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
 def _kohya_adapter(layer: Any) -> KohyaAdapter:
     if layer.use_dora[NAME]:
         raise UserError(
-            "format='kohya': readers of these names disagree about DoRA, or pass over it. Use format=pipeline or "
-            "format=single_file: both merge it."
+            "format: readers of adapters in kohya's and ComfyUI's names disagree about DoRA, or pass over it. Use "
+            "format=pipeline or format=single_file: both merge it."
         )
-    tensors = {"lora_down.weight": layer.lora_A[NAME].weight, "lora_up.weight": layer.lora_B[NAME].weight}
+    tensors = {DOWN: layer.lora_A[NAME].weight, UP: layer.lora_B[NAME].weight}
     rank = layer.r[NAME]
     return KohyaAdapter(tensors, alpha=float(layer.scaling[NAME] * rank), rank=rank)

@@ -1,4 +1,4 @@
-"""LoHa (FedPara, arXiv 2108.06098) and LoKr (arXiv 2309.14859), the adapters of LyCORIS. Only peft itself reads them: a
+"""LoHa (FedPara, arXiv 2108.06098) and LoKr (arXiv 2309.14859), the adapters of LyCORIS. peft itself reads them all: a
 result is a folder a part, in peft's own format."""
 
 from abc import abstractmethod
@@ -30,16 +30,18 @@ SECOND = ("lokr_w2", "lokr_w2_a", "lokr_w2_b")
 
 
 class PeftFolder(Adapters):
-    """The stock library's `load_lora_weights` refuses these adapters, so a result is used by merging it."""
+    """The stock library's `load_lora_weights` refuses these adapters of most families, so a result is used by merging
+    it."""
 
     label: ClassVar[str]  # what people call such adapters
+    readers: ClassVar[str]  # where the stock library reads them
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return (
             "from pathlib import Path\n\n"
             "from peft import PeftModel\n"
             f"{FROM_BASE}\n"
-            f"# diffusers' load_lora_weights does not read {self.label}; peft merges it into the network.\n"
+            f"# peft merges it into the network: {self.readers}\n"
             'for file in Path(folder).glob("*/adapter_config.json"):\n'
             "    part = file.parent.name\n"
             "    tuned = PeftModel.from_pretrained(getattr(pipeline, part), file.parent).merge_and_unload()\n"
@@ -62,7 +64,8 @@ class PeftFolder(Adapters):
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         network = {"ss_network_module": "lycoris.kohya", "ss_network_args": f'{{"algo": "{self.label.lower()}"}}'}
-        return {**super().formats(model), **self._kohya(model, network, self._kohya_adapter)}
+        own = self._adapter_formats(model, network, self._kohya_adapter, can_be_joined=False)
+        return {**super().formats(model), **own}
 
     @classmethod
     def _kohya_adapter(cls, layer: Any) -> KohyaAdapter:
@@ -88,6 +91,7 @@ class LoHa(PeftFolder):
     """A layer's update is the elementwise product of two low-rank matrices: of rank up to rank squared."""
 
     label = "LoHa"
+    readers = "diffusers' load_lora_weights does not read LoHa."
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
         for role in self.roles:
@@ -113,6 +117,7 @@ class LoKr(PeftFolder):
     """A layer's update is a Kronecker product of a small matrix and one that may be of low rank."""
 
     label = "LoKr"
+    readers = "diffusers' load_lora_weights reads LoKr of few families, and not from peft's folders."
 
     factor: PositiveInt | Literal[-1]
     decompose_both: bool

@@ -6,7 +6,6 @@ the picture's. FLUX.1 dev is distilled from guidance, whose strength it is told;
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
@@ -17,11 +16,13 @@ from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5Tokeniz
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_flux import FLUX_1
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
+from imprint.models.schedulers import even_levels
 from imprint.models.source import PipelineSource
 from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.types import Conditioning
@@ -50,9 +51,13 @@ class Flux(PipelineModel):
     def architecture(self) -> str:
         return "flux-1-dev" if self._is_told_guidance else "flux-1-schnell"
 
+    @property
+    def adapter_facts(self) -> Mapping[str, str]:
+        return {"ss_base_model_version": "flux1"}
+
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
-        summary = self._encoded(TEXT, texts).pooler_output
-        return {"tokens": self._encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
+        summary = self.encoded(TEXT, texts).pooler_output
+        return {"tokens": self.encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
 
     def encode_guidance(self, guidance: float, count: int) -> Conditioning:
         if not self._is_told_guidance:
@@ -63,7 +68,7 @@ class Flux(PipelineModel):
         return guidance > 1 and not self._is_told_guidance
 
     def noise_levels(self, steps: int) -> Sequence[float] | None:
-        return torch.linspace(1, 1 / steps, steps, dtype=torch.float64).tolist()
+        return even_levels(steps)
 
     def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         dtype, device = dtype_of(denoiser), noisy_BCHW.device
@@ -89,11 +94,6 @@ class Flux(PipelineModel):
     def _is_told_guidance(self) -> bool:
         return bool(self.transformer.config.guidance_embeds)
 
-    def _encoded(self, role: str, texts: Sequence[str]) -> Any:
-        ids_BL, _ = self.tokens(role, texts)
-        device = next(self.parts[self.layout.part(role).name].parameters()).device
-        return self.roles[role](to_device(ids_BL, device))
-
 
 def _misfits(configs: Configs) -> Iterator[str]:
     yield from wrong_channels(configs, patch=PATCH)
@@ -116,9 +116,22 @@ LAYOUT = Layout(
     absent=("feature_extractor", "image_encoder"),
     settings={},
     misfits=_misfits,
-    kohya={},
-    original_in_kohya=False,
+    kohya={DENOISER: "lora_unet", TEXT: "lora_te1", TEXT_2: "lora_te3"},
+    original_in_kohya=True,
     original=None,
+    network=NetworkFormat(
+        names=FLUX_1,
+        bases={
+            "guidance_in.in_layer.weight": "black-forest-labs/FLUX.1-dev",
+            "": "black-forest-labs/FLUX.1-schnell",
+        },
+        parts={
+            "vae": "vae.",
+            "text_encoder": "text_encoders.clip_l.transformer.",
+            "text_encoder_2": "text_encoders.t5xxl.transformer.",
+        },
+    ),
+    comfyui="kohya",
     multiple=16,
     predictions=FLOW,
     optional=("time_text_embed.guidance_embedder.",),

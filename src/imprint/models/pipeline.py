@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from imprint.device_transfer import to_device
 from imprint.file_contents import refuse
 from imprint.manifest import REMEDY
 from imprint.models.base import DENOISER, Format, Model
@@ -43,7 +44,8 @@ class PipelineModel(Model):
             setattr(self, part.name, parts[part.name])
         self.process = noise_process(checkpoint.scheduler, prediction, patch=self.layout.patch)
         # Not registered as a submodule: a compiled module may be put here without renaming any weight.
-        self.roles = {role: parts[self.layout.part(role).name] for role in self.layout.roles}
+        own_parts = {role: self.layout.part(role) for role in self.layout.roles}
+        self.roles = {role: part.with_role(parts[part.name]) for role, part in own_parts.items()}
         denoiser: Any = parts[self.layout.denoiser.name]
         self.names = LayerNames(layout=self.layout, denoiser_config=denoiser.config)
         self.sampler = sampler
@@ -71,7 +73,7 @@ class PipelineModel(Model):
     def formats(self) -> Mapping[str, Format]:
         one_file = {"single_file": Format("model.safetensors", self._writer.write_file)}
         return {
-            **(one_file if self.layout.original else {}),
+            **(one_file if self.layout.original or self.layout.network else {}),
             "pipeline": Format("pipeline", self._writer.replace_folder),
         }
 
@@ -139,7 +141,7 @@ class PipelineModel(Model):
         names = {role: self.layout.part(role).name for role in roles}
         parts = saved.load(list(names.values()))
         for role, name in names.items():
-            state = parts[name].state_dict()
+            state = self.layout.part(role).with_role(parts[name]).state_dict()
             if spoilt := not_finite(state):
                 refuse(folder / name, f"{spoilt} holds values that are no numbers, or infinite", REMEDY)
             try:
@@ -150,6 +152,12 @@ class PipelineModel(Model):
     def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(ids_BL, mask_BL) for a text encoder, on the CPU."""
         return self._captions[role].tokens(texts)
+
+    def encoded(self, role: str, texts: Sequence[str], **told: object) -> Any:
+        """What a text encoder, which is `told` this besides, makes of texts: the library's output."""
+        ids_BL, _ = self.tokens(role, texts)
+        device = next(self.parts[self.layout.part(role).name].parameters()).device
+        return self.roles[role](to_device(ids_BL, device), **told)
 
     def limit_tokens(self, role: str, count: int) -> None:
         """Lets a text encoder read at most as many tokens of a caption."""

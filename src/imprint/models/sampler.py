@@ -31,7 +31,7 @@ def sample(
     noise on the device, so they are the same only on the same kind of device.
     """
     assert len(prompts) == len(seeds), "one seed for each prompt"
-    _check_size(height, width, model.pixel_multiple)
+    _check_size(height, width, model.pixel_multiple, model.largest_side)
     scheduler = model.scheduler(sampler.scheduler)
     if not draws_from_one_seed(scheduler):
         latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, height=height, width=width)
@@ -111,8 +111,10 @@ def _picture(pixels_BCHW: Tensor) -> Image.Image:
     return picture
 
 
-def _check_size(height: int, width: int, multiple: int) -> None:
-    wrong = [(name, value) for name, value in (("height", height), ("width", width)) if value % multiple]
+def _check_size(height: int, width: int, multiple: int, largest: int | None) -> None:
+    sides = (("height", height), ("width", width))
+    wrong = [(name, value) for name, value in sides if value % multiple or value > (largest or value)]
     if wrong:
-        remedy = f"this model needs a multiple of {multiple}."
+        limit = "" if largest is None else f", {largest} at most"
+        remedy = f"this model needs a multiple of {multiple}{limit}."
         raise UserError("\n".join(str(Problem(name, value, remedy)) for name, value in wrong))

@@ -135,6 +135,11 @@ def with_timesteps(
     return scheduler
 
 
+def even_levels(steps: int) -> list[float]:
+    """Shares of noise before they are shifted, from all of it in equal steps to the last but nothing."""
+    return [float(share) for share in np.linspace(1, 1 / steps, steps)]
+
+
 def draws_from_one_seed(scheduler: SchedulerMixin) -> bool:
     """Whether the scheduler generates the noise of a whole batch from one seed in its configuration."""
     return "noise_sampler_seed" in scheduler.config

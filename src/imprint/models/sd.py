@@ -100,6 +100,7 @@ LAYOUT = Layout(
         openai={"text_encoder": "cond_stage_model.transformer."},
     ),
     multiple=8,
+    comfyui="kohya",
 )
 StableDiffusion.layout = LAYOUT
 

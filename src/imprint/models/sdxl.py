@@ -48,7 +48,7 @@ class StableDiffusionXL(UNetModel):
         return {"ss_v2": "False", "ss_base_model_version": "sdxl_base_v1-0"}
 
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
-        first, second = (self._encoded(role, texts) for role in (TEXT, TEXT_2))
+        first, second = (self.encoded(role, texts, output_hidden_states=True) for role in (TEXT, TEXT_2))
         # the first encoder's last layer conditions nothing; its zero lets every trained weight have a gradient
         unused_B11 = first.last_hidden_state[:, :1, :1] * 0
         tokens_BLD = torch.cat([first.hidden_states[-2] + unused_B11, second.hidden_states[-2]], dim=-1)
@@ -63,11 +63,6 @@ class StableDiffusionXL(UNetModel):
     def encode_geometry(self, geometry: Sequence[Geometry]) -> Conditioning:
         rows = [[*own.original, *own.crop, *own.target] for own in geometry]
         return {"time_ids": to_device(torch.tensor(rows, dtype=torch.float32), next(self.unet.parameters()).device)}
-
-    def _encoded(self, role: str, texts: Sequence[str]) -> "CLIPTextModelWithProjection":
-        ids_BL, _ = self.tokens(role, texts)
-        device = next(self.parts[self.layout.part(role).name].parameters()).device
-        return self.roles[role](to_device(ids_BL, device), output_hidden_states=True)
 
 
 def _misfits(configs: Configs) -> Iterator[str]:
@@ -125,6 +120,7 @@ LAYOUT = Layout(
         openai={"text_encoder": "conditioner.embedders.0.transformer."},
     ),
     multiple=8,
+    comfyui="kohya",
 )
 StableDiffusionXL.layout = LAYOUT
 

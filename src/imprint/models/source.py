@@ -8,22 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-import torch
 from pydantic import PositiveInt
-from torch import nn
-from transformers import PreTrainedModel
 
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
-from imprint.libraries.process import quiet_model_libraries
 from imprint.locations import local_path
 from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.hub import fetch
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, Part
+from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, NetworkFormat, Part
+from imprint.models.checkpoint.network_file import (
+    QUANTISED,
+    NetworkFile,
+    lacking,
+    read_network,
+    usual_base,
+)
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import Prediction
@@ -41,9 +44,10 @@ class PipelineSource(ModelSource):
     """`source` is a hub id, or the path of a folder in diffusers' layout or of a `.safetensors` or `.ckpt`
     file.
 
-    `config` is for single files, which hold no configuration: a folder or hub id that does; null finds the
-    hub id of the model that the file descends from. `prediction` overrides that of the checkpoint's scheduler;
-    a single file that does not state its own has that of its `config`. `revision` pins a hub id.
+    `config` is for single files: a folder or hub id with what they do not hold, which is configurations and, where the
+    file is that of a denoiser, the other parts; null finds the hub id of the model that the file descends from.
+    `prediction` overrides that of the checkpoint's scheduler; a single file that does not state its own has that of its
+    `config`. `revision` pins a hub id.
 
     `times` is at which times this model learns, where the objective names no others. `distilled` models draw in few
     steps, which training on them undoes, unless with a `training_adapter`: the path of a LoRA file, or a hub id with
@@ -104,13 +108,15 @@ class PipelineSource(ModelSource):
             pixel_multiple=multiple,
             pixel_bytes=pixel_bytes,
             tokenizers=checkpoint.tokenizers(shared=True),
+            pipeline=layout.pipeline,
             word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
         )
 
     def meta_model(self) -> MetaModel:
         layout = self.layout
-        roles = {role: self._without_weights(layout.part(role)) for role in layout.roles}
+        own_parts = {role: layout.part(role) for role in layout.roles}
+        roles = {role: part.with_role(self._checkpoint.outline(part)) for role, part in own_parts.items()}
         widths = {
             name: roles[own.role].get_input_embeddings().embedding_dim  # type: ignore[operator]
             for name, own in layout.tokenizers.items()
@@ -164,7 +170,7 @@ class PipelineSource(ModelSource):
         """Their memory is reserved, and as long as nothing is computed with them, not used."""
         return self.model(
             checkpoint=self._checkpoint,
-            parts={part.name: self._without_weights(part).to_empty(device="cpu") for part in self.layout.parts},
+            parts={part.name: self._checkpoint.outline(part).to_empty(device="cpu") for part in self.layout.parts},
             prediction=self._prediction,
             sampler=self.sampler,
         )
@@ -195,15 +201,6 @@ class PipelineSource(ModelSource):
             raise self._checkpoint.refusal(remedy)
         return stored
 
-    def _without_weights(self, part: Part) -> nn.Module:
-        config = self._checkpoint.config(part.config)
-        with self._checkpoint.using(part.config), quiet_model_libraries(), torch.device("meta"):
-            if issubclass(part.type, PreTrainedModel):
-                network: nn.Module = part.type(part.type.config_class.from_dict(config))
-            else:
-                network = part.type.from_config(config)
-        return network
-
     @cached_property
     def _checkpoint(self) -> Checkpoint:
         checkpoint = self._find()
@@ -211,7 +208,7 @@ class PipelineSource(ModelSource):
         return checkpoint
 
     def _find(self) -> Checkpoint:
-        path = local_path(self.source, suffixes=(SAFE, *PICKLED))
+        path = local_path(self.source, suffixes=(SAFE, QUANTISED, *PICKLED))
         if path is None:
             return self._from_hub()
         self._warn_of_unused(single_file=path.is_file())
@@ -227,23 +224,21 @@ class PipelineSource(ModelSource):
         return PipelineFolder(self.layout, self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
 
     def _from_hub(self) -> PipelineFolder:
+        return self._folder(self._fetched(self.source, self.revision, self.layout.parts, key="model.source"))
+
+    def _fetched(self, repository: str, revision: str | None, parts: Sequence[Part], *, key: str) -> Path:
+        """The folder of a hub id, with the configurations of all parts and the weights of these."""
+
         def weights(names: Sequence[str]) -> list[str]:
-            chosen = self._folder(Path(self.source)).choose(names)
+            chosen = self._folder(Path(repository)).choose(names, parts) if parts else {}
             return [name for files in chosen.values() for name in files]
 
-        patterns = (*self.layout.config_patterns, SHARD_INDICES)
-        return self._folder(
-            fetch(
-                self.source,
-                self.revision,
-                patterns=patterns,
-                choose=weights,
-                key="model.source",
-                variant=self.variant,
-            )
-        )
+        patterns = (*self.layout.config_patterns, *([SHARD_INDICES] if parts else []))
+        return fetch(repository, revision, patterns=patterns, choose=weights, key=key, variant=self.variant)
 
-    def _single_file(self, path: Path) -> SingleFile:
+    def _single_file(self, path: Path) -> Checkpoint:
+        if self.layout.network is not None:
+            return self._network_file(path, self.layout.network)
         if self.layout.original is None:
             remedy = (
                 f"single files of {self.layout.title} are not read. Give a hub id or a folder in diffusers' layout."
@@ -251,22 +246,23 @@ class PipelineSource(ModelSource):
             raise UserError(str(Problem("model.source", self.source, remedy)))
         tensors = read_tensors(self.layout, path, self.source, allow_pickle=self.allow_pickle)
         config = self.config or usual_configs(self.layout, tensors)
-        configs = local_path(config)
-        if configs is None:
-            configs = fetch(
-                config,
-                None,
-                patterns=self.layout.config_patterns,
-                choose=lambda names: [],
-                key="model.config",
-                variant=None,
-            )
+        configs = local_path(config) or self._fetched(config, None, (), key="model.config")
         return SingleFile(self.layout, self.source, path, configs, tensors)
+
+    def _network_file(self, path: Path, format: NetworkFormat) -> NetworkFile:
+        tensors = read_network(self.layout, path, self.source)
+        base, absent = self.config or usual_base(format, tensors), lacking(self.layout, tensors)
+        try:
+            folder = local_path(base) or self._fetched(base, None, absent, key="model.config")
+        except ModelNotFound as error:
+            names = ", ".join(part.name for part in absent) or "configurations"
+            raise ModelNotFound(f"model.source={self.source!r}: the file holds no {names}. {error}") from error
+        return NetworkFile(self.layout, self.source, path, tensors, self._folder(folder))
 
     def _warn_of_unused(self, *, single_file: bool) -> None:
         if self.revision is not None:
             log.warning("model.revision=%s has no effect: %s is on this machine.", self.revision, self.source)
-        if single_file and self.variant is not None:
+        if single_file and self.variant is not None and self.layout.network is None:
             log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
         if not single_file and self.config is not None:
             log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)

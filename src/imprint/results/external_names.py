@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from imprint.models.base import MetaModel, is_text
+from imprint.models.base import DENOISER, MetaModel, is_text
 from imprint.results.low_rank import LYCORIS
 
 # What follows a layer's name -> what kohya's scripts call that tensor.
@@ -26,18 +26,17 @@ UNREADABLE = {  # adapters that are no product of thin matrices, and what they a
     r"\.on_input$": "IA3",
     r"^bundle_emb\.": "embeddings bundled with adapters",
 }
-OF_OTHERS = {  # names that only other kinds of models have
-    r"^lora_te_": "Stable Diffusion 1.x and 2.x",
-    r"^lora_te2_|text_encoder_2\.|^lora_unet_(input|output|middle)_block": "Stable Diffusion XL",
-    r"^lora_te3_|text_encoder_3\.": "Stable Diffusion 3",
-    r"^lora_unet_(double|single)_blocks_|^transformer\.|^lora_transformer_": "Flux or Stable Diffusion 3",
-    r"^diffusion_model\.": "a model in another program's layout",
-}
 
 
 class Place(NamedTuple):
+    """Layers of ours that are one in the file, mostly a single one; with its rows in the other order if `swapped`."""
+
     role: str
-    layer: str
+    layers: tuple[str, ...]
+    swapped: bool = False
+
+    def __str__(self) -> str:
+        return " and ".join(self.layers)
 
 
 def split(key: str) -> tuple[str, str] | None:
@@ -53,13 +52,15 @@ def places(meta: MetaModel, folder: str) -> Mapping[str, Place]:
     """Every layer that can have an adapter, by all its names in files. Names that do not say which of several text
     encoders they mean are those of the one that `folder`, in which the file lies, is called after; else of none."""
     single = sum(map(is_text, meta.roles)) == 1
-    return {
-        name: Place(role, layer)
-        for role, part in meta.roles.items()
-        for layer, module in part.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-        for name in meta.names.all(role, layer, alone=single or not is_text(role) or meta.names.part(role) == folder)
-    }
+    found: dict[str, Place] = {}
+    for role, part in meta.roles.items():
+        alone = single or not is_text(role) or meta.names.part(role) == folder
+        for layer, module in part.named_modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                found |= dict.fromkeys(meta.names.all(role, layer, alone=alone), Place(role, (layer,)))
+                joined = meta.names.all_joined(layer) if role == DENOISER else ()
+                found |= {own.name: Place(role, own.parts, own.swapped) for own in joined}
+    return found
 
 
 def place_of(name: str, known: Mapping[str, Place]) -> Place | None:
@@ -73,8 +74,3 @@ def place_of(name: str, known: Mapping[str, Place]) -> Place | None:
 
 def why_unreadable(key: str) -> str | None:
     return next((what for pattern, what in UNREADABLE.items() if re.search(pattern, key)), None)
-
-
-def whose(key: str, own: str) -> str | None:
-    """The kind of model that a name belongs to, if it is another than `own`."""
-    return next((what for pattern, what in OF_OTHERS.items() if what != own and re.search(pattern, key)), None)

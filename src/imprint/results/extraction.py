@@ -67,7 +67,7 @@ def extract_lora(
         results[0].method.choose_rank(rank)  # better than the nearest of the whole: it was trained to be used alone
         rank = None
     if format == "kohya" and not source.meta_model().names.has_kohya:
-        remedy = "kohya's scripts join layers of this model, and such files are not written yet. Choose format=lora."
+        remedy = "this model's layers have no names in kohya's scripts here. Choose format=comfyui or format=lora."
         raise ConfigError([Problem("format", format, remedy)])
     facts = source.facts()
     model = source.load()

@@ -1,4 +1,4 @@
-"""Updates of low rank as a LoRA file, by the stock library's names or by those that A1111 and ComfyUI read."""
+"""Updates of low rank as a LoRA file, by the stock library's names or by those that other programs read."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.adopted import peft_settings, usual_rank
-from imprint.methods.kohya import KohyaAdapter, write_kohya_layers
+from imprint.methods.kohya import DOWN, UP, ByLayer, KohyaAdapter, write_comfyui, write_kohya
 from imprint.methods.lora import DESCRIPTION, NETWORK
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.models.base import Model
 from imprint.results.low_rank import Factors, LowRank
 
-LORA_FORMATS = ("lora", "kohya")
+LORA_FORMATS = ("lora", "kohya", "comfyui")
 
 
 def write_updates(
@@ -26,9 +26,14 @@ def write_updates(
     """Raises UserError for a name that readers would not take for such a file."""
     if file.suffix != ".safetensors":
         raise UserError(str(Problem("out", str(file), "other programs want the name to end in .safetensors.")))
-    write = {"lora": write_lora, "kohya": write_kohya_lora}[format]
     about = {**origin, **spec_of_model(model, "lora"), **spec_of_origin(origin)}
-    write(file, dtype, model=model, updates=updates, origin=about)
+    names = {"lora": "stock", "kohya": "kohya", "comfyui": model.names.comfyui}[format]
+    if names == "stock":
+        write_lora(file, dtype, model=model, updates=updates, origin=about)
+    elif names == "kohya":
+        write_kohya(file, dtype, _adapters(model, updates), model=model, origin={**about, **NETWORK})
+    else:
+        write_comfyui(file, dtype, _adapters(model, updates), model=model, origin=about)
 
 
 def write_lora(file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]) -> None:
@@ -47,18 +52,17 @@ def write_lora(file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, 
     write_weights(file, tensors, {**origin, **about})
 
 
-def write_kohya_lora(
-    file: Path, dtype: torch.dtype, *, model: Any, updates: LowRank, origin: Mapping[str, str]
-) -> None:
+def _adapters(model: Model, updates: LowRank) -> ByLayer:
     """A part has one alpha, its usual rank: the stock library gives alphas of their own to the wrong layers."""
-    stored: dict[str, KohyaAdapter] = {}
+    found: dict[str, dict[str, KohyaAdapter]] = {}
     for role, own in updates.items():
         alpha = usual_rank(factors.rank for factors in own.values())
         for layer, factors in own.items():
-            down, up = _as_adapter(factors, model.roles[role].get_submodule(layer).weight)
-            tensors = {"lora_down.weight": down, "lora_up.weight": up * (factors.rank / alpha)}
-            stored[model.names.kohya(role, layer)] = KohyaAdapter(tensors, alpha=float(alpha), rank=factors.rank)
-    write_kohya_layers(file, dtype, stored, model=model, origin={**origin, **NETWORK})
+            module: Any = model.roles[role].get_submodule(layer)
+            down, up = _as_adapter(factors, module.weight)
+            tensors = {DOWN: down, UP: up * (factors.rank / alpha)}
+            found.setdefault(role, {})[layer] = KohyaAdapter(tensors, alpha=float(alpha), rank=factors.rank)
+    return found
 
 
 def _as_adapter(factors: Factors, weight: Tensor | nn.Parameter) -> tuple[Tensor, Tensor]:

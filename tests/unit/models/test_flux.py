@@ -9,7 +9,6 @@ from drawing import PROMPTS, stock
 from tiny_flux import WIDTHS, tiny_flux_source
 from tiny_parts import T5_TOKENS
 
-from imprint.errors import UserError
 from imprint.models.flux import Flux
 from imprint.models.packing import packed, unpacked
 from imprint.models.process import Flow
@@ -76,12 +75,6 @@ class TestFacts:
         assert facts.process.shift.factor((16, 128, 128)) == pytest.approx(3.158, abs=1e-3)
         assert facts.pixel_multiple == 16
         assert set(facts.tokenizers) == {"clip_l", "t5"}
-
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "flux.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match=r"single files of FLUX\.1 are not read"):
-            tiny_flux_source(file).facts()
 
 
 class TestFiles:

@@ -7,15 +7,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from imprint.errors import Problem, UserError
 from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.config_limits import excess
-from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part
 
 
 class Checkpoint(ABC):
@@ -111,6 +112,16 @@ class Checkpoint(ABC):
                 raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
         return found
 
+    def outline(self, part: Part) -> nn.Module:
+        """The network without weights, on the device "meta"."""
+        config = self.config(part.config)
+        with self.using(part.config), quiet_model_libraries(), torch.device("meta"):
+            if issubclass(part.type, PreTrainedModel):
+                network: nn.Module = part.type(part.type.config_class.from_dict(config))
+            else:
+                network = part.type.from_config(config)
+        return network
+
     def files(self) -> dict[str, Path]:
         """All files that the model's output depends on, by names that do not depend on their location."""
         files = {name: self.configs / name for name in self.layout.configs}
@@ -128,6 +139,8 @@ class Checkpoint(ABC):
         for part in layout.parts:
             entry = index.get(part.name)
             found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+            if found is None:
+                raise self.refusal(f"it has no {part.name}, which this family needs ({part.type.__name__}).")
             if found != part.type.__name__:
                 raise self.refusal(f"its {part.name} is a {found}. This family needs a {part.type.__name__}.")
 

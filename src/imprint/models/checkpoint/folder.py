@@ -33,18 +33,22 @@ class PipelineFolder(Checkpoint):
                 read_header(path, self.source)
 
     def weight_files(self) -> Mapping[str, Path]:
-        return {name: self.configs / name for names in self._weights().values() for name in names}
+        return self.weight_files_of(self.layout.parts)
+
+    def weight_files_of(self, parts: Sequence[Part]) -> Mapping[str, Path]:
+        return {name: self.configs / name for names in self._weights(parts).values() for name in names}
 
     def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
-        files = self._weights()
-        return {part.name: self._read(part, files[part.name]) for part in self.layout.parts if part.name in names}
+        parts = [part for part in self.layout.parts if part.name in names]
+        files = self._weights(parts)
+        return {part.name: self._read(part, files[part.name]) for part in parts}
 
-    def choose(self, names: Sequence[str]) -> dict[str, list[str]]:
+    def choose(self, names: Sequence[str], parts: Sequence[Part]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""
         chosen = {
             part.name: safetensors_of(names, part.name, self.variant)
             or (pickles_of(names, part.name, self.variant) if self.allow_pickle else [])
-            for part in self.layout.parts
+            for part in parts
         }
         if problems := list(self._why_missing(names, [part for part, files in chosen.items() if not files])):
             raise self.refusal(*problems)
@@ -64,8 +68,8 @@ class PipelineFolder(Checkpoint):
         elif absent:
             yield f"{self.configs} holds no weights of {', '.join(absent)}. Get the missing files."
 
-    def _weights(self) -> dict[str, list[str]]:
-        return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")])
+    def _weights(self, parts: Sequence[Part]) -> dict[str, list[str]]:
+        return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")], parts)
 
     def _read(self, part: Part, names: Sequence[str]) -> nn.Module:
         module: nn.Module

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imprint.models.checkpoint.layout import Layout
+from imprint.models.checkpoint.layout import AdapterNames, Layout
+from imprint.models.checkpoint.original_names import Joined
 
 # The library does not read some of a text encoder's adapters under peft's names.
 TEXT_ADAPTER_NAMES = {
@@ -12,6 +13,9 @@ TEXT_ADAPTER_NAMES = {
     ".lora_B.": ".lora_linear_layer.up.",
     ".lora_magnitude_vector": ".lora_magnitude_vector.weight",
 }
+COMFYUI_PREFIX = "diffusion_model."  # of denoisers' layers
+KOHYA_DENOISER = "lora_unet"  # whatever it is
+SAME_ROLE = {"lora_te": ("lora_te1",), "lora_te3": ("lora_te2",)}  # some programs count other text encoders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +44,32 @@ class LayerNames:
         """Whether there are names of kohya's scripts for all layers."""
         return bool(self.layout.kohya)
 
+    @property
+    def comfyui(self) -> AdapterNames:
+        """The names that ComfyUI reads."""
+        return self.layout.comfyui
+
+    def joins(self, names: AdapterNames) -> bool:
+        """Whether a layer of a file by such names may consist of several of ours."""
+        original = names == "original" or (names == "kohya" and self.layout.original_in_kohya)
+        return original and self.layout.network is not None and self.layout.network.names.joins
+
     def kohya(self, role: str, layer: str) -> str:
         """A layer's name in kohya's scripts, and the programs that read their files."""
-        original = self._is_denoiser(role) and self.layout.original_in_kohya
-        name = self._original(layer) if original else self.stock(role, layer).partition(".")[2]
-        return flattened(self.layout.kohya[role], name)
+        return self.in_kohya(role, layer).name
+
+    def in_kohya(self, role: str, layer: str) -> Joined:
+        """As `kohya`, with the layers of ours that it consists of."""
+        if self._is_denoiser(role) and self.layout.original_in_kohya:
+            joined = self._original(layer)
+        else:
+            joined = Joined(self.stock(role, layer).partition(".")[2], (layer,))
+        return joined._replace(name=flattened(self.layout.kohya[role], joined.name))
+
+    def in_comfyui(self, layer: str) -> Joined:
+        """A layer of the denoiser by ComfyUI's own names, with the layers of ours that it consists of."""
+        joined = self._original(layer) if self.layout.comfyui == "original" else Joined(layer, (layer,))
+        return joined._replace(name=f"{COMFYUI_PREFIX}{joined.name}")
 
     def in_peft(self, role: str, layer: str) -> list[str]:
         """Its names inside its part in any release of the libraries, which peft's settings for single layers go by."""
@@ -57,27 +82,52 @@ class LayerNames:
         rest = stock.partition(".")[2]
         for own in dict.fromkeys((rest, rest.removeprefix(self.layout.part(role).stored_prefix))):
             yield f"{self.part(role)}.{own}"
-            yield from self._flattened(role, own)
-            if alone:
-                yield own
-                yield f"base_model.model.{own}"
-        if self._is_denoiser(role) and self.layout.original:
-            yield from self._flattened(role, self._original(layer))
+            yield from self._everywhere(role, own, alone=alone)
+        if self._is_denoiser(role) and (self.layout.original or self.layout.network):
+            joined = self._original(layer)
+            if joined.is_plain:
+                yield from self._everywhere(role, joined.name, alone=alone)
 
-    def _flattened(self, role: str, name: str) -> Iterator[str]:
-        own = self.layout.kohya.get(role)
+    def all_joined(self, layer: str) -> Iterator[Joined]:
+        """The layer of the original program that consists of this one of the denoiser and of others, by every name."""
+        if not self.layout.network:
+            return
+        joined = self._original(layer)
+        if not joined.is_plain:
+            for name in self._everywhere(self.layout.denoiser.role, joined.name, alone=True):
+                yield joined._replace(name=name)
+
+    def _everywhere(self, role: str, name: str, *, alone: bool) -> Iterator[str]:
+        """A name with what programs put before it."""
+        for prefix in self._prefixes(role):
+            yield flattened(prefix, name)
+        if self._is_denoiser(role) and self.layout.network:
+            yield f"{COMFYUI_PREFIX}{name}"
+            yield f"model.{COMFYUI_PREFIX}{name}"
+        if alone:
+            yield name
+            yield f"base_model.model.{name}"
+
+    def _prefixes(self, role: str) -> Iterator[str]:
+        """Those that kohya's scripts and their like put before a flattened name."""
+        own = self.layout.kohya.get(role, KOHYA_DENOISER if self._is_denoiser(role) else None)
         if own is None:
             return
-        for prefix in (own, "lora_te1") if own == "lora_te" else (own,):  # some count a single text encoder, too
-            for program in (prefix, prefix.replace("lora_", "lycoris_", 1)):
-                yield flattened(program, name)
+        for prefix in (own, *SAME_ROLE.get(own, ())):
+            yield prefix
+            yield prefix.replace("lora_", "lycoris_", 1)
+        if self._is_denoiser(role):
+            yield f"lora_{self.part(role)}"
+            yield "lycoris"
 
     def _is_denoiser(self, role: str) -> bool:
         return role == self.layout.denoiser.role
 
-    def _original(self, layer: str) -> str:
+    def _original(self, layer: str) -> Joined:
+        if self.layout.network is not None:
+            return self.layout.network.names.layer(layer, self.denoiser_config)
         assert self.layout.original is not None
-        return self.layout.original.layer(layer, self.denoiser_config)
+        return Joined(self.layout.original.layer(layer, self.denoiser_config), (layer,))
 
 
 def flattened(prefix: str, name: str) -> str:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from imprint.models.checkpoint.original_names import OriginalNames
 from imprint.models.latents import SCALED, Latents
 from imprint.models.process import PREDICTIONS, Prediction
 
@@ -22,17 +23,24 @@ class Part(NamedTuple):
     """A network of a pipeline: its name and folder in the library, its role, and its class.
 
     `stored_prefix` is before the names of all its weights and adapters in files, whether or not the library's class has
-    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it.
+    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it. `within` is
+    the path of the module that has the role, where the network has others that no caption passes through, such as a
+    language model's eyes: these never learn.
     """
 
     name: str
     role: str
     type: Any
     stored_prefix: str = ""
+    within: str = ""
 
     @property
     def config(self) -> str:
         return f"{self.name}/config.json"
+
+    def with_role(self, network: nn.Module) -> nn.Module:
+        """What has the role: the network, or a module of it."""
+        return network.get_submodule(self.within)
 
 
 class TokenizerPart(NamedTuple):
@@ -67,6 +75,22 @@ class OriginalLayout(NamedTuple):
     openai: Mapping[str, str] = {}
 
 
+class NetworkFormat(NamedTuple):
+    """The formats in which a denoiser is shared as one file, alone or with the other parts.
+
+    `names` are the original program's. `bases` are hub ids of pipelines with what such a file does not hold, by a
+    weight that only their denoisers have; the one of "" is for all others. `parts` are how the names of other parts
+    begin in files that hold them, by the library's names of the parts.
+    """
+
+    names: OriginalNames
+    bases: Mapping[str, str]
+    parts: Mapping[str, str]
+
+
+AdapterNames = Literal["stock", "kohya", "library", "original"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """A family's table.
@@ -80,7 +104,10 @@ class Layout:
     misfits        why configurations are those of another kind of model, if they are
     kohya          how kohya's scripts begin the names of a role's layers, and whether they name the denoiser's as the
                    original program does (`original_in_kohya`); empty where such files are not written
-    original       the one-file format; None where it is not known here
+    original       the format of a whole model in one file; None where it is not known here
+    network        the formats of a denoiser in one file, where these are how the family is shared
+    comfyui        how ComfyUI calls layers in files of adapters: "stock" as the library's own files do, "kohya" as
+                   kohya's scripts do, or with `diffusion_model.` before the "library"'s or the "original" names
     multiple       the library's pipeline requires both sides of a picture to be multiples of this
     optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
     predictions    what its networks can be of: those of flows alone, for instance, know no other noise
@@ -99,6 +126,8 @@ class Layout:
     original_in_kohya: bool
     original: OriginalLayout | None
     multiple: int
+    network: NetworkFormat | None = None
+    comfyui: AdapterNames = "stock"
     optional: tuple[str, ...] = ()
     predictions: tuple[Prediction, ...] = PREDICTIONS
     latents: Latents = SCALED

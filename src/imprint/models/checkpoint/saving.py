@@ -20,6 +20,7 @@ from imprint.files import folder_atomically, write_atomically, write_json
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts
+from imprint.models.checkpoint.network_file import write_network_file
 from imprint.models.checkpoint.single_file import write_single_file
 from imprint.models.finite import check_finite
 from imprint.models.process import NoiseProcess
@@ -55,13 +56,34 @@ class PipelineWriter:
         if words := list(dict.fromkeys(word for own in self.vocabularies.values() for word in own.words)):
             remedy = f"one file has no place for new words ({', '.join(words)}). Choose format=pipeline."
             raise UserError(str(Problem("format", "single_file", remedy)))
+        layout = self.checkpoint.layout
+        if layout.network is not None:
+            self._check_network_alone()
+            write_network_file(file, self._final(layout.denoiser), dtype, layout=layout)
+            return
         write_single_file(
             file,
-            {part.name: self._final(part) for part in self.checkpoint.layout.parts},
+            {part.name: self._final(part) for part in layout.parts},
             dtype,
-            layout=self.checkpoint.layout,
+            layout=layout,
             prediction=self.process.prediction,
             zero_snr=self.process.has_zero_terminal_snr,
+        )
+
+    def _check_network_alone(self) -> None:
+        """Raises UserError if a text encoder has changed, too."""
+        layout = self.checkpoint.layout
+        text = [part for part in layout.parts[1:] if part.role in layout.roles]
+        if changed := [part.name for part in text if self._has_changed(part)]:
+            remedy = (
+                f"the file holds the denoiser alone, and {', '.join(changed)} was trained, too. Choose format=pipeline."
+            )
+            raise UserError(str(Problem("format", "single_file", remedy)))
+
+    def _has_changed(self, part: Part) -> bool:
+        before = self.checkpoint.load([part.name])[part.name].state_dict()
+        return not all(
+            _same(before[name], weight) for name, weight in state_without_words(self.parts[part.name]).items()
         )
 
     def _final(self, part: Part) -> nn.Module:

@@ -15,6 +15,7 @@ from imprint.files import write_atomically
 from imprint.libraries.diffusers import kind_of_single_file
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import Layout, OriginalLayout, Part, Parts
+from imprint.models.checkpoint.recognition import others_of
 from imprint.models.checkpoint.weights import PICKLE_RISK, Stored, read_header
 from imprint.models.finite import check_finite
 from imprint.models.process import Prediction
@@ -171,6 +172,8 @@ def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
     kind = _kind(tensors)
     if kind is not None and kind != layout.title:
         return f"this is a {kind} model. This family holds {layout.title}."
+    if others := others_of(tensors, layout.title):
+        return f"this is a {others} model. This family holds {layout.title}."
     lacking = [
         f"{part} ({prefix}...)"
         for part, prefix in _original(layout).prefixes.items()

@@ -19,6 +19,7 @@ class Stored(NamedTuple):
     """A tensor as a file's header describes it."""
 
     shape: tuple[int, ...]
+    dtype: str = "F32"  # as safetensors call it
 
 
 def safetensors_of(names: Iterable[str], folder: str, variant: str | None) -> list[str]:
@@ -43,7 +44,7 @@ def read_header(path: Path, source: str, *, key: str = "model.source") -> Mappin
     try:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-            return {name: Stored(tuple(part.get_shape())) for name, part in slices.items()}
+            return {name: Stored(tuple(part.get_shape()), part.get_dtype()) for name, part in slices.items()}
     except (SafetensorError, OSError) as error:
         remedy = (
             f"{path} is no complete safetensors file ({error}). "
