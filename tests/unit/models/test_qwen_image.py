@@ -1,6 +1,7 @@
 """Qwen-Image: what its language model reads and the denoiser is told of it, how it is guided, and what of it learns."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -91,7 +92,7 @@ class TestCaptions:
         tokens, mask = pipeline.encode_prompt([caption, "dog"], device="cpu", max_sequence_length=8)
         torch.testing.assert_close(told["tokens"] * told["tokens_mask"][..., None], tokens)
         assert torch.equal(told["tokens_mask"], mask.bool())
-        assert f"is cut to {34 + 8}: '{caption}'" in caplog.text
+        assert re.search(rf"is cut to {34 + 8}, without '.*' at its end: '{caption}'", caplog.text, re.DOTALL)
 
     def test_a_word_is_read_by_the_stock_pipeline(self, folder: Path, tmp_path: Path) -> None:
         model = tiny_qwen_image_source(folder).load()
@@ -173,9 +174,3 @@ class TestFacts:
         file.write_text(json.dumps(config), encoding="utf-8")
         with pytest.raises(UserError, match="expects 32 text features of text_encoder, which gives 48"):
             tiny_qwen_image_source(model).facts()
-
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "qwen.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match="single files of Qwen-Image are not read"):
-            tiny_qwen_image_source(file).facts()
