@@ -113,6 +113,7 @@ class Layout:
     predictions    what its networks can be of: those of flows alone, for instance, know no other noise
     latents        those of the autoencoder
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
+    lower_case     texts are read in lower case, whatever the tokenizer knows
     """
 
     title: str
@@ -132,6 +133,7 @@ class Layout:
     predictions: tuple[Prediction, ...] = PREDICTIONS
     latents: Latents = SCALED
     patch: int = 1
+    lower_case: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:
