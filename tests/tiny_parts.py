@@ -7,7 +7,15 @@ from typing import Any
 
 from diffusers import AutoencoderKL
 from tiny import RARE_WORDS, RESOLUTION, TOKENS, WORDS, byte_letters, merged_pieces
-from transformers import CLIPTextConfig, CLIPTokenizer, Qwen2Tokenizer, Qwen3Config, T5Config, T5TokenizerFast
+from transformers import (
+    CLIPTextConfig,
+    CLIPTokenizer,
+    GemmaTokenizerFast,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    T5Config,
+    T5TokenizerFast,
+)
 
 SETTINGS: dict[str, Any] = {  # of every family's source
     "revision": None,
@@ -106,16 +114,24 @@ def tiny_qwen3(tokenizer: Qwen2Tokenizer, *, width: int, layers: int = 3) -> Qwe
     )
 
 
+def tiny_gemma_tokenizer(more: Sequence[str] = ()) -> GemmaTokenizerFast:
+    """The words, and the words after a space, are single tokens, and `more` words; everything else falls into
+    letters."""
+    merges = _merges((*WORDS, *more, *RARE_WORDS), space="▁")
+    letters = ["\n", "▁", *string.ascii_letters, *string.digits, *string.punctuation]
+    tokens = dict.fromkeys(["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *letters, *(a + b for a, b in merges)])
+    return GemmaTokenizerFast(
+        vocab={token: index for index, token in enumerate(tokens)},
+        merges=merges,
+        add_bos_token=True,
+        model_max_length=1024,
+    )
+
+
 def tiny_qwen_tokenizer(more: Sequence[str] = ()) -> Qwen2Tokenizer:
     """The words, and the words after a space, are single tokens, and `more` words; everything else falls into bytes."""
     letters = byte_letters()
-    merges: list[tuple[str, str]] = []
-    for word in (*WORDS, *more, *RARE_WORDS):
-        for spaced in (word, f"Ġ{word}"):
-            pieces = merged_pieces(list(spaced), merges)
-            while len(pieces) > 1:
-                merges.append((pieces[0], pieces[1]))
-                pieces = merged_pieces(pieces, merges)
+    merges = _merges((*WORDS, *more, *RARE_WORDS), space="Ġ")
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     tokens = dict.fromkeys([*letters, *(left + right for left, right in merges), *special])
     tokenizer = Qwen2Tokenizer(
@@ -124,3 +140,15 @@ def tiny_qwen_tokenizer(more: Sequence[str] = ()) -> Qwen2Tokenizer:
     tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
     tokenizer.chat_template = CHAT
     return tokenizer
+
+
+def _merges(words: Sequence[str], *, space: str) -> list[tuple[str, str]]:
+    """Those that make each word one token, at the beginning of a text and after a space."""
+    merges: list[tuple[str, str]] = []
+    for word in words:
+        for spaced in (word, f"{space}{word}"):
+            pieces = merged_pieces(list(spaced), merges)
+            while len(pieces) > 1:
+                merges.append((pieces[0], pieces[1]))
+                pieces = merged_pieces(pieces, merges)
+    return merges

@@ -34,6 +34,7 @@ class ModelInfo(NamedTuple):
     pixel_bytes: int  # of memory that a pixel takes at least, while the autoencoder works on its picture
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; shared, so no words may be added to them
     pipeline: str  # the library's class of its pipelines
+    lower_case: bool  # whether it reads texts in lower case alone
     word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
 
@@ -60,6 +61,8 @@ class ModelInfo(NamedTuple):
 
     def why_not_new(self, word: str, vectors: int) -> str | None:
         """Why `word` cannot become a new word of as many vectors, if it cannot."""
+        if self.lower_case and word != word.lower():
+            return "this model reads texts in lower case."
         faults = (why_not_new(tokenizer, word, vectors) for tokenizer in self.tokenizers.values())
         return next((fault for fault in faults if fault), None)
 
@@ -163,6 +166,10 @@ class Model(nn.Module, ABC):
         Some models distinguish an empty text from no text at all: with `empty_is_unconditional`, as in training and for
         negative prompts, an empty text means no text.
         """
+
+    def encode_negative(self, texts: Sequence[str]) -> Conditioning:
+        """The same on negative prompts."""
+        return self.encode_text(texts, empty_is_unconditional=True)
 
     def encode_geometry(self, geometry: Sequence[Geometry]) -> Conditioning:
         """The denoiser's conditioning on the sizes and crops of pictures, beside their captions."""

@@ -30,30 +30,32 @@ class Captions:
         self._padded = padded
         positions = getattr(vocabulary.encoder.config, "max_position_embeddings", None)  # None: they are relative
         self._length = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
-        self._cache: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # by caption and size of the vocabulary
+        # by caption, whether it is bare, and size of the vocabulary
+        self._cache: dict[tuple[str, bool, int], tuple[Tensor, Tensor]] = {}
 
     def limit(self, count: int) -> None:
         """Reads at most as many tokens."""
         self._length = min(self._length, count)
         self._cache.clear()
 
-    def tokens(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """ids_BL, and mask_BL: 1 where they are the caption's, 0 where they are padding."""
-        ids, masks = zip(*map(self._tokens, captions), strict=True)
+    def tokens(self, captions: Sequence[str], *, bare: Sequence[bool] | None = None) -> tuple[Tensor, Tensor]:
+        """ids_BL, and mask_BL: 1 where they are the caption's, 0 where they are padding. `bare`: which of them are not
+        wrapped."""
+        ids, masks = zip(*map(self._tokens, captions, bare or [False] * len(captions)), strict=True)
         padding: int = self._tokenizer.pad_token_id or 0
         ids_BL = pad_sequence(list(ids), batch_first=True, padding_value=padding)
         return ids_BL, pad_sequence(list(masks), batch_first=True)
 
-    def _tokens(self, caption: str) -> tuple[Tensor, Tensor]:
-        key = (caption, len(self._tokenizer))
+    def _tokens(self, caption: str, bare: bool) -> tuple[Tensor, Tensor]:
+        key = (caption, bare, len(self._tokenizer))
         if key not in self._cache:
-            self._cache[key] = self._read(caption)
+            self._cache[key] = self._read(caption, bare)
         return self._cache[key]
 
-    def _read(self, caption: str) -> tuple[Tensor, Tensor]:
+    def _read(self, caption: str, bare: bool) -> tuple[Tensor, Tensor]:
         # a word that was learned with several vectors stands for as many tokens
         whole = with_all_vectors(caption, self._tokenizer)
-        if self._wrapped is not None:
+        if self._wrapped is not None and not bare:
             whole = self._wrapped(self._tokenizer, whole)
         if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
             log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, messages.value(caption))

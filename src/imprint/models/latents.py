@@ -93,7 +93,31 @@ class FrameLatents(Latents):
         return to_device(mean, device), to_device(spread, device)
 
 
+class CertainLatents(Latents):
+    """Of an `AutoencoderDC`, which makes one latent of a picture and no distribution: its spread is zero."""
+
+    def cell(self, config: Config) -> int:
+        return int(2 ** (len(config["encoder_block_out_channels"]) - 1))
+
+    def channels(self, config: Config) -> int:
+        return int(config["latent_channels"])
+
+    def first_width(self, config: Config) -> int:
+        return int(config["encoder_block_out_channels"][0])
+
+    def encode(self, autoencoder: Any, pixels_BCHW: Tensor) -> Moments:
+        latents_BCHW = autoencoder.encode(pixels_BCHW.to(_dtype(autoencoder))).latent.float()
+        latents_BCHW = latents_BCHW * autoencoder.config.scaling_factor
+        return Moments(latents_BCHW, torch.zeros_like(latents_BCHW))
+
+    def decode(self, autoencoder: Any, latents_BCHW: Tensor) -> Tensor:
+        latents_BCHW = (latents_BCHW.float() / autoencoder.config.scaling_factor).to(_dtype(autoencoder))
+        pixels_BCHW: Tensor = autoencoder.decode(latents_BCHW, return_dict=False)[0]
+        return pixels_BCHW
+
+
 SCALED = ScaledLatents()
+CERTAIN = CertainLatents()
 FRAMES = FrameLatents()
 
 

@@ -140,9 +140,10 @@ class PipelineModel(Model):
             except RuntimeError as error:
                 refuse(folder / name, "its weights have other names or shapes than this model's", REMEDY, error)
 
-    def tokens(self, role: str, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """(ids_BL, mask_BL) for a text encoder, on the CPU."""
-        return self._captions[role].tokens(texts)
+    def tokens(self, role: str, texts: Sequence[str], *, bare: Sequence[bool] | None = None) -> tuple[Tensor, Tensor]:
+        """(ids_BL, mask_BL) for a text encoder, on the CPU. `bare`: which of the texts are not wrapped as captions."""
+        read = [text.lower().strip() for text in texts] if self.layout.lower_case else texts
+        return self._captions[role].tokens(read, bare=bare)
 
     def encoded(self, role: str, texts: Sequence[str], **told: object) -> Any:
         """What a text encoder, which is `told` this besides, makes of texts: the library's output."""

@@ -99,7 +99,7 @@ def _conditioning(model: Model, prompts: Sequence[str], sampler: Sampler, height
     texts = model.encode_text(prompts, empty_is_unconditional=False)
     copies = len(prompts)
     if model.draws_twice(sampler.guidance):
-        negative = model.encode_text([sampler.negative_prompt] * len(prompts), empty_is_unconditional=True)
+        negative = model.encode_negative([sampler.negative_prompt] * len(prompts))
         texts = joined([negative, texts])
         copies = 2 * len(prompts)
     geometry = model.encode_geometry([Geometry.whole(height, width)] * copies)

@@ -26,11 +26,15 @@ class WordTable(nn.Embedding):
     the state of the text encoder. Learned vectors are stored in float32 and looked up in the precision of the table.
     """
 
+    embed_scale: Tensor | None
+
     def __init__(self, vocabulary: nn.Embedding, first: int) -> None:
         """`first` is the id of the first learned token; all ids after it are learned tokens, too."""
         rows, width = vocabulary.weight.shape
         super().__init__(rows, width, _weight=vocabulary.weight, _freeze=True)
         self.first = first
+        # Gemma multiplies all vectors by this when it looks them up.
+        self.register_buffer("embed_scale", getattr(vocabulary, "embed_scale", None), persistent=False)
         self.vectors = nn.ParameterList()
         self._words: list[tuple[str, float | None]] = []
 
@@ -53,7 +57,8 @@ class WordTable(nn.Embedding):
         known_BLD = super().forward(input.masked_fill(learned, 0))
         # Also for captions without a learned word, so that every process has a gradient, if only of zeros.
         new_BLD = functional.embedding((input - self.first).clamp(min=0), torch.cat(list(self.words.values())))
-        return torch.where(learned[..., None], new_BLD.to(known_BLD.dtype), known_BLD)
+        vectors_BLD = torch.where(learned[..., None], new_BLD.to(known_BLD.dtype), known_BLD)
+        return vectors_BLD if self.embed_scale is None else vectors_BLD * self.embed_scale.to(vectors_BLD.dtype)
 
 
 class Vocabulary(NamedTuple):

@@ -111,6 +111,7 @@ class Layout:
     optional       how the names of a denoiser's weights begin that only some checkpoints have, and no adapter learns
     latents        those of the autoencoder
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
+    lower_case     texts are read in lower case, whatever the tokenizer knows
     """
 
     title: str
@@ -129,6 +130,7 @@ class Layout:
     optional: tuple[str, ...] = ()
     latents: Latents = SCALED
     patch: int = 1
+    lower_case: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:
