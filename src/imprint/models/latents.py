@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from imprint.device_transfer import to_device
 from imprint.types import Moments
 
 Config = Mapping[str, Any]  # of an autoencoder
@@ -62,7 +63,38 @@ class ScaledLatents(Latents):
         return config.scaling_factor, config.get("shift_factor") or 0.0
 
 
+class FrameLatents(Latents):
+    """Of an autoencoder of videos, `AutoencoderKLQwenImage`, to which a picture is the only frame: a mean and a spread
+    of each channel, in its configuration. That has an entry for every layer that halves a side: whether it halves time
+    as well."""
+
+    def cell(self, config: Config) -> int:
+        return int(2 ** len(config["temperal_downsample"]))
+
+    def channels(self, config: Config) -> int:
+        return int(config["z_dim"])
+
+    def first_width(self, config: Config) -> int:
+        return int(config["base_dim"])
+
+    def encode(self, autoencoder: Any, pixels_BCHW: Tensor) -> Moments:
+        gaussian = autoencoder.encode(pixels_BCHW.to(_dtype(autoencoder)).unsqueeze(2)).latent_dist
+        mean, spread = self._scale(autoencoder.config, pixels_BCHW.device)
+        return Moments((gaussian.mean.squeeze(2).float() - mean) / spread, gaussian.std.squeeze(2).float() / spread)
+
+    def decode(self, autoencoder: Any, latents_BCHW: Tensor) -> Tensor:
+        mean, spread = self._scale(autoencoder.config, latents_BCHW.device)
+        latents_BCHW = (latents_BCHW.float() * spread + mean).to(_dtype(autoencoder))
+        pixels_BCHW: Tensor = autoencoder.decode(latents_BCHW.unsqueeze(2), return_dict=False)[0].squeeze(2)
+        return pixels_BCHW
+
+    def _scale(self, config: Any, device: torch.device) -> tuple[Tensor, Tensor]:
+        mean, spread = (torch.tensor(config[key]).view(-1, 1, 1) for key in ("latents_mean", "latents_std"))
+        return to_device(mean, device), to_device(spread, device)
+
+
 SCALED = ScaledLatents()
+FRAMES = FrameLatents()
 
 
 def _dtype(autoencoder: Any) -> torch.dtype:

@@ -7,9 +7,10 @@ from imprint.models.checkpoint.layout import Configs
 TRANSFORMER = "transformer"
 
 
-def wrong_channels(configs: Configs, *, patch: int) -> Iterator[str]:
-    """Of one whose tokens are squares of `patch` x `patch` pixels of a KL autoencoder's latents."""
-    channels, latent = configs[TRANSFORMER].get("in_channels"), configs["vae"].get("latent_channels", 16) * patch**2
+def wrong_channels(configs: Configs, *, patch: int, key: str = "latent_channels") -> Iterator[str]:
+    """Of one whose tokens are squares of `patch` x `patch` pixels of a KL autoencoder's latents, the number of whose
+    channels is what its configuration has for `key`."""
+    channels, latent = configs[TRANSFORMER].get("in_channels"), configs["vae"].get(key, 16) * patch**2
     if channels is not None and channels != latent:
         what = "a token has" if patch > 1 else "a latent has"
         yield f"its denoiser takes {channels} channels, {what} {latent}: this is no text-to-image model."
