@@ -1,5 +1,9 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from tiny import tiny_tokenizer
+from tiny_parts import tiny_qwen_tokenizer, tiny_t5_tokenizer
 from transformers import CLIPTokenizer
 
 from imprint.errors import UserError
@@ -13,6 +17,15 @@ def test_the_rarest_single_token_is_chosen_every_time() -> None:
     assert all(len(tokens) == 1 for tokens in ids)
     assert ids == sorted(ids, reverse=True)
     assert choose_identifier(tokenizer, ()) == words[0] == choose_identifier(tiny_tokenizer(), ())
+
+
+@pytest.mark.parametrize("made", [tiny_tokenizer, tiny_t5_tokenizer, tiny_qwen_tokenizer])
+def test_whole_words_are_found_in_every_kind_of_vocabulary(made: Callable[[], Any]) -> None:
+    """Which mark a word's end, or the space before it; a space alone may be a token, too."""
+    tokenizer = made()
+    word = choose_identifier(tokenizer, ())
+    without, with_it = (len(tokenizer(text).input_ids) for text in ("a dog", f"a {word} dog"))
+    assert with_it == without + 1
 
 
 def test_words_that_could_mean_something_are_left_out() -> None:
