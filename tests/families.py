@@ -4,7 +4,7 @@ A new family has a module tiny_NAME.py with its FAMILY, and the contracts find i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,16 @@ FAMILIES: Mapping[str, TinyFamily] = {  # by what `model=` names them by
 
 def choice_of(folder: Path) -> str:
     """What `model=` is for a pipeline's folder."""
-    return _of_class(json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"])
+    return _of_class([json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]])
 
 
 def drawing_of(pipeline: Any) -> Mapping[str, Any]:
     """What one of the library's pipelines must be told besides."""
-    return FAMILIES[_of_class(type(pipeline).__name__)].drawing
+    return FAMILIES[_of_class([kind.__name__ for kind in type(pipeline).__mro__])].drawing
 
 
-def _of_class(pipeline: str) -> str:
-    return next(choice for choice, own in FAMILIES.items() if own.source(".").layout.pipeline == pipeline)
+def _of_class(pipelines: Sequence[str]) -> str:
+    return next(choice for choice, own in FAMILIES.items() if own.source(".").layout.pipeline in pipelines)
 
 
 def load_tiny(folder: Path) -> PipelineModel:

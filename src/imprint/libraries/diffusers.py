@@ -23,6 +23,14 @@ def needed_packages(name: str) -> list[str]:
     return list(getattr(getattr(diffusers, name), "_backends", ()))
 
 
+def loads_words(pipeline: str) -> bool:
+    """Whether the library's pipeline of this name has a loader of learned words, and writes out those of several
+    vectors in prompts."""
+    from diffusers.loaders import TextualInversionLoaderMixin
+
+    return issubclass(getattr(diffusers, pipeline), TextualInversionLoaderMixin)
+
+
 def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
     """The prompt, in which a word that was learned with several vectors is written as as many tokens, as the library's
     pipelines do before they encode it. It is a method of a mixin, which uses nothing of its object."""

@@ -17,7 +17,7 @@ from imprint.methods.base import Added, Method
 from imprint.methods.dreambooth import DreamBooth
 from imprint.methods.settings import under
 from imprint.methods.textual_inversion import TextualInversion
-from imprint.methods.word_files import loading_lines
+from imprint.methods.word_files import loading_lines, reading_lines
 from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup, Window
 
@@ -104,8 +104,9 @@ class Pivotal(Method):
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         # a whole pipeline has the word in it
-        network = self.network.loading(concepts, facts)
-        return network if isinstance(self.network, DreamBooth) else f"{network}\n{loading_lines(concepts, facts)}"
+        has_words = isinstance(self.network, DreamBooth)
+        words = reading_lines(facts) if has_words else loading_lines(concepts, facts)
+        return "\n".join(filter(None, [self.network.loading(concepts, facts), words]))
 
     def save(self, model: Model, folder: Path) -> None:
         self.network.save(model, folder)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from imprint.errors import Problem, UserError
+from imprint.libraries.diffusers import loads_words
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.methods.stored_weights import read_weights
@@ -23,6 +24,15 @@ FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a
 FRONT_ENDS_KEY = "emb_params"  # what front ends call the vectors of a model with one vocabulary
 WORD = "word"  # in the metadata
 KIND: Literal["textual-inversion"] = "textual-inversion"
+# For pipelines that the stock library has no loader of words for, nor what writes out words of several vectors.
+LOADER = """from diffusers.loaders import TextualInversionLoaderMixin
+
+class WithWords(type(pipeline), TextualInversionLoaderMixin):
+    def encode_prompt(self, prompt, *arguments, **settings):
+        return super().encode_prompt(self.maybe_convert_prompt(prompt, self.tokenizer), *arguments, **settings)
+
+pipeline.__class__ = WithWords
+"""
 
 
 class Word(NamedTuple):
@@ -71,8 +81,17 @@ def load_words(model: Model, folder: Path) -> Mapping[str, str]:
     return about
 
 
+def reading_lines(facts: ModelInfo) -> str:
+    """Lines of Python after which `pipeline` reads learned words in prompts; empty where it does so by itself."""
+    return "" if loads_words(facts.pipeline) else LOADER
+
+
 def loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
     """Lines of Python with which the stock library loads what `write_words` wrote."""
+    return reading_lines(facts) + _loading_lines(concepts, facts)
+
+
+def _loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
     names = numbered(FILE, len(concepts))
     if len(facts.word_parts) > 1:
         lines = ["from safetensors.torch import load_file\n"]
