@@ -29,8 +29,9 @@ def sharing_copy(model: Model) -> Model:
 def _shared(model: Model) -> Iterator[Any]:
     yield from model.parameters()
     yield from model.buffers()
-    # no method reaches what has no role
-    yield from (part for part in model.children() if all(part is not role for role in model.roles.values()))
+    # no method reaches what has no role, and nothing with one in it
+    roles = {id(part) for part in model.roles.values()}
+    yield from (part for part in model.children() if roles.isdisjoint(map(id, part.modules())))
     yield from (module for module in model.modules() if type(module) in PLAIN)
 
 

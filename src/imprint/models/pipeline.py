@@ -42,7 +42,8 @@ class PipelineModel(Model):
             setattr(self, part.name, parts[part.name])
         self.process = noise_process(checkpoint.scheduler, prediction, patch=self.layout.patch)
         # Not registered as a submodule: a compiled module may be put here without renaming any weight.
-        self.roles = {role: parts[self.layout.part(role).name] for role in self.layout.roles}
+        own_parts = {role: self.layout.part(role) for role in self.layout.roles}
+        self.roles = {role: part.with_role(parts[part.name]) for role, part in own_parts.items()}
         denoiser: Any = parts[self.layout.denoiser.name]
         self.names = LayerNames(layout=self.layout, denoiser_config=denoiser.config)
         self.sampler = sampler
@@ -130,7 +131,7 @@ class PipelineModel(Model):
         names = {role: self.layout.part(role).name for role in roles}
         parts = saved.load(list(names.values()))
         for role, name in names.items():
-            state = parts[name].state_dict()
+            state = self.layout.part(role).with_role(parts[name]).state_dict()
             if spoilt := not_finite(state):
                 refuse(folder / name, f"{spoilt} holds values that are no numbers, or infinite", REMEDY)
             try:

@@ -102,7 +102,8 @@ class PipelineSource(ModelSource):
 
     def meta_model(self) -> MetaModel:
         layout = self.layout
-        roles = {role: self._without_weights(layout.part(role)) for role in layout.roles}
+        own_parts = {role: layout.part(role) for role in layout.roles}
+        roles = {role: part.with_role(self._without_weights(part)) for role, part in own_parts.items()}
         widths = {
             name: roles[own.role].get_input_embeddings().embedding_dim  # type: ignore[operator]
             for name, own in layout.tokenizers.items()

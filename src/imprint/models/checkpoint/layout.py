@@ -21,17 +21,24 @@ class Part(NamedTuple):
     """A network of a pipeline: its name and folder in the library, its role, and its class.
 
     `stored_prefix` is before the names of all its weights and adapters in files, whether or not the library's class has
-    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it.
+    it: transformers before version 5.6 had `text_model.` inside all CLIP models, and files still have it. `within` is
+    the path of the module that has the role, where the network has others that no caption passes through, such as a
+    language model's eyes: these never learn.
     """
 
     name: str
     role: str
     type: Any
     stored_prefix: str = ""
+    within: str = ""
 
     @property
     def config(self) -> str:
         return f"{self.name}/config.json"
+
+    def with_role(self, network: nn.Module) -> nn.Module:
+        """What has the role: the network, or a module of it."""
+        return network.get_submodule(self.within)
 
 
 class TokenizerPart(NamedTuple):
