@@ -22,6 +22,7 @@ from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.source import PipelineSource
+from imprint.models.told_guidance import ToldGuidance
 from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.types import Conditioning
 
@@ -39,39 +40,26 @@ LAYERS: Mapping[str, Sequence[str]] = {
 }
 
 
-class Flux(PipelineModel):
+class Flux(ToldGuidance):
     transformer: FluxTransformer2DModel
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {DENOISER: LAYERS, TEXT: CLIP_LAYERS}
     shared_inputs = frozenset({"img_ids", "txt_ids"})
-    training_guidance: float = 1.0  # that the denoiser is told while it trains
 
     @property
     def architecture(self) -> str:
-        return "flux-1-dev" if self._is_told_guidance else "flux-1-schnell"
+        return "flux-1-dev" if self.is_told_guidance else "flux-1-schnell"
 
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
         summary = self._encoded(TEXT, texts).pooler_output
         return {"tokens": self._encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
-
-    def encode_guidance(self, guidance: float, count: int) -> Conditioning:
-        if not self._is_told_guidance:
-            return {}
-        return {"guidance": to_device(torch.full((count,), guidance), next(self.transformer.parameters()).device)}
-
-    def draws_twice(self, guidance: float) -> bool:
-        return guidance > 1 and not self._is_told_guidance
 
     def noise_levels(self, steps: int) -> Sequence[float] | None:
         return torch.linspace(1, 1 / steps, steps, dtype=torch.float64).tolist()
 
     def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         dtype, device = dtype_of(denoiser), noisy_BCHW.device
-        batch, _, height, width = noisy_BCHW.shape
+        height, width = noisy_BCHW.shape[2:]
         tokens_BLD = conditioning["tokens"].to(dtype)
-        guidance = None
-        if self._is_told_guidance:
-            usual = noisy_BCHW.new_full((batch,), self.training_guidance, dtype=torch.float32)
-            guidance = conditioning.get("guidance", usual)
         velocity_BND: Tensor = denoiser(
             packed(noisy_BCHW).to(dtype),
             encoder_hidden_states=tokens_BLD,
@@ -79,14 +67,10 @@ class Flux(PipelineModel):
             timestep=t_B,
             img_ids=places(height // PATCH, width // PATCH, device),
             txt_ids=torch.zeros(tokens_BLD.shape[1], AXES, device=device),
-            guidance=guidance,
+            guidance=self.told(conditioning, noisy_BCHW),
             return_dict=False,
         )[0]
         return unpacked(velocity_BND.float(), height, width)
-
-    @property
-    def _is_told_guidance(self) -> bool:
-        return bool(self.transformer.config.guidance_embeds)
 
     def _encoded(self, role: str, texts: Sequence[str]) -> Any:
         ids_BL, _ = self.tokens(role, texts)
