@@ -107,6 +107,8 @@ class Checkpoint(ABC):
                     found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.name)))
                 else:
                     found[name] = _read_tokenizer(own.type, folder)
+                if own.wrapped is not None:
+                    own.wrapped(found[name], "")  # fails where its template is missing or of no use
             except Exception as error:  # the library lets its parsers' errors through, of any type
                 raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
         return found
