@@ -25,6 +25,7 @@ CONF = ROOT / "conf"
 PROSE = [
     "*.md",
     "docs/*.md",
+    "docs/families/*.md",
     "benchmarks/**/*.md",
     "experiments/**/*.md",
     "src/imprint/miniature/**/*.md",
@@ -38,6 +39,7 @@ GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
 PARTS = {
     "Guides": [
         "docs/models",
+        *sorted(f"docs/families/{page.stem}" for page in (ROOT / "docs/families").glob("*.md")),
         "docs/files",
         "docs/grids",
         "docs/report",
