@@ -2,6 +2,7 @@
 classes, with random weights."""
 
 import string
+from collections.abc import Sequence
 from typing import Any
 
 from diffusers import AutoencoderKL
@@ -105,11 +106,11 @@ def tiny_qwen3(tokenizer: Qwen2Tokenizer, *, width: int, layers: int = 3) -> Qwe
     )
 
 
-def tiny_qwen_tokenizer() -> Qwen2Tokenizer:
-    """The words, and the words after a space, are single tokens; everything else falls into bytes."""
+def tiny_qwen_tokenizer(more: Sequence[str] = ()) -> Qwen2Tokenizer:
+    """The words, and the words after a space, are single tokens, and `more` words; everything else falls into bytes."""
     letters = byte_letters()
     merges: list[tuple[str, str]] = []
-    for word in (*WORDS, *RARE_WORDS):
+    for word in (*WORDS, *more, *RARE_WORDS):
         for spaced in (word, f"Ġ{word}"):
             pieces = merged_pieces(list(spaced), merges)
             while len(pieces) > 1:
