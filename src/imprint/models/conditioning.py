@@ -23,11 +23,14 @@ class Captions:
     """Captions as token ids, cached until words are added to the tokenizer. One with more tokens than the text encoder
     takes is truncated, as is usual with such models, with a warning that names it."""
 
-    def __init__(self, vocabulary: Vocabulary, *, wrapped: Callable[[Any, str], str] | None, padded: bool) -> None:
-        """`wrapped` and `padded`: see `TokenizerPart`."""
+    def __init__(
+        self, vocabulary: Vocabulary, *, wrapped: Callable[[Any, str], str] | None, padded: bool, special: bool
+    ) -> None:
+        """`wrapped`, `padded` and `special`: see `TokenizerPart`."""
         self._tokenizer = vocabulary.tokenizer
         self._wrapped = wrapped
         self._padded = padded
+        self._special = special
         positions = getattr(vocabulary.encoder.config, "max_position_embeddings", None)  # None: they are relative
         self._length = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
         # by caption, whether it is bare, and size of the vocabulary
@@ -57,13 +60,15 @@ class Captions:
         whole = with_all_vectors(caption, self._tokenizer)
         if self._wrapped is not None and not bare:
             whole = self._wrapped(self._tokenizer, whole)
-        if (count := len(self._tokenizer(whole, verbose=False).input_ids)) > self._length:
+        tokens = self._tokenizer(whole, verbose=False, add_special_tokens=self._special).input_ids
+        if (count := len(tokens)) > self._length:
             log.warning("This caption has %d tokens and is cut to %d: %s", count, self._length, messages.value(caption))
         read = self._tokenizer(
             whole,
             padding="max_length" if self._padded else False,
             max_length=self._length,
             truncation=True,
+            add_special_tokens=self._special,
             return_tensors="pt",
         )
         return read.input_ids[0], read.attention_mask[0]

@@ -16,7 +16,7 @@ from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.config_limits import excess
-from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part, TokenizerPart
 
 
 class Checkpoint(ABC):
@@ -123,6 +123,12 @@ class Checkpoint(ABC):
             else:
                 network = part.type.from_config(config)
         return network
+
+    def place(self, tokenizer: TokenizerPart) -> str:
+        """Where the library's pipeline has it: a processor may be in its place, in which it is."""
+        entry = self.config(PIPELINE_CONFIG).get(tokenizer.name)
+        in_processor = bool(tokenizer.processor) and entry == ["transformers", tokenizer.processor]
+        return f"{tokenizer.name}.tokenizer" if in_processor else tokenizer.name
 
     def files(self) -> dict[str, Path]:
         """All files that the model's output depends on, by names that do not depend on their location."""
