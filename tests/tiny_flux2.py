@@ -102,6 +102,7 @@ def velocity(pipeline: Flux2Pipeline, noisy_BCHW: Tensor, s_B: Tensor, captions:
 FAMILY = TinyFamily(
     tiny_flux2_pipeline,
     tiny_flux2_source,
+    unread={"kohya": "the library leaves modulation out, with a warning alone"},
     drawing=DRAWING,
     settings=[f"model.text_layers={list(TEXT_LAYERS)}"],
     refused={"custom_diffusion": "denoiser has none of these layers"},

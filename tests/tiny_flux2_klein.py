@@ -56,6 +56,7 @@ def velocity(pipeline: Flux2KleinPipeline, noisy_BCHW: Tensor, s_B: Tensor, capt
 FAMILY = TinyFamily(
     tiny_flux2_klein_pipeline,
     tiny_flux2_klein_source,
+    unread={"kohya": "the library leaves modulation out, with a warning alone"},
     drawing=DRAWING,
     settings=[f"model.text_layers={list(TEXT_LAYERS)}"],
     refused={"custom_diffusion": "denoiser has none of these layers"},

@@ -27,13 +27,13 @@ from imprint.runs import Run
 from imprint.types import Sampler
 from imprint.verbs.train import train
 
-ADAPTERS = ["lora", "dylora", "loha", "lokr"]
+ADAPTERS = ["lora", "loha", "lokr"]  # DyLoRA's files are those of LoRA
 FILES = [(choice, method, format) for choice in FAMILIES for method in ADAPTERS for format in LORA_FORMATS]
 FORMATS = {choice: own.source(".").layout.network for choice, own in FAMILIES.items()}
 NETWORKS = [choice for choice, format in FORMATS.items() if format]
 WHOLE = [choice for choice, format in FORMATS.items() if format and format.parts]
 # Of a family and another whose layers have the same names: here some have the same sizes, too.
-RELATED = {("chroma", "flux"), ("sd", "sdxl")}
+RELATED = {("chroma", "flux"), ("sd", "sdxl"), ("flux2", "flux2_klein"), ("flux2_klein", "flux2")}
 PAIRS = [(one, other) for one in FAMILIES for other in FAMILIES if one != other and (one, other) not in RELATED]
 PREFIXES = ["diffusion_model.", "base_model.model.", "model.diffusion_model.", ""]
 FLAT = ["lora_unet_", "lora_transformer_", "lycoris_"]

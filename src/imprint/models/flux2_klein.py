@@ -11,7 +11,8 @@ from transformers import Qwen2TokenizerFast, Qwen3ForCausalLM
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.chat import Chat
-from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_flux import FLUX_2
 from imprint.models.flux2_transformer import TOLD_GUIDANCE, Flux2Model, Flux2TransformerSource, misfits
 from imprint.models.latents import NORMALISED_PATCHES
 
@@ -46,9 +47,11 @@ LAYOUT = Layout(
     absent=(),
     settings={IS_DISTILLED: False},
     misfits=misfits,
-    kohya={},
-    original_in_kohya=False,
+    kohya={DENOISER: "lora_unet"},
+    original_in_kohya=True,
     original=None,
+    network=NetworkFormat(names=FLUX_2, bases={"": "black-forest-labs/FLUX.2-klein-base-4B"}, parts={}),
+    comfyui="original",
     multiple=16,
     optional=(TOLD_GUIDANCE,),
     latents=NORMALISED_PATCHES,

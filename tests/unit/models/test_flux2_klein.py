@@ -160,12 +160,6 @@ class TestFacts:
             tiny_flux2_klein_source(copy).facts()
         assert "\n" not in str(told.value)
 
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "klein.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match=r"single files of FLUX\.2 klein are not read"):
-            tiny_flux2_klein_source(file).facts()
-
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_learned_word_is_saved_and_read_by_the_stock_pipeline(tied: bool, tmp_path: Path) -> None:

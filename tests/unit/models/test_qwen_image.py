@@ -173,9 +173,3 @@ class TestFacts:
         file.write_text(json.dumps(config), encoding="utf-8")
         with pytest.raises(UserError, match="expects 32 text features of text_encoder, which gives 48"):
             tiny_qwen_image_source(model).facts()
-
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "qwen.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match="single files of Qwen-Image are not read"):
-            tiny_qwen_image_source(file).facts()

@@ -111,12 +111,6 @@ class TestFacts:
         with pytest.raises(UserError, match=r"it has no text_encoder_3, which this family needs \(T5EncoderModel\)"):
             tiny_sd3_source(folder).facts()
 
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "sd3.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match="single files of Stable Diffusion 3 are not read"):
-            tiny_sd3_source(file).facts()
-
 
 def test_words_are_saved_in_all_three_vocabularies(tiny_sd3: Path, tmp_path: Path) -> None:
     model = tiny_sd3_source(tiny_sd3).load()

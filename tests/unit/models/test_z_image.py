@@ -11,7 +11,6 @@ from rounding import near_tensors
 from tiny_z_image import TEXT_TOKENS, WIDTH, tiny_z_image_source
 from torch import Tensor
 
-from imprint.errors import UserError
 from imprint.models.base import DENOISER
 from imprint.models.process import Flow
 from imprint.models.z_image import ZImage
@@ -108,12 +107,6 @@ class TestFacts:
         assert {facts.process.shift.factor((16, side, side)) for side in (64, 128)} == {6}
         assert facts.pixel_multiple == 16
         assert set(facts.tokenizers) == {"qwen3"}
-
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "z_image.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match=r"single files of Z-Image are not read"):
-            tiny_z_image_source(file).facts()
 
 
 class TestFiles:
