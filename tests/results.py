@@ -38,7 +38,7 @@ def by_the_library(
     pipeline.set_progress_bar_config(disable=True)
     return [
         pipeline(
-            prompt,
+            prompt=prompt,
             num_inference_steps=3,
             guidance_scale=4.0,
             height=RESOLUTION,

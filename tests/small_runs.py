@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 from composed import compose
-from families import choice_of
+from families import FAMILIES, choice_of
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw
 
@@ -48,6 +48,7 @@ def overrides(model: Path, pictures: Path, outputs: Path, *more: str) -> list[st
     return [
         f"model={choice}",
         *SETTINGS,
+        *FAMILIES[choice].settings,
         *rates,
         f"model.source={model}",
         f"dataset.path={pictures}",

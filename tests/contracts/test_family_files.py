@@ -27,11 +27,16 @@ from imprint.runs import Run
 from imprint.types import Sampler
 from imprint.verbs.train import train
 
-ADAPTERS = ["lora", "dylora", "loha", "lokr"]
+ADAPTERS = ["lora", "loha", "lokr"]  # DyLoRA's files are those of LoRA
 FILES = [(choice, method, format) for choice in FAMILIES for method in ADAPTERS for format in LORA_FORMATS]
 FORMATS = {choice: own.source(".").layout.network for choice, own in FAMILIES.items()}
 NETWORKS = [choice for choice, format in FORMATS.items() if format]
 WHOLE = [choice for choice, format in FORMATS.items() if format and format.parts]
+# Of a family and another whose layers have the same names: here some have the same sizes, too.
+RELATED = {("chroma", "flux"), ("sd", "sdxl"), ("flux2", "flux2_klein"), ("flux2_klein", "flux2")}
+PAIRS = [(one, other) for one in FAMILIES for other in FAMILIES if one != other and (one, other) not in RELATED]
+PREFIXES = ["diffusion_model.", "base_model.model.", "model.diffusion_model.", ""]
+FLAT = ["lora_unet_", "lora_transformer_", "lycoris_"]
 FIRST_STAGE = "first_stage_model."
 INSIDE = {"qwen3": "model."}  # what files have before the names of such a text encoder, and saved ones do not
 
@@ -176,3 +181,40 @@ def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
 def sampler_of(own: TinyFamily) -> Sampler:
     guided = next(iter(own.guided.values()))
     return Sampler("model", 2, guided.guidance, guided.negative_prompt)
+
+
+@pytest.mark.parametrize(("choice", "other"), PAIRS)
+def test_adapters_of_another_family_are_refused(
+    choice: str, other: str, trained: Trained, tiny_folder: Callable[[str], Path]
+) -> None:
+    run, _ = trained(choice, "lora")
+    outline = FAMILIES[other].source(tiny_folder(other)).meta_model()
+    with pytest.raises(UserError, match=r"Give the model it was made for|made for another kind of model"):
+        read_external(run.result / "pytorch_lora_weights.safetensors", outline, partial=False)
+
+
+@pytest.mark.parametrize("prefix", [*PREFIXES, *FLAT])
+@pytest.mark.parametrize("choice", NETWORKS)
+def test_names_of_other_programs_are_known(
+    choice: str, prefix: str, trained: Trained, tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The library's names as peft, ComfyUI's and OneTrainer's users and LyCORIS write them."""
+    run, expected = trained(choice, "lora")
+    theirs: dict[str, Tensor] = {}
+    for key, tensor in load_file(run.result / "pytorch_lora_weights.safetensors").items():
+        part, _, name = key.partition(".")
+        if part != "transformer":
+            continue
+        layer, _, matrix = name.partition(".lora_")
+        if prefix in FLAT:
+            own = {"A.weight": "lora_down.weight", "B.weight": "lora_up.weight"}[matrix]
+            theirs[f"{prefix}{layer.replace('.', '_')}.{own}"] = tensor
+        else:
+            theirs[f"{prefix}{name}"] = tensor
+    save_file(theirs, tmp_path / "theirs.safetensors")
+    content = read_external(
+        tmp_path / "theirs.safetensors", FAMILIES[choice].source(tiny_folder(choice)).meta_model(), partial=False
+    )
+    assert isinstance(content, Adapters)
+    found = {("transformer", name): own.up_OR @ own.down_RI for name, own in content.updates["denoiser"].items()}
+    assert_alike(found, {place: change for place, change in expected.items() if place[0] == "transformer"})

@@ -104,7 +104,7 @@ def test_a_method_changes_what_is_drawn_and_its_saved_result_is_what_was_learned
 def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whole: Whole) -> None:
     card = (whole.run.result / "README.md").read_text(encoding="utf-8")
     lines = card.partition("```python\n")[2].partition("```")[0]
-    making, _, drawing = lines.rpartition("\npipeline(")
+    making, _, drawing = lines.rpartition("\npipeline(prompt=")
     making = making.replace("path/to/this/folder", str(whole.run.result))
     names: dict[str, Any] = {}
     exec(making.replace("the base model, or another of its kind", str(whole.model)), names)

@@ -95,7 +95,7 @@ def test_a_single_file_is_read_back_to_the_same_pictures(trained: tuple[Run, Pat
 def test_the_card_names_words_and_settings_and_no_place_of_this_machine(trained: tuple[Run, Path]) -> None:
     run, model = trained
     card = (run.result / "README.md").read_text(encoding="utf-8")
-    for expected in ("sks dog", "6 x 1", "dreambooth", model.name, run.signature, 'pipeline("a sks dog")'):
+    for expected in ("sks dog", "6 x 1", "dreambooth", model.name, run.signature, 'pipeline(prompt="a sks dog")'):
         assert expected in card.replace("'", '"')
     for place in (model.parent, run.folder.parent, Path.home(), Path.cwd()):
         assert str(place) not in card

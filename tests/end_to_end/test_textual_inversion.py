@@ -236,7 +236,7 @@ class TestPictures:
     def test_the_card_shows_the_word(self, run: Run) -> None:
         card = (run.result / "README.md").read_text(encoding="utf-8")
         assert "# \\<dog\\> dog" in card
-        assert "pipeline('a photo of <dog>')" in card
+        assert "pipeline(prompt='a photo of <dog>')" in card
 
 
 def sampled(run: Run, step: int) -> list[Image.Image]:

@@ -157,7 +157,8 @@ class Adapters(Method):
 
     def _described(self, model: Model | MetaModel, role: str) -> "PeftConfig":
         kinds = model.adapter_targets[role]
-        return self._config(role, [name for kind in self.kinds for name in kinds.get(kind, ())])
+        endings = [name for kind in self.kinds for name in kinds.get(kind, ())]
+        return self._config(role, list(_layers_alone(model.roles[role], endings)))
 
     def _of(self, role: str) -> PartSettings:
         """What the part has of its own."""
@@ -189,6 +190,15 @@ class Adapters(Method):
         if _shapes(tensors) != _shapes(weights(part)):
             raise UserError(f"{folder}: these adapters were made for other layers than those of this model's {role}.")
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)
+
+
+def _layers_alone(part: nn.Module, endings: Sequence[str]) -> Iterator[str]:
+    """Names by which peft finds the layers that end in one of these. Where the name of a list of modules does so, too,
+    which peft would refuse, they are the layers' whole names."""
+    for ending in endings:
+        found = {name: module for name, module in part.named_modules() if f".{name}".endswith(f".{ending}")}
+        lists = [name for name, module in found.items() if isinstance(module, nn.ModuleList)]
+        yield from (name for name in found if name not in lists) if lists else [ending]
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:

@@ -155,6 +155,6 @@ def _generating_lines(template: str, concepts: Sequence[Concept]) -> str:
     """Lines that generate a picture of each concept with `pipeline`."""
     files = ["out.png"] if len(concepts) == 1 else [f"out-{number}.png" for number in range(1, len(concepts) + 1)]
     return "\n".join(
-        f'pipeline({concept.fill(template)!r}).images[0].save("{file}")'
+        f'pipeline(prompt={concept.fill(template)!r}).images[0].save("{file}")'
         for concept, file in zip(concepts, files, strict=True)
     )

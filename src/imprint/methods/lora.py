@@ -150,7 +150,7 @@ def _scaled(tensors: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
 def _kohya_adapter(layer: Any) -> KohyaAdapter:
     if layer.use_dora[NAME]:
         raise UserError(
-            "format: readers of adapters in kohya's and ComfyUI's names disagree about DoRA, or pass over it. Use "
+            "format=kohya, format=comfyui: readers of such files disagree about DoRA, or pass over it. Use "
             "format=pipeline or format=single_file: both merge it."
         )
     tensors = {DOWN: layer.lora_A[NAME].weight, UP: layer.lora_B[NAME].weight}

@@ -83,12 +83,19 @@ def load_words(model: Model, folder: Path) -> Mapping[str, str]:
 
 def reading_lines(facts: ModelInfo) -> str:
     """Lines of Python after which `pipeline` reads learned words in prompts; empty where it does so by itself."""
-    return "" if loads_words(facts.pipeline) else LOADER
+    if loads_words(facts.pipeline):
+        return ""
+    return LOADER.replace("self.tokenizer", f"self.{_tokenizers(facts)[0]}")
 
 
 def loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
     """Lines of Python with which the stock library loads what `write_words` wrote."""
     return reading_lines(facts) + _loading_lines(concepts, facts)
+
+
+def _tokenizers(facts: ModelInfo) -> list[str]:
+    """Where `pipeline` has them."""
+    return [tokenizer for _, tokenizer in facts.word_parts.values()]
 
 
 def _loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
@@ -103,9 +110,11 @@ def _loading_lines(concepts: Sequence[Concept], facts: ModelInfo) -> str:
                 for vocabulary, (encoder, tokenizer) in facts.word_parts.items()
             ]
         return "\n".join(lines)
+    [tokenizer] = _tokenizers(facts)
+    where = "" if tokenizer == "tokenizer" else f", tokenizer=pipeline.{tokenizer}"
     if len(concepts) == 1:
-        return "pipeline.load_textual_inversion(folder)"
-    return "\n".join(f'pipeline.load_textual_inversion(folder, weight_name="{name}")' for name in names)
+        return f"pipeline.load_textual_inversion(folder{where})"
+    return "\n".join(f'pipeline.load_textual_inversion(folder, weight_name="{name}"{where})' for name in names)
 
 
 def embedding_formats(model: Model, origin: Mapping[str, str]) -> Mapping[str, Format]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.process import NoiseProcess, Prediction
+from imprint.models.process import NoiseProcess, Prediction, Shift
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
 from imprint.types import Conditioning, Geometry, Moments, Sampler
@@ -209,6 +209,10 @@ class Model(nn.Module, ABC):
     def noise_levels(self, steps: int) -> Sequence[float] | None:
         """The shares of noise at which the library's pipeline draws, before they are shifted; None: its scheduler's."""
         return None
+
+    def drawing_shift(self, latent_shape: Sequence[int], steps: int) -> Shift | None:
+        """How far the library's pipeline shifts them, for latents of this shape in as many steps."""
+        return self.process.shift
 
     def guided(self, positive_BCHW: Tensor, negative_BCHW: Tensor, guidance: float) -> Tensor:
         """Classifier-free guidance: from the negative prompt's prediction to the positive one's, and beyond."""

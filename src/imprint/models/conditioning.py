@@ -23,11 +23,14 @@ class Captions:
     """Captions as token ids, cached until words are added to the tokenizer. One with more tokens than the text encoder
     takes is truncated, as is usual with such models, with a warning that names it."""
 
-    def __init__(self, vocabulary: Vocabulary, *, wrapped: Callable[[Any, str], str] | None, padded: bool) -> None:
-        """`wrapped` and `padded`: see `TokenizerPart`."""
+    def __init__(
+        self, vocabulary: Vocabulary, *, wrapped: Callable[[Any, str], str] | None, padded: bool, special: bool
+    ) -> None:
+        """`wrapped`, `padded` and `special`: see `TokenizerPart`."""
         self._tokenizer = vocabulary.tokenizer
         self._wrapped = wrapped
         self._padded = padded
+        self._special = special
         positions = getattr(vocabulary.encoder.config, "max_position_embeddings", None)  # None: they are relative
         self._length = min(self._tokenizer.model_max_length, positions or self._tokenizer.model_max_length)
         # by caption, whether it is bare, and size of the vocabulary
@@ -62,9 +65,10 @@ class Captions:
             padding="max_length" if self._padded else False,
             max_length=self._length,
             truncation=True,
+            add_special_tokens=self._special,
             return_tensors="pt",
         )
-        every: list[int] = self._tokenizer(whole, verbose=False).input_ids
+        every: list[int] = self._tokenizer(whole, verbose=False, add_special_tokens=self._special).input_ids
         if len(every) > self._length:
             self._warn(caption, every, read.input_ids[0].tolist())
         return read.input_ids[0], read.attention_mask[0]
@@ -72,14 +76,20 @@ class Captions:
     def _warn(self, caption: str, every: Sequence[int], kept: Sequence[int]) -> None:
         """Of what is cut away; a mark at the end, where the tokenizer sets one, stays."""
         end = int(every[-1] == kept[-1] and every[-1] in self._tokenizer.all_special_ids)
-        lost = self._tokenizer.decode(every[len(kept) - end : len(every) - end], skip_special_tokens=True)
+        lost = self._tokenizer.decode(every[len(kept) - end : len(every) - end], skip_special_tokens=True).strip()
         log.warning(
             "This caption has %d tokens and is cut to %d, without %s at its end: %s",
             len(every),
             len(kept),
-            messages.value(lost.strip()),
+            messages.value(_within(caption, lost)) if lost else "marks of the chat",
             messages.value(caption),
         )
+
+
+def _within(caption: str, lost: str) -> str:
+    """What is lost of a caption, without the chat that may follow it."""
+    ends = (lost[:length].rstrip() for length in range(len(lost), 0, -1))
+    return next((end for end in ends if caption.rstrip().casefold().endswith(end.casefold())), lost)
 
 
 def rows(conditioning: Conditioning, index: int) -> Conditioning:

@@ -13,7 +13,6 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
 
-from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
@@ -24,6 +23,7 @@ from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
 from imprint.models.schedulers import even_levels
 from imprint.models.source import PipelineSource
+from imprint.models.told_guidance import ToldGuidance
 from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.types import Conditioning
 
@@ -41,15 +41,14 @@ LAYERS: Mapping[str, Sequence[str]] = {
 }
 
 
-class Flux(PipelineModel):
+class Flux(ToldGuidance):
     transformer: FluxTransformer2DModel
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {DENOISER: LAYERS, TEXT: CLIP_LAYERS}
     shared_inputs = frozenset({"img_ids", "txt_ids"})
-    training_guidance: float = 1.0  # that the denoiser is told while it trains
 
     @property
     def architecture(self) -> str:
-        return "flux-1-dev" if self._is_told_guidance else "flux-1-schnell"
+        return "flux-1-dev" if self.is_told_guidance else "flux-1-schnell"
 
     @property
     def adapter_facts(self) -> Mapping[str, str]:
@@ -59,25 +58,13 @@ class Flux(PipelineModel):
         summary = self.encoded(TEXT, texts).pooler_output
         return {"tokens": self.encoded(TEXT_2, texts).last_hidden_state, "summary": summary}
 
-    def encode_guidance(self, guidance: float, count: int) -> Conditioning:
-        if not self._is_told_guidance:
-            return {}
-        return {"guidance": to_device(torch.full((count,), guidance), next(self.transformer.parameters()).device)}
-
-    def draws_twice(self, guidance: float) -> bool:
-        return guidance > 1 and not self._is_told_guidance
-
     def noise_levels(self, steps: int) -> Sequence[float] | None:
         return even_levels(steps)
 
     def denoise_with(self, denoiser: nn.Module, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         dtype, device = dtype_of(denoiser), noisy_BCHW.device
-        batch, _, height, width = noisy_BCHW.shape
+        height, width = noisy_BCHW.shape[2:]
         tokens_BLD = conditioning["tokens"].to(dtype)
-        guidance = None
-        if self._is_told_guidance:
-            usual = noisy_BCHW.new_full((batch,), self.training_guidance, dtype=torch.float32)
-            guidance = conditioning.get("guidance", usual)
         velocity_BND: Tensor = denoiser(
             packed(noisy_BCHW).to(dtype),
             encoder_hidden_states=tokens_BLD,
@@ -85,14 +72,10 @@ class Flux(PipelineModel):
             timestep=t_B,
             img_ids=places(height // PATCH, width // PATCH, device),
             txt_ids=torch.zeros(tokens_BLD.shape[1], AXES, device=device),
-            guidance=guidance,
+            guidance=self.told(conditioning, noisy_BCHW),
             return_dict=False,
         )[0]
         return unpacked(velocity_BND.float(), height, width)
-
-    @property
-    def _is_told_guidance(self) -> bool:
-        return bool(self.transformer.config.guidance_embeds)
 
 
 def _misfits(configs: Configs) -> Iterator[str]:

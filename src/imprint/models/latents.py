@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from imprint.device_transfer import to_device
 from imprint.types import Moments
@@ -116,9 +117,48 @@ class CertainLatents(Latents):
         return pixels_BCHW
 
 
+class NormalisedPatches(Latents):
+    """Of an `AutoencoderKLFlux2`: squares of its latents, each number shifted and scaled by mean and variance that a
+    batch normalisation measured in its training. Here they are constants: the layer itself is never called."""
+
+    def cell(self, config: Config) -> int:
+        return int(2 ** (len(config["block_out_channels"]) - 1)) * self._patch(config)
+
+    def channels(self, config: Config) -> int:
+        return int(config["latent_channels"]) * self._patch(config) ** 2
+
+    def first_width(self, config: Config) -> int:
+        return int(config["block_out_channels"][0])
+
+    def encode(self, autoencoder: Any, pixels_BCHW: Tensor) -> Moments:
+        gaussian = autoencoder.encode(pixels_BCHW.to(_dtype(autoencoder))).latent_dist
+        patch = self._patch(autoencoder.config)
+        mean_BCHW, std_BCHW = (functional.pixel_unshuffle(own.float(), patch) for own in (gaussian.mean, gaussian.std))
+        shift_C11, scale_C11 = self._measured(autoencoder)
+        return Moments((mean_BCHW - shift_C11) / scale_C11, std_BCHW / scale_C11)
+
+    def decode(self, autoencoder: Any, latents_BCHW: Tensor) -> Tensor:
+        shift_C11, scale_C11 = self._measured(autoencoder)
+        latents_BCHW = latents_BCHW.float() * scale_C11 + shift_C11
+        latents_BCHW = functional.pixel_shuffle(latents_BCHW, self._patch(autoencoder.config))
+        pixels_BCHW: Tensor = autoencoder.decode(latents_BCHW.to(_dtype(autoencoder)), return_dict=False)[0]
+        return pixels_BCHW
+
+    def _patch(self, config: Config) -> int:
+        """Latent pixels on a side of a square."""
+        return int(config.get("patch_size", (2, 2))[0])
+
+    def _measured(self, autoencoder: Any) -> tuple[Tensor, Tensor]:
+        """What is subtracted, and then divided by, of each channel."""
+        layer = autoencoder.bn
+        shift_C, scale_C = layer.running_mean.float(), torch.sqrt(layer.running_var.float() + layer.eps)
+        return shift_C[:, None, None], scale_C[:, None, None]
+
+
 SCALED = ScaledLatents()
 CERTAIN = CertainLatents()
 FRAMES = FrameLatents()
+NORMALISED_PATCHES = NormalisedPatches()
 
 
 def _dtype(autoencoder: Any) -> torch.dtype:

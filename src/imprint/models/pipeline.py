@@ -54,7 +54,9 @@ class PipelineModel(Model):
             for name, tokenizer in checkpoint.tokenizers(shared=False).items()
         }
         self._captions = {
-            table.role: Captions(self._vocabularies[name], wrapped=table.wrapped, padded=table.padded)
+            table.role: Captions(
+                self._vocabularies[name], wrapped=table.wrapped, padded=table.padded, special=table.special
+            )
             for name, table in self.layout.tokenizers.items()
         }
         self.training_adapter: TrainingAdapter | None = None

@@ -44,6 +44,11 @@ class Shift(NamedTuple):
     def constant(cls, factor: float) -> "Shift":
         return cls(factor, factor, 0, 1, exponential=False, patch=1)
 
+    @classmethod
+    def of_strength(cls, strength: float) -> "Shift":
+        """The same for pictures of all sizes, by its factor's logarithm."""
+        return cls(strength, strength, 0, 1, exponential=True, patch=1)
+
     def strength(self, latent_shape: Sequence[int]) -> float:
         """What the library's schedulers call mu."""
         tokens = latent_shape[-2] * latent_shape[-1] / self.patch**2

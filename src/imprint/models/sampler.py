@@ -74,7 +74,7 @@ def _latents(
     scheduler = with_timesteps(
         scheduler,
         sampler.steps,
-        shift=model.process.shift,
+        shift=model.drawing_shift(shape, sampler.steps),
         latent_shape=shape,
         sigmas=model.noise_levels(sampler.steps),
         device=device,

@@ -21,6 +21,7 @@ from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part,
 from imprint.models.latents import CERTAIN
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.pipeline import PipelineModel, dtype_of
+from imprint.models.process import FLOW
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 
@@ -124,6 +125,7 @@ LAYOUT = Layout(
     original_in_kohya=False,
     original=None,
     multiple=32,
+    predictions=FLOW,
     latents=CERTAIN,
     lower_case=True,
 )

@@ -110,7 +110,9 @@ class PipelineSource(ModelSource):
             tokenizers=checkpoint.tokenizers(shared=True),
             pipeline=layout.pipeline,
             lower_case=layout.lower_case,
-            word_parts={name: (layout.part(own.role).name, own.name) for name, own in layout.tokenizers.items()},
+            word_parts={
+                name: (layout.part(own.role).name, checkpoint.place(own)) for name, own in layout.tokenizers.items()
+            },
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
         )
 

@@ -127,6 +127,7 @@ def write_words(source: "PreTrainedModel", target: "PreTrainedModel") -> None:
     target.set_input_embeddings(target.get_input_embeddings())  # T5's table has two names, which must stay one
     table_VD = target.get_input_embeddings().weight
     table_VD.data = torch.cat([table_VD[: table.first], learned_ND, table_VD[last:]]).detach()
+    target.tie_weights()  # the head of a language model may be the same table
 
 
 def tokens_of(word: str, vectors: int) -> list[str]:

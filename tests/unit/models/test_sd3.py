@@ -112,3 +112,16 @@ class TestFacts:
         index.write_text(json.dumps({**json.loads(index.read_text(encoding="utf-8")), **absent}), encoding="utf-8")
         with pytest.raises(UserError, match=r"it has no text_encoder_3, which this family needs \(T5EncoderModel\)"):
             tiny_sd3_source(folder).facts()
+
+
+def test_words_are_saved_in_all_three_vocabularies(tiny_sd3: Path, tmp_path: Path) -> None:
+    model = tiny_sd3_source(tiny_sd3).load()
+    generator = torch.Generator().manual_seed(1)
+    start = {name: torch.randn(1, width, generator=generator) for name, width in WIDTHS.items()}
+    model.learn_word(WORD, start, length=None)
+    model.save_pipeline(tmp_path)
+    prompt = f"a photo of a {WORD} dog"
+    tokens, summary = by_the_library(tmp_path, prompt)
+    told = encode_captions(model, [prompt])
+    torch.testing.assert_close(told["tokens"], tokens)
+    torch.testing.assert_close(told["summary"], summary)

@@ -16,7 +16,7 @@ from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.config_limits import excess
-from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part, TokenizerPart
 
 
 class Checkpoint(ABC):
@@ -108,6 +108,8 @@ class Checkpoint(ABC):
                     found[name] = _shared_tokenizer(own.type, folder, fingerprint(self._tokenizer_files(own.name)))
                 else:
                     found[name] = _read_tokenizer(own.type, folder)
+                if own.wrapped is not None:
+                    own.wrapped(found[name], "")  # fails where its template is missing or of no use
             except Exception as error:  # the library lets its parsers' errors through, of any type
                 raise self.refusal(f"the tokenizer in {folder} cannot be read ({error}).") from error
         return found
@@ -121,6 +123,12 @@ class Checkpoint(ABC):
             else:
                 network = part.type.from_config(config)
         return network
+
+    def place(self, tokenizer: TokenizerPart) -> str:
+        """Where the library's pipeline has it: a processor may be in its place, in which it is."""
+        entry = self.config(PIPELINE_CONFIG).get(tokenizer.name)
+        in_processor = bool(tokenizer.processor) and entry == ["transformers", tokenizer.processor]
+        return f"{tokenizer.name}.tokenizer" if in_processor else tokenizer.name
 
     def files(self) -> dict[str, Path]:
         """All files that the model's output depends on, by names that do not depend on their location."""

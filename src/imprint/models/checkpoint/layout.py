@@ -46,8 +46,10 @@ class Part(NamedTuple):
 class TokenizerPart(NamedTuple):
     """A tokenizer of a pipeline: its name and folder in the library, the role of its text encoder, and its class.
 
-    `wrapped` puts a caption into the text that its encoder is given, as a language model's chat. Where captions are not
-    `padded` to the encoder's full length, a batch is as long as its longest one.
+    `wrapped` puts a caption into the text that its encoder is given, as a language model's chat; where that has all
+    `special` tokens already, the tokenizer adds none. Where captions are not `padded` to the encoder's full length, a
+    batch is as long as its longest one. `processor` is a class of the library that may be in the tokenizer's place in
+    published pipelines: it has the tokenizer in it, and reads pictures, too, which no caption has.
     """
 
     name: str
@@ -55,6 +57,8 @@ class TokenizerPart(NamedTuple):
     type: Any
     wrapped: Callable[[Any, str], str] | None = None
     padded: bool = True
+    special: bool = True
+    processor: str = ""
 
 
 class OriginalLayout(NamedTuple):

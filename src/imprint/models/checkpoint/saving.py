@@ -19,13 +19,15 @@ from imprint.errors import Problem, UserError
 from imprint.files import folder_atomically, write_atomically, write_json
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.base import Checkpoint
-from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts, TokenizerPart
 from imprint.models.checkpoint.network_file import write_network_file
 from imprint.models.checkpoint.single_file import write_single_file
 from imprint.models.finite import check_finite
 from imprint.models.process import NoiseProcess
 from imprint.models.schedulers import AS_THE_CHECKPOINT, build_scheduler
 from imprint.models.words import Vocabulary, state_without_words, write_words
+
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "chat_template.json")  # beside a tokenizer's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +131,19 @@ class PipelineWriter:
                 # the source's own files: other versions of the library would not know those that this one writes
                 shutil.rmtree(folder / own.name)
                 shutil.copytree(checkpoint.configs / own.name, folder / own.name)
+            self._keep_processor(own, folder)
+
+    def _keep_processor(self, own: TokenizerPart, folder: Path) -> None:
+        """Leaves in a tokenizer's place the processor that the source has there, with its files."""
+        if self.checkpoint.place(own) == own.name:
+            return
+        for file in PROCESSOR_FILES:
+            source, written = self.checkpoint.configs / own.name / file, folder / own.name / file
+            if source.is_file() and not written.exists():
+                shutil.copyfile(source, written)
+        index = folder / PIPELINE_CONFIG
+        entry = {own.name: ["transformers", own.processor]}
+        write_json(index, {**json.loads(index.read_text(encoding="utf-8")), **entry})
 
     def _write_part(self, part: Part, folder: Path, dtype: torch.dtype) -> None:
         network: Any = nn.Module.to(self._final(part), dtype)
