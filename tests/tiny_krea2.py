@@ -1,5 +1,5 @@
-"""Tiny Krea 2 models with random weights, in the published form and topology: a language model with eyes, several layers
-of which are told, a small transformer that weighs them, blocks of one stream, an autoencoder of videos."""
+"""Tiny Krea 2 models with random weights, in the published form and topology: a language model with eyes, several
+layers of which are told, a small transformer that weighs them, blocks of one stream, an autoencoder of videos."""
 
 import re
 from collections.abc import Sequence

@@ -39,7 +39,7 @@ class BatchLayout:
     @property
     def size(self) -> int:
         """The number of samples in the batch."""
-        return max(own.stop for own in self.rows.values())
+        return int(max(own.stop for own in self.rows.values()))
 
     @contextmanager
     def during(self, sizes: Mapping[int, int], rng_states: Mapping[int, RngState]) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Krea 2 (Krea, 2026): a transformer over one stream of text and image tokens, trained as a flow.
 
-A language model that also sees, Qwen 3 VL, reads the caption inside Qwen-Image's request; the denoiser is told what several
-of its layers make of each token, and weighs them itself. Raw is what is trained; Turbo is distilled to draw in few steps.
+A language model that also sees, Qwen 3 VL, reads the caption inside Qwen-Image's request; the denoiser is told what
+several of its layers make of each token, and weighs them itself. Raw is what is trained; Turbo is distilled to draw in
+few steps.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from transformers import Qwen2Tokenizer, Qwen3VLModel
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
+from imprint.libraries.diffusers import kept_in_float32
 from imprint.models.added_guidance import AddedGuidance
 from imprint.models.base import DENOISER, TEXT, ModelInfo
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
@@ -64,7 +66,7 @@ class Krea2(AddedGuidance):
             output_hidden_states=True,
             use_cache=False,
         )
-        # what follows the last layer that is told conditions nothing; its zero lets every trained weight have a gradient
+        # the layers after the last that is told condition nothing; their zero lets every weight have a gradient
         unused_B111 = read.last_hidden_state[:, :1, None, :1] * 0
         layers = torch.stack([read.hidden_states[layer] for layer in self.checkpoint.setting(TEXT_LAYERS)], dim=2)
         # the mask stays where the denoiser can ask it for padding without waiting for the device
@@ -95,16 +97,11 @@ class Krea2(AddedGuidance):
         return unpacked(velocity_BND.float(), height, width)
 
     def cast_frozen(self, dtype: torch.dtype) -> None:
-        """The denoiser's normalisations stay in float32, as the library keeps them."""
-        kept = dict.fromkeys(self.transformer._keep_in_fp32_modules)
-        norms = {
-            parameter: parameter.data
-            for name, parameter in self.transformer.named_parameters()
-            if not kept.keys().isdisjoint(name.split("."))
-        }
+        """But for the denoiser's normalisations, as in the library."""
+        kept = {weight: weight.data for weight in kept_in_float32(self.transformer)}
         super().cast_frozen(dtype)
-        for parameter, data in norms.items():
-            parameter.data = data
+        for weight, data in kept.items():
+            weight.data = data
 
     @cached_property
     def _end(self) -> tuple[Tensor, Tensor]:
@@ -149,8 +146,8 @@ Krea2.layout = LAYOUT
 @of_kind("model/krea2")
 @dataclass(kw_only=True, eq=False)
 class Krea2Source(PipelineSource):
-    """Of Krea 2 Raw, Turbo, and what descends from them. `text_tokens` is how many tokens of a caption count, the end of
-    the request among them."""
+    """Of Krea 2 Raw, Turbo, and what descends from them. `text_tokens` is how many tokens of a caption count, the end
+    of the request among them."""
 
     model = Krea2
 
@@ -159,11 +156,11 @@ class Krea2Source(PipelineSource):
     def facts(self) -> ModelInfo:
         facts = super().facts()
         layers = self._checkpoint.setting(TEXT_LAYERS)
-        text = self._checkpoint.config(self.layout.part(TEXT).config).get("text_config", {})
-        told, there = self._checkpoint.config(self.layout.denoiser.config).get("num_text_layers", 12), text.get("num_hidden_layers", 0)
+        told = self._checkpoint.config(self.layout.denoiser.config).get("num_text_layers")
+        there = self._checkpoint.config(self.layout.part(TEXT).config).get("text_config", {}).get("num_hidden_layers")
         if len(layers) != told or max(layers) > there:
             raise self._checkpoint.refusal(
-                f"its denoiser reads {told} layers of a text encoder, which has {there}; its {TEXT_LAYERS} are {layers}. "
+                f"its denoiser reads {told} layers of a text encoder, which has {there}; {TEXT_LAYERS} are {layers}. "
                 "The parts are of different models."
             )
         return facts
