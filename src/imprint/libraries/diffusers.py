@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import diffusers  # lazily: each class at its first use
 
 if TYPE_CHECKING:
+    from torch.nn import Parameter
     from transformers import PreTrainedTokenizerBase
 
 
@@ -38,6 +39,12 @@ def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
 
     converted: str = TextualInversionLoaderMixin().maybe_convert_prompt(prompt, tokenizer)
     return converted
+
+
+def kept_in_float32(network: Any) -> list["Parameter"]:
+    """The weights of one of the library's networks that it loads in float32 whatever precision it is asked for."""
+    kept = set(network._keep_in_fp32_modules or ())
+    return [weight for name, weight in network.named_parameters() if not kept.isdisjoint(name.split("."))]
 
 
 def kind_of_single_file(tensors: Mapping[str, Any]) -> str:
