@@ -164,7 +164,7 @@ def test_a_schedule_of_other_noise_is_refused(choice: str, tiny_folder: Callable
     config = folder / "scheduler" / "scheduler_config.json"
     for changed, reason in (
         ({"_class_name": "DDIMScheduler"}, "its scheduler, a DDIMScheduler, is one of models that predict epsilon"),
-        ({"use_dynamic_shifting": True, "base_shift": "much"}, "scheduler_config.json cannot be used"),
+        ({"num_train_timesteps": "many"}, "scheduler_config.json cannot be used"),
     ):
         config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), **changed}), encoding="utf-8")
         with pytest.raises(UserError, match=reason):

@@ -56,7 +56,7 @@ class TestConditioning:
 
     def test_a_longer_caption_is_cut_with_a_warning(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         encode_captions(loaded(folder, text_tokens=8), UNLIKE)
-        assert "is cut to 37: 'a photo of a small red dog" in caplog.text  # with the request before it
+        assert "is cut to 37, without 'a small red dog and a cat on the beach' at its end" in caplog.text
 
     def test_predictions_do_not_depend_on_the_lengths_of_other_texts(self, model: Krea2) -> None:
         generator = torch.Generator().manual_seed(0)
