@@ -163,7 +163,10 @@ def test_a_schedule_of_other_noise_is_refused(choice: str, tiny_folder: Callable
     folder = shutil.copytree(tiny_folder(choice), tmp_path / "model")
     config = folder / "scheduler" / "scheduler_config.json"
     for changed, reason in (
-        ({"_class_name": "DDIMScheduler"}, "its scheduler, a DDIMScheduler, is one of models that predict epsilon"),
+        (
+            {"_class_name": "DDIMScheduler", "prediction_type": "epsilon"},
+            "its scheduler, a DDIMScheduler, is one of models that predict epsilon",
+        ),
         ({"num_train_timesteps": "many"}, "scheduler_config.json cannot be used"),
     ):
         config.write_text(json.dumps({**json.loads(config.read_text(encoding="utf-8")), **changed}), encoding="utf-8")
