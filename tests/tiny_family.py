@@ -20,8 +20,9 @@ class Guided(NamedTuple):
 
 class TinyFamily(NamedTuple):
     """`pipeline` writes a tiny model into a folder, `source` constructs its configuration, and `drawing` is what the
-    library's pipeline must be told to draw the same. `refused` are methods that it cannot be taught by, and why.
-    `golden` are settings whose losses are kept, by the names of methods, and `grid` are points that learn side by side.
+    library's pipeline must be told to draw the same; `mending` puts right what it does wrong. `refused` are methods
+    that it cannot be taught by, and why. `golden` are settings whose losses are kept, by the names of methods, and
+    `grid` are points that learn side by side.
 
     Of families of flows: `guided` are their senses of guidance, `velocity` computes with the library's own parts what
     the denoiser predicts while it trains, and `misfits` are keys of a part's configuration, (part, key), that make it
@@ -30,6 +31,7 @@ class TinyFamily(NamedTuple):
     pipeline: Callable[..., Path]
     source: Callable[..., PipelineSource]
     drawing: Mapping[str, Any] = {}
+    mending: Callable[[Any], None] | None = None
     refused: Mapping[str, str] = {}
     golden: Mapping[str, Sequence[str]] = {}
     grid: Sequence[Sequence[str]] = ()
