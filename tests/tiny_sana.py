@@ -22,8 +22,8 @@ CHANNELS = 8
 TOKENS = 40  # of a caption
 
 
-def tiny_sana_pipeline(folder: Path, *, seed: int = 0) -> Path:
-    """Writes a pipeline folder and returns it."""
+def tiny_sana_pipeline(folder: Path, *, qk_norm: str | None = None, seed: int = 0) -> Path:
+    """Writes a pipeline folder and returns it. `qk_norm`: as Sana 1.5 has it."""
     tokenizer = tiny_gemma_tokenizer(sorted({*re.findall("[A-Za-z]+", INSTRUCTION)}))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -39,6 +39,7 @@ def tiny_sana_pipeline(folder: Path, *, seed: int = 0) -> Path:
                 cross_attention_head_dim=16,
                 cross_attention_dim=32,
                 caption_channels=WIDTH,
+                qk_norm=qk_norm,
                 sample_size=RESOLUTION // 4,
             ),
             vae=tiny_dc_autoencoder(),
@@ -113,8 +114,8 @@ def sana_velocity(pipeline: SanaPipeline, noisy_BCHW: Tensor, s_B: Tensor, capti
 def _listen(transformer: SanaTransformer2DModel) -> None:
     """A random network of this width hardly listens to a text; larger weights on its way to the picture make it."""
     for block in transformer.transformer_blocks:
-        for layer in (block.attn2.to_q, block.attn2.to_v, block.attn2.to_out[0]):
-            layer.weight.mul_(4)
+        for layer in (block.attn2.to_v, block.attn2.to_out[0]):
+            layer.weight.mul_(3)
 
 
 FAMILY = TinyFamily(
@@ -137,7 +138,7 @@ FAMILY = TinyFamily(
         "by a negative prompt": Guided(
             3.0, "a Cat on snow ", {"guidance_scale": 3.0, "negative_prompt": "a Cat on snow "}
         ),
-        "not guided": Guided(1.0, "", {"guidance_scale": 1.0}),
+        "not guided, 1.5": Guided(1.0, "", {"guidance_scale": 1.0}, {"qk_norm": "rms_norm_across_heads"}),
     },
     velocity=sana_velocity,
     misfits={
