@@ -12,15 +12,19 @@ from drawing import PROMPTS, ROUNDING, SEEDS, distance, draw, stock
 from families import FAMILIES, mend
 from lessons import CPU, assembled, batches
 from PIL import Image
+from results import CLOSE, drawn, with_lora
+from results import by_the_library as with_guidance
 from rounding import near_tensors
 from small_runs import configure
 from tiny import RESOLUTION
 from tiny_family import Guided
 
 from imprint.errors import UserError
+from imprint.models.base import DENOISER
 from imprint.models.pipeline import PipelineModel
 from imprint.training.encoding import sample_latents
 from imprint.types import Sampler
+from imprint.verbs.train import train
 
 FLOWS = {choice: own for choice, own in FAMILIES.items() if own.velocity}
 GUIDED = [(choice, name) for choice, own in FLOWS.items() for name in own.guided]
@@ -124,6 +128,20 @@ def test_a_loss_is_the_one_that_a_few_lines_compute(
         assert near_tensors([module.losses(batch).total.detach()], [expected])
         seen += sum(not caption for caption in batch.captions)
     assert seen  # captions that were dropped are among them
+
+
+@pytest.mark.parametrize("choice", FLOWS)
+def test_a_lora_on_layers_of_every_kind_is_loaded_whole_by_the_library(
+    choice: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
+) -> None:
+    folder = tiny_folder(choice)
+    kinds = FLOWS[choice].source(folder).facts().adapter_kinds[DENOISER]
+    fast = ["method.lr=2e-2", "hparams.steps=4", "hparams.clip=null"]
+    settings = ["method=lora", f"method.targets=[{','.join(kinds)}]", *fast]
+    run = train(configure(folder, pictures, tmp_path / "runs", *settings))
+    ours = drawn([run], tmp_path / "ours", "negative_prompt=''")
+    assert distance(ours, with_guidance(with_lora(folder, run.result))) <= CLOSE
+    assert distance(ours, with_guidance(stock(folder))) > 5 * CLOSE  # otherwise this would prove nothing
 
 
 @pytest.mark.parametrize(("choice", "part", "key"), MISFITS)

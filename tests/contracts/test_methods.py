@@ -19,6 +19,7 @@ from small_runs import METHODS, configure, losses, metrics
 
 from imprint.config import conf_folder
 from imprint.errors import ConfigError, UserError
+from imprint.libraries.diffusers import kept_in_float32
 from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.callbacks import FiniteLoss
@@ -171,9 +172,9 @@ def test_how_a_step_is_computed_changes_no_loss(how: str, whole: Whole, pictures
 def test_in_bfloat16_what_learns_is_float32_and_losses_are_near(whole: Whole, pictures: Path, tmp_path: Path) -> None:
     cfg = configure(whole.model, pictures, tmp_path, *settings_of(whole.method, "hparams.precision=bf16-mixed"))
     module = assembled(cfg)
-    learning = {id(parameter) for parameter in module.trained()}
+    precise = {id(parameter) for parameter in (*module.trained(), *kept_in_float32(module.model.roles["denoiser"]))}
     for name, parameter in module.model.named_parameters():
-        expected = torch.float32 if id(parameter) in learning else torch.bfloat16
+        expected = torch.float32 if id(parameter) in precise else torch.bfloat16
         assert parameter.dtype == expected, name
     run = train(cfg)
     assert losses(run) != losses(whole.run)

@@ -40,15 +40,11 @@ def test_the_plan_says_which_noise_is_trained(folder: Path, pictures: Path, tmp_
         assert any(f"Half of the samples have more noise than {median}" in line for line in plan)
 
 
-def test_the_stock_pipeline_loads_all_of_a_lora(everywhere: Run, folder: Path, tmp_path: Path) -> None:
-    ours = drawn([everywhere], tmp_path / "ours")
-    assert distance(ours, by_the_library(stock(folder))) > 5 * CLOSE  # otherwise this would prove nothing
-    pipeline = with_lora(folder, everywhere.result)
-    assert distance(ours, by_the_library(pipeline)) <= CLOSE
+def test_a_lora_reaches_the_blocks_and_those_that_refine_picture_and_text(everywhere: Run, folder: Path) -> None:
     stored = {key.rpartition(".lora_")[0] for key in load_file(everywhere.result / FILE)}
-    modules = pipeline.transformer.named_modules()
+    modules = with_lora(folder, everywhere.result).transformer.named_modules()
     assert stored == {f"transformer.{name}" for name, module in modules if getattr(module, "lora_A", None)}
-    # blocks, and those that refine picture and text; attention, feed-forward and, but for the text's, modulation
+    # attention and feed-forward of four blocks and, but for the text's, modulation
     assert len(stored) == 4 * (4 + 3) + 3
 
 

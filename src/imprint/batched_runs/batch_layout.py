@@ -36,6 +36,11 @@ class BatchLayout:
         self.rows: dict[int, slice] = {}
         self.rng_states: dict[int, RngState] = {}
 
+    @property
+    def size(self) -> int:
+        """The number of samples in the batch."""
+        return int(max(own.stop for own in self.rows.values()))
+
     @contextmanager
     def during(self, sizes: Mapping[int, int], rng_states: Mapping[int, RngState]) -> Iterator[None]:
         first = 0

@@ -62,9 +62,11 @@ class StackedAdapters(nn.Module):
             return None
         dtype = self._adapters[next(iter(dropping))].lora_A[NAME].weight.dtype
         masks = []
+        each = len(x) // self._layout.size  # of a sample there may be several rows, one after the other
         for point in points:
             # Sampled as for the point's own input: a mask has its size, type and memory layout.
-            mask = torch.ones_like(x[self._layout.rows[point]], dtype=dtype)
+            own = self._layout.rows[point]
+            mask = torch.ones_like(x[own.start * each : own.stop * each], dtype=dtype)
             if point in dropping:
                 with self._layout.rng_states[point].active():
                     mask = self._adapters[point].lora_dropout[NAME](mask)

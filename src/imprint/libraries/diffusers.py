@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
     from diffusers import ChromaTransformer2DModel
+    from torch.nn import Parameter
     from transformers import PreTrainedTokenizerBase
 
 
@@ -64,6 +65,12 @@ class _WithMask:
             latents, times, places, *_ = arguments
             arguments = (latents, times, places, self._mask)
         return checkpoint(block, *arguments, use_reentrant=False)
+
+
+def kept_in_float32(network: Any) -> list["Parameter"]:
+    """The weights of one of the library's networks that it loads in float32 whatever precision it is asked for."""
+    kept = set(network._keep_in_fp32_modules or ())
+    return [weight for name, weight in network.named_parameters() if not kept.isdisjoint(name.split("."))]
 
 
 def kind_of_single_file(tensors: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from transformers import Qwen2Tokenizer, Qwen3Model
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
+from imprint.models.added_guidance import AddedGuidance
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.chat import Chat
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
@@ -35,7 +36,7 @@ LAYERS: Mapping[str, Sequence[str]] = {  # of the blocks, and of those before th
 }
 
 
-class ZImage(PipelineModel):
+class ZImage(AddedGuidance):
     transformer: ZImageTransformer2DModel
     text_encoder: Qwen3Model
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {DENOISER: LAYERS}
@@ -54,13 +55,6 @@ class ZImage(PipelineModel):
         unused_B11 = read.last_hidden_state[:, :1, :1] * 0
         # the mask stays where lengths are known without waiting for the device
         return {"tokens": read.hidden_states[-2] + unused_B11, "tokens_mask": mask_BL.bool()}
-
-    def draws_twice(self, guidance: float) -> bool:
-        return guidance > 0
-
-    def guided(self, positive_BCHW: Tensor, negative_BCHW: Tensor, guidance: float) -> Tensor:
-        """From the positive prompt's prediction on: 0 is none."""
-        return positive_BCHW + guidance * (positive_BCHW - negative_BCHW)
 
     def noise_levels(self, steps: int) -> Sequence[float] | None:
         return torch.linspace(1, 1 / steps, steps, dtype=torch.float64).tolist()
