@@ -10,11 +10,13 @@ from diffusers import Flux2KleinPipeline
 from drawing import distance, stock
 from results import CLOSE, by_the_library, drawn, exported, with_lora
 from small_runs import configure
-from tiny_flux2_klein import tiny_flux2_klein_pipeline
+from tiny import RESOLUTION
+from tiny_flux2_klein import FAMILY, tiny_flux2_klein_pipeline
 
 from imprint.errors import UserError
 from imprint.launching.forecast import forecast
 from imprint.runs import Run
+from imprint.verbs.adopt import adopt
 from imprint.verbs.train import train
 
 ALL_LAYERS = "method.targets=[attention,text_stream,feed_forward,single_stream,modulation]"
@@ -52,6 +54,14 @@ def test_what_a_base_model_has_learned_is_drawn_on_a_distilled_one(run: Run, tmp
     ours = drawn([run], tmp_path / "ours", f"base={distilled}")
     assert distance(ours, by_the_library(with_lora(distilled, run.result))) <= CLOSE
     assert distance(ours, by_the_library(stock(distilled))) > 2 * CLOSE
+
+
+def test_a_lora_of_another_program_comes_back(run: Run, folder: Path, pictures: Path, tmp_path: Path) -> None:
+    file = run.result / "pytorch_lora_weights.safetensors"
+    settings = [f"files=[{file}]", "model=flux2_klein", f"model.source={folder}", f"model.resolution={RESOLUTION}"]
+    settings += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks", f"outputs={tmp_path}"]
+    back = adopt(compose("adopt", [*settings, *FAMILY.settings]))
+    assert distance(drawn([back], tmp_path / "back"), drawn([run], tmp_path / "first")) <= CLOSE
 
 
 def test_the_published_model_is_read_as_by_the_stock_pipeline() -> None:
