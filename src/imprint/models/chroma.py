@@ -18,7 +18,8 @@ from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.libraries.diffusers import compute_anew_with_masks
 from imprint.models.base import DENOISER, TEXT
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_flux import CHROMA
 from imprint.models.flux import LAYERS as FLUX_LAYERS
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
@@ -92,9 +93,15 @@ Chroma.layout = Layout(
     absent=("feature_extractor", "image_encoder"),
     settings={},
     misfits=_misfits,
-    kohya={},
-    original_in_kohya=False,
+    kohya={DENOISER: "lora_unet"},
+    original_in_kohya=True,
     original=None,
+    network=NetworkFormat(
+        names=CHROMA,
+        bases={"": "lodestones/Chroma1-HD"},
+        parts={"vae": "vae.", "text_encoder": "text_encoders.t5xxl.transformer."},
+    ),
+    comfyui="kohya",
     multiple=16,
     patch=PATCH,
 )

@@ -13,7 +13,6 @@ from tiny_chroma import chroma_velocity, tiny_chroma_source
 from tiny_parts import T5_TOKENS
 from torch import Tensor
 
-from imprint.errors import UserError
 from imprint.launching.forecast import forecast
 from imprint.models.chroma import Chroma
 from imprint.models.conditioning import joined, rows
@@ -110,12 +109,6 @@ class TestTraining:
 
 
 class TestFiles:
-    def test_a_single_file_is_refused(self, tmp_path: Path) -> None:
-        file = tmp_path / "chroma.safetensors"
-        file.touch()
-        with pytest.raises(UserError, match="single files of Chroma are not read"):
-            tiny_chroma_source(file).facts()
-
     def test_a_word_is_saved_in_the_pipeline(self, tiny_chroma: Path, tmp_path: Path) -> None:
         model = tiny_chroma_source(tiny_chroma).load()
         start = torch.randn(2, 24, generator=torch.Generator().manual_seed(1))
