@@ -74,7 +74,7 @@ class Flux2Source(Flux2TransformerSource):
 
     training_guidance: NonNegativeFloat
 
-    def _set(self, model: PipelineModel) -> PipelineModel:
+    def _with_settings(self, model: PipelineModel) -> PipelineModel:
         assert isinstance(model, Flux2)
         model.training_guidance = self.training_guidance
-        return super()._set(model)
+        return super()._with_settings(model)

@@ -6,7 +6,7 @@ The base models are guided by a second prediction; the distilled ones draw in fo
 from dataclasses import dataclass
 
 from diffusers import AutoencoderKLFlux2, Flux2Transformer2DModel
-from transformers import Qwen2TokenizerFast, Qwen3ForCausalLM
+from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
 
 from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
@@ -40,7 +40,7 @@ LAYOUT = Layout(
         "qwen3": TokenizerPart(
             "tokenizer",
             TEXT,
-            Qwen2TokenizerFast,
+            Qwen2Tokenizer,
             wrapped=Chat(begins_answer=True, settings={"enable_thinking": False}),
         )
     },

@@ -52,11 +52,12 @@ class Flux2Model(ToldGuidance):
             output_hidden_states=True,
             use_cache=False,
         )
-        # the layers after those that are read condition nothing; their zero lets every trained weight have a gradient
-        unused_B11 = output.last_hidden_state[:, :1, :1] * 0
         # padding among them, which the denoiser reads, too
         read_BLD = torch.cat([output.hidden_states[layer] for layer in self.text_layers], dim=-1)
-        return {"tokens": read_BLD + unused_B11}
+        if read_BLD.requires_grad:
+            # the layers after those condition nothing; their zero lets every trained weight have a gradient
+            read_BLD = read_BLD + output.last_hidden_state[:, :1, :1] * 0
+        return {"tokens": read_BLD}
 
     def noise_levels(self, steps: int) -> Sequence[float] | None:
         return torch.linspace(1, 1 / steps, steps, dtype=torch.float64).tolist()
@@ -98,25 +99,27 @@ class Flux2TransformerSource(PipelineSource):
         return facts._replace(fingerprint=f"{facts.fingerprint}-{read}")
 
     def load(self) -> PipelineModel:
-        return self._set(super().load())
+        return self._with_settings(super().load())
 
     def load_without_weights(self) -> PipelineModel:
-        return self._set(super().load_without_weights())
+        return self._with_settings(super().load_without_weights())
 
-    def _set(self, model: PipelineModel) -> PipelineModel:
+    def _with_settings(self, model: PipelineModel) -> PipelineModel:
         assert isinstance(model, Flux2Model)
         model.text_layers = self.text_layers
         model.limit_tokens(TEXT, self.text_tokens)
         return model
 
     def _why_other_layers(self) -> str | None:
-        text = language_model(self._checkpoint.config(self.layout.part(TEXT).config))
+        encoder = self.layout.part(TEXT).config
+        text = language_model(self._checkpoint.config(encoder))
         expected = self._checkpoint.config(self.layout.denoiser.config).get("joint_attention_dim")
-        width, count = text.get("hidden_size", 0), text.get("num_hidden_layers", 0)
-        if max(self.text_layers, default=0) > count:
-            return f"its text encoder has {count} layers."
-        if width * len(self.text_layers) != expected:
-            return f"these layers have {width} features each, its denoiser expects {expected} in all."
+        with self._checkpoint.using(encoder):
+            width, count = text["hidden_size"], text["num_hidden_layers"]
+            if max(self.text_layers, default=0) > count:
+                return f"its text encoder has {count} layers."
+            if width * len(self.text_layers) != expected:
+                return f"these layers have {width} features each, its denoiser expects {expected} in all."
         return None
 
 

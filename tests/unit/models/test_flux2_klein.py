@@ -173,3 +173,13 @@ def test_a_learned_word_is_saved_and_read_by_the_stock_pipeline(tied: bool, tmp_
     torch.testing.assert_close(told, tokens)
     stored = load_file(tmp_path / "saved" / "text_encoder" / "model.safetensors")
     assert ("lm_head.weight" in stored) != tied
+
+
+def test_layers_that_are_not_read_learn_nothing(folder: Path) -> None:
+    """They have a gradient, for which several processes wait, and it is zero."""
+    model = tiny_flux2_klein_source(folder).load()
+    text = model.roles["text"].requires_grad_(True)
+    encode_captions(model, PROMPTS)["tokens"].square().sum().backward()
+    moved = {name for name, weight in text.named_parameters() if weight.grad is not None and weight.grad.any()}
+    assert all(weight.grad is not None for weight in text.parameters())
+    assert {name.split(".")[1] for name in moved if name.startswith("layers.")} == {"0", "1", "2"}
