@@ -107,6 +107,12 @@ def tiny_sd3(tiny_folder: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_chroma(tiny_folder: Callable[[str], Path]) -> Path:
+    """A tiny Chroma; read only."""
+    return tiny_folder("chroma")
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tiny_sd: Path) -> Model:
     """The loaded model of `tiny_sd`. Read only: a test that trains loads its own."""
     return load_tiny(tiny_sd)

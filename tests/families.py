@@ -32,7 +32,17 @@ def choice_of(folder: Path) -> str:
 
 def drawing_of(pipeline: Any) -> Mapping[str, Any]:
     """What one of the library's pipelines must be told besides."""
-    return FAMILIES[_of_class([kind.__name__ for kind in type(pipeline).__mro__])].drawing
+    return _family_of(pipeline).drawing
+
+
+def mend(pipeline: Any) -> None:
+    """Puts right what one of the library's pipelines does wrong."""
+    if (mending := _family_of(pipeline).mending) is not None:
+        mending(pipeline)
+
+
+def _family_of(pipeline: Any) -> TinyFamily:
+    return FAMILIES[_of_class([kind.__name__ for kind in type(pipeline).__mro__])]
 
 
 def _of_class(pipelines: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import torch
 from composed import compose
 from diffusers import StableDiffusionPipeline
 from drawing import ROUNDING, stock
-from families import drawing_of
+from families import drawing_of, mend
 from PIL import Image
 from tiny import RESOLUTION
 
@@ -36,6 +36,7 @@ def by_the_library(
     pipeline: StableDiffusionPipeline, prompts: Sequence[str] = PROMPTS, seeds: Sequence[int] = SEEDS
 ) -> list[Image.Image]:
     pipeline.set_progress_bar_config(disable=True)
+    mend(pipeline)
     return [
         pipeline(
             prompt=prompt,

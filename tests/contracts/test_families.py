@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import PROMPTS, ROUNDING, SEEDS, distance, draw, stock
-from families import FAMILIES
+from families import FAMILIES, mend
 from lessons import CPU, assembled, batches
 from PIL import Image
 from results import CLOSE, drawn, with_lora
@@ -54,6 +54,7 @@ def by_the_library(
 ) -> list[Image.Image]:
     """One at a time, as it draws what a batch must equal."""
     pipeline = stock(folder)
+    mend(pipeline)
     pipeline.set_progress_bar_config(disable=True)
     told = {"num_inference_steps": STEPS, "height": height, "width": width, **FLOWS[choice].drawing, **guided.told}
     return [

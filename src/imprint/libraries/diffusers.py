@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import diffusers  # lazily: each class at its first use
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
+    from diffusers import ChromaTransformer2DModel
     from torch.nn import Parameter
     from transformers import PreTrainedTokenizerBase
 
@@ -39,6 +42,29 @@ def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
 
     converted: str = TextualInversionLoaderMixin().maybe_convert_prompt(prompt, tokenizer)
     return converted
+
+
+def compute_anew_with_masks(transformer: "ChromaTransformer2DModel") -> None:
+    """Lets it compute activations anew for their gradients. By itself it would then hand its mask to the blocks of two
+    streams alone."""
+    transformer.enable_gradient_checkpointing(_WithMask(transformer))
+
+
+class _WithMask:
+    """Calls a block, once now and once for its gradients."""
+
+    def __init__(self, transformer: "ChromaTransformer2DModel") -> None:
+        self._mask: Tensor | None = None  # of the pass
+        transformer.register_forward_pre_hook(self._look, with_kwargs=True)
+
+    def _look(self, transformer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        self._mask = keywords.get("attention_mask")
+
+    def __call__(self, block: nn.Module, *arguments: Any) -> Any:
+        if type(block).__name__ == "ChromaSingleTransformerBlock":
+            latents, times, places, *_ = arguments
+            arguments = (latents, times, places, self._mask)
+        return checkpoint(block, *arguments, use_reentrant=False)
 
 
 def kept_in_float32(network: Any) -> list["Parameter"]:

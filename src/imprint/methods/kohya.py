@@ -3,7 +3,7 @@
 Where the original program has several of our layers as one, so do its files: queries, keys and values have one adapter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ def adapters_of(model: Model, roles: Sequence[str], adapter_of: AdapterOf) -> By
 
 def write_kohya(file: Path, dtype: torch.dtype, adapters: ByLayer, *, model: Any, origin: Mapping[str, str]) -> None:
     """By the names of kohya's scripts."""
+    _check_roles(adapters, model.names.kohya_roles, model)
     stored: dict[str, Tensor] = {}
     in_file = _in_file(adapters, model, model.names.in_kohya)
     for name, adapter in in_file.items():
@@ -49,16 +50,20 @@ def write_kohya(file: Path, dtype: torch.dtype, adapters: ByLayer, *, model: Any
 
 def write_comfyui(file: Path, dtype: torch.dtype, adapters: ByLayer, *, model: Any, origin: Mapping[str, str]) -> None:
     """By ComfyUI's own names, which only denoisers have. Alphas are multiplied in: not all readers look for them."""
-    if text := sorted(adapters.keys() - {DENOISER}):
-        raise UserError(
-            f"format='comfyui': it has no names for adapters of {', '.join(text)} of {model.names.layout.title}. Use "
-            "format=pipeline, which merges them."
-        )
+    _check_roles(adapters, [DENOISER], model)
     stored: dict[str, Tensor] = {}
     for name, adapter in _in_file(adapters, model, lambda _, layer: model.names.in_comfyui(layer)).items():
         for own, tensor in _without_alpha(adapter).items():
             stored[f"{name}.{IN_COMFYUI.get(own, own)}"] = _stored(tensor, dtype)
     write_weights(file, stored, {**origin, **spec_of_model(model, "lora"), **spec_of_origin(origin)})
+
+
+def _check_roles(adapters: ByLayer, named: Collection[str], model: Any) -> None:
+    if unnamed := [model.names.part(role) for role in adapters if role not in named]:
+        raise UserError(
+            f"format: such files have no names for adapters of {', '.join(unnamed)} of {model.names.layout.title}. Use "
+            "format=pipeline, which merges them."
+        )
 
 
 def _in_file(adapters: ByLayer, model: Any, name_of: Callable[[str, str], Joined]) -> dict[str, KohyaAdapter]:

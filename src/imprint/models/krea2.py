@@ -21,7 +21,8 @@ from imprint.kinds import of_kind
 from imprint.libraries.diffusers import kept_in_float32
 from imprint.models.added_guidance import AddedGuidance
 from imprint.models.base import DENOISER, TEXT, ModelInfo
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
+from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.original_krea2 import KREA_2
 from imprint.models.latents import FRAMES
 from imprint.models.misfits import wrong_channels, wrong_text_widths
 from imprint.models.packing import AXES, PATCH, packed, places, unpacked
@@ -136,6 +137,8 @@ LAYOUT = Layout(
     kohya={},
     original_in_kohya=False,
     original=None,
+    network=NetworkFormat(names=KREA_2, bases={"": "krea/Krea-2-Raw"}, parts={}),
+    comfyui="original",
     multiple=16,
     predictions=FLOW,
     latents=FRAMES,

@@ -108,3 +108,24 @@ class Mode(Times):
         # the paper's formula of a uniform u, whose share falls as u rises; a quantile is the other end of u
         u_B = 1 - quantiles_B
         return 1 - u_B - self.scale * (torch.cos(math.pi / 2 * u_B).square() - 1 + u_B)
+
+
+@of_kind("times/parabola")
+class Parabola(Times):
+    """Middling noise most often, by a parabola: the ends are drawn `ends` times as often as the middle."""
+
+    def __init__(self, *, shift: PositiveFloat | Literal["resolution"] | None, ends: NonNegativeFloat) -> None:
+        super().__init__(shift=shift)
+        if ends >= 1:
+            raise ValueError(f"ends={ends}: it must be below 1. With as many at the ends, times are uniform.")
+        self.ends = ends
+
+    def at_quantile(self, quantiles_B: Tensor) -> Tensor:
+        """The density is 1 - (y / r)^2, where y is a share's distance from 1/2. Its integral to the quantile q,
+        y - y^3 / (3 r^2) = A (q - 1/2) with the whole area A, is solved by y = 2 r sin(w) and
+        sin(3 w) = 3 A (q - 1/2) / (2 r)."""
+        radius = 1 / math.sqrt(4 * (1 - self.ends))
+        area = 1 - (1 - self.ends) / 3
+        sine_B = 1.5 * area / radius * (quantiles_B.double() - 0.5)
+        shares_B = 0.5 + 2 * radius * torch.sin(torch.asin(sine_B.clamp(-1, 1)) / 3)
+        return shares_B.clamp(max=1).to(quantiles_B.dtype)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import torch
+from families import FAMILIES
 from full_size import full_size_sd, full_size_sdxl
 from torch import nn
 
@@ -70,6 +72,7 @@ REAL += [("sdxl", role, layer, *theirs) for (role, layer), theirs in SDXL_LAYERS
 
 
 LAYOUTS: Mapping[str, Layout] = {"sd": SD, "sdxl": SDXL}
+TRANSFORMERS = {choice: own.source(".").layout for choice, own in FAMILIES.items() if own.source(".").layout.network}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,43 @@ def test_no_name_means_two_layers(family: str, networks: Networks) -> None:
         for layer in linear_layers(network):
             for name in {names.kohya(role, layer), *names.all(role, layer, alone=False)}:
                 assert owners.setdefault(name, (role, layer)) == (role, layer)
+
+
+@pytest.mark.parametrize("choice", TRANSFORMERS)
+def test_no_name_of_a_transformer_means_two_layers(choice: str) -> None:
+    """Of the published network, unless the original program has them as one."""
+    layout = TRANSFORMERS[choice]
+    with torch.device("meta"):
+        network = layout.denoiser.type()
+    names = LayerNames(layout=layout, denoiser_config=network.config)
+    owners: dict[str, tuple[str, ...]] = {}
+    for layer in linear_layers(network):
+        parts = [(name, (layer,)) for name in names.all(DENOISER, layer, alone=True)]
+        parts += [(joined.name, joined.parts) for joined in names.all_joined(layer)]
+        if names.has_kohya:
+            parts.append((names.kohya(DENOISER, layer), names.in_kohya(DENOISER, layer).parts))
+        parts.append((names.in_comfyui(layer).name, names.in_comfyui(layer).parts))
+        for name, own in parts:
+            assert owners.setdefault(name, own) == own
+            assert layer in own
+
+
+PUBLISHED = {  # names of layers, and what published files call them
+    "flux": ("single_transformer_blocks.37.attn.to_v", "lora_unet_single_blocks_37_linear1"),
+    "sd3": ("transformer_blocks.3.attn.add_q_proj", "lora_unet_joint_blocks_3_context_block_attn_qkv"),
+    "chroma": ("transformer_blocks.18.ff_context.net.2", "lora_unet_double_blocks_18_txt_mlp_2"),
+    "flux2": ("transformer_blocks.0.attn.to_k", "diffusion_model.double_blocks.0.img_attn.qkv"),
+    "qwen_image": ("transformer_blocks.59.attn.to_q", "diffusion_model.transformer_blocks.59.attn.to_q"),
+    "z_image": ("layers.29.attention.to_out.0", "diffusion_model.layers.29.attention.to_out.0"),
+    "krea2": ("transformer_blocks.27.attn.to_out.0", "diffusion_model.blocks.27.attn.wo"),
+}
+
+
+@pytest.mark.parametrize("choice", PUBLISHED)
+def test_layers_of_transformers_are_called_as_in_published_files(choice: str) -> None:
+    layer, expected = PUBLISHED[choice]
+    names = LayerNames(layout=TRANSFORMERS[choice], denoiser_config={"num_layers": 24})
+    assert expected in (names.kohya(DENOISER, layer) if names.has_kohya else "", names.in_comfyui(layer).name)
 
 
 def test_stable_diffusions_layers_are_found_by_their_original_names(

@@ -9,6 +9,7 @@ from diffusers import (
     ChromaTransformer2DModel,
     Flux2Transformer2DModel,
     FluxTransformer2DModel,
+    Krea2Transformer2DModel,
     SD3Transformer2DModel,
     ZImageTransformer2DModel,
 )
@@ -16,6 +17,7 @@ from diffusers.loaders import single_file_utils
 from torch import Tensor
 
 from imprint.models.checkpoint.original_flux import CHROMA, FLUX_1, FLUX_2
+from imprint.models.checkpoint.original_krea2 import KREA_2
 from imprint.models.checkpoint.original_names import OriginalNames, join, split
 from imprint.models.checkpoint.original_sd3 import SD_3
 from imprint.models.checkpoint.original_z_image import Z_IMAGE
@@ -48,6 +50,7 @@ FAMILIES = {
         {"num_layers": 2, "qk_norm": "rms_norm", "dual_attention_layers": (0,)},
         "sd3_transformer",
     ),
+    "Krea 2": Family(KREA_2, Krea2Transformer2DModel, {"num_layers": 2}, "krea2_transformer"),
     "Z-Image": Family(Z_IMAGE, ZImageTransformer2DModel, {"n_layers": 2, "n_refiner_layers": 1}, "z_image_transformer"),
 }
 PUBLISHED = {  # some names of the published files
@@ -70,6 +73,7 @@ PUBLISHED = {  # some names of the published files
         "joint_blocks.1.context_block.adaLN_modulation.1.weight",
         "y_embedder.mlp.2.bias",
     ],
+    "Krea 2": ["blocks.1.attn.wq.weight", "blocks.0.mod.lin", "txtfusion.refiner_blocks.0.mlp.down.weight"],
     "Z-Image": ["layers.1.attention.qkv.weight", "noise_refiner.0.attention.q_norm.weight", "x_embedder.weight"],
 }
 
@@ -84,7 +88,7 @@ def thin(family: Family) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
 
 def original(family: Family, ours: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
     return {
-        own.name: join([ours[part] for part in own.parts], swapped=own.swapped)
+        own.name: join([ours[part] for part in own.parts], swapped=own.swapped, flat=own.flat)
         for own in family.names.file(list(ours), config)
     }
 
@@ -108,7 +112,8 @@ def test_they_come_back(name: str) -> None:
     theirs = original(family, ours, config)
     back: dict[str, Tensor] = {}
     for own in family.names.file(list(ours), config):
-        rows = split(theirs[own.name], [len(ours[part]) for part in own.parts], swapped=own.swapped)
+        whole = theirs[own.name].reshape(-1, 1) if own.flat else theirs[own.name]
+        rows = split(whole, [len(ours[part]) for part in own.parts], swapped=own.swapped)
         back |= dict(zip(own.parts, rows, strict=True))
     assert back.keys() == ours.keys()
     assert all(torch.equal(back[own], weight) for own, weight in ours.items())

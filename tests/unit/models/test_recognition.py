@@ -25,12 +25,14 @@ NAMES = {
     "lora_unet_single_blocks_3_modulation_lin.alpha": "FLUX.1",
     "transformer.single_transformer_blocks.3.norm.linear.lora_A.weight": "FLUX.1",
     "lora_unet_double_blocks_0_img_attn_qkv.alpha": FLUXES,
-    "transformer.single_transformer_blocks.3.attn.to_q.lora_A.weight": FLUXES,
+    "transformer.single_transformer_blocks.3.attn.to_q.lora_A.weight": "FLUX.1 or Chroma",
+    "transformer.single_transformer_blocks.3.attn.to_out.lora_A.weight": FLUXES,
     "diffusion_model.single_stream_modulation.lin.lora_A.weight": "FLUX.2",
     "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight": "FLUX.2",
     "transformer_blocks.0.img_mlp.net.0.proj.weight": "Qwen-Image",
     "diffusion_model.layers.0.attention.to_q.lora_A.weight": "Z-Image",
     "model.diffusion_model.noise_refiner.0.attention.qkv.weight": "Z-Image",
+    "diffusion_model.txtfusion.refiner_blocks.0.attn.wq.lora_A.weight": "Krea 2",
     "embedding": "",
 }
 

@@ -10,7 +10,7 @@ from tiny import tiny_source
 from torch import Tensor
 
 from imprint.models.process import Diffusion, Flow, NoiseProcess, Shift, shifted
-from imprint.objectives.times import LogitNormal, Mode, Times, Uniform
+from imprint.objectives.times import LogitNormal, Mode, Parabola, Times, Uniform
 
 NAMES = [(0, "timestep", f"instance/{position}") for position in range(4000)]
 ALL = (0, 1000)
@@ -20,6 +20,8 @@ KINDS: dict[str, Times] = {
     "logit_normal": LogitNormal(shift=None, mean=0.0, std=1.0),
     "logit_normal, more noise": LogitNormal(shift=None, mean=0.5, std=1.5),
     "mode": Mode(shift=None, scale=1.29),
+    "parabola": Parabola(shift=None, ends=0.0375),
+    "parabola to nothing": Parabola(shift=None, ends=0.0),
     "uniform, shifted": Uniform(shift=3.0),
     "logit_normal, by resolution": LogitNormal(shift="resolution", mean=0.0, std=1.0),
 }
@@ -73,6 +75,27 @@ def test_a_mode_is_uniform_at_scale_0_and_always_in_order() -> None:
     assert 0 < float(shares[0]) < float(shares[-1]) <= 1
     with pytest.raises(ValueError, match=r"scale=2\.0: it must not be above 1\.75"):
         Mode(shift=None, scale=2.0)
+
+
+def test_a_parabola_is_that_of_chroma() -> None:
+    """2 - 7.7 (s - 1/2)^2, added up over a fine grid."""
+    grid = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+    below = torch.cumsum(2 - 7.7 * (grid - 0.5).square(), dim=0)
+    quantiles = torch.tensor([0.001, 0.1, 0.5, 0.9, 0.999], dtype=torch.float64)
+    expected = grid[torch.searchsorted(below / below[-1], quantiles)]
+    found = Parabola(shift=None, ends=0.0375).at_quantile(quantiles)
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+
+
+def test_a_parabola_stays_within_its_ends_and_is_none_at_as_many() -> None:
+    quantiles = torch.linspace(1e-7, 1, 1000)
+    for ends in (0.0, 0.0375, 0.999):
+        shares = Parabola(shift=None, ends=ends).at_quantile(quantiles)
+        assert (shares.diff() > 0).all()
+        assert 0 < float(shares[0]) < float(shares[-1]) <= 1
+    torch.testing.assert_close(shares, quantiles, rtol=0, atol=1e-4)
+    with pytest.raises(ValueError, match=r"ends=1\.0: it must be below 1"):
+        Parabola(shift=None, ends=1.0)
 
 
 def test_a_shift_multiplies_the_odds_of_noise() -> None:

@@ -1,6 +1,6 @@
 """The names of a model's layers in files of adapters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,11 @@ class LayerNames:
     def has_kohya(self) -> bool:
         """Whether there are names of kohya's scripts for all layers."""
         return bool(self.layout.kohya)
+
+    @property
+    def kohya_roles(self) -> Collection[str]:
+        """The parts whose layers kohya's scripts have names for."""
+        return self.layout.kohya.keys()
 
     @property
     def comfyui(self) -> AdapterNames:

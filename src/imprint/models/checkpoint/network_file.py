@@ -159,6 +159,7 @@ class NetworkFile(Checkpoint):
         for name, own in wanted.items():
             shapes = [self._shapes[part] for part in own.parts]
             here = (sum(shape[0] for shape in shapes), *shapes[0][1:]) if shapes[0] else ()
+            here = (shapes[0].numel(),) if own.flat else here
             if name in self.tensors and self.tensors[name].shape != here:
                 wrong.append(f"{name} {self.tensors[name].shape}, here {here}")
         return _some("weights have other shapes", wrong)
@@ -174,8 +175,10 @@ class NetworkFile(Checkpoint):
         with safe_open(self.path, framework="pt") as file:
             for own in self._found.weights:
                 whole = self._read(file, f"{self._found.prefix}{own.name}")
-                heights = [self._shapes[part][0] if self._shapes[part] else 1 for part in own.parts]
-                rows = [whole] if own.is_plain else split(whole, heights, swapped=own.swapped)
+                shapes = [self._shapes[part] for part in own.parts]
+                if own.flat:
+                    whole = whole.reshape(shapes[0])
+                rows = [whole] if own.is_plain else split(whole, [shape[0] for shape in shapes], swapped=own.swapped)
                 stored |= {part: weight.contiguous() for part, weight in zip(own.parts, rows, strict=True)}
         part = self.layout.denoiser
         network: nn.Module = part.type.from_single_file(
@@ -232,7 +235,7 @@ def write_network_file(file: Path, denoiser: Any, dtype: torch.dtype, *, layout:
     stored = {}
     for own in _format(layout).names.file(list(ours), denoiser.config):
         parts = [ours[part] for part in own.parts]
-        whole = parts[0] if own.is_plain else join(parts, swapped=own.swapped)
+        whole = parts[0] if own.is_plain else join(parts, swapped=own.swapped, flat=own.flat)
         stored[own.name] = whole.to(dtype).contiguous()
     check_finite(stored, file)
     write_atomically(file, partial(save_file, stored, metadata={"format": "pt"}))

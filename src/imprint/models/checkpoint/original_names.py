@@ -18,16 +18,17 @@ BLOCK = "{}"  # a block's number, in the tables of names
 
 class Joined(NamedTuple):
     """A layer, or a weight, of a file: those of ours whose rows it consists of, in their order. `swapped`: the halves
-    of its rows stand in the other order."""
+    of its rows stand in the other order. `flat`: its rows follow one another in a single one."""
 
     name: str
     parts: tuple[str, ...]
     swapped: bool = False
+    flat: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether it is one of ours under another name."""
-        return len(self.parts) == 1 and not self.swapped
+        return len(self.parts) == 1 and not self.swapped and not self.flat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +39,14 @@ class OriginalNames:
     weights   the original's weights whose names do not follow from those of layers, each with ours
     swapped   layers of ours whose rows are scales and shifts, and the original's shifts and scales; `{last}` is the
               number of the last block
+    flat      weights of ours that the original has as a single row
     unused    the original's weights that nothing is computed with, and ours does not have
     """
 
     layers: Mapping[str, Sequence[str]]
     weights: Mapping[str, str] = field(default_factory=dict)
     swapped: Sequence[str] = ()
+    flat: Sequence[str] = ()
     unused: Sequence[str] = ()
 
     def layer(self, name: str, config: Mapping[str, Any]) -> Joined:
@@ -59,7 +62,7 @@ class OriginalNames:
         """That of the original of which our weight `name` is a part."""
         pattern, number = _pattern(name)
         if theirs := self._weights_by_ours.get(name) or self._weights_by_ours.get(pattern):
-            return Joined(theirs.replace(BLOCK, number), (name,))
+            return Joined(theirs.replace(BLOCK, number), (name,), flat=pattern in self.flat)
         layer, _, own = name.rpartition(".")
         joined = self.layer(layer, config)
         if joined.name == layer:
@@ -91,10 +94,11 @@ class OriginalNames:
 SAME = OriginalNames(layers={})  # of programs that call everything as the library does
 
 
-def join(parts: Sequence[Tensor], *, swapped: bool) -> Tensor:
+def join(parts: Sequence[Tensor], *, swapped: bool, flat: bool = False) -> Tensor:
     """Rows of ours as the original has them."""
     whole = torch.cat(list(parts))
-    return swap_halves(whole) if swapped else whole
+    whole = swap_halves(whole) if swapped else whole
+    return whole.flatten() if flat else whole
 
 
 def split(whole: Tensor, heights: Sequence[int], *, swapped: bool) -> list[Tensor]:

@@ -7,7 +7,7 @@ NUMBER = r"[._]\d+[._]"
 UNETS = ("Stable Diffusion 1.x and 2.x", "Stable Diffusion XL")
 FLUXES = ("FLUX.1", "Chroma", "FLUX.2")
 SD3 = "Stable Diffusion 3"
-TRANSFORMERS = (*FLUXES, SD3, "Qwen-Image", "Z-Image", "Sana")
+TRANSFORMERS = (*FLUXES, SD3, "Qwen-Image", "Z-Image", "Sana", "Krea 2")
 # Names that only some families have, by their titles; of the patterns that fit a name the first counts.
 OF_FAMILIES: Mapping[str, tuple[str, ...]] = {
     r"^lora_te_|^cond_stage_model\.": UNETS[:1],
@@ -20,11 +20,13 @@ OF_FAMILIES: Mapping[str, tuple[str, ...]] = {
     r"(te1_|text_encoder\.)text_model": (*UNETS, "FLUX.1", SD3),
     r"distilled_guidance_layer": ("Chroma",),
     rf"vector_in[._]|(img|txt)_mod[._]lin|single_(transformer_)?blocks{NUMBER}(modulation|norm[._]linear)": ("FLUX.1",),
+    r"txtfusion|text_fusion": ("Krea 2",),
     r"stream_modulation|to_qkv_mlp_proj|ff(_context)?[._]linear_": ("FLUX.2",),
+    rf"single_transformer_blocks{NUMBER}(proj|attn[._]to_[qkv]\b)": FLUXES[:2],
     rf"(double|single)_blocks{NUMBER}|single_transformer_blocks{NUMBER}": FLUXES,
     rf"transformer_blocks{NUMBER}(img|txt)_(mlp|mod)": ("Qwen-Image",),
     rf"transformer_blocks{NUMBER}norm1": ("FLUX.1", SD3),
-    rf"transformer_blocks{NUMBER}ff(_context)?[._]net": (*FLUXES, SD3),
+    rf"transformer_blocks{NUMBER}ff(_context)?[._]net": (*FLUXES[:2], SD3),
     rf"(noise|context)_refiner{NUMBER}|[._]layers{NUMBER}(attention|feed_forward|adaLN)": ("Z-Image",),
     r"^transformer\.|^lora_transformer_|^diffusion_model\.": TRANSFORMERS,
 }
