@@ -25,6 +25,7 @@ from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.partial_files import remove_abandoned
+from imprint.planning import residence
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
@@ -156,6 +157,8 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
     log.info("Half of the samples have more noise than %.2f (0 is clean, 1 is all noise).", plan.median_noise)
+    for line in residence.describe(plan):
+        log.info(line)
 
 
 def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:

@@ -1,5 +1,6 @@
 """Where a model comes from: a hub id, a folder, or a single file."""
 
+import copy
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,8 +26,10 @@ from imprint.models.checkpoint.hub import fetch
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, Part
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
-from imprint.models.pipeline import PipelineModel
+from imprint.models.loading import WHOLE, Loading
+from imprint.models.pipeline import PipelineModel, type_of
 from imprint.models.process import Prediction
+from imprint.models.residency import Residency
 from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
 
@@ -48,6 +51,8 @@ class PipelineSource(ModelSource):
     """
 
     model: ClassVar[type[PipelineModel]]
+    parts_can_leave = True
+    _loading = WHOLE  # no setting: how `load` is to read
 
     # Whatever of these changes a result is in the fingerprint.
     not_in_identity = frozenset(
@@ -116,12 +121,33 @@ class PipelineSource(ModelSource):
         return replace(self, source=source, revision=None, variant=None, config=config, prediction="auto")
 
     def load(self) -> PipelineModel:
-        return self.model(
-            checkpoint=self._checkpoint,
-            parts=self._checkpoint.load(),
+        checkpoint, layout, loading = self._checkpoint, self.layout, self._loading
+        roles = {part.name: part.role for part in layout.parts}
+        dtypes = {part.name: type_of(part.role, checkpoint.config(part.config), loading.dtype) for part in layout.parts}
+        exact = {name: torch.float32 for name, role in roles.items() if role in loading.exact}
+        present = [name for name, role in roles.items() if role not in loading.absent]
+        model = self.model(
+            checkpoint=checkpoint,
+            parts={
+                **{part.name: self._without_weights(part) for part in layout.parts if part.name not in present},
+                **checkpoint.load(present, dtypes={**dtypes, **exact}, device=loading.device),
+            },
             prediction=self._prediction,
             sampler=self.sampler,
         )
+
+        def read(role: str) -> nn.Module:
+            name = layout.part(role).name
+            return checkpoint.load([name], dtypes=dtypes, device=loading.device)[name]
+
+        own = {roles[name]: part for name, part in model.parts.items()}
+        model.residency = Residency(own, absent=loading.absent, read=read)
+        return model
+
+    def load_as(self, loading: Loading) -> PipelineModel:
+        source = copy.copy(self)  # of which `load` may be a family's own
+        source._loading = loading
+        return source.load()
 
     def load_without_weights(self) -> PipelineModel:
         """Their memory is reserved, and as long as nothing is computed with them, not used."""
