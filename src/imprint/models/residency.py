@@ -63,8 +63,8 @@ class Residency:
     def _fetch(self, role: str) -> None:
         part, read = self._parts[role], self._read(role)
         unpinned(part)
-        for name, module in read.named_modules(remove_duplicate=False):
-            own = part.get_submodule(name)
+        for name, own in part.named_modules(remove_duplicate=False):  # a family may have taken away what it leaves out
+            module = read.get_submodule(name)
             for key, parameter in module.named_parameters(recurse=False):
                 setattr(own, key, parameter.requires_grad_(False))
             for key, buffer in module.named_buffers(recurse=False):

@@ -138,10 +138,12 @@ class PipelineSource(ModelSource):
 
         def read(role: str) -> nn.Module:
             name = layout.part(role).name
-            return checkpoint.load([name], dtypes=dtypes, device=loading.device)[name]
+            # A part that comes back has been cast meanwhile.
+            own = {**dtypes, **exact} if role in loading.absent else dtypes
+            return checkpoint.load([name], dtypes=own, device=loading.device)[name]
 
-        own = {roles[name]: part for name, part in model.parts.items()}
-        model.residency = Residency(own, absent=loading.absent, read=read)
+        by_role = {roles[name]: part for name, part in model.parts.items()}
+        model.residency = Residency(by_role, absent=loading.absent, read=read)
         return model
 
     def load_as(self, loading: Loading) -> PipelineModel:

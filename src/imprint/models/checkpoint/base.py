@@ -84,8 +84,9 @@ class Checkpoint(ABC):
                     owner, _, own = buffer.rpartition(".")
                     setattr(part.get_submodule(owner), own, exact.float())
         cast(part, dtype)
-        if isinstance(part, PreTrainedModel):
-            part.config.dtype = torch.float32  # as are all files that are written
+        if isinstance(part, PreTrainedModel):  # which notes the type, and all files are written in float32
+            for config in (part.config, *(getattr(part.config, name) for name in part.config.sub_configs)):
+                config.dtype = torch.float32
         return part
 
     @property
