@@ -154,7 +154,6 @@ def _configuration(folder: str, case: str) -> Any:
         f"model.source={own / 'model'}",
         f"model.resolution={SIDE}",
         f"model.text_tokens={TOKENS}",
-        "recipe=null",
         "dataset=folder",
         f"dataset.path={own / 'pictures'}",
         "dataset.class_noun=dog",

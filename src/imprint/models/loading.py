@@ -1,6 +1,6 @@
 """How a model is loaded: in which precision, onto which device, and which of its parts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -23,6 +23,11 @@ class Loading:
 
 
 WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None)
+
+
+def whole_on(device: torch.device) -> Loading:
+    """All in full precision. On the CPU, parts stay mapped from their files, as `WHOLE` leaves them."""
+    return replace(WHOLE, device=None if device.type == "cpu" else device)
 
 
 def cast(module: nn.Module, dtype: torch.dtype) -> None:

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -121,29 +121,19 @@ class PipelineSource(ModelSource):
         return replace(self, source=source, revision=None, variant=None, config=config, prediction="auto")
 
     def load(self) -> PipelineModel:
-        checkpoint, layout, loading = self._checkpoint, self.layout, self._loading
-        roles = {part.name: part.role for part in layout.parts}
-        dtypes = {part.name: type_of(part.role, checkpoint.config(part.config), loading.dtype) for part in layout.parts}
-        exact = {name: torch.float32 for name, role in roles.items() if role in loading.exact}
-        present = [name for name, role in roles.items() if role not in loading.absent]
+        parts, loading = self.layout.parts, self._loading
+        present = [part for part in parts if part.role not in loading.absent]
         model = self.model(
-            checkpoint=checkpoint,
+            checkpoint=self._checkpoint,
             parts={
-                **{part.name: self._without_weights(part) for part in layout.parts if part.name not in present},
-                **checkpoint.load(present, dtypes={**dtypes, **exact}, device=loading.device),
+                **{part.name: self._without_weights(part) for part in parts if part not in present},
+                **self._read(present, exact=loading.exact),
             },
             prediction=self._prediction,
             sampler=self.sampler,
         )
-
-        def read(role: str) -> nn.Module:
-            name = layout.part(role).name
-            # A part that comes back has been cast meanwhile.
-            own = {**dtypes, **exact} if role in loading.absent else dtypes
-            return checkpoint.load([name], dtypes=own, device=loading.device)[name]
-
-        by_role = {roles[name]: part for name, part in model.parts.items()}
-        model.residency = Residency(by_role, absent=loading.absent, read=read)
+        by_role = {part.role: model.parts[part.name] for part in parts}
+        model.residency = Residency(by_role, absent=loading.absent, read=self._read_later)
         return model
 
     def load_as(self, loading: Loading) -> PipelineModel:
@@ -175,6 +165,21 @@ class PipelineSource(ModelSource):
             known = "epsilon, v_prediction and flow_prediction"
             raise self._checkpoint.refusal(f"it predicts {config.get('prediction_type')!r}. Known are {known}.")
         return stored
+
+    def _read(self, parts: Sequence[Part], *, exact: Collection[str]) -> dict[str, nn.Module]:
+        checkpoint, loading = self._checkpoint, self._loading
+        types = {
+            part.name: type_of(part.role, checkpoint.config(part.config), loading.dtype)
+            if part.role not in exact
+            else torch.float32
+            for part in parts
+        }
+        return checkpoint.load(types, dtypes=types, device=loading.device)
+
+    def _read_later(self, role: str) -> nn.Module:
+        """A part that was absent, or has left: what was there at first has been cast meanwhile."""
+        part = self.layout.part(role)
+        return self._read([part], exact=self._loading.exact & self._loading.absent)[part.name]
 
     def _without_weights(self, part: Part) -> nn.Module:
         config = self._checkpoint.config(part.config)

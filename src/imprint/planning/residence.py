@@ -1,12 +1,13 @@
 """What of a model is in memory while it trains, and in which precision."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from imprint.models.base import DENOISER, is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
-from imprint.models.loading import Loading
+from imprint.models.loading import WHOLE, Loading
 from imprint.planning.parts import Plan, framing_of
 from imprint.training.hparams import Precision
 
@@ -41,7 +42,7 @@ def loading_of(plan: Plan) -> Loading:
 
 def whole_untuned(plan: Plan) -> Loading:
     """All of it in full precision, on its device."""
-    return Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=plan.parts.trainer.own_device)
+    return replace(WHOLE, device=plan.parts.trainer.own_device)
 
 
 def describe(plan: Plan) -> Iterator[str]:

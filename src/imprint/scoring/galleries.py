@@ -18,6 +18,7 @@ from imprint.evaluation.score_sheet import Row
 from imprint.locations import cache_folder
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
+from imprint.models.loading import whole_on
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
@@ -86,7 +87,7 @@ def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -
     for tuned in (True, False):
         missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(tuned=tuned).items()}
         if missing:
-            model = (_tuned_model(subject) if tuned else subject.source.model.load()).to(device)
+            model = (_tuned_model(subject) if tuned else subject.source.model.load_as(whole_on(device))).to(device)
             generate_galleries(missing, model, profile, device)
             del model
             gc.collect()
