@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from composed import compose
+from drawing import distance
+from families import FAMILIES
+from results import drawn
 from small_runs import configure, metrics, only_run
 from torch import nn
 
@@ -13,10 +18,13 @@ from imprint.errors import UserError
 from imprint.launching.forecast import forecast
 from imprint.models.base import Model, ModelSource
 from imprint.models.loading import Loading
+from imprint.models.pipeline import PipelineModel
 from imprint.models.source import PipelineSource
+from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.callbacks import FiniteLoss
 from imprint.training.module import TrainingModule
+from imprint.verbs.evaluate import evaluate
 from imprint.verbs.train import train
 
 BF16 = "hparams.precision=bf16-mixed"
@@ -26,7 +34,12 @@ SAMPLES = ["samples=default", "samples.every=2", "samples.prompts=[a sks dog]", 
 PRIOR = ["prior=generated", "prior.count=2"]
 TEACHER = ["prior=base_prediction"]
 DROPOUT = "dataset.caption_dropout=0.5"
-FAMILIES = ("sd", "sdxl", "flux")
+THOROUGHLY = ("sd", "sdxl", "flux")
+LESSONS = {
+    "lora": [*LORA, DROPOUT, *PRIOR, *SAMPLES],
+    "teacher": [*LORA, *TEACHER, "hparams.ema=0.5"],
+    "dreambooth": ["hparams.steps=2", DROPOUT],
+}
 
 
 def made(run: Run) -> Mapping[str, bytes]:
@@ -79,26 +92,44 @@ def test_loading_in_bfloat16_changes_nothing(
     agree(ours, theirs)
 
 
-@pytest.mark.parametrize("choice", FAMILIES)
-@pytest.mark.parametrize("precision", [[], [BF16]], ids=["float32", "bf16"])
 @pytest.mark.parametrize(
-    "settings",
-    [[*LORA, DROPOUT, *PRIOR, *SAMPLES], [*LORA, *TEACHER, "hparams.ema=0.5"], ["hparams.steps=2", DROPOUT]],
-    ids=["lora", "teacher", "dreambooth"],
+    ("choice", "lesson", "precision"),
+    [
+        *((choice, "lora", BF16) for choice in FAMILIES),
+        *((choice, "lora", "hparams.precision='32'") for choice in THOROUGHLY),
+        *((choice, lesson, BF16) for choice in THOROUGHLY for lesson in ("teacher", "dreambooth")),
+        ("sdxl", "teacher", "hparams.precision='32'"),
+        ("sd", "dreambooth", "hparams.precision='32'"),
+    ],
 )
 def test_letting_go_changes_nothing(
-    choice: str,
-    precision: list[str],
-    settings: list[str],
-    tiny_folder: Callable[[str], Path],
-    pictures: Path,
-    tmp_path: Path,
+    choice: str, lesson: str, precision: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
 ) -> None:
+    settings = [f"method={lesson if lesson == 'dreambooth' else 'lora'}", precision, *LESSONS[lesson]]
     whole, least = (
-        train(configure(tiny_folder(choice), pictures, tmp_path / name, *precision, *settings, *more))
+        train(configure(tiny_folder(choice), pictures, tmp_path / name, *settings, *more))
         for name, more in {"whole": [], "least": [GO]}.items()
     )
     agree(whole, least)
+
+
+@pytest.mark.parametrize("settings", [[BF16], [BF16, GO], [GO]], ids=["bf16", "both", "let go"])
+def test_class_pictures_that_are_not_there_yet_are_those_of_a_run_that_keeps_all(
+    settings: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(name: str, *more: str) -> tuple[Run, dict[str, bytes]]:
+        cache = tmp_path / f"cache-{name}"
+        monkeypatch.setenv("IMPRINT_CACHE", str(cache))
+        run = train(configure(tiny_sd, pictures, tmp_path / name, *LORA, *PRIOR, *more))
+        files = (cache / "class_images").rglob("*.png")
+        return run, {str(file.relative_to(cache)): file.read_bytes() for file in files}
+
+    ours, drawn_here = trained("ours", *settings)
+    with cast_after_loading(monkeypatch):
+        theirs, drawn_there = trained("theirs", *(one for one in settings if one != GO))
+    assert len(drawn_here) == 2
+    assert drawn_here == drawn_there
+    agree(ours, theirs)
 
 
 @pytest.fixture
@@ -245,3 +276,46 @@ def test_points_of_a_sweep_that_let_go_are_loaded_for_themselves(
 def test_an_unknown_choice_is_refused(tiny_flux: Path, pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"trainer\.keep_parts"):
         train(configure(tiny_flux, pictures, tmp_path, "trainer.keep_parts=some"))
+
+
+@pytest.mark.parametrize(
+    "lesson", [["method=lora", "method.lr=3e-2"], ["method=dreambooth"]], ids=["lora", "dreambooth"]
+)
+def test_pictures_can_be_drawn_with_weights_of_half_the_size(
+    lesson: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(configure(tiny_sd, pictures, tmp_path / "runs", *lesson))
+    types: list[set[Any]] = []
+    before = PipelineModel.generate
+
+    def generate(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        types.append({weight.dtype for name, weight in self.named_parameters() if ".lora_" not in name})
+        return before(self, *arguments, **keywords)
+
+    monkeypatch.setattr(PipelineModel, "generate", generate)
+    exact = drawn([run], tmp_path / "pictures")
+    both = drawn([run], tmp_path / "pictures", "precision=bf16")
+    assert len(both) == 2 * len(exact)  # others, beside those that were there
+    assert types[0] == {torch.float32}
+    assert types[-1] == {torch.bfloat16}
+    assert 0 < distance(exact, both[len(exact) :]) < 60
+
+
+def test_a_strength_is_applied_in_full_precision(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    run = train(configure(tiny_sd, pictures, tmp_path / "runs", "method=lora", "method.lr=3e-2"))
+    rounded = Loading(dtype=torch.bfloat16, exact=frozenset(), absent=frozenset(), device=None)
+    ours = trained_model(run, scale={"denoiser": 0.5}, loading=rounded).model
+    theirs = trained_model(run, scale={"denoiser": 0.5}).model
+    theirs.cast_frozen(torch.bfloat16)
+    for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(weight, other), name
+
+
+def test_an_evaluation_can_draw_so_too(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """Its pictures lie beside those of other precisions."""
+    run = train(configure(tiny_sd, pictures, tmp_path, "+encoders@model.encoders=mini", "hparams.steps=1"))
+    few = ["evaluation.pictures.subject.images=1", "evaluation.pictures.subject.numbers=[0,1]"]
+    profile = [f"run={run.folder}", "evaluation=oft", "evaluation.rows=[prompt_only]", "accelerator=cpu", *few]
+    for precision in ("'32'", "bf16"):
+        evaluate(compose("evaluate", [*profile, f"evaluation.precision={precision}"]))
+    assert len(list((run.folder / "pictures").glob("*/pictures.json"))) == 2

@@ -44,9 +44,7 @@ class BatchedTraining:
     def evaluate(self) -> None:
         """Generates the missing pictures for the evaluations of the finished points, and encodes them. What fails here
         is reported when the point is scored."""
-        plans = [
-            plan for plan, _ in self._points if plan.run.status == "finished" and plan.parts.evaluation is not None
-        ]
+        plans = [plan for plan, _ in self._points if plan.run.status == "finished" and _draws_in_float32(plan)]
         if plans:
             BatchedEvaluation(plans, self._untuned).view()
 
@@ -92,6 +90,12 @@ class BatchedTraining:
     def _device(self) -> torch.device:
         plan, _ = self._points[0]
         return plan.parts.trainer.own_device
+
+
+def _draws_in_float32(plan: Plan) -> bool:
+    """Whether its evaluation draws with such weights, as those are that the points share."""
+    profile = plan.parts.evaluation
+    return profile is not None and profile.precision != "bf16"
 
 
 def _without_progress_bar(plan: Plan) -> Plan:

@@ -12,6 +12,7 @@ from imprint.data.pictures import PictureSet
 from imprint.data.prior import Prior
 from imprint.data.stream import TrainingStream
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
+from imprint.evaluation.profile import Precision
 from imprint.models.base import Model, is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.loading import cast_frozen
@@ -19,7 +20,6 @@ from imprint.planning.parts import Plan, framing_of
 from imprint.planning.residence import COMPUTE_TYPES, leaving, loading_of, whole_untuned
 from imprint.rng import seed_of
 from imprint.training.encoding import CaptionCache, LatentCache
-from imprint.training.hparams import Precision
 from imprint.training.module import TrainingModule
 from imprint.training.task import Feed, Teacher, TrainingTask
 from imprint.types import Concept, ParamGroup
@@ -198,7 +198,7 @@ def arrange_frozen(denoiser: nn.Module) -> None:
 
 @contextmanager
 def computing(precision: Precision, device: torch.device) -> Iterator[None]:
-    """The trainer's precision, for computations outside of it; without gradients."""
+    """A trainer's precision, for computations outside of it; without gradients."""
     dtype = COMPUTE_TYPES[precision]
     with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         yield

@@ -1,20 +1,21 @@
 """What of a model is in memory while it trains, and in which precision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
 
+from imprint.evaluation.profile import Precision
 from imprint.models.base import DENOISER, is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
-from imprint.models.loading import WHOLE, Loading
+from imprint.models.loading import WHOLE, Loading, whole_on
 from imprint.planning.parts import Plan, framing_of
-from imprint.training.hparams import Precision
 
-COMPUTE_TYPES: dict[Precision, torch.dtype] = {
+COMPUTE_TYPES: Mapping[str, torch.dtype] = {
     "32": torch.float32,
     "bf16-mixed": torch.bfloat16,
     "16-mixed": torch.float16,
+    "bf16": torch.bfloat16,
 }
 
 
@@ -43,6 +44,13 @@ def loading_of(plan: Plan) -> Loading:
 def whole_untuned(plan: Plan) -> Loading:
     """All of it in full precision, on its device."""
     return replace(WHOLE, device=plan.parts.trainer.own_device)
+
+
+def loading_to_draw(precision: Precision, device: torch.device) -> Loading:
+    """A mixed precision casts weights where they are used, and leaves them in float32."""
+    if precision != "bf16":
+        return WHOLE
+    return replace(whole_on(device), dtype=COMPUTE_TYPES[precision])
 
 
 def describe(plan: Plan) -> Iterator[str]:

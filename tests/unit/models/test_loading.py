@@ -2,7 +2,7 @@
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,8 @@ HALF = (torch.bfloat16, torch.float16)
 CPU = torch.device("cpu")
 
 
-def loading(
-    dtype: torch.dtype, *, exact: frozenset[str] = frozenset(), absent: frozenset[str] = frozenset()
-) -> Loading:
-    return Loading(dtype=dtype, exact=exact, absent=absent, device=CPU)
+def loading(dtype: torch.dtype, *, exact: Collection[str] = (), absent: Collection[str] = ()) -> Loading:
+    return Loading(dtype=dtype, exact=frozenset(exact), absent=frozenset(absent), device=CPU)
 
 
 def content(module: nn.Module) -> dict[str, torch.Tensor]:
