@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from imprint.libraries.process import return_freed_memory
 from imprint.libraries.torch import pinned, unpinned
 
 Read = Callable[[str], nn.Module]  # a part as it was loaded, on its device, by its role
@@ -79,6 +80,7 @@ class Residency:
                 setattr(module, key, shape)
         pinned(part)
         gc.collect()
+        return_freed_memory()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from imprint.errors import Problem, UserError
 from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
-from imprint.libraries.process import quiet_model_libraries
+from imprint.libraries.process import quiet_model_libraries, return_freed_memory
 from imprint.models.checkpoint.config_limits import excess
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout
 from imprint.models.loading import cast, place, rounded_buffers
@@ -68,6 +68,7 @@ class Checkpoint(ABC):
                         found[name] = self._as_cast(name, parts.pop(name), dtype)
                         if device is not None:
                             place(found[name], device)
+                            return_freed_memory()
         return {name: found[name] for name in wanted}
 
     def _as_cast(self, name: str, part: nn.Module, dtype: torch.dtype) -> nn.Module:
