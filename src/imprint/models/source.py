@@ -52,7 +52,7 @@ class PipelineSource(ModelSource):
 
     model: ClassVar[type[PipelineModel]]
     parts_can_leave = True
-    _loading = WHOLE  # no setting: how `load` is to read
+    loading = WHOLE  # no setting: how `load` is to read
 
     # Whatever of these changes a result is in the fingerprint.
     not_in_identity = frozenset(
@@ -121,7 +121,7 @@ class PipelineSource(ModelSource):
         return replace(self, source=source, revision=None, variant=None, config=config, prediction="auto")
 
     def load(self) -> PipelineModel:
-        parts, loading = self.layout.parts, self._loading
+        parts, loading = self.layout.parts, self.loading
         present = [part for part in parts if part.role not in loading.absent]
         model = self.model(
             checkpoint=self._checkpoint,
@@ -138,7 +138,7 @@ class PipelineSource(ModelSource):
 
     def load_as(self, loading: Loading) -> PipelineModel:
         source = copy.copy(self)  # of which `load` may be a family's own
-        source._loading = loading
+        source.loading = loading
         return source.load()
 
     def load_without_weights(self) -> PipelineModel:
@@ -167,7 +167,7 @@ class PipelineSource(ModelSource):
         return stored
 
     def _read(self, parts: Sequence[Part], *, exact: Collection[str]) -> dict[str, nn.Module]:
-        checkpoint, loading = self._checkpoint, self._loading
+        checkpoint, loading = self._checkpoint, self.loading
         types = {
             part.name: type_of(part.role, checkpoint.config(part.config), loading.dtype)
             if part.role not in exact
@@ -179,7 +179,7 @@ class PipelineSource(ModelSource):
     def _read_later(self, role: str) -> nn.Module:
         """A part that was absent, or has left: what was there at first has been cast meanwhile."""
         part = self.layout.part(role)
-        return self._read([part], exact=self._loading.exact & self._loading.absent)[part.name]
+        return self._read([part], exact=self.loading.exact & self.loading.absent)[part.name]
 
     def _without_weights(self, part: Part) -> nn.Module:
         config = self._checkpoint.config(part.config)
