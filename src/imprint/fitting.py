@@ -25,6 +25,7 @@ from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.partial_files import remove_abandoned
+from imprint.planning import residence
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
@@ -156,8 +157,8 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     log.info("%s %s", verb, run.folder)
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
-    for remark in plan.remarks():
-        log.info(remark)
+    for line in (*plan.remarks(), *residence.describe(plan)):
+        log.info(line)
 
 
 def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
@@ -258,9 +259,9 @@ def _failures_noted(run: Run) -> Iterator[None]:
 def _explained(error: BaseException) -> str:
     if isinstance(error, torch.OutOfMemoryError):
         return (
-            "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true or "
-            "hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower hparams.batch_size (which changes the "
-            f"result). {str(error).splitlines()[0]}"
+            "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true, "
+            "trainer.keep_parts=needed or hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower "
+            f"hparams.batch_size (which changes the result). {str(error).splitlines()[0]}"
         )
     return str(error) or type(error).__name__
 

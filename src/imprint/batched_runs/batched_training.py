@@ -16,6 +16,7 @@ from imprint.batched_runs.pass_scheduler import run_together
 from imprint.batched_runs.requests import Ready
 from imprint.fitting import carry_out
 from imprint.models.base import Model
+from imprint.models.loading import whole_on
 from imprint.planning.assemble import attach, task_of
 from imprint.planning.parts import Plan
 from imprint.training.encoding import CaptionCache, LatentCache
@@ -43,9 +44,7 @@ class BatchedTraining:
     def evaluate(self) -> None:
         """Generates the missing pictures for the evaluations of the finished points, and encodes them. What fails here
         is reported when the point is scored."""
-        plans = [
-            plan for plan, _ in self._points if plan.run.status == "finished" and plan.parts.evaluation is not None
-        ]
+        plans = [plan for plan, _ in self._points if plan.run.status == "finished" and _draws_in_float32(plan)]
         if plans:
             BatchedEvaluation(plans, self._untuned).view()
 
@@ -78,18 +77,25 @@ class BatchedTraining:
     def _base(self) -> Model:
         """Never changed but for the precision of its weights."""
         plan, _ = self._points[0]
-        return plan.parts.model.load().to(self._device)
+        return plan.parts.model.load_as(whole_on(self._device))
 
     @property
     def _untuned(self) -> Model:
         """In the precision in which it was loaded."""
         plan, _ = self._points[0]
-        return self._base if plan.parts.hparams.precision == "32" else plan.parts.model.load().to(self._device)
+        exact = plan.parts.hparams.precision == "32"
+        return self._base if exact else plan.parts.model.load_as(whole_on(self._device))
 
     @property
     def _device(self) -> torch.device:
         plan, _ = self._points[0]
         return plan.parts.trainer.own_device
+
+
+def _draws_in_float32(plan: Plan) -> bool:
+    """Whether its evaluation draws with such weights, as those are that the points share."""
+    profile = plan.parts.evaluation
+    return profile is not None and profile.precision != "bf16"
 
 
 def _without_progress_bar(plan: Plan) -> Plan:

@@ -110,6 +110,8 @@ def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
         yield "model.training_adapter is set: it is around the layers of one network"
     if trainer.compile:
         yield "trainer.compile=true: what is compiled is the network of one point"
+    if trainer.keep_parts != "all":
+        yield "trainer.keep_parts=needed: parts that leave the memory are those of one run"
     if trainer.gradient_checkpointing:
         yield "trainer.gradient_checkpointing=true: layers that are computed again must know whose samples they had"
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from imprint.batched_runs.grouping import network_key
 from imprint.fitting import carry_out
 from imprint.models.base import Model
-from imprint.planning.assemble import attach, task_of
+from imprint.planning.assemble import assemble, attach, task_of
 from imprint.planning.parts import Plan
 from imprint.training.encoding import CaptionCache, LatentCache
 from imprint.training.module import TrainingModule
@@ -43,6 +43,9 @@ class SequentialTraining:
         return None
 
     def _assemble(self, plan: Plan) -> TrainingModule:
+        if plan.parts.trainer.keep_parts != "all":  # parts that leave are read again for each run: none is shared
+            self._shared = None
+            return assemble(plan)
         shared = self._shared_by(plan)
         model = copy.deepcopy(shared.untuned).to(plan.parts.trainer.own_device)
         task = task_of(plan, model, attach(plan, model))

@@ -45,6 +45,10 @@ class Prior(ABC):
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         """The prior's own pictures, if it has any. `model` is untuned and on its device."""
 
+    def draws(self, facts: ModelInfo, concept: Concept, *, precision: str) -> bool:
+        """Whether `pictures` would draw some with the model, since they are not there yet."""
+        return self.samples == "own"
+
     def photographs(self) -> Sequence[PictureSet]:
         """Pictures of the class that were not generated for it."""
         return ()
@@ -97,6 +101,9 @@ class GeneratedPrior(Prior):
         generate_missing(store, generate_with(model), batch_size=self.batch_size, label=label, counts_failures=False)
         return open_files([drawn.file for drawn in store.outcomes()])
 
+    def draws(self, facts: ModelInfo, concept: Concept, *, precision: str) -> bool:
+        return bool(self.store(facts, self.prompt(concept), precision=precision).missing())
+
     def store(self, facts: ModelInfo, prompt: str, *, precision: str) -> PictureStore:
         size = facts.resolution
         common = {
@@ -147,6 +154,9 @@ class FolderPrior(Prior):
 
     def pictures(self, model: Model, facts: ModelInfo, concept: Concept, *, precision: str) -> PictureSet | None:
         return self._open(concept.name)
+
+    def draws(self, facts: ModelInfo, concept: Concept, *, precision: str) -> bool:
+        return False
 
     def photographs(self) -> Sequence[PictureSet]:
         return [self._open(name) for name in ([""] if isinstance(self.path, str) else self.path)]

@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -54,10 +54,11 @@ class TrainingStream(Dataset[list[Sample]]):
         self._warn_of_small()
 
     def __getitem__(self, position: int) -> list[Sample]:
-        turn, place = divmod(position, self._turn_length)
-        round_, number = divmod(turn, len(self.subjects))
-        specs = self.subjects[number].at(position, round_ * self._turn_length + place)
-        return [self._sample(spec) for spec in specs]
+        return [self._sample(spec) for spec in self._specs(position)]
+
+    def captions(self, positions: range) -> list[str]:
+        """Every caption of these samples, once."""
+        return list(dict.fromkeys(spec.caption for position in positions for spec in self._specs(position)))
 
     @property
     def why_not_cacheable(self) -> str | None:
@@ -85,6 +86,11 @@ class TrainingStream(Dataset[list[Sample]]):
         part, index = self._where[view.picture.content]
         covering = self._cache.get((view.picture.content, view.frame), lambda: cover(part.load(index), view.frame))
         return pixels(covering, view)
+
+    def _specs(self, position: int) -> Iterator[SampleSpec]:
+        turn, place = divmod(position, self._turn_length)
+        round_, number = divmod(turn, len(self.subjects))
+        return self.subjects[number].at(position, round_ * self._turn_length + place)
 
     def _sample(self, spec: SampleSpec) -> Sample:
         return Sample(

@@ -17,7 +17,7 @@ from imprint.evaluation.statistics.nesting import Averaging
 from imprint.kinds import of_kind
 from imprint.suggestions import nearest
 
-Precision = Literal["32", "bf16-mixed", "16-mixed"]
+Precision = Literal["32", "bf16-mixed", "16-mixed", "bf16"]  # bf16: of the weights, too
 SUBJECT = "subject"  # the prompts about the subject itself
 
 

@@ -69,7 +69,9 @@ class _WithMask:
 
 def kept_in_float32(network: Any) -> list["Parameter"]:
     """The weights of one of the library's networks that it loads in float32 whatever precision it is asked for."""
-    kept = set(network._keep_in_fp32_modules or ())
+    from diffusers import ModelMixin
+
+    kept = set(network._keep_in_fp32_modules or ()) if isinstance(network, ModelMixin) else set()
     return [weight for name, weight in network.named_parameters() if not kept.isdisjoint(name.split("."))]
 
 

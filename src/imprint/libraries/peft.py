@@ -5,9 +5,11 @@ Besides what is here, code that computes with adapters reads `lora_A`, `lora_B`,
 peft's guide to custom layers and its saved files have these names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 if TYPE_CHECKING:
@@ -18,6 +20,25 @@ if TYPE_CHECKING:
 def use_layers(config: "LoraConfig", layers: Mapping[type[nn.Module], type[nn.Module]]) -> None:
     """Makes peft wrap layers of the first type in adapter layers of the second type. Documented, but experimental."""
     config._register_custom_module(dict(layers))
+
+
+@contextmanager
+def adapters_in_float32() -> Iterator[None]:
+    """Adapters that are put into layers of less precision stay in the float32 in which they were initialised. peft
+    casts them to the layer's type, and back only for its own models: that would round their first weights."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    of_layer: Any = BaseTunerLayer._get_base_layer_device_and_dtype
+
+    def wide(layer: Any, base_layer: nn.Module) -> tuple[torch.device | None, torch.dtype | None]:
+        device, dtype = of_layer(layer, base_layer)
+        return device, torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
+
+    BaseTunerLayer._get_base_layer_device_and_dtype = wide
+    try:
+        yield
+    finally:
+        BaseTunerLayer._get_base_layer_device_and_dtype = of_layer
 
 
 def is_single_plain_lora(layer: "LoraLayer", name: str) -> bool:

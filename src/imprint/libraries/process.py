@@ -9,13 +9,14 @@ For good, `WANDB_ERROR_REPORTING` (wandb.py).
 Tested with torch 2.13.0, pytorch-lightning 2.6.6 and pillow 13.0.0.
 """
 
+import ctypes
 import gc
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 YOUNG_THRESHOLD = 30_000  # new objects between two collections of the youngest generation
 OLD_THRESHOLD = 1_000_000  # collections of a younger generation before one of the older: never
@@ -103,3 +104,9 @@ def compute_without_denormals() -> None:
 def hide_metadata_of_pictures() -> None:
     """At the level of debug messages, Pillow logs every EXIF tag, among them where a photo was taken."""
     logging.getLogger("PIL").setLevel(logging.INFO)
+
+
+def return_freed_memory() -> None:
+    """To the system. glibc keeps what it may need again: after a network of a gigabyte, most of a gigabyte."""
+    with suppress(OSError, AttributeError):  # another system's C library, which has no such function
+        ctypes.CDLL(None).malloc_trim(0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.utils import _pytree
 
@@ -22,6 +22,17 @@ def seed_cpu(seed: int) -> None:
     """Seeds only the CPU's generator. `torch.manual_seed` seeds all: for devices that are absent it records the call
     stack, which takes a millisecond of every training step."""
     torch.default_generator.manual_seed(seed)
+
+
+def pinned(module: nn.Module) -> None:
+    """Whatever moves or casts a module, and with it its weights, passes over this part of it: all of that goes through
+    a method of each child, here one of the object's own. Weights on the device "meta" cannot be moved elsewhere."""
+    module._apply = lambda fn, recurse=True: module  # type: ignore[method-assign]
+
+
+def unpinned(module: nn.Module) -> None:
+    """What `pinned` did is undone."""
+    vars(module).pop("_apply", None)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.file_contents import refuse
+from imprint.libraries.peft import adapters_in_float32
 from imprint.manifest import REMEDY
 from imprint.methods.adapter_layers import NAME, layers, merge, merged_formats, weights
 from imprint.methods.base import Added, Method, strengths_without_use
@@ -87,6 +88,12 @@ class Adapters(Method):
             wrapped = [layer.get_base_layer().weight for layer in layers(part).values()]
             usable_rank = max([usable_rank, *(min(weight.shape[0], weight[0].numel()) for weight in wrapped)])
         return Added(numbers, usable_rank)
+
+    def changed_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset(self.roles)
+
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset()
 
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         return [ParamGroup(role, self._learning(model, role), self._rate(role), ALWAYS) for role in self.roles]
@@ -180,7 +187,8 @@ class Adapters(Method):
 
         part = model.roles[role]
         assert not any(parameter.requires_grad for parameter in part.parameters()), "adapters go into a frozen part"
-        inject_adapter_in_model(self._described(model, role), part, NAME)
+        with adapters_in_float32():
+            inject_adapter_in_model(self._described(model, role), part, NAME)
         return [parameter for parameter in part.parameters() if parameter.requires_grad]
 
     def _fill(self, model: Model, role: str, tensors: dict[str, Tensor], folder: Path) -> None:

@@ -74,6 +74,15 @@ class Method(ABC):
         """What it would add to a model of this shape."""
         return Added(0, 0)
 
+    def changed_roles(self, facts: ModelInfo) -> frozenset[str]:
+        """Of the parts that learn, or are given something that does. The others are only computed with."""
+        return frozenset(facts.roles)
+
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        """Of the parts whose weights have to be in float32 when this is attached: because they learn, or because what
+        learns begins at them."""
+        return frozenset(facts.roles)
+
     @abstractmethod
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         """Prepares the (frozen) model and returns what trains: exactly these parameters, in float32."""

@@ -42,6 +42,12 @@ class CustomDiffusion(Method):
         yield from under("words", self.words.problems(facts, concepts))
         yield from missing_layers("method", "custom_diffusion", ["keys_and_values"], [DENOISER], facts)
 
+    def changed_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return self.words.changed_roles(facts) | {DENOISER}
+
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return self.changed_roles(facts)
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         weights = _weights(model)
         for name, weight in weights.items():

@@ -49,6 +49,12 @@ class DreamBooth(Method):
         if kinds := kinds_of(self.layers):
             yield from missing_layers("layers", self.layers, kinds, self.roles, facts)
 
+    def changed_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset(self.roles)
+
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset(self.roles)
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         return [self._group(model, role) for role in self.roles]
 

@@ -42,6 +42,9 @@ class LoRA(Adapters):
     use_dora: bool
     use_rslora: bool
 
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset(self.roles if self.use_dora else ())  # DoRA's magnitudes begin at those of the weights
+
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return f"{FROM_BASE}\npipeline.load_lora_weights(folder)"
 

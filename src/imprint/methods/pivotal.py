@@ -83,6 +83,12 @@ class Pivotal(Method):
     def added_to(self, outline: MetaModel) -> Added:
         return self.network.added_to(outline)
 
+    def changed_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return self.network.changed_roles(facts) | self.words.changed_roles(facts)
+
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return self.network.exact_roles(facts) | self.words.exact_roles(facts)
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         # in this order, since adapters go into parts in which nothing learns yet
         tuned = self.network.attach(model, concepts)

@@ -16,7 +16,7 @@ from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.methods.base import FROM_BASE, Method
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, write_origin_of_words, write_words
-from imprint.models.base import Format, Model, ModelInfo
+from imprint.models.base import Format, Model, ModelInfo, is_text
 from imprint.models.words import Vocabulary, tokens_of
 from imprint.rng import normal
 from imprint.types import ALWAYS, Concept, ParamGroup
@@ -80,6 +80,12 @@ class TextualInversion(Method):
                     f"or {RANDOM}."
                 )
                 yield Problem("start", self.start, remedy)
+
+    def changed_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset(filter(is_text, facts.roles))
+
+    def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return self.changed_roles(facts)  # words begin at those of the tables
 
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         learned = [

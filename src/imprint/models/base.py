@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.models.checkpoint.layer_names import LayerNames
+from imprint.models.loading import Loading, place
 from imprint.models.process import NoiseProcess, Prediction, Shift
+from imprint.models.residency import Residency, all_present
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
 from imprint.types import Conditioning, Geometry, Moments, Sampler
@@ -89,6 +91,7 @@ class ModelSource(ABC):
 
     not_in_identity: ClassVar[frozenset[str]]  # settings that do not change a result by themselves
     sampler: Sampler  # how this model is usually sampled
+    parts_can_leave: ClassVar[bool] = False  # the memory while others train (see `Residency`)
     encoders: Mapping[str, Any]  # by role, used in place of a profile's encoders to score this model's pictures
     times: Any  # at which this model learns where the objective names none: an `objectives.times.Times`
 
@@ -117,6 +120,13 @@ class ModelSource(ABC):
     def load(self) -> "Model":
         """The model in float32 on the CPU, everything frozen, in evaluation mode."""
 
+    def load_as(self, loading: Loading) -> "Model":
+        """As `load`, with no more in memory on the way than `loading` asks for, as far as this source can."""
+        model = self.load()
+        if loading.device is not None:
+            place(model, loading.device)
+        return model
+
     def load_without_weights(self) -> "Model":
         """As `load`, with weights that may be anything: for what a result consists of beside them."""
         return self.load()
@@ -131,6 +141,11 @@ class Model(nn.Module, ABC):
     names: LayerNames  # of the layers in files of adapters
     sampler: Sampler  # how this model is usually sampled
     shared_inputs: frozenset[str] = frozenset()  # keywords of the denoiser's that say nothing of a single sample
+    residency: Residency  # which parts are in memory
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.residency = all_present()
 
     @property
     @abstractmethod

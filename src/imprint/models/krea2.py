@@ -18,7 +18,6 @@ from transformers import Qwen2Tokenizer, Qwen3VLModel
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.libraries.diffusers import kept_in_float32
 from imprint.models.added_guidance import AddedGuidance
 from imprint.models.base import DENOISER, TEXT, ModelInfo
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
@@ -96,13 +95,6 @@ class Krea2(AddedGuidance):
             return_dict=False,
         )[0]
         return unpacked(velocity_BND.float(), height, width)
-
-    def cast_frozen(self, dtype: torch.dtype) -> None:
-        """But for the denoiser's normalisations, as in the library."""
-        kept = {weight: weight.data for weight in kept_in_float32(self.transformer)}
-        super().cast_frozen(dtype)
-        for weight, data in kept.items():
-            weight.data = data
 
     @cached_property
     def _end(self) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ from imprint.models.checkpoint.layout import AUTOENCODER, Layout
 from imprint.models.checkpoint.saving import PipelineWriter
 from imprint.models.conditioning import Captions
 from imprint.models.finite import not_finite
+from imprint.models.loading import cast_frozen
 from imprint.models.process import Prediction
 from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
@@ -116,9 +117,9 @@ class PipelineModel(Model):
                 (renamed or part.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def cast_frozen(self, dtype: torch.dtype) -> None:
-        for name, part in self.parts.items():
-            if not (name == self.layout.part(AUTOENCODER).name and dtype == torch.float16 and self._overflows):
-                cast_frozen(part, dtype)
+        for part in self.layout.parts:
+            live = self.parts[part.name]
+            cast_frozen(live, type_of(part.role, live.config, dtype))
 
     def scheduler(self, name: str, **settings: object) -> Any:
         return build_scheduler(self.checkpoint.scheduler, name, self.process.prediction, **settings)
@@ -127,7 +128,8 @@ class PipelineModel(Model):
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
     ) -> list[Image.Image]:
         adapter = self.training_adapter
-        with torch.no_grad(), _evaluating(self), adapter.left_out() if adapter else nullcontext():
+        left_out = adapter.left_out() if adapter else nullcontext()
+        with self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
             return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
 
     def train_with(self, adapter: TrainingAdapter) -> None:
@@ -176,27 +178,25 @@ class PipelineModel(Model):
     def _autoencoder(self) -> Any:
         return getattr(self, self.layout.part(AUTOENCODER).name)
 
-    @property
-    def _overflows(self) -> bool:
-        """Whether the autoencoder's activations are too large for half precision, by its configuration."""
-        return bool(self._autoencoder.config.get("force_upcast", False))
-
     @contextmanager
     def _without_overflow(self, device: torch.device) -> Iterator[None]:
         """Without automatic half precision, if the autoencoder overflows in it."""
         half = torch.is_autocast_enabled(device.type) and torch.get_autocast_dtype(device.type) == torch.float16
-        if half and self._overflows:
+        if half and overflows(self._autoencoder.config):
             with torch.autocast(device.type, enabled=False):
                 yield
         else:
             yield
 
 
-def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
-    """Casts frozen weights, which need no higher precision than the computation."""
-    for parameter in module.parameters():
-        if not parameter.requires_grad:
-            parameter.data = parameter.data.to(dtype)
+def type_of(role: str, config: Any, dtype: torch.dtype) -> torch.dtype:
+    """Of a frozen part with this configuration, where all is computed in `dtype`."""
+    return torch.float32 if role == AUTOENCODER and dtype == torch.float16 and overflows(config) else dtype
+
+
+def overflows(config: Any) -> bool:
+    """Whether an autoencoder's activations are too large for half precision, by its configuration."""
+    return bool(config.get("force_upcast", False))
 
 
 def dtype_of(module: nn.Module) -> torch.dtype:

@@ -1,14 +1,17 @@
 """Where a model comes from: a hub id, a folder, or a single file."""
 
+import copy
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
+import torch
 from pydantic import PositiveInt
+from torch import nn
 
 from imprint.errors import ModelNotFound, Problem, UserError
 from imprint.hashing import fingerprint
@@ -28,8 +31,10 @@ from imprint.models.checkpoint.network_file import (
     usual_base,
 )
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
-from imprint.models.pipeline import PipelineModel
+from imprint.models.loading import WHOLE, Loading
+from imprint.models.pipeline import PipelineModel, type_of
 from imprint.models.process import Prediction
+from imprint.models.residency import Residency
 from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
 
@@ -55,6 +60,8 @@ class PipelineSource(ModelSource):
     """
 
     model: ClassVar[type[PipelineModel]]
+    parts_can_leave = True
+    loading = WHOLE  # no setting: how `load` is to read
 
     # Whatever of these changes a result is in the fingerprint.
     not_in_identity = frozenset(
@@ -162,12 +169,25 @@ class PipelineSource(ModelSource):
         )
 
     def load(self) -> PipelineModel:
-        return self.model(
+        parts, loading = self.layout.parts, self.loading
+        present = [part for part in parts if part.role not in loading.absent]
+        model = self.model(
             checkpoint=self._checkpoint,
-            parts=self._checkpoint.load(),
+            parts={
+                **{part.name: self._checkpoint.outline(part) for part in parts if part not in present},
+                **self._read(present, exact=loading.exact),
+            },
             prediction=self._prediction,
             sampler=self.sampler,
         )
+        by_role = {part.role: model.parts[part.name] for part in parts}
+        model.residency = Residency(by_role, absent=loading.absent, read=self._read_later)
+        return model
+
+    def load_as(self, loading: Loading) -> PipelineModel:
+        source = copy.copy(self)  # of which `load` may be a family's own
+        source.loading = loading
+        return source.load()
 
     def load_without_weights(self) -> PipelineModel:
         """Their memory is reserved, and as long as nothing is computed with them, not used."""
@@ -203,6 +223,21 @@ class PipelineSource(ModelSource):
             )
             raise self._checkpoint.refusal(remedy)
         return stored
+
+    def _read(self, parts: Sequence[Part], *, exact: Collection[str]) -> dict[str, nn.Module]:
+        checkpoint, loading = self._checkpoint, self.loading
+        types = {
+            part.name: type_of(part.role, checkpoint.config(part.config), loading.dtype)
+            if part.role not in exact
+            else torch.float32
+            for part in parts
+        }
+        return checkpoint.load(types, dtypes=types, device=loading.device)
+
+    def _read_later(self, role: str) -> nn.Module:
+        """A part that was absent, or has left: what was there at first has been cast meanwhile."""
+        part = self.layout.part(role)
+        return self._read([part], exact=self.loading.exact & self.loading.absent)[part.name]
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:

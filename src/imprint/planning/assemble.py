@@ -1,6 +1,7 @@
 """Loads the model of a plan and connects everything that trains."""
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -11,65 +12,100 @@ from imprint.data.pictures import PictureSet
 from imprint.data.prior import Prior
 from imprint.data.stream import TrainingStream
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
-from imprint.models.base import Model
-from imprint.models.pipeline import cast_frozen
+from imprint.evaluation.profile import Precision
+from imprint.models.base import Model, is_text
+from imprint.models.checkpoint.layout import AUTOENCODER
+from imprint.models.loading import cast_frozen
 from imprint.planning.parts import Plan, framing_of
+from imprint.planning.residence import COMPUTE_TYPES, leaving, loading_of, whole_untuned
 from imprint.rng import seed_of
-from imprint.training.hparams import Precision
+from imprint.training.encoding import CaptionCache, LatentCache
 from imprint.training.module import TrainingModule
 from imprint.training.task import Feed, Teacher, TrainingTask
 from imprint.types import Concept, ParamGroup
 
-COMPUTE_TYPES: dict[Precision, torch.dtype] = {
-    "32": torch.float32,
-    "bf16-mixed": torch.bfloat16,
-    "16-mixed": torch.float16,
-}
+
+class Encoded(NamedTuple):
+    """The training data, and what the untuned model made of it."""
+
+    feed: Feed
+    latents: LatentCache
+    captions: CaptionCache
+    class_prompts: CaptionCache  # in full precision
 
 
 class Attached(NamedTuple):
-    """What a model was given to train, and what its prior needs of the model as it was before."""
+    """What a model was given to train, the training data, and what the prior needs of the model as it was before."""
 
     groups: Sequence[ParamGroup]
-    prior_pictures: Sequence[PictureSet | None]  # of each subject
+    feed: Feed
     teacher: Teacher | None
 
 
 def assemble(plan: Plan) -> TrainingModule:
     """Loads the model, generates the prior's pictures, attaches the method. Only what the method returned trains."""
-    model, device = plan.parts.model.load(), plan.parts.trainer.own_device
-    if device.type == "cpu":
-        align(model)
-    model.to(device)
-    return TrainingModule(model, task_of(plan, model, attach(plan, model)))
+    loading = loading_of(plan)
+    if loading.dtype != torch.float32 or loading.absent:
+        draw_class_pictures(plan)
+    model = plan.parts.model.load_as(loading)
+    encoded = encode_first(plan, model, leaving(plan))
+    task = task_of(plan, model, attach(plan, model, encoded))
+    return TrainingModule(model, task, latents=encoded.latents, captions=encoded.captions)
 
 
-def align(module: nn.Module) -> None:
-    """Copies weights out of the memory-mapped file that they were read from, where they start at any byte, to memory
-    that PyTorch allocates, at multiples of 64. MKL's rounding depends on the alignment: without this, a copy of the
-    model (as of points that train in turn), or the same weights in a file with a longer header, have other last
-    digits. One tensor at a time, so that no second copy of the model is in memory."""
-    for weight in (*module.parameters(), *module.buffers()):
-        weight.data = weight.data.clone()
-
-
-def attach(plan: Plan, model: Model) -> Attached:
-    """Generates the prior's pictures, and adds to `model` what is to be trained. It must be untuned, in float32, and on
-    its device."""
+def draw_class_pictures(plan: Plan) -> None:
+    """Those that the prior lacks, by a model of its own in full precision, which is gone before another is loaded."""
     parts = plan.parts
-    with computing(parts.hparams.precision, parts.trainer.own_device):
-        prior_pictures = [
-            parts.prior.pictures(model, plan.facts, concept, precision=parts.hparams.precision)
-            for concept in plan.concepts
-        ]
-    prompts = [parts.prior.prompt(concept) for concept in plan.concepts]
-    teacher = Teacher(model, prompts) if parts.prior.uses_base_prediction else None
+    precision = parts.hparams.precision
+    if any(parts.prior.draws(plan.facts, concept, precision=precision) for concept in plan.concepts):
+        _class_pictures(plan, parts.model.load_as(whole_untuned(plan)))
+        gc.collect()
+
+
+def encode_first(plan: Plan, model: Model, going: Collection[str]) -> Encoded:
+    """With the parts that are `going` (their roles), as a training step would, and lets each go when it is done. Then
+    reads the others. Where none is going, nothing is encoded yet."""
+    parts, residency = plan.parts, model.residency
+    encoded = Encoded(_feed(plan, _class_pictures(plan, model)), LatentCache(), CaptionCache(), CaptionCache())
+    if texts := set(filter(is_text, model.roles)).intersection(going):
+        if parts.prior.uses_base_prediction:
+            encoded.class_prompts.condition(model, _class_prompts(plan))
+        model.cast_frozen(COMPUTE_TYPES[parts.hparams.precision])
+        with computing(parts.hparams.precision, parts.trainer.own_device):
+            encoded.captions.condition(model, encoded.feed.captions())
+        residency.release(texts)
+    if AUTOENCODER in going:
+        encoded.feed.fill(encoded.latents, model, parts.trainer.own_device)
+    residency.keep({*model.roles, AUTOENCODER}.difference(going))
+    return encoded
+
+
+def attach(plan: Plan, model: Model, encoded: Encoded | None = None) -> Attached:
+    """Generates the prior's pictures, and adds to `model` what is to be trained. It must be untuned and on its device,
+    and its parts in full precision as far as the method and the prior ask for it."""
+    parts = plan.parts
+    encoded = encoded or encode_first(plan, model, ())
+    teacher = None
+    if parts.prior.uses_base_prediction:
+        teacher = Teacher(model, _class_prompts(plan), encoded.class_prompts)
     with torch.random.fork_rng(devices=[]):  # the libraries' initial weights depend only on the seed
         torch.manual_seed(seed_of(parts.seed, "method"))
         groups = parts.method.attach(model, plan.concepts)
     if teacher is not None:
         teacher.keep([weight for group in groups for weight in group.params])
-    return Attached(groups, prior_pictures, teacher)
+    return Attached(groups, encoded.feed, teacher)
+
+
+def _class_pictures(plan: Plan, model: Model) -> list[PictureSet | None]:
+    """Of each subject; drawn by the untuned model where the prior draws and they are not there yet."""
+    parts = plan.parts
+    precision = parts.hparams.precision
+    with computing(precision, parts.trainer.own_device):
+        return [parts.prior.pictures(model, plan.facts, concept, precision=precision) for concept in plan.concepts]
+
+
+def _class_prompts(plan: Plan) -> list[str]:
+    return [plan.parts.prior.prompt(concept) for concept in plan.concepts]
 
 
 def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
@@ -93,7 +129,7 @@ def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
         objective=parts.objective,
         prior_weight=parts.prior.weight,
         teacher=attached.teacher,
-        feed=_feed(plan, attached.prior_pictures),
+        feed=attached.feed,
         hparams=parts.hparams,
         make_optimizer=parts.optimizer,
         seed=parts.seed,
@@ -164,7 +200,7 @@ def arrange_frozen(denoiser: nn.Module) -> None:
 
 @contextmanager
 def computing(precision: Precision, device: torch.device) -> Iterator[None]:
-    """The trainer's precision, for computations outside of it; without gradients."""
+    """A trainer's precision, for computations outside of it; without gradients."""
     dtype = COMPUTE_TYPES[precision]
     with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         yield

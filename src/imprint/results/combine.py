@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+import torch
+
 from imprint.errors import ConfigError, Problem
 from imprint.methods.base import Method, scale_key
 from imprint.models.base import Model, ModelInfo, ModelSource, strength_of
+from imprint.models.loading import WHOLE, Loading
 from imprint.results.load import method_of, other_model, own_model, trained_model
 from imprint.results.weight_change import Change, add, restore, untouched, weight_delta
 from imprint.runs import Run
@@ -33,19 +36,24 @@ def combined_model(
     scale: Mapping[str, float],
     base: str | None = None,
     rank: int | None = None,
+    loading: Loading = WHOLE,
 ) -> tuple[Model, tuple[Concept, ...]]:
-    """The model with the results of all runs in it, each as strong as its weight; null weighs each 1.
+    """The model with the results of all runs in it, each as strong as its weight; null weighs each 1. `loading` is as
+    in `trained_model`.
 
     Raises UserError, before loading, for what cannot be together.
     """
     source, results = checked_results(runs, weights=weights, scale=scale, base=base)
     if len(runs) == 1 and results[0].weight == 1.0:
-        model, concepts, _ = trained_model(runs[0], scale=scale, base=base, rank=rank)
+        model, concepts, _ = trained_model(runs[0], scale=scale, base=base, rank=rank, loading=loading)
         return model, concepts
     if rank is not None:
         for result in results:
             result.method.choose_rank(rank)
-    return CombinedModel(source, results).at(weights, scale), named_apart([run.concepts for run in runs])
+    model = CombinedModel(source, results).at(weights, scale)
+    if loading.dtype != torch.float32:
+        model.cast_frozen(loading.dtype)
+    return model, named_apart([run.concepts for run in runs])
 
 
 class CombinedModel:

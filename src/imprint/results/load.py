@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+import torch
 
 from imprint.construct import rebuilt
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.locations import PACKAGE_PREFIX, local_path, locate
 from imprint.methods.base import Method
 from imprint.models.base import Model, ModelInfo, ModelSource
+from imprint.models.loading import WHOLE, Loading
 from imprint.results.weight_change import add, weight_delta
 from imprint.runs import Run
 from imprint.types import Concept
@@ -40,10 +44,12 @@ def trained_model(
     base: str | None = None,
     rank: int | None = None,
     weights: bool = True,
+    loading: Loading = WHOLE,
 ) -> Trained:
     """For generation and export. With `base`, the result is in the model there and not in the one it was trained from.
     With `rank`, it is cut to that; only results that hold several ranks can be. Without `weights`, those of the network
-    are not read if the result lies beside them.
+    are not read if the result lies beside them. `loading` says in which precision the network is, and where; what is
+    computed with weights before it can draw is computed in float32.
 
     Raises UserError if what the run was trained from has changed, or `base` does not fit.
     """
@@ -51,13 +57,18 @@ def trained_model(
     if rank is not None:
         source.method.choose_rank(rank)
     needed = weights or source.method.replaces_weights
-    model = source.model.load() if needed else source.model.load_without_weights()
-    if base is not None and source.method.replaces_weights:
+    added = base is not None and source.method.replaces_weights
+    if added or any(strength != 1.0 for strength in scale.values()):
+        loading = replace(loading, exact=source.method.changed_roles(source.facts))
+    model = source.model.load_as(loading) if needed else source.model.load_without_weights()
+    if added:
         own = own_model(run, {}).load()
         add(model, weight_delta(own, source.method, run.result).difference, scale)
         source.method.load_words(model, run.result)
     else:
         source.method.load(model, run.result, scale=scale)
+    if loading.dtype != torch.float32:
+        model.cast_frozen(loading.dtype)
     return Trained(model, run.concepts, source.method)
 
 

@@ -5,6 +5,7 @@ A gallery is the picture store of one row (the run's model, or an untuned one) a
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -18,9 +19,11 @@ from imprint.evaluation.score_sheet import Row
 from imprint.locations import cache_folder
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
+from imprint.models.loading import Loading, whole_on
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
+from imprint.planning.residence import loading_to_draw
 from imprint.results.load import trained_model
 from imprint.scoring.subject import EvaluationSubject
 
@@ -86,7 +89,9 @@ def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -
     for tuned in (True, False):
         missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(tuned=tuned).items()}
         if missing:
-            model = (_tuned_model(subject) if tuned else subject.source.model.load()).to(device)
+            loading = loading_to_draw(profile.precision, device)
+            model = _tuned_model(subject, loading) if tuned else _untuned_model(subject, loading, device)
+            model.to(device)
             generate_galleries(missing, model, profile, device)
             del model
             gc.collect()
@@ -125,10 +130,14 @@ def encode_galleries(of_subjects: Iterable[Galleries]) -> None:
             features.images(role, pictures)
 
 
-def _tuned_model(subject: EvaluationSubject) -> Model:
-    model = trained_model(subject.run, scale=subject.scale, base=subject.base).model
+def _tuned_model(subject: EvaluationSubject, loading: Loading) -> Model:
+    model = trained_model(subject.run, scale=subject.scale, base=subject.base, loading=loading).model
     merge_exactly(model.roles.values())
     return model
+
+
+def _untuned_model(subject: EvaluationSubject, loading: Loading, device: torch.device) -> Model:
+    return subject.source.model.load_as(replace(loading, device=whole_on(device).device))
 
 
 def _shots(gallery: PictureStore) -> list[Shot]:

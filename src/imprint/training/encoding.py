@@ -7,7 +7,7 @@ from torch import Tensor
 
 from imprint import rng
 from imprint.device_transfer import to_device
-from imprint.models.base import Model
+from imprint.models.base import Model, is_text
 from imprint.models.conditioning import joined, rows
 from imprint.types import Batch, Conditioning, Moments
 
@@ -27,9 +27,10 @@ class CaptionCache:
 
     @torch.no_grad()
     def condition(self, model: Model, captions: Sequence[str]) -> Conditioning:
-        for caption in captions:
-            if caption not in self._kept:
-                self._kept[caption] = rows(encode_captions(model, [caption]), 0)
+        if missing := [caption for caption in dict.fromkeys(captions) if caption not in self._kept]:
+            with model.residency.needed(set(filter(is_text, model.roles))):
+                for caption in missing:
+                    self._kept[caption] = rows(encode_captions(model, [caption]), 0)
         return joined([self._kept[caption] for caption in captions])
 
 

@@ -210,7 +210,7 @@ class TrainingModule(pl.LightningModule):
     @contextmanager
     def generating(self) -> Iterator[None]:
         """For generating pictures with the present weights: averaged, and adapters merged."""
-        with self.averaged(), merged(self.model.roles.values()):
+        with self.model.residency.needed(), self.averaged(), merged(self.model.roles.values()):
             yield
 
     @property

@@ -14,6 +14,7 @@ from imprint.data.loader import PositionSampler, make_loader
 from imprint.data.stream import TrainingStream
 from imprint.methods.base import Method
 from imprint.models.base import Model
+from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.encoding import CaptionCache, LatentCache
 from imprint.training.hparams import HParams
@@ -41,8 +42,7 @@ class Feed:
         if self.cache and (reason := stream.why_not_cacheable):
             log.info("Latents are not kept: %s.", reason)
         elif self.cache:
-            missing = (view for view in stream.views() if view.key not in latents)
-            latents.fill(model, ((view.key, stream.pixels_of(view)) for view in missing), device)
+            self.fill(latents, model, device)
             stream = stream.without_pixels()
         sampler = PositionSampler(
             steps=(trainer.global_step, self.steps),
@@ -53,15 +53,27 @@ class Feed:
         )
         return make_loader(stream, sampler, workers=self.workers)
 
+    def fill(self, latents: LatentCache, model: Model, device: torch.device) -> None:
+        """With those of the views that are missing there."""
+        stream = self.stream
+        if missing := [view for view in stream.views() if view.key not in latents]:
+            with model.residency.needed({AUTOENCODER}):
+                latents.fill(model, ((view.key, stream.pixels_of(view)) for view in missing), device)
+
+    def captions(self) -> list[str]:
+        """Those of all samples."""
+        return self.stream.captions(range(self.steps * self.batch_size))
+
 
 class Teacher(nn.Module):
     """Makes the untuned model's prediction the target of prior samples, with the denoiser as it is without a method's
     adapters and the embeddings of the class prompts, both taken before anything learns."""
 
-    def __init__(self, model: Model, prompts: Sequence[str]) -> None:
+    def __init__(self, model: Model, prompts: Sequence[str], captions: CaptionCache) -> None:
+        """`captions` may hold what the untuned text encoders made of the `prompts`."""
         super().__init__()
         self.denoiser = model.frozen_denoiser()
-        self._captions = CaptionCache()
+        self._captions = captions
         self._captions.condition(model, prompts)
 
     def keep(self, learning: Sequence[nn.Parameter]) -> None:

@@ -1,9 +1,9 @@
 """Where a training runs: devices, processes, memory. None of these settings changes the result beyond rounding."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -30,11 +30,14 @@ class TrainerSettings:
     accumulation: PositiveInt  # backward passes that make up one step of each device
     workers: NonNegativeInt  # processes that load pictures, for each device
     cache: bool  # keep what the autoencoder makes of the pictures
+    keep_parts: Literal["all", "needed"]  # of the model in memory; a part that is not needed leaves
     gradient_checkpointing: bool  # less memory, a third more time
     channels_last: bool  # of the network's kernels, where they do not learn
     compile: bool
     checkpoint_every: PositiveInt  # steps
     save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone
+
+    former_defaults: ClassVar[Mapping[str, Any]] = {"keep_parts": "all"}
 
     @property
     def world_size(self) -> int:

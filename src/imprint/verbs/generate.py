@@ -18,6 +18,8 @@ from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import ModelSource
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, file_name
+from imprint.planning.assemble import computing
+from imprint.planning.residence import loading_to_draw
 from imprint.planning.sizes import too_large_pictures
 from imprint.provenance.base import MadeBy, Provenance, result_hash
 from imprint.requests import Scale, as_list, prompts_in, read_request
@@ -64,6 +66,7 @@ class Request(PictureRequest):
 
     run: str | list[str]
     rank: PositiveInt | None
+    precision: Literal["32", "bf16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +78,13 @@ class Mix:
     scale: tuple[tuple[str, float], ...]
     base: str | None
     rank: int | None
+    precision: str  # of the weights, and of what is computed with them
 
     @classmethod
-    def of(cls, runs: Sequence[Run], request: PictureRequest, *, rank: int | None) -> "Mix":
+    def of(cls, runs: Sequence[Run], request: PictureRequest, *, rank: int | None, precision: str = "32") -> "Mix":
         weights = None if request.weights is None else tuple(map(float, request.weights))
         scale = tuple((role, float(strength)) for role, strength in request.scale.by_role().items())
-        return cls(runs=tuple(runs), weights=weights, scale=scale, base=request.base, rank=rank)
+        return cls(runs=tuple(runs), weights=weights, scale=scale, base=request.base, rank=rank, precision=precision)
 
     def chosen(self) -> tuple[ModelSource, list[Result]]:
         """The model and the results, not loaded. Raises UserError for what cannot be together."""
@@ -103,6 +107,7 @@ class Mix:
             "rank": self.rank,
             "sampler": sampler.hashed(),
             "size": [height, width],
+            **({} if self.precision == "32" else {"precision": self.precision}),
         }
         file = file_name(prompt, seed, {**facts, "runs": [run.signature for run in self.runs]})
         facts = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
@@ -125,7 +130,7 @@ def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures, and of those of earlier calls, with `pictures.json`, which says what made each."""
     request = read_picture_request(Request, cfg)
     runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
-    mix = Mix.of(runs, request, rank=request.rank)
+    mix = Mix.of(runs, request, rank=request.rank, precision=request.precision)
     source, results = mix.chosen()
     check_size(source, request)
     alone = len(results) == 1 and results[0].weight == 1.0
@@ -134,13 +139,17 @@ def generate(cfg: DictConfig) -> Path:
     recipes = [mix.recipe(prompt, seed, request) for prompt, seed in wanted]
     store = PictureStore(locate(request.outputs), recipes, {}, writer=request.provenance.writer(cache(mix.made_by)))
     if store.missing():
-        scale = dict(mix.scale)
-        model, _ = combined_model(mix.runs, weights=mix.weights, scale=scale, base=mix.base, rank=mix.rank)
-        model = model.to(available_device(request.accelerator))
-        merge_exactly(model.roles.values())
-        generate_missing(
-            store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False
+        device = available_device(request.accelerator)
+        loading = loading_to_draw(request.precision, device)
+        model, _ = combined_model(
+            mix.runs, weights=mix.weights, scale=dict(mix.scale), base=mix.base, rank=mix.rank, loading=loading
         )
+        model = model.to(device)
+        merge_exactly(model.roles.values())
+        with computing(request.precision, device):
+            generate_missing(
+                store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False
+            )
     store.rewrite()
     pictures = store.outcomes()
     for drawn in pictures[:SHOWN]:

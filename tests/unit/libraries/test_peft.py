@@ -9,7 +9,7 @@ from peft import LoHaConfig, LoKrConfig, LoraConfig, inject_adapter_in_model
 from peft.tuners import lora
 from torch import nn
 
-from imprint.libraries.peft import is_single_plain_lora, own_weights, use_layers
+from imprint.libraries.peft import adapters_in_float32, is_single_plain_lora, own_weights, use_layers
 
 NAME = "default"
 
@@ -84,3 +84,20 @@ def test_an_adapters_weights_have_the_names_that_files_have(config: Any, names: 
 def test_a_layer_without_the_adapter_has_no_weights_of_it() -> None:
     assert own_weights(adapted(LoHaConfig(r=2)), "another") == {}
     assert own_weights(nn.Linear(2, 2), NAME) == {}
+
+
+@pytest.mark.parametrize("config", [LoraConfig(target_modules=["0"], r=2), LoHaConfig(target_modules=["0"], r=2)])
+def test_adapters_of_layers_of_less_precision_begin_as_those_of_others(config: Any) -> None:
+    def weights(dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        model = nn.Sequential(nn.Linear(3, 3, dtype=dtype))
+        torch.manual_seed(0)
+        with adapters_in_float32():
+            inject_adapter_in_model(config, model, NAME)
+        return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+    wide, narrow = weights(torch.float32), weights(torch.bfloat16)
+    assert wide.keys() == narrow.keys()
+    assert any(weight.any() for weight in wide.values())
+    for name, weight in wide.items():
+        assert narrow[name].dtype == torch.float32
+        assert torch.equal(weight, narrow[name]), name

@@ -7,7 +7,15 @@ from torch import nn
 from torch.optim import AdamW
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from imprint.libraries.torch import divide_gradients_in_step, flatten, is_out_of_memory, seed_cpu, unflatten
+from imprint.libraries.torch import (
+    divide_gradients_in_step,
+    flatten,
+    is_out_of_memory,
+    pinned,
+    seed_cpu,
+    unflatten,
+    unpinned,
+)
 
 
 def test_a_fused_step_divides_the_gradients_and_leaves_them_divided() -> None:
@@ -19,6 +27,17 @@ def test_a_fused_step_divides_the_gradients_and_leaves_them_divided() -> None:
     other.step()
     assert torch.equal(mine.grad, theirs.grad), "a fused AdamW no longer divides by its grad_scale: clipping is off"
     assert torch.equal(mine, theirs)
+
+
+def test_a_pinned_part_is_passed_over_by_what_moves_and_casts() -> None:
+    whole = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1)))
+    whole[1].to("meta")
+    pinned(whole[1])
+    whole.to("cpu").to(torch.bfloat16)
+    assert [weight.device.type for weight in whole.parameters()] == ["cpu", "cpu", "meta", "meta"]
+    assert [weight.dtype for weight in whole.parameters()] == [torch.bfloat16] * 2 + [torch.float32] * 2
+    unpinned(whole[1])
+    assert whole.to(torch.bfloat16)[1][0].weight.dtype == torch.bfloat16
 
 
 def test_the_cpus_generator_is_seeded_as_torch_seeds_it() -> None:

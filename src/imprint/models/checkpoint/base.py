@@ -1,22 +1,23 @@
 """A checkpoint on disk, in any format."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from imprint.errors import Problem, UserError
 from imprint.foreign_files import Unreadable, read_json
 from imprint.hashing import fingerprint
-from imprint.libraries.process import quiet_model_libraries
+from imprint.libraries.process import quiet_model_libraries, return_freed_memory
 from imprint.models.checkpoint.config_limits import excess
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part, TokenizerPart
+from imprint.models.loading import cast, place, rounded_buffers
 
 
 class Checkpoint(ABC):
@@ -36,14 +37,58 @@ class Checkpoint(ABC):
         """The files with the weights, by names that do not depend on their location."""
 
     @abstractmethod
-    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
-        """As `load`, with the libraries' messages."""
+    def read_parts(self, names: Collection[str], dtype: torch.dtype) -> dict[str, nn.Module]:
+        """The networks as the library reads them in this type, with its messages."""
 
-    def load(self, names: Collection[str] | None = None) -> dict[str, nn.Module]:
-        """The networks in float32, by the names of the layout: all of them, or these."""
+    def read_together(self, names: Sequence[str]) -> Sequence[Sequence[str]]:
+        """The parts that `read_parts` is to read in one go."""
+        return [[name] for name in names]
+
+    def stored_tensors(self, part: str, names: Collection[str]) -> Mapping[str, Tensor]:
+        """Of a part, those of these tensors that its files hold by these names."""
+        return {}
+
+    def load(
+        self,
+        names: Collection[str] | None = None,
+        *,
+        dtypes: Mapping[str, torch.dtype] | None = None,
+        device: torch.device | None = None,
+    ) -> dict[str, nn.Module]:
+        """The networks by the names of the layout: all of them, or these. Each has the weights that it would have if it
+        were cast from float32 to its type of `dtypes`, and is on the `device` before the next one is read."""
         wanted = [part.name for part in self.layout.parts if names is None or part.name in names]
+        types = {name: (dtypes or {}).get(name, torch.float32) for name in wanted}
+        found: dict[str, nn.Module] = {}
         with quiet_model_libraries():
-            return self.read_parts(wanted)
+            for dtype in dict.fromkeys(types.values()):
+                for group in self.read_together([name for name in wanted if types[name] == dtype]):
+                    parts = self.read_parts(group, dtype)
+                    for name in group:
+                        found[name] = self._as_cast(name, parts.pop(name), dtype)
+                        if device is not None:
+                            place(found[name], device)
+                            return_freed_memory()
+        return {name: found[name] for name in wanted}
+
+    def _as_cast(self, name: str, part: nn.Module, dtype: torch.dtype) -> nn.Module:
+        """`part`, read in this type, as if it had been read in float32 and then cast. A library casts buffers, too, and
+        keeps some weights in float32."""
+        if dtype == torch.float32:
+            return part
+        if rounded := rounded_buffers(part):
+            stored = self.stored_tensors(name, rounded)
+            if rounded - stored.keys():  # made by the library, with numbers of less precision
+                part = self.read_parts([name], torch.float32)[name]
+            else:
+                for buffer, exact in stored.items():
+                    owner, _, own = buffer.rpartition(".")
+                    setattr(part.get_submodule(owner), own, exact.float())
+        cast(part, dtype)
+        if isinstance(part, PreTrainedModel):  # which notes the type, and all files are written in float32
+            for config in (part.config, *(getattr(part.config, name) for name in part.config.sub_configs)):
+                config.dtype = torch.float32
+        return part
 
     @property
     def scheduler(self) -> dict[str, Any]:

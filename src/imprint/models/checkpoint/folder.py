@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from safetensors import safe_open
+from torch import Tensor, nn
 
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import Layout, Part
@@ -38,10 +39,19 @@ class PipelineFolder(Checkpoint):
     def weight_files_of(self, parts: Sequence[Part]) -> Mapping[str, Path]:
         return {name: self.configs / name for names in self._weights(parts).values() for name in names}
 
-    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+    def read_parts(self, names: Collection[str], dtype: torch.dtype) -> dict[str, nn.Module]:
         parts = [part for part in self.layout.parts if part.name in names]
         files = self._weights(parts)
-        return {part.name: self._read(part, files[part.name]) for part in parts}
+        return {part.name: self._read(part, files[part.name], dtype) for part in parts}
+
+    def stored_tensors(self, part: str, names: Collection[str]) -> Mapping[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        [own] = (each for each in self.layout.parts if each.name == part)
+        for name in self._weights([own])[part]:
+            if name.endswith(".safetensors"):
+                with safe_open(self.configs / name, framework="pt") as file:
+                    found |= {key: file.get_tensor(key) for key in set(names) & set(file.keys())}
+        return found
 
     def choose(self, names: Sequence[str], parts: Sequence[Part]) -> dict[str, list[str]]:
         """The weight files of each part among `names`. Raises a UserError that names every part without."""
@@ -71,7 +81,7 @@ class PipelineFolder(Checkpoint):
     def _weights(self, parts: Sequence[Part]) -> dict[str, list[str]]:
         return self.choose([path.relative_to(self.configs).as_posix() for path in self.configs.glob("*/*")], parts)
 
-    def _read(self, part: Part, names: Sequence[str]) -> nn.Module:
+    def _read(self, part: Part, names: Sequence[str], dtype: torch.dtype) -> nn.Module:
         module: nn.Module
         report: dict[str, Any]
         try:
@@ -80,7 +90,7 @@ class PipelineFolder(Checkpoint):
                 variant=self.variant,
                 use_safetensors=names[0].endswith(".safetensors"),
                 local_files_only=True,
-                dtype=torch.float32,
+                dtype=dtype,
                 output_loading_info=True,
             )
         except Exception as error:  # the libraries let their readers' errors through, of any type

@@ -103,15 +103,15 @@ class NetworkFile(Checkpoint):
         beside = self.base.weight_files_of(self.lacking) if self.lacking else {}
         return {"weights": self.path, **beside}
 
-    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+    def read_parts(self, names: Collection[str], dtype: torch.dtype) -> dict[str, nn.Module]:
         elsewhere = [part.name for part in self.lacking if part.name in names]
-        parts = self.base.read_parts(elsewhere) if elsewhere else {}
+        parts = self.base.read_parts(elsewhere, dtype) if elsewhere else {}
         denoiser = self.layout.denoiser
         for part in self.layout.parts:
             if part.name not in names or part.name in parts:
                 continue
             try:
-                parts[part.name] = self._denoiser() if part is denoiser else self._other(part)
+                parts[part.name] = self._denoiser(dtype) if part is denoiser else self._other(part, dtype)
             except UserError:
                 raise
             except Exception as error:  # the libraries let their readers' errors through, of any type
@@ -170,11 +170,11 @@ class NetworkFile(Checkpoint):
         others = [name for name in self.tensors if name not in wanted and name not in unused]
         return [name for name in others if not name.endswith(BESIDE) and not name.startswith(OTHER_PARTS)]
 
-    def _denoiser(self) -> nn.Module:
+    def _denoiser(self, dtype: torch.dtype) -> nn.Module:
         stored: dict[str, Tensor] = {}
         with safe_open(self.path, framework="pt") as file:
             for own in self._found.weights:
-                whole = self._read(file, f"{self._found.prefix}{own.name}")
+                whole = self._read(file, f"{self._found.prefix}{own.name}", dtype)
                 shapes = [self._shapes[part] for part in own.parts]
                 if own.flat:
                     whole = whole.reshape(shapes[0])
@@ -182,18 +182,18 @@ class NetworkFile(Checkpoint):
                 stored |= {part: weight.contiguous() for part, weight in zip(own.parts, rows, strict=True)}
         part = self.layout.denoiser
         network: nn.Module = part.type.from_single_file(
-            stored, config=str(self.configs), subfolder=part.name, local_files_only=True, dtype=torch.float32
+            stored, config=str(self.configs), subfolder=part.name, local_files_only=True, dtype=dtype
         )
         return network
 
-    def _other(self, part: Part) -> nn.Module:
+    def _other(self, part: Part, dtype: torch.dtype) -> nn.Module:
         prefix = _format(self.layout).parts[part.name]
         names = [name for name in self.tensors if name.startswith(prefix)]
         with safe_open(self.path, framework="pt") as file:
-            stored = {name: self._read(file, name) for name in names if not name.endswith(BESIDE)}
+            stored = {name: self._read(file, name, dtype) for name in names if not name.endswith(BESIDE)}
         if not issubclass(part.type, PreTrainedModel):
             network: nn.Module = part.type.from_single_file(
-                stored, config=str(self.configs), subfolder=part.name, local_files_only=True, dtype=torch.float32
+                stored, config=str(self.configs), subfolder=part.name, local_files_only=True, dtype=dtype
             )
             missing = [name for name, weight in network.state_dict().items() if weight.is_meta]
         else:
@@ -202,7 +202,7 @@ class NetworkFile(Checkpoint):
                 None,
                 config=part.type.config_class.from_dict(self.config(part.config)),
                 state_dict={name.removeprefix(prefix): weight for name, weight in stored.items()},
-                dtype=torch.float32,
+                dtype=dtype,
                 output_loading_info=True,
             )
             missing = sorted(report["missing_keys"])
@@ -216,15 +216,15 @@ class NetworkFile(Checkpoint):
         if shape and shape[0] == shape[1] and f"{prefix}{PROJECTION}" not in stored:
             stored[f"{prefix}{PROJECTION}"] = torch.eye(shape[0])
 
-    def _read(self, file: Any, name: str) -> Tensor:
-        """A weight in float32, with the scale that it has beside it."""
+    def _read(self, file: Any, name: str, dtype: torch.dtype) -> Tensor:
+        """A weight, with the scale that it has beside it. Of less precision only where the network may have it."""
         weight: Tensor = file.get_tensor(name).float()
         layer = name.removesuffix(".weight")
         for own in SCALES:
             if name.endswith(".weight") and f"{layer}{own}" in self.tensors:
                 scale = file.get_tensor(f"{layer}{own}").float()
                 weight = weight * (scale.reshape(-1, *[1] * (weight.ndim - 1)) if scale.numel() > 1 else scale)
-        return weight
+        return weight.to(dtype) if weight.ndim > 1 else weight
 
 
 def write_network_file(file: Path, denoiser: Any, dtype: torch.dtype, *, layout: Layout) -> None:

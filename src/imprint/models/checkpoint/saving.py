@@ -167,7 +167,8 @@ def _without_weights(part: Part, live: Any) -> nn.Module:
 
 
 def _is_cast(weight: Tensor) -> bool:
-    return weight.is_floating_point() and weight.dtype != torch.float32
+    """Or absent: nothing has changed it."""
+    return weight.is_meta or (weight.is_floating_point() and weight.dtype != torch.float32)
 
 
 def _restored(state: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -181,7 +182,7 @@ def _written(weight: Tensor) -> Tensor:
 
 def _same(stored: Tensor, live: Tensor) -> bool:
     """Whether `live` is `stored`, perhaps cast to another precision."""
-    return torch.equal(stored.to(live.dtype), live.cpu())
+    return live.is_meta or torch.equal(stored.to(live.dtype), live.cpu())
 
 
 def _as_published(folder: Path, prefix: str) -> None:

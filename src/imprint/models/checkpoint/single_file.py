@@ -1,6 +1,6 @@
 """A checkpoint as one file in the original layout, as community models are shared."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,10 @@ class SingleFile(Checkpoint):
             marked["rescale_betas_zero_snr"] = True
         return {**super().scheduler, **marked}
 
-    def read_parts(self, names: Collection[str]) -> dict[str, nn.Module]:
+    def read_together(self, names: Sequence[str]) -> Sequence[Sequence[str]]:
+        return [names]  # since the library goes through the whole file each time
+
+    def read_parts(self, names: Collection[str], dtype: torch.dtype) -> dict[str, nn.Module]:
         tokenizers = {self.layout.tokenizers[name].name: own for name, own in self.tokenizers(shared=False).items()}
         unasked = dict.fromkeys(part.name for part in self.layout.parts if part.name not in names)
         unprefixed = {part.name: self._unprefixed(part) for part in self._unprefixed_parts() if part.name in names}
@@ -81,7 +84,7 @@ class SingleFile(Checkpoint):
                 str(self.path),
                 config=str(self.configs),
                 local_files_only=True,
-                dtype=torch.float32,
+                dtype=dtype,
                 **tokenizers,
                 **unprefixed,
                 **unasked,

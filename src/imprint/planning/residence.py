@@ -1,0 +1,100 @@
+"""What of a model is in memory while it trains, and in which precision."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import torch
+
+from imprint.evaluation.profile import Precision
+from imprint.models.base import DENOISER, is_text
+from imprint.models.checkpoint.layout import AUTOENCODER
+from imprint.models.loading import WHOLE, Loading, whole_on
+from imprint.planning.parts import Plan, framing_of
+
+COMPUTE_TYPES: Mapping[str, torch.dtype] = {
+    "32": torch.float32,
+    "bf16-mixed": torch.bfloat16,
+    "16-mixed": torch.float16,
+    "bf16": torch.bfloat16,
+}
+
+
+def leaving(plan: Plan) -> frozenset[str]:
+    """The parts that leave when what they make is kept: their roles."""
+    if _why_none(plan):
+        return frozenset()
+    return _all_roles(plan) - {role for role, _ in _staying(plan)}
+
+
+def loading_of(plan: Plan) -> Loading:
+    """Frozen parts in the precision of the computation. Where parts leave, what encodes pictures and what is trained is
+    read after the captions are encoded."""
+    parts, facts = plan.parts, plan.facts
+    exact = parts.method.exact_roles(facts)
+    if parts.prior.uses_base_prediction:  # whose class prompts are encoded by the untuned model in full precision
+        exact |= set(filter(is_text, facts.roles))
+    return Loading(
+        dtype=COMPUTE_TYPES[parts.hparams.precision],
+        exact=exact,
+        absent=frozenset({DENOISER, AUTOENCODER} if leaving(plan) else ()),
+        device=parts.trainer.own_device,
+    )
+
+
+def whole_untuned(plan: Plan) -> Loading:
+    """All of it in full precision, on its device."""
+    return replace(WHOLE, device=plan.parts.trainer.own_device)
+
+
+def loading_to_draw(precision: Precision, device: torch.device) -> Loading:
+    """A mixed precision casts weights where they are used, and leaves them in float32."""
+    if precision != "bf16":
+        return WHOLE
+    return replace(whole_on(device), dtype=COMPUTE_TYPES[precision])
+
+
+def describe(plan: Plan) -> Iterator[str]:
+    """A line for whoever starts the run; none for models whose parts are not known."""
+    if not plan.parts.model.parts_can_leave:
+        return
+    gone = leaving(plan)
+    dtype = str(COMPUTE_TYPES[plan.parts.hparams.precision]).removeprefix("torch.")
+    precision = dtype if dtype == "float32" else f"{dtype}, what learns in float32"
+    line = f"In memory while it trains ({precision}): {_listed(plan, _all_roles(plan) - gone)}."
+    if gone:
+        line += f" Read to encode, and let go: {_listed(plan, gone)}."
+    if plan.parts.trainer.keep_parts == "needed":
+        reasons = [_why_none(plan)] if _why_none(plan) else [why for role, why in _staying(plan) if role != DENOISER]
+        line += "".join(f" {why[0].upper()}{why[1:]}." for why in dict.fromkeys(filter(None, reasons)))
+    yield line
+
+
+def _why_none(plan: Plan) -> str | None:
+    """Why no part leaves."""
+    trainer = plan.parts.trainer
+    if not plan.parts.model.parts_can_leave or trainer.keep_parts == "all":
+        return "all are kept"
+    return "with several devices all parts stay" if trainer.world_size > 1 else None
+
+
+def _staying(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The parts that are needed at every step, and why."""
+    parts, facts = plan.parts, plan.facts
+    yield DENOISER, "it is trained"
+    texts = [role for role in facts.roles if is_text(role)]
+    if learning := parts.method.changed_roles(facts).intersection(texts):
+        why = f"the text encoders stay, since what captions mean changes with what learns in {_listed(plan, learning)}"
+        yield from ((role, why) for role in texts)
+    if not parts.trainer.cache:
+        yield AUTOENCODER, "the autoencoder stays, since trainer.cache=false"
+    for member in parts.dataset.members.values():
+        if reason := framing_of(member, facts).why_not_cacheable:
+            yield AUTOENCODER, f"the autoencoder stays, since {reason}"
+
+
+def _all_roles(plan: Plan) -> frozenset[str]:
+    return frozenset({*plan.facts.roles, AUTOENCODER})
+
+
+def _listed(plan: Plan, roles: frozenset[str]) -> str:
+    return ", ".join(role for role in (*plan.facts.roles, AUTOENCODER) if role in roles)
