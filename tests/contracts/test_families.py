@@ -15,15 +15,18 @@ from PIL import Image
 from results import CLOSE, drawn, with_lora
 from results import by_the_library as with_guidance
 from rounding import near_tensors
+from safetensors.torch import load_file
 from small_runs import configure
 from tiny import RESOLUTION
 from tiny_family import Guided
+from torch import nn
 
+from imprint.config import compose
 from imprint.errors import UserError
-from imprint.models.base import DENOISER
 from imprint.models.pipeline import PipelineModel
 from imprint.training.encoding import sample_latents
 from imprint.types import Sampler
+from imprint.verbs.adopt import adopt
 from imprint.verbs.train import train
 
 FLOWS = {choice: own for choice, own in FAMILIES.items() if own.velocity}
@@ -131,17 +134,27 @@ def test_a_loss_is_the_one_that_a_few_lines_compute(
 
 
 @pytest.mark.parametrize("choice", FLOWS)
-def test_a_lora_on_layers_of_every_kind_is_loaded_whole_by_the_library(
+def test_a_lora_on_every_kind_of_layer_opens_in_the_stock_library_and_comes_back(
     choice: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
 ) -> None:
     folder = tiny_folder(choice)
-    kinds = FLOWS[choice].source(folder).facts().adapter_kinds[DENOISER]
-    fast = ["method.lr=2e-2", "hparams.steps=4", "hparams.clip=null"]
-    settings = ["method=lora", f"method.targets=[{','.join(kinds)}]", *fast]
-    run = train(configure(folder, pictures, tmp_path / "runs", *settings))
+    by_role = FLOWS[choice].source(folder).facts().adapter_kinds
+    kinds = dict.fromkeys(kind for own in by_role.values() for kind in own)
+    settings = ["method=lora", f"method.roles=[{','.join(by_role)}]", f"method.targets=[{','.join(kinds)}]"]
+    fast = ["method.lr=2e-2", "hparams.clip=null", "hparams.steps=4"]
+    run = train(configure(folder, pictures, tmp_path / "runs", *settings, *fast))
     ours = drawn([run], tmp_path / "ours", "negative_prompt=''")
-    assert distance(ours, with_guidance(with_lora(folder, run.result))) <= CLOSE
     assert distance(ours, with_guidance(stock(folder))) > 5 * CLOSE  # otherwise this would prove nothing
+    pipeline = with_lora(folder, run.result)
+    assert distance(ours, with_guidance(pipeline)) <= CLOSE
+    file = run.result / "pytorch_lora_weights.safetensors"
+    parts = (part for part in pipeline.components.values() if isinstance(part, nn.Module))
+    loaded = [module for part in parts for module in part.modules() if hasattr(module, "lora_A") and module.lora_A]
+    assert len(loaded) == len({name.rpartition(".lora_")[0] for name in load_file(file)})
+    of = [f"files=[{file}]", f"model={choice}", f"model.source={folder}", f"model.resolution={RESOLUTION}"]
+    of += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks"]
+    again = adopt(compose("adopt", [*of, f"outputs={tmp_path / 'adopted'}"]))
+    assert distance(drawn([again], tmp_path / "again", "negative_prompt=''"), ours) <= CLOSE
 
 
 @pytest.mark.parametrize(("choice", "part", "key"), MISFITS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from imprint.libraries.process import return_freed_memory
 from imprint.libraries.torch import pinned, unpinned
@@ -70,6 +70,11 @@ class Residency:
                 setattr(own, key, parameter.requires_grad_(False))
             for key, buffer in module.named_buffers(recurse=False):
                 setattr(own, key, buffer)
+            for key, value in vars(
+                module
+            ).items():  # what some modules compute when they are made, and register nowhere
+                if isinstance(value, Tensor) and vars(own)[key].is_meta:
+                    setattr(own, key, value)
 
     def _drop(self, role: str) -> None:
         part = self._parts[role]
