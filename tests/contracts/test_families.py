@@ -152,7 +152,7 @@ def test_a_lora_on_every_kind_of_layer_opens_in_the_stock_library_and_comes_back
     loaded = [module for part in parts for module in part.modules() if hasattr(module, "lora_A") and module.lora_A]
     assert len(loaded) == len({name.rpartition(".lora_")[0] for name in load_file(file)})
     of = [f"files=[{file}]", f"model={choice}", f"model.source={folder}", f"model.resolution={RESOLUTION}"]
-    of += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks"]
+    of += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks", *FLOWS[choice].settings]
     again = adopt(compose("adopt", [*of, f"outputs={tmp_path / 'adopted'}"]))
     assert distance(drawn([again], tmp_path / "again", "negative_prompt=''"), ours) <= CLOSE
 
