@@ -8,11 +8,11 @@ few steps.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from diffusers import AutoencoderKLQwenImage, Krea2Transformer2DModel
-from pydantic import PositiveInt
 from torch import Tensor, nn
 from transformers import Qwen2Tokenizer, Qwen3VLModel
 
@@ -21,7 +21,16 @@ from imprint.kinds import of_kind
 from imprint.libraries.diffusers import kept_in_float32
 from imprint.models.added_guidance import AddedGuidance
 from imprint.models.base import DENOISER, TEXT, ModelInfo
-from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
+from imprint.models.checkpoint.base import Checkpoint
+from imprint.models.checkpoint.layout import (
+    AUTOENCODER,
+    PIPELINE_CONFIG,
+    Configs,
+    Layout,
+    NetworkFormat,
+    Part,
+    TokenizerPart,
+)
 from imprint.models.checkpoint.original_krea2 import KREA_2
 from imprint.models.latents import FRAMES
 from imprint.models.misfits import wrong_channels, wrong_text_widths
@@ -35,6 +44,7 @@ from imprint.types import Conditioning
 BEGIN, END = REQUEST.split("{}")
 END_TOKENS = 5  # of the request, which follow a caption however long it is
 TEXT_LAYERS = "text_encoder_select_layers"  # whose outputs the denoiser is told; 0 is what goes into the first
+USUAL_LAYERS = [2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35]  # where a checkpoint names none
 IS_DISTILLED = "is_distilled"
 DISTILLED_SHIFT = Shift.of_strength(1.15)  # of a distilled checkpoint when it draws, whatever its scheduler says
 TEXT_WIDTHS = (("text_encoder", "hidden_size", "text_hidden_dim"),)
@@ -69,7 +79,7 @@ class Krea2(AddedGuidance):
         )
         # the layers after the last that is told condition nothing; their zero lets every weight have a gradient
         unused_B111 = read.last_hidden_state[:, :1, None, :1] * 0
-        layers = torch.stack([read.hidden_states[layer] for layer in self.checkpoint.setting(TEXT_LAYERS)], dim=2)
+        layers = torch.stack([read.hidden_states[layer] for layer in told_layers(self.checkpoint)], dim=2)
         # the mask stays where the denoiser can ask it for padding without waiting for the device
         return {
             "tokens": layers[:, BEFORE_CAPTION:] + unused_B111,
@@ -111,6 +121,10 @@ class Krea2(AddedGuidance):
         return read.input_ids[0], read.attention_mask[0]
 
 
+def told_layers(checkpoint: Checkpoint) -> list[int]:
+    return checkpoint.setting(TEXT_LAYERS) or USUAL_LAYERS
+
+
 def _begun(tokenizer: Any, caption: str) -> str:
     return BEGIN + caption
 
@@ -132,7 +146,7 @@ LAYOUT = Layout(
     ),
     tokenizers={"qwen3_vl": TokenizerPart("tokenizer", TEXT, Qwen2Tokenizer, wrapped=_begun, padded=False)},
     absent=(),
-    settings={TEXT_LAYERS: [2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35], IS_DISTILLED: False},
+    settings={TEXT_LAYERS: USUAL_LAYERS, IS_DISTILLED: False},
     misfits=_misfits,
     kohya={},
     original_in_kohya=False,
@@ -154,18 +168,19 @@ class Krea2Source(PipelineSource):
 
     model = Krea2
 
-    text_tokens: PositiveInt
+    text_tokens: Annotated[int, Ge(END_TOKENS + 1)]
 
     def facts(self) -> ModelInfo:
-        facts = super().facts()
-        layers = self._checkpoint.setting(TEXT_LAYERS)
-        told = self._checkpoint.config(self.layout.denoiser.config).get("num_text_layers")
-        there = self._checkpoint.config(self.layout.part(TEXT).config).get("text_config", {}).get("num_hidden_layers")
-        if len(layers) != told or max(layers) > there:
-            raise self._checkpoint.refusal(
-                f"its denoiser reads {told} layers of a text encoder, which has {there}; {TEXT_LAYERS} are {layers}. "
-                "The parts are of different models."
-            )
+        facts, checkpoint = super().facts(), self._checkpoint
+        told = checkpoint.config(self.layout.denoiser.config).get("num_text_layers")
+        there = checkpoint.config(self.layout.part(TEXT).config).get("text_config", {}).get("num_hidden_layers")
+        with checkpoint.using(PIPELINE_CONFIG):
+            layers = told_layers(checkpoint)
+            if len(layers) != told or max(layers) > there:
+                raise checkpoint.refusal(
+                    f"its denoiser reads {told} layers of a text encoder, which has {there}; {TEXT_LAYERS} are "
+                    f"{layers}. The parts are of different models."
+                )
         return facts
 
     def load(self) -> PipelineModel:

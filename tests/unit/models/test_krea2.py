@@ -42,6 +42,15 @@ def loaded(folder: Path, **settings: Any) -> Krea2:
     return model
 
 
+def with_layers(layers: Any, folder: Path, copied: Path) -> Path:
+    """A copy whose pipeline names other layers of its text encoder."""
+    shutil.copytree(folder, copied)
+    index = copied / "model_index.json"
+    said = {**json.loads(index.read_text(encoding="utf-8")), "text_encoder_select_layers": layers}
+    index.write_text(json.dumps(said), encoding="utf-8")
+    return copied
+
+
 class TestConditioning:
     @pytest.mark.parametrize("length", [512, 8])
     def test_texts_are_encoded_as_by_the_stock_pipeline(self, length: int, folder: Path) -> None:
@@ -89,20 +98,23 @@ class TestFacts:
 
     @pytest.mark.parametrize("layers", [[0, 1], [1, 2, 4]])
     def test_layers_that_are_not_there_are_refused(self, layers: list[int], folder: Path, tmp_path: Path) -> None:
-        copied = shutil.copytree(folder, tmp_path / "model")
-        index = copied / "model_index.json"
-        said = {**json.loads(index.read_text(encoding="utf-8")), "text_encoder_select_layers": layers}
-        index.write_text(json.dumps(said), encoding="utf-8")
         with pytest.raises(UserError, match=r"reads 3 layers .* has 3; text_encoder_select_layers are \["):
-            tiny_krea2_source(copied).facts()
+            tiny_krea2_source(with_layers(layers, folder, tmp_path / "model")).facts()
+
+    def test_layers_that_are_no_numbers_are_refused_in_one_line(self, folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="model_index.json cannot be used") as told:
+            tiny_krea2_source(with_layers(["a", "b", "c"], folder, tmp_path / "model")).facts()
+        assert "\n" not in str(told.value)
 
     def test_other_layers_are_another_model(self, folder: Path, tmp_path: Path) -> None:
-        copied = shutil.copytree(folder, tmp_path / "model")
-        before = tiny_krea2_source(copied).facts().fingerprint
-        index = copied / "model_index.json"
-        said = {**json.loads(index.read_text(encoding="utf-8")), "text_encoder_select_layers": [1, 2, 3]}
-        index.write_text(json.dumps(said), encoding="utf-8")
-        assert tiny_krea2_source(copied).facts().fingerprint != before
+        other = tiny_krea2_source(with_layers([1, 2, 3], folder, tmp_path / "model"))
+        assert other.facts().fingerprint != tiny_krea2_source(folder).facts().fingerprint
+
+    def test_a_checkpoint_that_names_no_layers_has_those_of_the_published_ones(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(UserError, match=r"select_layers are \[2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35\]"):
+            tiny_krea2_source(with_layers(None, folder, tmp_path / "model")).facts()
 
 
 def test_normalisations_keep_the_precision_that_they_have_in_the_library(folder: Path) -> None:
