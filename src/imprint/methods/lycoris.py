@@ -117,7 +117,7 @@ class LoKr(PeftFolder):
     """A layer's update is a Kronecker product of a small matrix and one that may be of low rank."""
 
     label = "LoKr"
-    readers = "diffusers' load_lora_weights reads LoKr of few families, and not from peft's folders."
+    readers = "diffusers' load_lora_weights does not read LoKr from peft's folders."
 
     factor: PositiveInt | Literal[-1]
     decompose_both: bool
