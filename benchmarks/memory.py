@@ -173,11 +173,13 @@ def _configuration(folder: str, case: str) -> Any:
 
 
 def _as_asked(case: str) -> None:
+    from imprint.models import loading
     from imprint.models.base import ModelSource
     from imprint.models.source import PipelineSource
 
     if case.endswith(BEFORE):
         PipelineSource.load_as = ModelSource.load_as  # type: ignore[method-assign,assignment]
+        loading.return_freed_memory = lambda: None
 
 
 @contextmanager

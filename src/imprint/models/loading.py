@@ -7,6 +7,9 @@ import torch
 from torch import nn
 
 from imprint.libraries.diffusers import kept_in_float32
+from imprint.libraries.process import return_freed_memory
+
+KEPT_FREE = 2**27  # bytes that the C library may keep for itself while weights are copied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +66,13 @@ def align(module: nn.Module) -> None:
     that PyTorch allocates, at multiples of 64. MKL's rounding depends on the alignment: without this, a copy of the
     model (as of points that train in turn), or the same weights in a file with a longer header, have other last
     digits. One tensor at a time, so that no second copy of the model is in memory."""
+    freed = 0
     for weight in (*module.parameters(), *module.buffers()):
         weight.data = weight.data.clone()
+        freed += weight.nbytes
+        if freed > KEPT_FREE:
+            return_freed_memory()
+            freed = 0
 
 
 def rounded_buffers(module: nn.Module) -> set[str]:

@@ -84,10 +84,15 @@ class Residency:
                 shape = weightless.setdefault(id(parameter), nn.Parameter(parameter.to("meta"), requires_grad=False))
                 setattr(module, key, shape)
         pinned(part)
-        gc.collect()
-        return_freed_memory()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        reclaim()
+
+
+def reclaim() -> None:
+    """Gives the memory of networks that are gone back to the system and to the GPU."""
+    gc.collect()
+    return_freed_memory()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def all_present() -> Residency:

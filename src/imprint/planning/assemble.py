@@ -1,6 +1,5 @@
 """Loads the model of a plan and connects everything that trains."""
 
-import gc
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from imprint.evaluation.profile import Precision
 from imprint.models.base import Model, is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.loading import cast_frozen
+from imprint.models.residency import reclaim
 from imprint.planning.parts import Plan, framing_of
 from imprint.planning.residence import COMPUTE_TYPES, leaving, loading_of, whole_untuned
 from imprint.rng import seed_of
@@ -59,7 +59,7 @@ def draw_class_pictures(plan: Plan) -> None:
     precision = parts.hparams.precision
     if any(parts.prior.draws(plan.facts, concept, precision=precision) for concept in plan.concepts):
         _class_pictures(plan, parts.model.load_as(whole_untuned(plan)))
-        gc.collect()
+        reclaim()
 
 
 def encode_first(plan: Plan, model: Model, going: Collection[str]) -> Encoded:

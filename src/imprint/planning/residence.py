@@ -56,6 +56,8 @@ def loading_to_draw(precision: Precision, device: torch.device) -> Loading:
 def describe(plan: Plan) -> Iterator[str]:
     """A line for whoever starts the run; none for models whose parts are not known."""
     if not plan.parts.model.parts_can_leave:
+        if plan.parts.trainer.keep_parts == "needed":
+            yield "trainer.keep_parts=needed changes nothing: the parts of this model cannot leave."
         return
     gone = leaving(plan)
     dtype = str(COMPUTE_TYPES[plan.parts.hparams.precision]).removeprefix("torch.")
