@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.types import Sampler
 
 TEXT_ENCODER = Path(__file__).parent / "tiny_text_encoder.safetensors"  # of seed 0

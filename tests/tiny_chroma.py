@@ -13,7 +13,7 @@ from tiny_parts import SETTINGS, T5_TOKENS, tiny_autoencoder, tiny_t5, tiny_t5_t
 from torch import Tensor
 from transformers import T5EncoderModel
 
-from imprint.models.chroma import ChromaSource
+from imprint.models.families.chroma import ChromaSource
 from imprint.types import Sampler
 
 WIDTH = 24  # of T5

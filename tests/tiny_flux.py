@@ -13,7 +13,7 @@ from tiny_parts import SETTINGS, T5_TOKENS, tiny_autoencoder, tiny_clip, tiny_t5
 from torch import Tensor
 from transformers import CLIPTextModel, T5EncoderModel
 
-from imprint.models.flux import FluxSource
+from imprint.models.families.flux import FluxSource
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "t5": 24}

@@ -16,7 +16,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 from transformers import Mistral3Config, Mistral3ForConditionalGeneration, PreTrainedTokenizerFast
 
-from imprint.models.flux2 import Flux2Source
+from imprint.models.families.flux2 import Flux2Source
 from imprint.types import Sampler
 
 TOKENS = 128  # of a caption in its chat

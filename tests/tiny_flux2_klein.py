@@ -14,7 +14,7 @@ from tiny_parts import SETTINGS, tiny_qwen3, tiny_qwen_tokenizer
 from torch import Tensor
 from transformers import Qwen3ForCausalLM
 
-from imprint.models.flux2_klein import Flux2KleinSource
+from imprint.models.families.flux2_klein import Flux2KleinSource
 from imprint.types import Sampler
 
 TOKENS = 64  # of a caption in its chat

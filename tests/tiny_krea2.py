@@ -15,8 +15,8 @@ from tiny_qwen_image import CHANNELS, tiny_video_autoencoder
 from torch import Tensor
 from transformers import Qwen3VLConfig, Qwen3VLModel
 
-from imprint.models.krea2 import Krea2Source
-from imprint.models.qwen_image import REQUEST
+from imprint.models.families.krea2 import Krea2Source
+from imprint.models.families.qwen_image import REQUEST
 from imprint.types import Sampler
 
 WIDTH = 32  # of a text token

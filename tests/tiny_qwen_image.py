@@ -19,7 +19,7 @@ from tiny_parts import SETTINGS, tiny_qwen_tokenizer
 from torch import Tensor
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
-from imprint.models.qwen_image import REQUEST, QwenImageSource
+from imprint.models.families.qwen_image import REQUEST, QwenImageSource
 from imprint.types import Sampler
 
 WIDTH = 32  # of a text token

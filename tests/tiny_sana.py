@@ -14,7 +14,7 @@ from tiny_parts import SETTINGS, tiny_gemma_tokenizer
 from torch import Tensor
 from transformers import Gemma2Config, Gemma2Model
 
-from imprint.models.sana import INSTRUCTION, SanaSource
+from imprint.models.families.sana import INSTRUCTION, SanaSource
 from imprint.types import Sampler
 
 WIDTH = 32  # of a text token

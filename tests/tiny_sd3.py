@@ -14,7 +14,7 @@ from tiny_parts import SETTINGS, T5_TOKENS, tiny_autoencoder, tiny_clip, tiny_t5
 from torch import Tensor
 from transformers import CLIPTextModelWithProjection, T5EncoderModel
 
-from imprint.models.sd3 import StableDiffusion3Source
+from imprint.models.families.sd3 import StableDiffusion3Source
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "clip_g": 24, "t5": 48}  # T5's is more than that of both CLIPs together

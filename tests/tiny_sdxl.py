@@ -17,7 +17,7 @@ from tiny_family import TinyFamily
 from tiny_parts import SETTINGS, tiny_clip
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from imprint.models.sdxl import StableDiffusionXLSource
+from imprint.models.families.sdxl import StableDiffusionXLSource
 from imprint.types import Sampler
 
 WIDTHS = {"clip_l": 16, "clip_g": 24}

@@ -13,7 +13,7 @@ from tiny_parts import SETTINGS, tiny_autoencoder, tiny_qwen3, tiny_qwen_tokeniz
 from torch import Tensor
 from transformers import Qwen3Model
 
-from imprint.models.z_image import ZImageSource
+from imprint.models.families.z_image import ZImageSource
 from imprint.types import Sampler
 
 WIDTH = 32

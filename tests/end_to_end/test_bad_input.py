@@ -14,7 +14,7 @@ from imprint.device_transfer import PendingScalar
 from imprint.errors import ConfigError, NonFiniteLoss, NonFiniteWeights, UserError
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.stored_weights import read_weights
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.prepare import prepare
 from imprint.runs import Run

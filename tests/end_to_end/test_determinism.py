@@ -10,7 +10,7 @@ from PIL import Image
 from rounding import near
 from small_runs import configure, draw_pictures, losses, metrics
 
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.runs import Run
 from imprint.verbs.train import train
 

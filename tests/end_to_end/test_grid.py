@@ -13,7 +13,7 @@ from results import drawn
 from small_runs import configure
 
 from imprint.errors import ConfigError, UserError
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.results.combine import CombinedModel
 from imprint.runs import Run
 from imprint.verbs.generate import generate

@@ -19,7 +19,7 @@ from small_runs import configure, losses, metrics
 from tiny import tiny_source
 
 from imprint.errors import ConfigError, UserError
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.training.callbacks import FiniteLoss

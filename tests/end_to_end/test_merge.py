@@ -19,7 +19,7 @@ from tiny import RESOLUTION, tiny_file, tiny_pipeline
 from imprint.errors import ConfigError, UserError
 from imprint.methods.adapter_layers import write_weights
 from imprint.methods.adopted import load_lora
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.results.combine import combined_model
 from imprint.results.load import trained_model
 from imprint.runs import Run

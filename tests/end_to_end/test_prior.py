@@ -16,7 +16,7 @@ from small_runs import configure, draw_pictures, metrics, overrides
 from tiny import tiny_source
 
 from imprint.models.base import Model
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.training.encoding import encode_captions
 from imprint.training.task import Teacher
 from imprint.types import Batch

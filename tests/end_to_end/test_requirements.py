@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 ABSENT = "import sys; sys.modules['torchvision'] = None"
-VERBS = "from imprint.verbs import train, generate, export, report; import imprint.models.sd"
+VERBS = "from imprint.verbs import train, generate, export, report; import imprint.models.families.sd"
 
 
 def test_torchvision_is_not_needed() -> None:

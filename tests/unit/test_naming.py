@@ -13,7 +13,7 @@ from torch import Tensor
 
 from imprint.errors import ConfigError
 from imprint.evaluation.encoders.base import Encoder
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.planning import naming
 from imprint.planning.prepare import prepare
 

@@ -18,7 +18,7 @@ from tiny import tiny_pipeline
 from imprint.errors import UserError
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.score_sheet import ScoreSheet
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.scoring.live import LiveScorer

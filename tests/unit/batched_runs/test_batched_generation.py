@@ -27,7 +27,7 @@ from imprint.batched_runs.pass_scheduler import PassScheduler, StopSignal
 from imprint.batched_runs.requests import Autocast, Call
 from imprint.evaluation.encoders.pretrained import Pretrained
 from imprint.evaluation.features import FeatureStore
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.pictures.store import PictureStore
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare

@@ -9,7 +9,7 @@ from small_runs import configure, draw_pictures
 from torch import nn
 
 from imprint.batched_runs.ensemble import share_weights, sharing_copy
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.planning.assemble import attach, set_modes
 from imprint.planning.prepare import prepare
 from imprint.training.encoding import encode_captions

@@ -13,7 +13,7 @@ from small_runs import configure, losses
 
 from imprint.batched_runs.sequential_training import SequentialTraining
 from imprint.errors import NonFiniteLoss
-from imprint.models.sd import StableDiffusion, StableDiffusionSource
+from imprint.models.families.sd import StableDiffusion, StableDiffusionSource
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
 from imprint.verbs.train import train

@@ -7,7 +7,7 @@ from tiny import tiny_source
 
 from imprint.data.prior import BasePrediction, FolderPrior, GeneratedPrior, NoPrior, Prior
 from imprint.errors import UserError
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.types import Concept, Sampler
 
 CONCEPT = Concept("sks", "dog")

@@ -17,7 +17,7 @@ from torch import nn
 from imprint.errors import ConfigError, UserError
 from imprint.methods.custom_diffusion import FILE, CustomDiffusion
 from imprint.methods.textual_inversion import TextualInversion
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.planning.prepare import prepare
 from imprint.results.load import trained_model
 from imprint.types import Concept

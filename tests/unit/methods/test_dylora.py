@@ -26,7 +26,7 @@ from imprint.methods.adapter_layers import layers
 from imprint.methods.blocks import whole_weight
 from imprint.methods.dylora import DyLoRA
 from imprint.methods.lora import FILE
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.planning.prepare import prepare
 from imprint.results.load import trained_model
 from imprint.runs import Run

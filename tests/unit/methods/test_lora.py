@@ -15,7 +15,7 @@ from torch import nn
 from imprint.errors import ConfigError, UserError
 from imprint.methods.adapter_layers import layers, merge, weights, write_weights
 from imprint.methods.lora import DESCRIPTION, FILE, LoRA
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.planning.prepare import prepare
 from imprint.types import Concept
 

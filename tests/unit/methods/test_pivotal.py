@@ -15,7 +15,7 @@ from torch import Tensor
 
 from imprint.errors import ConfigError
 from imprint.methods.word_files import FILE
-from imprint.models.sd import StableDiffusionSource
+from imprint.models.families.sd import StableDiffusionSource
 from imprint.planning.prepare import prepare
 from imprint.results.load import trained_model
 from imprint.runs import Run

@@ -15,7 +15,7 @@ from tiny import RESOLUTION, tiny_source
 from imprint.errors import UserError
 from imprint.methods.textual_inversion import TextualInversion, round_robin
 from imprint.methods.word_files import FILE
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.types import Concept
 
 CONCEPT = Concept("<toy>", "dog")

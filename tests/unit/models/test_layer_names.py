@@ -12,9 +12,9 @@ from torch import nn
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.checkpoint.layout import Layout
-from imprint.models.sd import LAYOUT as SD
-from imprint.models.sdxl import LAYOUT as SDXL
-from imprint.models.sdxl import TEXT_2
+from imprint.models.families.sd import LAYOUT as SD
+from imprint.models.families.sdxl import LAYOUT as SDXL
+from imprint.models.families.sdxl import TEXT_2
 
 Networks = Mapping[str, Mapping[str, Any]]  # by family and role
 

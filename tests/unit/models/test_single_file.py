@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from tiny import tiny_file, tiny_source
 
 from imprint.errors import UserError
-from imprint.models.sd import original_layout
+from imprint.models.families.sd import original_layout
 
 
 @pytest.mark.parametrize("model", ["tiny_sd", "tiny_sd_v"])

@@ -63,7 +63,7 @@ def with_numbers(own: ScoreSheet, metric: str, value: float) -> ScoreSheet:
 
 def _settings(outputs: Path, rate: float, rank: int) -> dict[str, object]:
     return {
-        "model": {"_target_": "imprint.models.sd.Source", "path": "somewhere"},
+        "model": {"_target_": "imprint.models.families.sd.Source", "path": "somewhere"},
         "method": {"_target_": "imprint.methods.lora.LoRA", "lr": rate, "rank": rank},
         "dataset": {"_target_": "imprint.data.folder.PictureFolder", "path": str(outputs / "photos")},
         "hparams": {"steps": 40},

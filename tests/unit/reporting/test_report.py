@@ -20,7 +20,7 @@ from imprint.verbs.report import write_report
 
 def settings(lr: float = 1e-5, path: str = "photos", **more: object) -> dict:
     return {
-        "model": {"_target_": "imprint.models.sd.Source", "path": "somewhere"},
+        "model": {"_target_": "imprint.models.families.sd.Source", "path": "somewhere"},
         "method": {"_target_": "imprint.methods.dreambooth.DreamBooth", "roles": ["denoiser"]},
         "hparams": {"lr": lr},
         "dataset": {"path": path},

@@ -16,8 +16,8 @@ from tiny_flux2_klein import DRAWING, TOKENS, tiny_flux2_klein_pipeline, tiny_fl
 from tiny_flux2_parts import TEXT_LAYERS, WIDTH
 
 from imprint.errors import UserError
-from imprint.models.flux2_klein import Flux2Klein
-from imprint.models.flux2_transformer import drawing_strength, picture_places, text_places
+from imprint.models.families.flux2_klein import Flux2Klein
+from imprint.models.families.flux2_transformer import drawing_strength, picture_places, text_places
 from imprint.models.process import Flow
 from imprint.training.encoding import encode_captions
 from imprint.types import Sampler

@@ -20,8 +20,15 @@ from imprint.models.checkpoint.layout import (
     TokenizerPart,
 )
 from imprint.models.checkpoint.original_layout import autoencoder, clip, denoiser, denoiser_layer, openclip
+from imprint.models.families.unet import (
+    CLIP_LAYERS,
+    CLIP_PREFIX,
+    DENOISER_LAYERS,
+    UNetModel,
+    wrong_channels,
+    wrong_width,
+)
 from imprint.models.source import PipelineSource
-from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX, DENOISER_LAYERS, UNetModel, wrong_channels, wrong_width
 from imprint.types import Conditioning, Geometry
 
 TEXT_2 = "text_2"

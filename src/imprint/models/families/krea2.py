@@ -18,7 +18,6 @@ from transformers import Qwen2Tokenizer, Qwen3VLModel
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.added_guidance import AddedGuidance
 from imprint.models.base import DENOISER, TEXT, ModelInfo
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import (
@@ -31,12 +30,13 @@ from imprint.models.checkpoint.layout import (
     TokenizerPart,
 )
 from imprint.models.checkpoint.original_krea2 import KREA_2
+from imprint.models.families.added_guidance import AddedGuidance
+from imprint.models.families.misfits import wrong_channels, wrong_text_widths
+from imprint.models.families.packing import AXES, PATCH, packed, places, unpacked
+from imprint.models.families.qwen_image import BEFORE_CAPTION, REQUEST
 from imprint.models.latents import FRAMES
-from imprint.models.misfits import wrong_channels, wrong_text_widths
-from imprint.models.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW, Shift
-from imprint.models.qwen_image import BEFORE_CAPTION, REQUEST
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

@@ -14,8 +14,8 @@ from tiny_parts import T5_TOKENS
 from torch import Tensor
 
 from imprint.launching.forecast import forecast
-from imprint.models.chroma import Chroma
 from imprint.models.conditioning import joined, rows
+from imprint.models.families.chroma import Chroma
 from imprint.training.encoding import encode_captions
 from imprint.verbs.train import train
 

@@ -17,14 +17,14 @@ from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import FLUX_1
-from imprint.models.misfits import wrong_channels, wrong_text_widths
-from imprint.models.packing import AXES, PATCH, packed, places, unpacked
+from imprint.models.families.misfits import wrong_channels, wrong_text_widths
+from imprint.models.families.packing import AXES, PATCH, packed, places, unpacked
+from imprint.models.families.told_guidance import ToldGuidance
+from imprint.models.families.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
 from imprint.models.schedulers import even_levels
 from imprint.models.source import PipelineSource
-from imprint.models.told_guidance import ToldGuidance
-from imprint.models.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.types import Conditioning
 
 TEXT_2 = "text_2"

@@ -14,8 +14,8 @@ from tiny_sana import TOKENS, WIDTH, tiny_sana_pipeline, tiny_sana_source
 
 from imprint.errors import ConfigError, UserError
 from imprint.models.conditioning import joined
+from imprint.models.families.sana import INSTRUCTION, Sana
 from imprint.models.process import Flow
-from imprint.models.sana import INSTRUCTION, Sana
 from imprint.planning.prepare import prepare
 from imprint.training.encoding import encode_captions
 from imprint.types import Conditioning

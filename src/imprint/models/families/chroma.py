@@ -20,9 +20,9 @@ from imprint.libraries.diffusers import compute_anew_with_masks
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import CHROMA
-from imprint.models.flux import LAYERS as FLUX_LAYERS
-from imprint.models.misfits import wrong_channels, wrong_text_widths
-from imprint.models.packing import AXES, PATCH, packed, places, unpacked
+from imprint.models.families.flux import LAYERS as FLUX_LAYERS
+from imprint.models.families.misfits import wrong_channels, wrong_text_widths
+from imprint.models.families.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
 from imprint.models.schedulers import even_levels

@@ -10,8 +10,8 @@ from drawing import AS_TRAINED, PROMPTS, ROUNDING, SEEDS, distance, draw, draw_s
 from tiny import RESOLUTION, tiny_pipeline, tiny_source
 
 from imprint.errors import UserError
+from imprint.models.families.sd import StableDiffusion
 from imprint.models.schedulers import DIFFUSION_SAMPLERS
-from imprint.models.sd import StableDiffusion
 
 INSTALLED = [name for name in DIFFUSION_SAMPLERS if not hasattr(getattr(diffusers, name), "_backends")]
 DRAWING_NOISE = {

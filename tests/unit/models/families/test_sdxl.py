@@ -20,8 +20,8 @@ from tiny import RESOLUTION, tiny_source
 from tiny_sdxl import WIDTHS, tiny_sdxl_pipeline, tiny_sdxl_source
 
 from imprint.errors import UserError
+from imprint.models.families.sdxl import StableDiffusionXL, original_layout
 from imprint.models.process import Flow
-from imprint.models.sdxl import StableDiffusionXL, original_layout
 from imprint.training.encoding import encode_captions
 from imprint.types import Geometry
 

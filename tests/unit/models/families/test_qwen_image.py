@@ -18,9 +18,9 @@ from torch import Tensor
 from imprint.batched_runs.ensemble import sharing_copy
 from imprint.errors import UserError
 from imprint.models.conditioning import joined, rows
-from imprint.models.packing import packed
+from imprint.models.families.packing import packed
+from imprint.models.families.qwen_image import REQUEST, QwenImage
 from imprint.models.process import Flow
-from imprint.models.qwen_image import REQUEST, QwenImage
 from imprint.training.encoding import encode_captions
 from imprint.types import Conditioning
 

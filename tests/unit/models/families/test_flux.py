@@ -9,8 +9,8 @@ from drawing import PROMPTS, stock
 from tiny_flux import WIDTHS, tiny_flux_source
 from tiny_parts import T5_TOKENS
 
-from imprint.models.flux import Flux
-from imprint.models.packing import packed, unpacked
+from imprint.models.families.flux import Flux
+from imprint.models.families.packing import packed, unpacked
 from imprint.models.process import Flow
 from imprint.training.encoding import encode_captions
 

@@ -14,11 +14,11 @@ from imprint.device_transfer import to_device
 from imprint.errors import Problem, UserError
 from imprint.models.base import DENOISER, TEXT, ModelInfo
 from imprint.models.checkpoint.layout import Configs
-from imprint.models.misfits import TRANSFORMER, wrong_channels
+from imprint.models.families.misfits import TRANSFORMER, wrong_channels
+from imprint.models.families.told_guidance import ToldGuidance
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import Shift
 from imprint.models.source import PipelineSource
-from imprint.models.told_guidance import ToldGuidance
 from imprint.types import Conditioning
 
 PATCH = 2  # pixels of the autoencoder on a side of a latent's pixel, which is a token

@@ -12,7 +12,7 @@ from tiny import tiny_pipeline, tiny_tokenizer
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.models.sd import StableDiffusion
+from imprint.models.families.sd import StableDiffusion
 from imprint.models.words import tokens_of, why_not_new
 from imprint.training.encoding import encode_captions
 

@@ -17,7 +17,7 @@ from tiny_flux2_parts import TEXT_LAYERS, WIDTH
 from transformers import ProcessorMixin
 
 from imprint.methods.word_files import FILE, loading_lines
-from imprint.models.flux2 import Flux2
+from imprint.models.families.flux2 import Flux2
 from imprint.training.encoding import encode_captions
 from imprint.types import Concept
 

@@ -15,8 +15,8 @@ from tiny_sd3 import SUMMARIES, WIDTHS, tiny_sd3_source
 
 from imprint.errors import UserError
 from imprint.launching.forecast import forecast
+from imprint.models.families.sd3 import StableDiffusion3
 from imprint.models.process import Flow
-from imprint.models.sd3 import StableDiffusion3
 from imprint.training.encoding import encode_captions
 from imprint.types import Sampler
 from imprint.verbs.train import train

@@ -19,9 +19,9 @@ from imprint.kinds import of_kind
 from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_names import SAME
+from imprint.models.families.misfits import wrong_channels, wrong_text_widths
+from imprint.models.families.packing import PATCH, packed, unpacked
 from imprint.models.latents import FRAMES
-from imprint.models.misfits import wrong_channels, wrong_text_widths
-from imprint.models.packing import PATCH, packed, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
 from imprint.models.source import PipelineSource
