@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--continue-from", type=Path, help="start the stages from this pipeline's weights")
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
+    parser.add_argument("--flow-out", type=Path, default=stages.FLOW_WEIGHTS, help="where export_flow writes its")
     parser.add_argument("--evaluators", type=Path, default=stages.EVALUATORS, help="where their stages write")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
 
@@ -46,6 +47,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
         minutes=arguments.minutes,
         continue_from=arguments.continue_from,
         out=arguments.out,
+        flow_out=arguments.flow_out,
         evaluators=arguments.evaluators,
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
     )

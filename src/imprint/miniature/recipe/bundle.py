@@ -8,22 +8,25 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, CLIPTokenizer, ViTModel
 
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe import tokenizer
-from imprint.miniature.recipe.denoiser import Generator, noise_schedule
+from imprint.miniature.recipe.denoiser import Generator
 from imprint.miniature.recipe.oracle import Oracle
 
 
-def assemble(autoencoder: AutoencoderKL, generator: Generator, words: CLIPTokenizer) -> StableDiffusionPipeline:
+def assemble(
+    autoencoder: AutoencoderKL, generator: Generator, words: CLIPTokenizer, schedule: SchedulerMixin
+) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=generator.text_encoder,
         tokenizer=words,
         unet=generator.unet,
-        scheduler=noise_schedule(),
+        scheduler=schedule,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from imprint.miniature.canvas import stream
 from imprint.miniature.captions import RARE_SHARE, caption
 from imprint.miniature.recipe.latents import Latents
 from imprint.miniature.recipe.loop import Course, autocast, fit
-from imprint.miniature.recipe.settings import DenoiserSettings, TextSettings
+from imprint.miniature.recipe.settings import CaptionedSettings, DenoiserSettings, TextSettings
 from imprint.miniature.scene import Scene
 
 
@@ -100,8 +100,12 @@ def timesteps(batch: int, steps: int, *, uniform_share: float) -> Tensor:
     return (torch.cat([even, torch.sigmoid(normal - 0.4)]) * steps).long().clamp(max=steps - 1)
 
 
+# of the networks, the latents of a batch of pictures, and their captions as tokens
+Loss = Callable[[Generator, Tensor, Tensor], Tensor]
+
+
 def denoising_loss(
-    generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor, alphas_T: Tensor, settings: DenoiserSettings
+    settings: DenoiserSettings, alphas_T: Tensor, generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor
 ) -> Tensor:
     """Min-SNR weighted error of the predicted noise."""
     batch, steps = latents_BCHW.shape[0], alphas_T.shape[0]
@@ -121,25 +125,25 @@ def denoising_loss(
 
 def train(
     generator: Generator,
-    settings: DenoiserSettings,
+    settings: CaptionedSettings,
     latents: Latents,
     scenes: Sequence[Scene],
     tokenizer: CLIPTokenizer,
     *,
     course: Course,
+    loss: Loss,
 ) -> Generator:
     """The trained networks. `scenes[i]` is the truth of sample i; the last `latents.held_out` only measure."""
     if course.device.type == "cpu":
         # The fused attention's backward pass in bfloat16 doubles the step's time on a CPU.
         generator.unet.set_attn_processor(AttnProcessor())
         generator.text_encoder.set_attn_implementation("eager")
-    alphas = noise_schedule().alphas_cumprod.to(course.device)
     count = len(scenes) - latents.held_out
 
     def loss_on(rows: np.ndarray, network: Generator, key: int, drop: float) -> Tensor:
         texts = captions_of([scenes[i] for i in rows], key=(course.seed, key), drop=drop)
         ids = token_ids(tokenizer, texts).to(course.device)
-        return denoising_loss(network, latents.sample(rows).to(course.device), ids, alphas, settings)
+        return loss(network, latents.sample(rows).to(course.device), ids)
 
     def loss_at(network: Generator, step: int) -> Tensor:
         rows = np.random.default_rng((course.seed, step)).integers(0, count, settings.batch)

@@ -38,12 +38,25 @@ class TextSettings:
 
 
 @dataclass
-class DenoiserSettings(Schedule):
+class CaptionedSettings(Schedule):
+    """Of a stage that learns from captions; a share of them is left empty, for guidance."""
+
+    drop_caption: float
+
+
+@dataclass
+class DenoiserSettings(CaptionedSettings):
     channels: list[int]
     heads: int
-    drop_caption: float
     uniform_share: float
     snr_cap: float
+
+
+@dataclass
+class FlowSettings(CaptionedSettings):
+    uniform_share: float
+    mean: float
+    std: float
 
 
 @dataclass
@@ -80,6 +93,7 @@ class Settings:
     autoencoder: AutoencoderSettings
     text: TextSettings
     denoiser: DenoiserSettings
+    flow: FlowSettings
     clip: ClipSettings
     instance: InstanceSettings
     oracle: OracleSettings

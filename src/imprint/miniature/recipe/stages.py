@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import SIZE
-from imprint.miniature.recipe import autoencoder, checkpoint, clip, denoiser, instance, oracle, tokenizer
+from imprint.miniature.recipe import autoencoder, checkpoint, clip, denoiser, flow, instance, oracle, tokenizer
 from imprint.miniature.recipe.bundle import assemble, write, write_clip, write_instance, write_oracle
 from imprint.miniature.recipe.latents import Latents, encoded
 from imprint.miniature.recipe.loop import Course
@@ -23,6 +24,7 @@ from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
+FLOW_WEIGHTS = Path(__file__).parents[1] / "flow_weights"
 EVALUATORS = Path(__file__).parents[1] / "evaluators"
 
 
@@ -35,6 +37,7 @@ class Job:
     minutes: float | None
     continue_from: Path | None
     out: Path
+    flow_out: Path
     evaluators: Path
     device: torch.device
 
@@ -73,26 +76,71 @@ def train_denoiser(job: Job) -> None:
     latents, words = _latents(job), _words(job)
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
     course = job.course("denoiser", s.denoiser)
-    denoiser.train(_generator(job, words), s.denoiser, latents, scenes, words, course=course)
+    alphas = denoiser.noise_schedule().alphas_cumprod.to(job.device)
+    loss = partial(denoiser.denoising_loss, s.denoiser, alphas)
+    denoiser.train(_generator(job, words), s.denoiser, latents, scenes, words, course=course, loss=loss)
+
+
+def train_flow(job: Job) -> None:
+    """From the weights of the other miniature, whose autoencoder and words it keeps."""
+    s, words = job.settings, CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer")
+    scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
+    generator = _stored(WEIGHTS)
+    flow.standardise(generator, words, denoiser.captions_of(scenes[:2048], key=(s.seed, 0), drop=s.flow.drop_caption))
+    denoiser.train(
+        generator,
+        s.flow,
+        _encoded(job, _vae(WEIGHTS)),
+        scenes,
+        words,
+        course=job.course("flow", s.flow),
+        loss=partial(flow.flow_loss, s.flow),
+    )
+
+
+def export_flow(job: Job) -> None:
+    """As `export`, of the miniature of the flow kind."""
+    generator = _stored(WEIGHTS)
+    state = _averaged(job, "flow", generator)
+    words = CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer")
+    _write(assemble(_vae(WEIGHTS), generator, words, flow.schedule()), job.flow_out, state)
 
 
 def export(job: Job) -> None:
     """Writes the averaged weights of the latest checkpoints, however far they have come."""
-    vae = AutoencoderKL.from_pretrained(job.work / "vae", torch_dtype=torch.float32)
+    vae = _vae(job.work)
     vae.register_to_config(scaling_factor=round(_latents(job).scaling_factor, 5))
     words = _words(job)
     generator = _generator(job, words)
-    state = checkpoint.load(job.work / "denoiser.pt")
-    assert state is not None, "the stage denoiser has not run"
+    state = _averaged(job, "denoiser", generator)
+    _write(assemble(vae, generator, words, denoiser.noise_schedule()), job.out, state)
+
+
+def _averaged(job: Job, stage: str, generator: denoiser.Generator) -> dict[str, Any]:
+    """Puts the averaged weights of a stage's checkpoint into the networks; returned is the checkpoint."""
+    state = checkpoint.load(job.work / f"{stage}.pt")
+    assert state is not None, f"the stage {stage} has not run"
     generator.load_state_dict(state["average"])
-    write(assemble(vae, generator, words), job.out)
-    size = sum(f.stat().st_size for f in job.out.rglob("*") if f.is_file()) / 1e6
-    print(f"export: {job.out} written, {size:.1f} MB, denoiser step {state['budget']['step']}", flush=True)
+    return state
+
+
+def _write(pipeline: StableDiffusionPipeline, folder: Path, state: Mapping[str, Any]) -> None:
+    write(pipeline, folder)
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
+    print(f"export: {folder} written, {size:.1f} MB, step {state['budget']['step']}", flush=True)
+
+
+def _vae(folder: Path) -> AutoencoderKL:
+    vae: AutoencoderKL = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    return vae
 
 
 def _latents(job: Job) -> Latents:
+    return _encoded(job, _vae(job.work))
+
+
+def _encoded(job: Job, vae: AutoencoderKL) -> Latents:
     s = job.settings
-    vae = AutoencoderKL.from_pretrained(job.work / "vae", torch_dtype=torch.float32)
     return encoded(
         vae,
         rendered(job.work, seed=s.seed, count=s.pictures),
@@ -113,13 +161,17 @@ def _words(job: Job) -> CLIPTokenizer:
 def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
     s = job.settings
     if job.continue_from:
-        return denoiser.Generator(
-            CLIPTextModel.from_pretrained(job.continue_from / "text_encoder", dtype=torch.float32),
-            UNet2DConditionModel.from_pretrained(job.continue_from / "unet", torch_dtype=torch.float32),
-        )
+        return _stored(job.continue_from)
     torch.manual_seed(s.seed)
     size = SIZE // 2 ** (len(s.autoencoder.channels) - 1)
     return denoiser.fresh(s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size)
+
+
+def _stored(folder: Path) -> denoiser.Generator:
+    return denoiser.Generator(
+        CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
+        UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
+    )
 
 
 def train_clip(job: Job) -> None:
@@ -158,6 +210,8 @@ STAGES: dict[str, Callable[[Job], None]] = {
     "autoencoder": train_autoencoder,
     "denoiser": train_denoiser,
     "export": export,
+    "flow": train_flow,
+    "export_flow": export_flow,
     "clip": train_clip,
     "instance": train_instance,
     "oracle": train_oracle,
