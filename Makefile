@@ -96,8 +96,11 @@ miniature: WORK ?= outputs/miniature
 miniature: setup  ## make the miniature's weights and evaluators from nothing, in hours: WORK=folder
 	$(BIN)/python -m imprint.miniature pretrain --work $(WORK) $(ARGS)
 
+miniature-report: FLOW := src/imprint/miniature/flow_weights
 miniature-report: setup  ## measure the miniature: report beside its weights, sheet in docs/, tables in its cards
 	$(BIN)/python -m imprint.miniature report --sheet docs/miniature.jpg $(ARGS)
+	$(BIN)/python -m imprint.miniature report --weights $(FLOW) --out $(FLOW) --cards $(FLOW)/README.md \
+	  --sheet docs/miniature_flow.jpg --parts generator realism costs sheet $(ARGS)
 
 clean:  ## remove what was built here; runs in outputs/ stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

@@ -13,7 +13,7 @@ from transformers import CLIPModel, CLIPTokenizer, ViTModel
 from imprint.miniature.captions import caption
 from imprint.miniature.recipe.autoencoder import psnr
 from imprint.miniature.recipe.pictures import as_tensor
-from imprint.miniature.recipe.stages import EVALUATORS, WEIGHTS
+from imprint.miniature.recipe.stages import EVALUATORS, FLOW_WEIGHTS, WEIGHTS
 from imprint.miniature.references import references
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.wording import RARE_IDENTIFIERS
@@ -25,6 +25,7 @@ def size(folder: Path) -> int:
 
 def test_everything_together_stays_small() -> None:
     assert size(WEIGHTS) + size(EVALUATORS) + size(WEIGHTS.parent / "photos") <= 25e6
+    assert size(FLOW_WEIGHTS) <= 20e6
 
 
 def test_stock_diffusers_loads_and_samples() -> None:

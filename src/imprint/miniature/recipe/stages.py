@@ -83,14 +83,14 @@ def train_denoiser(job: Job) -> None:
 
 def train_flow(job: Job) -> None:
     """From the weights of the other miniature, whose autoencoder and words it keeps."""
-    s, words = job.settings, CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer")
+    s, words = job.settings, CLIPTokenizer.from_pretrained(job.out / "tokenizer")
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
-    generator = _stored(WEIGHTS)
+    generator = _stored(job.out)
     flow.standardise(generator, words, denoiser.captions_of(scenes[:2048], key=(s.seed, 0), drop=s.flow.drop_caption))
     denoiser.train(
         generator,
         s.flow,
-        _encoded(job, _vae(WEIGHTS)),
+        _encoded(job, _vae(job.out)),
         scenes,
         words,
         course=job.course("flow", s.flow),
@@ -100,10 +100,10 @@ def train_flow(job: Job) -> None:
 
 def export_flow(job: Job) -> None:
     """As `export`, of the miniature of the flow kind."""
-    generator = _stored(WEIGHTS)
+    generator = _stored(job.out)
     state = _averaged(job, "flow", generator)
-    words = CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer")
-    _write(assemble(_vae(WEIGHTS), generator, words, flow.schedule()), job.flow_out, state)
+    words = CLIPTokenizer.from_pretrained(job.out / "tokenizer")
+    _write(assemble(_vae(job.out), generator, words, flow.schedule()), job.flow_out, state)
 
 
 def export(job: Job) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from imprint.miniature.quality.costs import fingerprint
 from imprint.miniature.quality.intervals import share
 from imprint.miniature.quality.tables import blocks, filled, page
-from imprint.miniature.recipe.stages import EVALUATORS, WEIGHTS
+from imprint.miniature.recipe.stages import EVALUATORS, FLOW_WEIGHTS, WEIGHTS
 
 SAMPLER = {"scheduler": "DDIMScheduler", "steps": 30, "guidance": 5.0, "karras": False}
 ASKED = {"class": share([True] * 9 + [False]), "place": share([True]), "attribute": share([False, True])}
@@ -40,15 +43,17 @@ def test_a_cards_marks_are_filled_and_the_rest_is_left_alone() -> None:
     assert filled(once, REPORT) == once
 
 
-def test_the_shipped_pages_are_those_of_the_shipped_report() -> None:
-    report = json.loads((WEIGHTS / "report.json").read_text(encoding="utf-8"))
-    assert (WEIGHTS / "report.md").read_text(encoding="utf-8") == page(report)
-    for card in (WEIGHTS / "README.md", EVALUATORS / "README.md"):
+@pytest.mark.parametrize(("weights", "cards"), [(WEIGHTS, (WEIGHTS, EVALUATORS)), (FLOW_WEIGHTS, (FLOW_WEIGHTS,))])
+def test_the_shipped_pages_are_those_of_the_shipped_report(weights: Path, cards: tuple[Path, ...]) -> None:
+    report = json.loads((weights / "report.json").read_text(encoding="utf-8"))
+    assert (weights / "report.md").read_text(encoding="utf-8") == page(report)
+    for card in (folder / "README.md" for folder in cards):
         text = card.read_text(encoding="utf-8")
         assert "<!-- report: " in text
         assert filled(text, report) == text
 
 
-def test_the_shipped_report_is_of_the_shipped_networks() -> None:
-    report = json.loads((WEIGHTS / "report.json").read_text(encoding="utf-8"))
-    assert report["fingerprints"] == {"weights": fingerprint(WEIGHTS), "evaluators": fingerprint(EVALUATORS)}
+@pytest.mark.parametrize("weights", [WEIGHTS, FLOW_WEIGHTS])
+def test_the_shipped_report_is_of_the_shipped_networks(weights: Path) -> None:
+    report = json.loads((weights / "report.json").read_text(encoding="utf-8"))
+    assert report["fingerprints"] == {"weights": fingerprint(weights), "evaluators": fingerprint(EVALUATORS)}

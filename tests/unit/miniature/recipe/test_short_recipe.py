@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,18 @@ from torch import Tensor
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, ViTModel
 
 from imprint.miniature.canvas import stream
-from imprint.miniature.recipe import autoencoder, bundle, checkpoint, clip, denoiser, instance, oracle, settings, stages
+from imprint.miniature.recipe import (
+    autoencoder,
+    bundle,
+    checkpoint,
+    clip,
+    denoiser,
+    flow,
+    instance,
+    oracle,
+    settings,
+    stages,
+)
 from imprint.miniature.recipe import tokenizer as words
 from imprint.miniature.recipe.pictures import as_tensor, rendered
 from imprint.miniature.renderer import draw
@@ -38,6 +50,7 @@ SHORT = (
     "text.hidden=32", "text.layers=1",
     "denoiser.channels=[32,48]", "denoiser.heads=2", "denoiser.batch=32", "denoiser.steps=60", "denoiser.warmup=2",
     "denoiser.ema=0.9",
+    "flow.batch=32", "flow.steps=60", "flow.warmup=2", "flow.ema=0.9",
     "clip.hidden=32", "clip.layers=1", "clip.heads=2", "clip.batch=32", "clip.steps=120", "clip.warmup=2",
     "clip.ema=0.9",
     "instance.hidden=32", "instance.layers=1", "instance.heads=2", "instance.individuals=450",
@@ -56,6 +69,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
         minutes=None,
         continue_from=None,
         out=work / "pipeline",
+        flow_out=work / "flow",
         evaluators=work / "evaluators",
         device=torch.device("cpu"),
     )
@@ -78,25 +92,36 @@ def test_the_autoencoder(job: stages.Job) -> None:
     )
 
 
-def test_the_denoiser(job: stages.Job) -> None:
-    def loss(generator: denoiser.Generator) -> float:
-        pixels, scenes = held_out(job, 0)
-        vae = AutoencoderKL.from_pretrained(job.out / "vae", torch_dtype=torch.float32)
-        torch.manual_seed(1)
+def loss_of(job: stages.Job, generator: denoiser.Generator, loss: denoiser.Loss) -> float:
+    """On pictures that it did not learn from."""
+    vocabulary = words.build(job.work / "tokenizer")
+    pixels, scenes = held_out(job, 0)
+    vae = AutoencoderKL.from_pretrained(job.out / "vae", torch_dtype=torch.float32)
+    torch.manual_seed(1)
+    with torch.no_grad():
         latents = vae.encode(pixels).latent_dist.sample() * vae.config.scaling_factor
         ids = denoiser.token_ids(vocabulary, denoiser.captions_of(scenes, key=(0, 0), drop=0.0))
-        alphas = denoiser.noise_schedule().alphas_cumprod
-        return float(denoiser.denoising_loss(generator, latents, ids, alphas, s.denoiser))
+        return float(loss(generator, latents, ids))
 
+
+def stored(folder: Path) -> denoiser.Generator:
+    return denoiser.Generator(
+        CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
+        UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32),
+    )
+
+
+def test_the_denoiser(job: stages.Job) -> None:
     s, vocabulary = job.settings, words.build(job.work / "tokenizer")
     torch.manual_seed(0)
     fresh = denoiser.fresh(s.text, s.denoiser, vocabulary, latent_channels=s.autoencoder.latent_channels, latent_size=8)
-    trained = denoiser.Generator(
-        CLIPTextModel.from_pretrained(job.out / "text_encoder", dtype=torch.float32),
-        UNet2DConditionModel.from_pretrained(job.out / "unet", torch_dtype=torch.float32),
-    )
-    with torch.no_grad():
-        assert loss(trained) < 0.8 * loss(fresh)
+    loss = partial(denoiser.denoising_loss, s.denoiser, denoiser.noise_schedule().alphas_cumprod)
+    assert loss_of(job, stored(job.out), loss) < 0.8 * loss_of(job, fresh, loss)
+
+
+def test_the_flow_from_the_denoisers_weights(job: stages.Job) -> None:
+    loss = partial(flow.flow_loss, job.settings.flow)
+    assert loss_of(job, stored(job.flow_out), loss) < 0.9 * loss_of(job, stored(job.out), loss)
 
 
 def test_clip(job: stages.Job) -> None:
