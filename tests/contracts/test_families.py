@@ -134,7 +134,7 @@ def test_a_loss_is_the_one_that_a_few_lines_compute(
 
 
 @pytest.mark.parametrize("choice", FLOWS)
-def test_a_lora_on_every_kind_of_layer_opens_in_the_stock_library_and_comes_back(
+def test_a_lora_on_every_kind_of_layer_opens_in_the_stock_library_and_comes_back_and_draws_on_another_base(
     choice: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
 ) -> None:
     folder = tiny_folder(choice)
@@ -155,6 +155,10 @@ def test_a_lora_on_every_kind_of_layer_opens_in_the_stock_library_and_comes_back
     of += [f"dataset.path={pictures}", "dataset.class_noun=dog", "dataset.identifier=sks", *FLOWS[choice].settings]
     again = adopt(compose("adopt", [*of, f"outputs={tmp_path / 'adopted'}"]))
     assert distance(drawn([again], tmp_path / "again", "negative_prompt=''"), ours) <= CLOSE
+    other = FLOWS[choice].pipeline(tmp_path / "distilled", seed=1)
+    there = drawn([run], tmp_path / "there", "negative_prompt=''", f"base={other}")
+    assert distance(there, with_guidance(with_lora(other, run.result))) <= CLOSE
+    assert distance(there, ours) > 5 * CLOSE
 
 
 @pytest.mark.parametrize(("choice", "part", "key"), MISFITS)

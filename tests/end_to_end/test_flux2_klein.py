@@ -8,12 +8,11 @@ import pytest
 from composed import compose
 from diffusers import Flux2KleinPipeline
 from drawing import distance, stock
-from results import CLOSE, by_the_library, drawn, exported, with_lora
+from results import CLOSE, by_the_library, drawn, with_lora
 from small_runs import configure
 from tiny import RESOLUTION
 from tiny_flux2_klein import FAMILY, tiny_flux2_klein_pipeline
 
-from imprint.errors import UserError
 from imprint.launching.forecast import forecast
 from imprint.runs import Run
 from imprint.verbs.adopt import adopt
@@ -71,10 +70,3 @@ def test_the_published_model_is_read_as_by_the_stock_pipeline() -> None:
     assert model.text_tokens == usual["max_sequence_length"].default
     assert model.sampler.steps == usual["num_inference_steps"].default
     assert model.sampler.guidance == usual["guidance_scale"].default
-
-
-def test_what_no_format_holds_is_refused(run: Run, tmp_path: Path) -> None:
-    for format in ("kohya", "single_file"):
-        with pytest.raises(UserError, match="format"):
-            exported(run, tmp_path / f"{format}.safetensors", f"format={format}")
-    assert not list(tmp_path.glob("*.safetensors"))
