@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,24 +12,15 @@ import torch
 from pydantic import PositiveInt
 from torch import nn
 
-from imprint.errors import ModelNotFound, Problem, UserError
+from imprint.errors import Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
 from imprint.locations import local_path
 from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.models.checkpoint.base import Checkpoint
-from imprint.models.checkpoint.folder import PipelineFolder
-from imprint.models.checkpoint.hub import fetch
+from imprint.models.checkpoint.finding import Place, find_file
 from imprint.models.checkpoint.layer_names import LayerNames
-from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, NetworkFormat, Part
-from imprint.models.checkpoint.network_file import (
-    QUANTISED,
-    NetworkFile,
-    lacking,
-    read_network,
-    usual_base,
-)
-from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
+from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, Part
 from imprint.models.loading import WHOLE, Loading
 from imprint.models.pipeline import PipelineModel, type_of
 from imprint.models.process import Prediction
@@ -38,9 +28,6 @@ from imprint.models.residency import Residency
 from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
 
-log = logging.getLogger(__name__)
-
-SHARD_INDICES = "*.index*.json"
 Self = TypeVar("Self", bound="PipelineSource")
 
 
@@ -140,19 +127,7 @@ class PipelineSource(ModelSource):
     def training_adapter_file(self) -> Path | None:
         if self.training_adapter is None:
             return None
-        key, path = "model.training_adapter", local_path(self.training_adapter, suffixes=(SAFE,))
-        if path is None:
-            folder = fetch(
-                self.training_adapter, None, patterns=(f"*{SAFE}",), choose=lambda names: [], key=key, variant=None
-            )
-            files = sorted(folder.glob(f"*{SAFE}"))
-        else:
-            files = [path] if path.is_file() else []
-        if len(files) != 1:
-            there = ", ".join(file.name for file in files) or "no file"
-            remedy = f"one {SAFE} file is needed, there is {there}. Give the path of one."
-            raise ModelNotFound(str(Problem(key, self.training_adapter, remedy)))
-        return files[0]
+        return find_file(self.training_adapter, key="model.training_adapter")
 
     def with_source(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
@@ -241,66 +216,14 @@ class PipelineSource(ModelSource):
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:
-        checkpoint = self._find()
+        place = Place(
+            layout=self.layout,
+            source=self.source,
+            revision=self.revision,
+            variant=self.variant,
+            config=self.config,
+            allow_pickle=self.allow_pickle,
+        )
+        checkpoint = place.find()
         checkpoint.check()
         return checkpoint
-
-    def _find(self) -> Checkpoint:
-        path = local_path(self.source, suffixes=(SAFE, QUANTISED, *PICKLED))
-        if path is None:
-            return self._from_hub()
-        self._warn_of_unused(single_file=path.is_file())
-        if path.is_dir():
-            return self._folder(path)
-        if path.is_file():
-            return self._single_file(path)
-        raise ModelNotFound(
-            str(Problem("model.source", self.source, f"there is no file or folder {path}. Give an existing one."))
-        )
-
-    def _folder(self, path: Path) -> PipelineFolder:
-        return PipelineFolder(self.layout, self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
-
-    def _from_hub(self) -> PipelineFolder:
-        return self._folder(self._fetched(self.source, self.revision, self.layout.parts, key="model.source"))
-
-    def _fetched(self, repository: str, revision: str | None, parts: Sequence[Part], *, key: str) -> Path:
-        """The folder of a hub id, with the configurations of all parts and the weights of these."""
-
-        def weights(names: Sequence[str]) -> list[str]:
-            chosen = self._folder(Path(repository)).choose(names, parts) if parts else {}
-            return [name for files in chosen.values() for name in files]
-
-        patterns = (*self.layout.config_patterns, *([SHARD_INDICES] if parts else []))
-        return fetch(repository, revision, patterns=patterns, choose=weights, key=key, variant=self.variant)
-
-    def _single_file(self, path: Path) -> Checkpoint:
-        if self.layout.network is not None:
-            return self._network_file(path, self.layout.network)
-        if self.layout.original is None:
-            remedy = (
-                f"single files of {self.layout.title} are not read. Give a hub id or a folder in diffusers' layout."
-            )
-            raise UserError(str(Problem("model.source", self.source, remedy)))
-        tensors = read_tensors(self.layout, path, self.source, allow_pickle=self.allow_pickle)
-        config = self.config or usual_configs(self.layout, tensors)
-        configs = local_path(config) or self._fetched(config, None, (), key="model.config")
-        return SingleFile(self.layout, self.source, path, configs, tensors)
-
-    def _network_file(self, path: Path, format: NetworkFormat) -> NetworkFile:
-        tensors = read_network(self.layout, path, self.source)
-        base, absent = self.config or usual_base(format, tensors), lacking(self.layout, tensors)
-        try:
-            folder = local_path(base) or self._fetched(base, None, absent, key="model.config")
-        except ModelNotFound as error:
-            names = ", ".join(part.name for part in absent) or "configurations"
-            raise ModelNotFound(f"model.source={self.source!r}: the file holds no {names}. {error}") from error
-        return NetworkFile(self.layout, self.source, path, tensors, self._folder(folder))
-
-    def _warn_of_unused(self, *, single_file: bool) -> None:
-        if self.revision is not None:
-            log.warning("model.revision=%s has no effect: %s is on this machine.", self.revision, self.source)
-        if single_file and self.variant is not None and self.layout.network is None:
-            log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
-        if not single_file and self.config is not None:
-            log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)
