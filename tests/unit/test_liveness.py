@@ -23,10 +23,12 @@ with owned_folder(create) as folder:
     (folder / "inside").mkdir()
     (folder / "inside" / "file").touch()
     child = os.fork() if sys.argv[2] == "forks" else None
-    if child == 0:
+    if child == 0:  # it is one that lives on from here on, whenever the owner ends
+        print(os.getpid(), flush=True)
         time.sleep(60)
         os._exit(0)
-    print(child, flush=True)
+    if child is None:
+        print(flush=True)
     sys.stdin.read()
 """
 
