@@ -32,6 +32,7 @@ def job(work: Path, *overrides: str) -> stages.Job:
         minutes=None,
         continue_from=None,
         out=work / "pipeline",
+        flow_out=work / "flow",
         evaluators=work / "evaluators",
         device=torch.device("cpu"),
     )
