@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from imprint.miniature.recipe import autoencoder, checkpoint, denoiser, settings, stages, tokenizer
+from imprint.miniature.recipe import autoencoder, checkpoint, denoiser, flow, settings, stages, tokenizer
 from imprint.miniature.recipe.budget import Budget
 from imprint.miniature.recipe.latents import Latents
 from imprint.miniature.recipe.muon import orthogonalised
@@ -63,19 +64,23 @@ def test_the_autoencoder_learns(tmp_path: Path) -> None:
     assert autoencoder.psnr(after, held_out) > before + 1
 
 
-def test_a_killed_denoiser_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["denoiser", "flow"])
+def test_a_killed_denoiser_goes_on_as_if_nothing_had_happened(kind: str, tmp_path: Path) -> None:
     words = tokenizer.build(tmp_path / "tokenizer")
     scenes = [pretraining_scene(0, i) for i in range(48)]
     latents = Latents(np.random.default_rng(0).normal(size=(48, 2, 4, 8, 8)).astype(np.float16), held_out=16)
 
     def run(work: Path, *steps: int) -> dict[str, torch.Tensor]:
         for stop in steps:
-            part = job(work, f"denoiser.steps={stop}", "denoiser.hold=1.0")
+            part = job(work, f"{kind}.steps={stop}", f"{kind}.hold=1.0", "flow.batch=8", "flow.warmup=2")
             s = part.settings
+            own, loss = getattr(s, kind), partial(flow.flow_loss, s.flow)
+            if kind == "denoiser":
+                loss = partial(denoiser.denoising_loss, s.denoiser, denoiser.noise_schedule().alphas_cumprod)
             torch.manual_seed(0)
             generator = denoiser.fresh(s.text, s.denoiser, words, latent_channels=4, latent_size=8)
-            denoiser.train(generator, s.denoiser, latents, scenes, words, course=part.course("denoiser", s.denoiser))
-        state = checkpoint.load(work / "denoiser.pt")
+            denoiser.train(generator, own, latents, scenes, words, course=part.course(kind, own), loss=loss)
+        state = checkpoint.load(work / f"{kind}.pt")
         assert state is not None
         return state["average"]
 
