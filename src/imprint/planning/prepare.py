@@ -156,7 +156,10 @@ def _unwritable(folder: Path) -> Iterator[Problem]:
 
 
 def _under(key: str, problem: Problem | str) -> Problem | str:
-    return problem._replace(key=f"{key}.{problem.key}") if isinstance(problem, Problem) else problem
+    """With the whole key, where the problem is not that of the choice itself."""
+    if isinstance(problem, str) or problem.key == key:
+        return problem
+    return problem._replace(key=f"{key}.{problem.key}")
 
 
 def _tried(part: T | None, call: Callable[[T], R], problems: list[Problem | str]) -> R | None:
