@@ -131,8 +131,9 @@ class PipelineSource(ModelSource):
 
     def with_source(self: Self, source: str) -> Self:
         """A single file finds its configurations where this model has them, if that is on this machine."""
-        path = local_path(self.source)
-        config = str(path) if path and path.is_dir() else self.config
+        own, other = local_path(self.source), local_path(source)
+        beside = str(own) if own and own.is_dir() else self.config
+        config = beside if other and other.is_file() else None
         return replace(
             self,
             source=source,
