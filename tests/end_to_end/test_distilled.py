@@ -91,6 +91,11 @@ class TestATrainingAdapter:
         plans = [prepare(configure(schnell, pictures, tmp_path, *FAST, beside, f"seed={seed}")) for seed in range(2)]
         assert all("training_adapter" in str(group.reason) for group in groups(plans))
 
+    def test_is_in_no_compiled_network(self, schnell: Path, pictures: Path, undoing: Run, tmp_path: Path) -> None:
+        beside = f"model.training_adapter={undoing.result / FILE}"
+        with pytest.raises(ConfigError, match=r"trainer\.compile=True: .*model\.training_adapter"):
+            prepare(configure(schnell, pictures, tmp_path, beside, "trainer.compile=true"))
+
     def test_that_is_missing_is_said_before_anything_is_loaded(
         self, schnell: Path, pictures: Path, tmp_path: Path
     ) -> None:

@@ -51,6 +51,9 @@ def prepare(cfg: DictConfig) -> Plan:
     if part.get("objective") and part.get("model"):
         part["objective"] = _with_times(part["objective"], part["model"], problems)
     problems.extend(_conflicts(part, facts, concepts, subjects))
+    if adapter is not None and part.get("trainer") and part["trainer"].compile:
+        remedy = "a compiled network does not notice when model.training_adapter is left out. Set it to false."
+        problems.append(Problem("trainer.compile", True, remedy))
     problems.extend(part["provenance"].problems() if part.get("provenance") else ())
     problems.extend(opted_out(subjects or (), None if prior_content is None else part["prior"]))
     if part.get("evaluation") and part.get("model") and part.get("trainer"):
