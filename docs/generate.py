@@ -18,6 +18,7 @@ from hydra.utils import get_class
 
 import imprint
 from imprint.cli import VERBS
+from imprint.explaining.comments import read
 
 ROOT = Path(__file__).parents[1]
 OUT = Path(sys.argv[-1])  # build/docs-source
@@ -158,12 +159,8 @@ def _target(name: str, texts: dict[str, str]) -> str:
 
 def _summary(text: str) -> str:
     """The comment that a file begins with, as prose."""
-    lines = []
-    for line in text.splitlines():
-        if not line.startswith("#") or line.startswith("#  "):
-            break
-        lines.append(line.removeprefix("#").strip())
-    return _prose(SETTING.sub(lambda found: f"`{found[0]}`", " ".join(lines)))
+    about = read(text).about.replace("\n", " ")
+    return _prose(SETTING.sub(lambda found: f"`{found[0]}`", about))
 
 
 def _types(told: type) -> list[tuple[str, str]]:

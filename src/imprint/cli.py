@@ -5,16 +5,19 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hydra.errors import HydraException
 
 from imprint import __version__
 from imprint.composition_errors import explained
 from imprint.errors import UserError
-from imprint.messages import message
+from imprint.messages import message, printable
 from imprint.process_folder import end_with_parent
 from imprint.startup import imported
+
+if TYPE_CHECKING:
+    from imprint.explaining.topics import Help
 
 
 class Verb(NamedTuple):
@@ -39,6 +42,12 @@ VERBS = {
 }
 
 
+# What has no configuration of its own.
+SERVICES = {
+    "help": "explain a verb, a group, a choice or a setting",
+    "completion": "print what makes a shell complete names: bash, zsh or fish",
+}
+
 # Options of Hydra's whose value is an argument of its own.
 HYDRA_OPTIONS = {
     "--cfg",
@@ -61,19 +70,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(overview())
     elif verb in ("-V", "--version"):
         print(f"imprint {__version__}")
-    elif verb not in VERBS:
-        print(f"imprint: there is no verb {verb!r}.\n\n{overview()}", file=sys.stderr)
-        sys.exit(2)
-    else:
+    elif verb in SERVICES or verb in VERBS:
         sys.exit(run(verb, arguments[1:]))
+    else:
+        print(message(f"imprint: there is no verb {verb!r}; {_nearest(verb)}\n\n{overview()}"), file=sys.stderr)
+        sys.exit(2)
 
 
 def overview() -> str:
     verbs = "\n".join(f"  {name:10} {verb.summary}" for name, verb in VERBS.items())
+    services = "\n".join(f"  {name:10} {summary}" for name, summary in SERVICES.items())
     return (
         f"imprint {__version__}: teach a text-to-image diffusion model a subject, and measure how well it took.\n\n"
-        f"usage: imprint <verb> [key=value ...]\n\n{verbs}\n\n"
-        "  imprint train --help          the groups and keys of a verb\n"
+        f"usage: imprint <verb> [key=value ...]\n\n{verbs}\n\n{services}\n\n"
+        "  imprint train --help          the settings of a verb, explained\n"
+        "  imprint help method.lora      a choice, a group or a setting, explained\n"
         "  imprint train --cfg job       the configuration it would run with\n"
         "  imprint train -m seed=0,1,2   a grid"
     )
@@ -82,8 +93,12 @@ def overview() -> str:
 def run(verb: str, arguments: Sequence[str]) -> int:
     """The verb's exit code. Errors that the user can correct are printed without a stack trace."""
     try:
-        arguments = as_overrides(verb, arguments)
-        execute(verb, arguments)
+        if verb in SERVICES:
+            _serve(verb, arguments)
+        elif not {"--help", "-h"}.isdisjoint(arguments):
+            print(_explained(verb, [argument for argument in arguments if argument not in ("--help", "-h")]))
+        else:
+            execute(verb, as_overrides(verb, arguments))
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         return 0
     except (UserError, HydraException, OSError) as error:
@@ -98,6 +113,38 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         )
         return 130
     return 0
+
+
+def _serve(service: str, arguments: Sequence[str]) -> None:
+    if service == "help":
+        print(_help().page(arguments) if arguments else overview())
+        return
+    from imprint.explaining.completion import candidates, script
+
+    if arguments[:1] == ["line"]:  # what the shells' scripts ask
+        places = [name for name, verb in VERBS.items() if verb.positional]
+        found = candidates(" ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help().topics)
+        print("\n".join(map(printable, found)))
+    else:
+        print(script(arguments[0] if arguments else ""))
+
+
+def _explained(verb: str, arguments: Sequence[str]) -> str:
+    overrides = as_overrides(verb, arguments)
+    _check(verb, overrides)
+    return _help().verb(verb, overrides)
+
+
+def _help() -> "Help":
+    from imprint.explaining.topics import Help
+
+    return Help({name: verb.summary for name, verb in VERBS.items()})
+
+
+def _nearest(verb: str) -> str:
+    from imprint.suggestions import nearest
+
+    return nearest(verb, [*VERBS, *SERVICES])
 
 
 def execute(verb: str, arguments: Sequence[str]) -> None:
@@ -119,8 +166,6 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     from omegaconf import DictConfig
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
-    from imprint.locations import locate
-    from imprint.overrides import check_overrides
 
     failed: list[Exception] = []  # Hydra would print every override before an error
 
@@ -139,8 +184,7 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         given = _options(arguments)
         if given.multirun and given.cfg:
             raise UserError("--cfg shows one configuration; leave -m and the axes out. dry_run=true lists points.")
-        own = locate(given.config_dir) if given.config_dir else None
-        check_overrides(given.overrides, sweeps=_sweeps(verb, arguments), own=own)
+        _check(verb, arguments)
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
@@ -149,6 +193,16 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
             raise failed[0]
 
     return start
+
+
+def _check(verb: str, arguments: Sequence[str]) -> None:
+    """Raises UserError for overrides that cannot be, whatever the configuration."""
+    from imprint.locations import locate
+    from imprint.overrides import check_overrides
+
+    given = _options(arguments)
+    own = locate(given.config_dir) if given.config_dir else None
+    check_overrides(given.overrides, sweeps=_sweeps(verb, arguments), own=own)
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -167,7 +221,7 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, HydraException):
-        return explained(verb, arguments, error, places=VERBS[verb].positional)
+        return explained(verb, arguments, error, places=VERBS[verb].positional) if verb in VERBS else str(error)
     assert isinstance(error, OSError)
     return f"{error.filename or 'a file'}: {error.strerror or error}. {remedy_of_cache(error.filename)}".rstrip()
 

@@ -229,3 +229,23 @@ def test_a_folder_of_the_users_own_adds_choices_and_local_overrides(tmp_path: Pa
 def test_a_recipe_sets_the_numbers_of_a_pair_of_model_and_method(typed: Typed) -> None:
     assert "lr: 0.0003" in typed("train", "--cfg", "job", "model=mini").text
     assert "lr: 5.0e-06" in typed("train", "--cfg", "job", "model=sd15").text
+
+
+def test_help_explains_what_was_chosen(typed: Typed) -> None:
+    said = typed("train", "method=lora", "--help")
+    assert said.code == 0
+    assert "rsLoRA" in said.text
+    assert "method=lora; also" in said.text
+
+
+def test_help_of_a_choice_that_is_not_there_names_neighbours(typed: Typed) -> None:
+    said = typed("train", "method=lorra", "--help")
+    assert said.code == 1
+    assert "did you mean lora" in said.text
+
+
+def test_help_and_completion_are_verbs(typed: Typed) -> None:
+    assert "low-rank" in typed("help", "method.lora").text
+    assert "usage: imprint" in typed("help").text
+    assert "complete -o" in typed("completion", "bash").text
+    assert "there is completion for bash, zsh, fish" in typed("completion", "tcsh").text

@@ -45,7 +45,7 @@ FLOORS = [
     ["methods", "objectives", "data", "evaluation"],
     ["training"],
     ["reporting"],
-    ["config", "construct", "composing", "composition_errors", "overrides", "requests", "launchers"],
+    ["config", "construct", "composing", "composition_errors", "explaining", "overrides", "requests", "launchers"],
     ["planning"],
     ["results"],
     ["scoring"],
