@@ -4,7 +4,8 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hydra.errors import HydraException
@@ -39,6 +40,7 @@ VERBS = {
     "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
     "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
+    "doctor": Verb("say what imprint finds on this machine, and what is wrong"),
 }
 
 
@@ -173,7 +175,9 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         register_resolvers()  # this may be another process, started by a launcher
         try:
             # Imported only now: composing and showing a configuration needs no torch.
-            return imported(f"imprint.verbs.{verb}").main(cfg)
+            with _said_meanwhile(f"imprint {verb}: loading PyTorch and what builds on it ..."):
+                module = imported(f"imprint.verbs.{verb}")
+            return module.main(cfg)
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:  # its launcher handles it
                 raise
@@ -193,6 +197,19 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
             raise failed[0]
 
     return start
+
+
+@contextmanager
+def _said_meanwhile(text: str) -> Iterator[None]:
+    """In a terminal alone, where the line is taken back at the end: nothing else comes for some seconds."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
 def _check(verb: str, arguments: Sequence[str]) -> None:

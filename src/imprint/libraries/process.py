@@ -33,6 +33,9 @@ def quiet_libraries() -> None:
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     for name in ("matplotlib", "torch._subclasses"):  # which tell of caches, as they are imported and at the end
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Of kernels that this machine has not, as soon as they are installed: peft and diffusers import them to see.
+    for name in ("torchao", "bitsandbytes", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     import pytorch_lightning  # sets its own level when it is imported
 
     for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):
