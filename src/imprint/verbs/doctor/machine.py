@@ -19,14 +19,9 @@ def devices() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
         yield _gpu(index)
     if not torch.cuda.is_available() and _has_driver():
-        why = (
-            "this torch cannot use it"
-            if not build
-            else "torch does not see it: its driver may be older than torch asks"
-        )
-        yield Finding(
-            "Devices", "NVIDIA GPU", f"there is a driver, but {why}", "wrong", f"{GPU_WHEELS} has the command"
-        )
+        why = "torch does not see it: the driver may be older than torch asks" if build else "this torch cannot use it"
+        remedy = f"{GPU_WHEELS} has the command that installs another"
+        yield Finding("Devices", "NVIDIA GPU", f"there is a driver, but {why}", "wrong", remedy)
     if torch.backends.mps.is_available():
         yield Finding("Devices", "Apple GPU", "trainer.accelerator=mps")
     yield Finding("Devices", "CPU", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")

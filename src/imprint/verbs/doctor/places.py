@@ -65,11 +65,9 @@ def _folder(name: str, folder: Path, remedy: str) -> Finding:
     used = size(folder_bytes(folder)) if folder.is_dir() else "not there yet"
     free = shutil.disk_usage(there).free
     said = f"{folder}: {used}; {size(free)} free"
-    return (
-        Finding("Folders", name, said, "wrong", f"Free space. {remedy}")
-        if free < LITTLE
-        else Finding("Folders", name, said)
-    )
+    if free < LITTLE:
+        return Finding("Folders", name, said, "wrong", f"Free space. {remedy}")
+    return Finding("Folders", name, said)
 
 
 def _wandb_key() -> bool:
