@@ -19,6 +19,7 @@ from hydra.utils import get_class
 import imprint
 from imprint.cli import VERBS
 from imprint.explaining.comments import read
+from imprint.migration.table import flags
 
 ROOT = Path(__file__).parents[1]
 OUT = Path(sys.argv[-1])  # build/docs-source
@@ -34,6 +35,7 @@ PROSE = [
 ]
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 SETTING = re.compile(r"(?<![`\w])[\w./@]+=[^\s`]*[^\s`.,;:)]")
+FLAGS = re.compile(r"<!-- flags: .* -->")  # where the tables of other trainers' flags stand
 SHORT = 90
 PICTURES = (".png", ".jpg", ".svg")
 GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
@@ -41,6 +43,7 @@ PARTS = {
     "Guides": [
         "docs/models",
         *sorted(f"docs/families/{page.stem}" for page in (ROOT / "docs/families").glob("*.md")),
+        "docs/migration",
         "docs/files",
         "docs/grids",
         "docs/report",
@@ -61,12 +64,25 @@ def main() -> None:
     pages = {page.relative_to(ROOT) for pattern in PROSE for page in ROOT.glob(pattern)}
     broken: list[str] = []
     for page in sorted(pages):
-        _write(_place(page), linked(page, (ROOT / page).read_text(encoding="utf-8"), pages, broken))
+        text = (ROOT / page).read_text(encoding="utf-8")
+        _write(_place(page), linked(page, FLAGS.sub(lambda _: _flags(), text), pages, broken))
     front = OUT / "index.md"
     front.write_text(front.read_text(encoding="utf-8") + "".join(_contents()), encoding="utf-8")
     _reference()
     if broken:
         sys.exit("Links that lead nowhere:\n" + "\n".join(broken))
+
+
+def _flags() -> str:
+    """Tables of what other trainers' flags are here."""
+    tables = []
+    for program, own in flags().items():
+        rows = [
+            f"| `{name}` | {f'`{flag.shown}`' if flag.shown else ''} | {_prose(flag.note)} |"
+            for name, flag in sorted(own.items())
+        ]
+        tables.append("\n".join([f"### {program}", "", "| flag | here | |", "|---|---|---|", *rows]))
+    return "\n\n".join(tables)
 
 
 def _place(page: Path) -> Path:

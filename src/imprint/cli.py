@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,8 @@ VERBS = {
 # What has no configuration of its own.
 SERVICES = {
     "help": "explain a verb, a group, a choice or a setting",
+    "from-diffusers": "print a command of diffusers' training scripts as one of imprint's",
+    "from-kohya": "print a command of kohya's scripts as one of imprint's",
     "completion": "print what makes a shell complete names: bash, zsh or fish",
 }
 
@@ -80,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def overview() -> str:
-    verbs = "\n".join(f"  {name:10} {verb.summary}" for name, verb in VERBS.items())
-    services = "\n".join(f"  {name:10} {summary}" for name, summary in SERVICES.items())
+    verbs = "\n".join(f"  {name:14} {verb.summary}" for name, verb in VERBS.items())
+    services = "\n".join(f"  {name:14} {summary}" for name, summary in SERVICES.items())
     return (
         f"imprint {__version__}: teach a text-to-image diffusion model a subject, and measure how well it took.\n\n"
         f"usage: imprint <verb> [key=value ...]\n\n{verbs}\n\n{services}\n\n"
@@ -121,6 +124,9 @@ def _serve(service: str, arguments: Sequence[str]) -> None:
     if service == "help":
         print(_help().page(arguments) if arguments else overview())
         return
+    if service.startswith("from-"):
+        _translate(service.removeprefix("from-"), arguments)
+        return
     from imprint.explaining.completion import candidates, script
 
     if arguments[:1] == ["line"]:  # what the shells' scripts ask
@@ -129,6 +135,16 @@ def _serve(service: str, arguments: Sequence[str]) -> None:
         print("\n".join(map(printable, found)))
     else:
         print(script(arguments[0] if arguments else ""))
+
+
+def _translate(program: str, arguments: Sequence[str]) -> None:
+    """The command goes to the output, what is said of it does not."""
+    from imprint.migration.commands import translate
+
+    found = translate(program, arguments[0] if len(arguments) == 1 else shlex.join(arguments))
+    print(message(found.command()))
+    for note in found.notes:
+        print(message(note), file=sys.stderr)
 
 
 def _explained(verb: str, arguments: Sequence[str]) -> str:
@@ -228,6 +244,12 @@ def _options(arguments: Sequence[str]) -> Namespace:
     try:
         return parsed_command_line(arguments)
     except ValueError as error:
+        from imprint.migration.table import advice
+
+        pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+        told = [f"{option} is {said} here" for option, value in pairs if (said := advice(option, value))]
+        if told:
+            raise UserError(f"{'; '.join(told)}. imprint from-diffusers '...' translates a whole command.") from error
         remedy = "--help shows the options; a file or folder that is called like one is written as ./NAME"
         raise UserError(f"{error}: {remedy}.") from error
 

@@ -40,6 +40,7 @@ FILES = sorted(path for path in conf_folder().rglob("*.yaml") if "local" not in 
 # What a file leaves to its user, given so that it can be composed here.
 GIVEN = {
     "dataset/folder": ["dataset.path=x", "dataset.class_noun=dog"],
+    "dataset/kohya": ["dataset.path=10_sks dog"],
     "dataset/joint": ["+dataset@dataset.subjects.a=mini/dog6"],
     "dataset/hub": ["dataset.id=x", "dataset.class_noun=dog"],
     "dataset/mini/any": ["dataset.path=x", "dataset.class_noun=dog"],

@@ -249,3 +249,16 @@ def test_help_and_completion_are_verbs(typed: Typed) -> None:
     assert "usage: imprint" in typed("help").text
     assert "complete -o" in typed("completion", "bash").text
     assert "there is completion for bash, zsh, fish" in typed("completion", "tcsh").text
+
+
+def test_flags_of_other_trainers_are_answered(typed: Typed) -> None:
+    said = typed("train", "--learning_rate", "1e-4", "--max_train_steps=500")
+    assert said.code == 1
+    assert "--learning_rate is method.lr=1e-4 here; --max_train_steps=500 is hparams.steps=500 here" in said.text
+
+
+def test_commands_of_other_trainers_are_translated(typed: Typed) -> None:
+    said = typed("from-diffusers", "python train_dreambooth_lora.py --max_train_steps=500 --push_to_hub")
+    assert "imprint train \\\n  model=sd \\\n  method=lora \\\n  hparams.steps=500\n" in said.text
+    assert "--push_to_hub: nothing is published" in said.text
+    assert "this script is not known" in typed("from-kohya", "python nonsense.py").text

@@ -14,6 +14,7 @@ SUFFIXES = tuple(
         *("png", "apng", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif"),
     )
 )
+REPEATS_AND_WORDS = re.compile(r"(?P<repeats>\d+)_(?P<words>.*\S.*)")  # how kohya's scripts name a folder: 10_sks dog
 MASK = ".mask"  # what the stem of a mask ends in that lies beside its picture
 
 
@@ -85,7 +86,8 @@ def _nothing_in(entries: list[Path]) -> str:
     folders = sorted((printable(entry.name) for entry in entries if entry.is_dir()), key=natural_key)
     others = sorted({printable(entry.suffix) or "no suffix" for entry in entries if not entry.is_dir()})
     if folders and not others:
-        return f"holds only folders ({_some(folders)}). Give one of them, or move the pictures up."
+        kohya = " dataset=kohya reads names of this form." if any(map(REPEATS_AND_WORDS.fullmatch, folders)) else ""
+        return f"holds only folders ({_some(folders)}). Give one of them, or move the pictures up.{kohya}"
     found = f"only other files ({_some(others)})" if others else "nothing at all"
     return f"no picture here, {found}. Put pictures into it: {', '.join(SUFFIXES)}."
 

@@ -1,0 +1,1 @@
+"""Commands of other trainers as imprint's: their flags, and what each is here."""
