@@ -244,12 +244,6 @@ def _options(arguments: Sequence[str]) -> Namespace:
     try:
         return parsed_command_line(arguments)
     except ValueError as error:
-        from imprint.migration.table import advice
-
-        pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-        told = [f"{option} is {said} here" for option, value in pairs if (said := advice(option, value))]
-        if told:
-            raise UserError(f"{'; '.join(told)}. imprint from-diffusers '...' translates a whole command.") from error
         remedy = "--help shows the options; a file or folder that is called like one is written as ./NAME"
         raise UserError(f"{error}: {remedy}.") from error
 
@@ -273,6 +267,7 @@ def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
     if name not in VERBS:
         raise UserError(f"There is no verb {name!r}. There are {', '.join(VERBS)}.")
     check_letters(arguments)
+    _answer_options_of_others(arguments)
     verb, sweeps = VERBS[name], _sweeps(name, arguments)
     options, bare, overrides = [], [], []
     for before, argument in zip(("", *arguments), arguments, strict=False):
@@ -285,6 +280,18 @@ def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
     given = [f"{verb.first}={bare.pop(0)}"] if verb.first and bare else []
     given += [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
     return [*options, *given, *overrides]  # Hydra does not take options between overrides
+
+
+def _answer_options_of_others(arguments: Sequence[str]) -> None:
+    """Raises UserError for options of other trainers' scripts, saying what they are here."""
+    if not any(argument.startswith("--") for argument in arguments):
+        return
+    from imprint.migration.table import advice
+
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    told = [f"{option} is {said} here" for option, value in pairs if (said := advice(option, value))]
+    if told:
+        raise UserError(f"{'; '.join(told)}. imprint from-diffusers '...' translates a whole command.")
 
 
 def _is_place(argument: str, verb: str) -> bool:
