@@ -17,7 +17,7 @@ import yaml
 from hydra.utils import get_class
 
 import imprint
-from imprint.cli import VERBS
+from imprint.command_line import VERBS
 from imprint.explaining.comments import read
 from imprint.migration.table import flags
 

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from imprint import cli, config, sweeps
+from imprint.command_line import as_overrides
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.libraries.process import without_denormals
@@ -265,7 +266,7 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
     What is `--config-dir mine` in a command is the override `hydra.searchpath=[file:///path/to/mine]` here.
     """
     try:
-        overrides = tuple(cli.as_overrides(verb, overrides))
+        overrides = tuple(as_overrides(verb, overrides))
         check_overrides(overrides, sweeps=False)
         return config.compose(verb, overrides)
     except HydraException as error:
@@ -301,7 +302,7 @@ def command(verb: str, *arguments: str) -> None:
 
     Raises UserError where the command line would print an error.
     """
-    overrides = cli.as_overrides(verb, arguments)
+    overrides = as_overrides(verb, arguments)
     try:
         cli.execute(verb, overrides)
     except HydraException as error:

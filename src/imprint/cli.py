@@ -1,17 +1,16 @@
 """`imprint <verb> [overrides]`: each verb is a Hydra application, so overrides, -m, --cfg, --help are Hydra's own."""
 
 import os
-import re
 import shlex
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
 
 from imprint import __version__
+from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.messages import message, printable
@@ -20,52 +19,6 @@ from imprint.startup import imported
 
 if TYPE_CHECKING:
     from imprint.explaining.topics import Help
-
-
-class Verb(NamedTuple):
-    summary: str
-    positional: str | None = None  # the key that an argument without "=" gives
-    texts: tuple[str, ...] = ()  # keys whose values are sentences, not Hydra's grammar
-    first: str | None = None  # the key of the first such argument, where it is another
-
-
-VERBS = {
-    "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
-    "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
-    "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
-    "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
-    "export": Verb("write a trained run in another format", "run"),
-    "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
-    "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
-    "merge": Verb("put several trained runs into one file", "run"),
-    "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
-    "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
-    "report": Verb("write one page about all the runs in a folder", "folder"),
-    "doctor": Verb("say what imprint finds on this machine, and what is wrong"),
-}
-
-
-# What has no configuration of its own.
-SERVICES = {
-    "help": "explain a verb, a group, a choice or a setting",
-    "from-diffusers": "print a command of diffusers' training scripts as one of imprint's",
-    "from-kohya": "print a command of kohya's scripts as one of imprint's",
-    "completion": "print what makes a shell complete names: bash, zsh or fish",
-}
-
-# Options of Hydra's whose value is an argument of its own.
-HYDRA_OPTIONS = {
-    "--cfg",
-    "-c",
-    "--config-dir",
-    "-cd",
-    "--config-name",
-    "-cn",
-    "--config-path",
-    "-cp",
-    "--package",
-    "-p",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,19 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         print(message(f"imprint: there is no verb {verb!r}; {_nearest(verb)}\n\n{overview()}"), file=sys.stderr)
         sys.exit(2)
-
-
-def overview() -> str:
-    verbs = "\n".join(f"  {name:14} {verb.summary}" for name, verb in VERBS.items())
-    services = "\n".join(f"  {name:14} {summary}" for name, summary in SERVICES.items())
-    return (
-        f"imprint {__version__}: teach a text-to-image diffusion model a subject, and measure how well it took.\n\n"
-        f"usage: imprint <verb> [key=value ...]\n\n{verbs}\n\n{services}\n\n"
-        "  imprint train --help          the settings of a verb, explained\n"
-        "  imprint help method.lora      a choice, a group or a setting, explained\n"
-        "  imprint train --cfg job       the configuration it would run with\n"
-        "  imprint train -m seed=0,1,2   a grid"
-    )
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
@@ -149,7 +89,7 @@ def _translate(program: str, arguments: Sequence[str]) -> None:
 
 def _explained(verb: str, arguments: Sequence[str]) -> str:
     overrides = as_overrides(verb, arguments)
-    _check(verb, overrides)
+    check(verb, overrides)
     return _help().verb(verb, overrides)
 
 
@@ -201,10 +141,10 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
             return None
 
     def start(arguments: Sequence[str]) -> None:
-        given = _options(arguments)
+        given = options(arguments)
         if given.multirun and given.cfg:
             raise UserError("--cfg shows one configuration; leave -m and the axes out. dry_run=true lists points.")
-        _check(verb, arguments)
+        check(verb, arguments)
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
@@ -228,26 +168,6 @@ def _said_meanwhile(text: str) -> Iterator[None]:
             print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
-def _check(verb: str, arguments: Sequence[str]) -> None:
-    """Raises UserError for overrides that cannot be, whatever the configuration."""
-    from imprint.locations import locate
-    from imprint.overrides import check_overrides
-
-    given = _options(arguments)
-    own = locate(given.config_dir) if given.config_dir else None
-    check_overrides(given.overrides, sweeps=_sweeps(verb, arguments), own=own)
-
-
-def _options(arguments: Sequence[str]) -> Namespace:
-    from imprint.libraries.hydra import parsed_command_line
-
-    try:
-        return parsed_command_line(arguments)
-    except ValueError as error:
-        remedy = "--help shows the options; a file or folder that is called like one is written as ./NAME"
-        raise UserError(f"{error}: {remedy}.") from error
-
-
 def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     from imprint.locations import remedy_of_cache
 
@@ -257,62 +177,6 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
         return explained(verb, arguments, error, places=VERBS[verb].positional) if verb in VERBS else str(error)
     assert isinstance(error, OSError)
     return f"{error.filename or 'a file'}: {error.strerror or error}. {remedy_of_cache(error.filename)}".rstrip()
-
-
-def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
-    """`imprint report outputs` means `folder=outputs`, `imprint generate one two` means `run=[one,two]`, and
-    `imprint trace a.png one` means `picture=a.png run=one`."""
-    from imprint.overrides import as_override, check_letters, in_quotes
-
-    if name not in VERBS:
-        raise UserError(f"There is no verb {name!r}. There are {', '.join(VERBS)}.")
-    check_letters(arguments)
-    _answer_options_of_others(arguments)
-    verb, sweeps = VERBS[name], _sweeps(name, arguments)
-    options, bare, overrides = [], [], []
-    for before, argument in zip(("", *arguments), arguments, strict=False):
-        if argument.startswith("-") or before in HYDRA_OPTIONS:
-            options.append(argument)
-        elif verb.positional and _is_place(argument, name):
-            bare.append(in_quotes(argument))
-        else:
-            overrides.append(as_override(argument, texts=verb.texts, sweeps=sweeps))
-    given = [f"{verb.first}={bare.pop(0)}"] if verb.first and bare else []
-    given += [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
-    return [*options, *given, *overrides]  # Hydra does not take options between overrides
-
-
-def _answer_options_of_others(arguments: Sequence[str]) -> None:
-    """Raises UserError for options of other trainers' scripts, saying what they are here."""
-    if not any(argument.startswith("--") for argument in arguments):
-        return
-    from imprint.migration.table import advice
-
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    told = [f"{option} is {said} here" for option, value in pairs if (said := advice(option, value))]
-    if told:
-        raise UserError(f"{'; '.join(told)}. imprint from-diffusers '...' translates a whole command.")
-
-
-def _is_place(argument: str, verb: str) -> bool:
-    """Not `key=value`, and no removal of a key (`~key`). A name that looks like one of these is a place where it exists
-    and the verb has no such key."""
-    key, equals, _ = argument.lstrip("~").partition("=")
-    if argument.startswith("~/") or not (equals or argument.startswith("~")):
-        return True
-    is_key = re.search(rf"^(  - )?{re.escape(key.partition('.')[0])}\b", _settings(verb), re.MULTILINE)
-    return os.path.lexists(argument) and not is_key
-
-
-def _settings(verb: str) -> str:
-    from imprint.config import conf_folder
-
-    return (conf_folder() / f"{verb}.yaml").read_text(encoding="utf-8")
-
-
-def _sweeps(verb: str, arguments: Sequence[str]) -> bool:
-    """Whether commas separate the values of a grid."""
-    return verb == "benchmark" or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.cli import VERBS
+from imprint.command_line import VERBS
 from imprint.config import conf_folder
 
 pytest.importorskip("sphinx", reason="the extra docs is not installed")

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from imprint.cli import _said_meanwhile, as_overrides
+from imprint.cli import _said_meanwhile
+from imprint.command_line import as_overrides
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ FLOORS = [
         "config",
         "construct",
         "composing",
+        "command_line",
         "composition_errors",
         "explaining",
         "migration",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imprint.cli import VERBS
+from imprint.command_line import VERBS
 from imprint.config import choices
 from imprint.errors import UserError
 from imprint.explaining import pages

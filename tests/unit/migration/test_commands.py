@@ -5,7 +5,7 @@ import re
 import pytest
 from hydra import compose, initialize_config_dir
 
-from imprint.cli import VERBS
+from imprint.command_line import VERBS
 from imprint.config import conf_folder, register_resolvers
 from imprint.errors import UserError
 from imprint.explaining.topics import Help
