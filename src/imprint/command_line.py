@@ -19,6 +19,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
+    "preview": Verb("show what a training will see, before it begins", texts=("dataset.rights",)),
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),

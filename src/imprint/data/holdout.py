@@ -34,10 +34,10 @@ def split(pictures: PictureSet, count: int) -> Split:
     """
     if count == 0:
         return Split(pictures, None)
-    groups = _copies(pictures)
+    groups = copies(pictures)
     if count >= len(groups):
         raise ConfigError([Problem("dataset.holdout", count, _too_many(len(groups), len(pictures)))])
-    _warn_of_copies(groups, pictures)
+    _warn_ofcopies(groups, pictures)
     groups.sort(key=lambda group: min(pictures.pictures[index].content for index in group))
     held_out = sorted(index for group in groups[-count:] for index in group)
     trained = [index for index in range(len(pictures)) if index not in held_out]
@@ -51,7 +51,7 @@ def _too_many(different: int, all_of_them: int) -> str:
     return f"there are only {those}, and one must be left to train on. Give at most {different - 1}, or add pictures."
 
 
-def _copies(pictures: PictureSet) -> list[list[int]]:
+def copies(pictures: PictureSet) -> list[list[int]]:
     """The pictures' indices, those together that show the same, mirrored or not."""
     groups: list[list[int]] = []
     small: list[NDArray[np.float32]] = []
@@ -77,7 +77,7 @@ def _same(some: NDArray[np.float32], others: NDArray[np.float32]) -> bool:
     return float(np.abs(some - others).mean()) < SAME_LEVELS
 
 
-def _warn_of_copies(groups: Sequence[Sequence[int]], pictures: PictureSet) -> None:
+def _warn_ofcopies(groups: Sequence[Sequence[int]], pictures: PictureSet) -> None:
     same = [" = ".join(pictures.pictures[index].key for index in group) for group in groups if len(group) > 1]
     if same:
         log.warning("Copies, perhaps mirrored, stay on one side of the split: %s", "; ".join(same))

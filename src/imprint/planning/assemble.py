@@ -136,9 +136,10 @@ def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
     )
 
 
-def _feed(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
+def stream_of(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> TrainingStream:
+    """What is trained on; `prior_pictures` are those of each subject's class, where the prior has such."""
     parts, facts = plan.parts, plan.facts
-    stream = TrainingStream(
+    return TrainingStream(
         subjects=[
             SubjectSamples(
                 number=number,
@@ -157,8 +158,12 @@ def _feed(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
         batch_size=parts.hparams.batch_size,
         with_pixels=True,
     )
+
+
+def _feed(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
+    parts, facts = plan.parts, plan.facts
     return Feed(
-        stream=stream,
+        stream=stream_of(plan, prior_pictures),
         steps=parts.hparams.steps,
         batch_size=parts.hparams.batch_size,
         accumulation=parts.trainer.accumulation,

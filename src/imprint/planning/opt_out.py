@@ -29,9 +29,9 @@ def opted_out(subjects: Sequence[Subject], prior: Prior | None) -> Iterator[Prob
 
 
 def _told(key: str, opt_out: OptOut, pictures: PictureSet) -> Iterator[Problem]:
-    if opt_out == "ignore" or not (found := list(_reasons(pictures))):
+    if opt_out == "ignore" or not (found := list(reservations(pictures))):
         return
-    listed = "".join(f"\n  - {line}" for line in found)
+    listed = "".join(f"\n  - {name}: {', '.join(reasons)}" for name, reasons in found)
     if opt_out == "refuse":
         remedy = f"the metadata of these pictures speaks against training on them. Leave them out.{listed}"
         yield Problem(key, opt_out, remedy)
@@ -44,11 +44,12 @@ def _told(key: str, opt_out: OptOut, pictures: PictureSet) -> Iterator[Problem]:
         )
 
 
-def _reasons(pictures: PictureSet) -> Iterator[str]:
+def reservations(pictures: PictureSet) -> Iterator[tuple[str, list[str]]]:
+    """The name of each picture that has some, and what they are."""
     for picture, source in zip(pictures.pictures, pictures.sources, strict=True):
         try:
             marks = read_marks(bytes_of(source))
         except BadPicture:  # it was there a moment ago: who reads its pixels will tell
             continue
         if reasons := [*marks.reservations, *marks.synthetic]:
-            yield f"{picture.key}: {', '.join(map(printable, reasons))}"
+            yield picture.key, list(map(printable, reasons))

@@ -56,8 +56,13 @@ def _encoded(file: Path, *, side: int, keeps_small: bool) -> str:
         image = ImageOps.exif_transpose(picture).convert("RGB")
     is_small = keeps_small and max(image.size) <= min(side, LOSSLESS_SIDE)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return data_uri(image, lossless=is_small)
+
+
+def data_uri(image: Image.Image, *, lossless: bool = False) -> str:
+    """The pixels alone."""
     bare = Image.new("RGB", image.size)
     bare.paste(image)
     data = io.BytesIO()
-    bare.save(data, format="WEBP", quality=82, lossless=is_small)
+    bare.save(data, format="WEBP", quality=82, lossless=lossless)
     return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()

@@ -1,8 +1,6 @@
 """imprint report: every run below some folders, or every point of a sweep, on one self-contained page."""
 
 import logging
-import os
-import sys
 import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from imprint.reporting.heading import Heading, headlines, links
 from imprint.reporting.page import render, write_sweep_report
 from imprint.reporting.record import RunRecord, find_runs, records_of
 from imprint.reporting.run_scores import scores_of
+from imprint.reporting.screen import has_screen
 from imprint.reporting.side_by_side import labels
 from imprint.reporting.tracking.workspace import save_workspace
 from imprint.requests import read_request
@@ -53,7 +52,7 @@ def main(cfg: DictConfig) -> None:
     log.info("Report: %s", page)
     if request.workspace:
         log.info("Weights & Biases: %s", save_workspace(records))
-    if request.open and _has_screen():
+    if request.open and has_screen():
         webbrowser.open(page.as_uri())
 
 
@@ -82,8 +81,3 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
         yield clean(
             f"{names[record.name]:{width}}  {record.status_word(is_live=True)}  {record.steps or 0} steps{took}"
         )
-
-
-def _has_screen() -> bool:
-    """Without one, a text browser would be opened in the terminal, and block."""
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
