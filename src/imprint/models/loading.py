@@ -47,6 +47,11 @@ def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
     _cast(module, (parameter for parameter in module.parameters() if not parameter.requires_grad), dtype)
 
 
+def cast_learning(module: nn.Module, dtype: torch.dtype) -> None:
+    """Casts what learns; the same ones."""
+    _cast(module, (parameter for parameter in module.parameters() if parameter.requires_grad), dtype)
+
+
 def _cast(module: nn.Module, parameters: Iterable[nn.Parameter], dtype: torch.dtype) -> None:
     kept = {id(parameter) for parameter in kept_in_float32(module)}
     for parameter in parameters:

@@ -14,7 +14,7 @@ from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
 from imprint.evaluation.profile import Precision
 from imprint.models.base import Model, is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
-from imprint.models.loading import cast_frozen
+from imprint.models.loading import cast_frozen, cast_learning
 from imprint.models.residency import reclaim
 from imprint.planning.parts import Plan, framing_of
 from imprint.planning.residence import COMPUTE_TYPES, leaving, loading_of, whole_untuned
@@ -56,7 +56,7 @@ def assemble(plan: Plan) -> TrainingModule:
 def draw_class_pictures(plan: Plan) -> None:
     """Those that the prior lacks, by a model of its own in full precision, which is gone before another is loaded."""
     parts = plan.parts
-    precision = parts.hparams.precision
+    precision = parts.hparams.operations
     if any(parts.prior.draws(plan.facts, concept, precision=precision) for concept in plan.concepts):
         _class_pictures(plan, parts.model.load_as(whole_untuned(plan)))
         reclaim()
@@ -99,7 +99,7 @@ def attach(plan: Plan, model: Model, encoded: Encoded | None = None) -> Attached
 def _class_pictures(plan: Plan, model: Model) -> list[PictureSet | None]:
     """Of each subject; drawn by the untuned model where the prior draws and they are not there yet."""
     parts = plan.parts
-    precision = parts.hparams.precision
+    precision = parts.hparams.operations
     with computing(precision, parts.trainer.own_device):
         return [parts.prior.pictures(model, plan.facts, concept, precision=precision) for concept in plan.concepts]
 
@@ -111,9 +111,14 @@ def _class_prompts(plan: Plan) -> list[str]:
 def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
     """Prepares `model` to train what was attached: modes, precision, memory."""
     parts, precision = plan.parts, plan.parts.hparams.precision
-    _check_trainable(attached.groups, model)
+    _check_trainable(
+        attached.groups, model, {torch.float32} if precision != "bf16" else {torch.float32, torch.bfloat16}
+    )
     set_modes(model)
     model.cast_frozen(COMPUTE_TYPES[precision])
+    if precision == "bf16":
+        for part in model.roles.values():
+            cast_learning(part, torch.bfloat16)
     if parts.trainer.channels_last:
         arrange_frozen(model.roles["denoiser"])
     if attached.teacher is not None:
@@ -175,13 +180,13 @@ def _prior(prior: Prior, concept: Concept, own: PictureSet | None) -> PriorPictu
     return PriorPictures(own, captions) if own else None
 
 
-def _check_trainable(groups: Sequence[ParamGroup], model: Model) -> None:
-    """Exactly the parameters that the method returned require gradients, once each, in float32."""
+def _check_trainable(groups: Sequence[ParamGroup], model: Model, types: Collection[torch.dtype]) -> None:
+    """Exactly the parameters that the method returned require gradients, once each, and are of one of these types."""
     returned = [id(parameter) for group in groups for parameter in group.params]
     requiring = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     assert len(returned) == len(set(returned)), "a parameter is in two groups"
     assert set(returned) == requiring, "the parameters that learn are not those that the method returned"
-    assert all(parameter.dtype == torch.float32 for group in groups for parameter in group.params)
+    assert all(parameter.dtype in types for group in groups for parameter in group.params)
 
 
 def set_modes(model: Model) -> None:

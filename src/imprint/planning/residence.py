@@ -30,7 +30,7 @@ def loading_of(plan: Plan) -> Loading:
     """Frozen parts in the precision of the computation. Where parts leave, what encodes pictures and what is trained is
     read after the captions are encoded."""
     parts, facts = plan.parts, plan.facts
-    exact = parts.method.exact_roles(facts)
+    exact = parts.method.exact_roles(facts) if parts.hparams.precision != "bf16" else frozenset()
     if parts.prior.uses_base_prediction:  # whose class prompts are encoded by the untuned model in full precision
         exact |= set(filter(is_text, facts.roles))
     return Loading(
@@ -61,7 +61,7 @@ def describe(plan: Plan) -> Iterator[str]:
         return
     gone = leaving(plan)
     dtype = str(COMPUTE_TYPES[plan.parts.hparams.precision]).removeprefix("torch.")
-    precision = dtype if dtype == "float32" else f"{dtype}, what learns in float32"
+    precision = dtype if plan.parts.hparams.precision in ("32", "bf16") else f"{dtype}, what learns in float32"
     line = f"In memory while it trains ({precision}): {_listed(plan, _all_roles(plan) - gone)}."
     if gone:
         line += f" Read to encode, and let go: {_listed(plan, gone)}."

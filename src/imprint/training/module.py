@@ -131,14 +131,18 @@ class TrainingModule(pl.LightningModule):
                     parameter.grad = None
         for parameter in self.task.method.skipped_parameters(self.model, seed=self.task.seed, step=self.global_step):
             parameter.grad = None
+        seed_layers(
+            seed_of(self.task.seed, "update", self.global_step), self.device
+        )  # for optimisers that round by chance
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         precision = self.task.hparams.precision
-        if gradient_clip_val and precision != "16-mixed" and type(optimizer) is AdamW and optimizer.defaults["fused"]:
+        in_float32 = precision in ("32", "bf16-mixed")
+        if gradient_clip_val and in_float32 and type(optimizer) is AdamW and optimizer.defaults["fused"]:
             clip_within_step(optimizer, self.trained(), gradient_clip_val)
-        elif gradient_clip_val and precision == "bf16-mixed":
+        elif gradient_clip_val and precision in ("bf16-mixed", "bf16"):
             # The trainer clips no fused optimiser in mixed precision, but only float16 has scaled gradients.
             nn.utils.clip_grad_norm_(self.trained(), gradient_clip_val)
         else:

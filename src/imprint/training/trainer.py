@@ -107,7 +107,7 @@ def make_trainer(
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy=settings.strategy,
-        precision=hparams.precision,
+        precision=hparams.operations,
         max_steps=hparams.steps,
         max_epochs=-1,
         accumulate_grad_batches=settings.accumulation,
