@@ -20,15 +20,17 @@ class Loading:
     exact    roles of the parts that have float32 weights whatever the `dtype` is
     absent   roles of the parts that are not read yet (see `Residency`)
     device   None: each part stays where the library reads it, mapped from its file
+    at_home  roles of the parts that are read to the CPU's memory whatever the `device` is (see `BlockSwap`)
     """
 
     dtype: torch.dtype
     exact: frozenset[str]
     absent: frozenset[str]
     device: torch.device | None
+    at_home: frozenset[str]
 
 
-WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None)
+WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None, at_home=frozenset())
 
 
 def whole_on(device: torch.device) -> Loading:

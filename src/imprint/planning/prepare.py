@@ -16,10 +16,10 @@ from imprint.data.masks import cropped_out
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import own_classes
 from imprint.locations import locate
-from imprint.methods.base import Method
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.times import Times
+from imprint.planning import memory_settings
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
@@ -28,7 +28,6 @@ from imprint.planning.parts import Parts, Plan, framing_of
 from imprint.planning.sizes import too_large_batches, too_large_pictures, too_large_ranks
 from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects, warn_of_templates
 from imprint.runs import Run
-from imprint.training.hparams import HParams
 from imprint.training.optimizers import optimizer_problems
 from imprint.types import Concept
 
@@ -115,14 +114,13 @@ def _conflicts(
         yield from (_under("samples", problem) for problem in part["samples"].problems(concepts))
     if part.get("watch"):
         yield from part["watch"].problems(part.get("evaluation"))
+    yield from memory_settings.conflicts(part, facts)
     if part.get("trainer") and part.get("hparams"):
         yield from part["trainer"].problems(part["hparams"])
     if facts and part.get("trainer"):
         yield from _oversized(part, facts)
     if part.get("optimizer") and part.get("hparams"):
         yield from optimizer_problems(part["optimizer"], part["hparams"])
-    if part.get("method") and part.get("hparams"):
-        yield from _unlearnable(part["method"], part["hparams"])
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
 
@@ -139,15 +137,6 @@ def _oversized(part: Mapping[str, Any], facts: ModelInfo) -> Iterator[Problem]:
         yield from too_large_batches(facts, part["hparams"], part["trainer"])
     if part.get("method"):
         yield from too_large_ranks(part["method"], part["model"], device)
-
-
-def _unlearnable(method: Method, hparams: HParams) -> Iterator[Problem]:
-    if hparams.precision == "bf16" and not method.learns_in_bfloat16:
-        remedy = (
-            "only a network that learns itself (method=dreambooth) has its weights in bfloat16 while it does. What this "
-            "method adds is small: take hparams.precision=bf16-mixed, where all else is in bfloat16."
-        )
-        yield Problem("hparams.precision", hparams.precision, remedy)
 
 
 def _unseen(subjects: Sequence[Subject], framings: Sequence[Framing]) -> Iterator[str]:

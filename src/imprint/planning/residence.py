@@ -38,12 +38,19 @@ def loading_of(plan: Plan) -> Loading:
         exact=exact,
         absent=frozenset({DENOISER, AUTOENCODER} if leaving(plan) else ()),
         device=parts.trainer.own_device,
+        at_home=at_home(plan),
     )
+
+
+def at_home(plan: Plan) -> frozenset[str]:
+    """The parts whose blocks come and go: their roles."""
+    trainer = plan.parts.trainer
+    return frozenset({DENOISER} if trainer.blocks_on_device != "all" and trainer.offloads else ())
 
 
 def whole_untuned(plan: Plan) -> Loading:
     """All of it in full precision, on its device."""
-    return replace(WHOLE, device=plan.parts.trainer.own_device)
+    return replace(WHOLE, device=plan.parts.trainer.own_device, at_home=at_home(plan))
 
 
 def loading_to_draw(precision: Precision, device: torch.device) -> Loading:

@@ -31,13 +31,21 @@ class TrainerSettings:
     workers: NonNegativeInt  # processes that load pictures, for each device
     cache: bool  # keep what the autoencoder makes of the pictures
     keep_parts: Literal["all", "needed"]  # of the model in memory; a part that is not needed leaves
-    gradient_checkpointing: bool  # less memory, a third more time
+    gradient_checkpointing: bool | Literal["half"]  # of the denoiser's blocks: none, all, or every other one
+    blocks_on_device: Literal["all"] | PositiveInt  # of the denoiser; the others wait in the machine's memory
+    offload_optimizer: bool  # its state is in the machine's memory, and it computes there
+    offload_activations: bool  # what the backward pass needs is in the machine's memory meanwhile
     channels_last: bool  # of the network's kernels, where they do not learn
     compile: bool
     checkpoint_every: PositiveInt  # steps
     save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone
 
-    former_defaults: ClassVar[Mapping[str, Any]] = {"keep_parts": "all"}
+    former_defaults: ClassVar[Mapping[str, Any]] = {
+        "keep_parts": "all",
+        "blocks_on_device": "all",
+        "offload_optimizer": False,
+        "offload_activations": False,
+    }
 
     @property
     def world_size(self) -> int:
@@ -52,6 +60,16 @@ class TrainerSettings:
     def own_device(self) -> torch.device:
         """This process's."""
         return process_device(self.accelerator)
+
+    @property
+    def offloads(self) -> bool:
+        """Whether the device has a memory of its own, beside the machine's."""
+        return self.own_device.type != "cpu"
+
+    @property
+    def recomputed(self) -> int | None:
+        """Every so-manyth block of the denoiser is computed anew for its gradients; None: no block is."""
+        return {False: None, True: 1, "half": 2}[self.gradient_checkpointing]
 
     def problems(self, hparams: HParams) -> Iterator[Problem | str]:
         """The settings that this machine cannot run; keys are absolute."""

@@ -1,0 +1,87 @@
+"""What every family keeps to: settings that save memory change no loss and no gradient."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from families import FAMILIES
+from lessons import assembled, batches, gradients
+from small_runs import configure
+from torch import Tensor
+
+from imprint.models import block_swap
+from imprint.models.block_swap import BlockSwap
+from imprint.training.module import TrainingModule
+from imprint.training.trainer import TrainerSettings
+from imprint.types import Batch
+
+SETTINGS = ["method=lora", "hparams.batch_size=2", "dataset.identifier=auto"]
+ANEW = "trainer.gradient_checkpointing=true"
+
+
+class Poisoned(BlockSwap):
+    """Blocks that are away hold no numbers, so whoever computes with one is found out."""
+
+    most = 0
+
+    def _come(self, number: int) -> None:
+        super()._come(number)
+        for parameter, _ in self._blocks[number]:
+            parameter.data = parameter.data.clone()
+        type(self).most = max(type(self).most, len(self.present) + 1)
+
+    def _leave(self, number: int) -> None:
+        for parameter, home in self._blocks[number]:
+            parameter.data.fill_(float("nan"))  # the copy that was there, and whoever refers to it
+            parameter.data = torch.full_like(home, float("nan"))
+
+
+@pytest.fixture
+def offloading(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Poisoned]]:
+    """As if the device had a memory of its own."""
+    from imprint.planning import assemble
+
+    monkeypatch.setattr(TrainerSettings, "offloads", True)
+    monkeypatch.setattr(assemble, "BlockSwap", Poisoned)
+    monkeypatch.setattr(Poisoned, "most", 0)
+    yield Poisoned
+
+
+class Learned:
+    """What the first step of a family's run teaches."""
+
+    def __init__(self, model: Path, pictures: Path, outputs: Path) -> None:
+        self._configure = lambda *more: configure(model, pictures, outputs, *SETTINGS, *more)
+        self.plain = self.first_step()
+
+    def first_step(self, *more: str) -> tuple[TrainingModule, Batch, list[Tensor]]:
+        module = assembled(self._configure(*more))
+        batch = next(batches(module))
+        return module, batch, gradients(module, batch)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def learned(
+    request: pytest.FixtureRequest,
+    tiny_folder: Callable[[str], Path],
+    pictures: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Learned:
+    return Learned(tiny_folder(request.param), pictures, tmp_path_factory.mktemp("memory"))
+
+
+@pytest.mark.parametrize("level", ["true", "half"])
+def test_computing_blocks_anew_changes_no_gradient(level: str, learned: Learned) -> None:
+    _, _, gradients = learned.first_step(f"trainer.gradient_checkpointing={level}")
+    assert all(map(torch.equal, gradients, learned.plain[-1]))
+
+
+def test_blocks_come_and_go_and_change_no_gradient(learned: Learned, offloading: type[Poisoned]) -> None:
+    module, batch, gradients = learned.first_step(ANEW, "trainer.blocks_on_device=1")
+    count = block_swap.block_count(module.model.roles["denoiser"])
+    assert count > 1
+    assert offloading.most == 1
+    assert all(map(torch.equal, gradients, learned.plain[-1]))
+    with torch.no_grad():
+        assert torch.equal(module.losses(batch).total, learned.plain[0].losses(batch).total)
