@@ -1,6 +1,6 @@
 """What every family keeps to: settings that save memory change no loss and no gradient."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,14 +38,14 @@ class Poisoned(BlockSwap):
 
 
 @pytest.fixture
-def offloading(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Poisoned]]:
+def offloading(monkeypatch: pytest.MonkeyPatch) -> type[Poisoned]:
     """As if the device had a memory of its own."""
     from imprint.planning import assemble
 
     monkeypatch.setattr(TrainerSettings, "offloads", True)
     monkeypatch.setattr(assemble, "BlockSwap", Poisoned)
     monkeypatch.setattr(Poisoned, "most", 0)
-    yield Poisoned
+    return Poisoned
 
 
 class Learned:

@@ -33,6 +33,7 @@ class HostOptimizer(Optimizer):
         for weight, copy in self._pairs():
             copy.grad = None if weight.grad is None else weight.grad.to("cpu")
         self.own.step()
+        _tell(self.own, self)  # some count steps there
         for weight, copy in self._pairs():
             if copy.grad is not None:
                 weight.copy_(copy)

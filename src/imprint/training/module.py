@@ -82,7 +82,7 @@ class TrainingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         self.task.method.before_step(self.model, seed=self.task.seed, step=self.global_step)
-        with activations_in_memory(self.model, self.device) if self.task.offload_activations else nullcontext():
+        with activations_in_memory(self.model) if self.task.offload_activations else nullcontext():
             losses = self.losses(batch)
         self._micro_batches.append(Losses(*(value.detach() for value in losses)))
         return losses.total
