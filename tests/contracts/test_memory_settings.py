@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imprint.models import block_swap
 from imprint.models.block_swap import BlockSwap
+from imprint.training import activations
 from imprint.training.module import TrainingModule
 from imprint.training.trainer import TrainerSettings
 from imprint.types import Batch
@@ -44,6 +45,7 @@ def offloading(monkeypatch: pytest.MonkeyPatch) -> type[Poisoned]:
 
     monkeypatch.setattr(TrainerSettings, "offloads", True)
     monkeypatch.setattr(assemble, "BlockSwap", Poisoned)
+    monkeypatch.setattr(activations, "IN_MEMORY", set())
     monkeypatch.setattr(Poisoned, "most", 0)
     return Poisoned
 
@@ -85,3 +87,11 @@ def test_blocks_come_and_go_and_change_no_gradient(learned: Learned, offloading:
     assert all(map(torch.equal, gradients, learned.plain[-1]))
     with torch.no_grad():
         assert torch.equal(module.losses(batch).total, learned.plain[0].losses(batch).total)
+
+
+@pytest.mark.usefixtures("offloading")
+def test_what_waits_in_memory_for_the_backward_pass_changes_no_gradient(learned: Learned) -> None:
+    module, batch, expected = learned.plain
+    with activations.activations_in_memory(module.model):
+        loss = module.losses(batch).total
+    assert all(map(torch.equal, torch.autograd.grad(loss, module.trained()), expected))

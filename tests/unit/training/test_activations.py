@@ -1,6 +1,7 @@
 """What is kept for the backward pass leaves the device, and comes back the same."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -67,6 +68,40 @@ def test_weights_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
         layers(torch.randn(4, 8)).sum()
     assert copied
     assert torch.Size((8, 8)) not in copied
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize(
+    "laid_out",
+    [
+        lambda values: values.chunk(2, dim=-1)[1],
+        lambda values: values.transpose(0, 1),
+        lambda values: values[:, :1].expand(6, 8),
+        lambda values: values[:0],
+        lambda values: values.flatten().unfold(0, 4, 2),
+    ],
+)
+def test_what_comes_back_is_laid_out_as_it_was(laid_out: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    seen: list[torch.Tensor] = []
+
+    class Keeper(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, values: torch.Tensor) -> torch.Tensor:
+            context.save_for_backward(values)
+            return values.sum()
+
+        @staticmethod
+        def backward(context: Any, *gradients: torch.Tensor) -> torch.Tensor:
+            [values] = context.saved_tensors
+            seen.append(values)
+            return torch.zeros_like(values)
+
+    values = laid_out(torch.arange(48.0).reshape(6, 8).requires_grad_() * 1)
+    with activations_in_memory(nn.Identity()):
+        total = Keeper.apply(values)
+    total.backward()
+    assert torch.equal(seen[0], values)
+    assert seen[0].stride() == values.stride()
 
 
 def test_on_a_cpu_nothing_is_copied() -> None:
