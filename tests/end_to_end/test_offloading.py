@@ -2,11 +2,13 @@
 memory; so that something happens, the CPU is taken for a device that has."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from composed import compose
 from lessons import result_weights
 from small_runs import configure, losses, metrics
 
@@ -17,6 +19,7 @@ from imprint.runs import Run
 from imprint.training import activations
 from imprint.training.callbacks import FiniteLoss
 from imprint.training.trainer import TrainerSettings
+from imprint.verbs import generate
 from imprint.verbs.train import train
 
 LORA = ["method=lora", "hparams.steps=4", "samples=default", "samples.every=2"]
@@ -108,6 +111,30 @@ def test_with_an_offloaded_optimiser_a_stopped_run_goes_on(
     assert_same(train(configure(tiny_sd, pictures, tmp_path / "other", *settings)), usual)
 
 
+@pytest.mark.parametrize("precision", ["'32'", "bf16"])
+def test_pictures_are_the_same_where_blocks_come_and_go(
+    precision: str, finished: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished("method=lora")
+    swaps: list[BlockSwap] = []
+
+    def drawn(place: str, *settings: str) -> list[bytes]:
+        asked = [f"run={run.folder}", f"outputs={tmp_path / place}", f"precision={precision}", "seeds=[7]", "steps=2"]
+        folder = generate.generate(compose("generate", [*asked, *settings]))
+        return [file.read_bytes() for file in sorted(folder.glob("*.png"))]
+
+    def noted(*given: Any) -> BlockSwap:
+        swaps.append(BlockSwap(*given))
+        return swaps[-1]
+
+    usual = drawn("usual")
+    monkeypatch.setattr(generate, "has_own_memory", lambda device: True)
+    monkeypatch.setattr(generate, "BlockSwap", noted)
+    assert drawn("other", "blocks_on_device=1") == usual
+    assert usual
+    assert [len(swap.present) for swap in swaps] == [1]
+
+
 def test_on_a_cpu_it_is_said_that_nothing_changes(
     tiny_sd: Path, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -116,7 +143,7 @@ def test_on_a_cpu_it_is_said_that_nothing_changes(
     run = train(configure(tiny_sd, pictures, tmp_path, "method=lora", "hparams.steps=2", *more))
     assert len(losses(run)) == 2
     assert (
-        "trainer.offload_optimizer, trainer.offload_activations, trainer.blocks_on_device: no effect on a CPU"
+        "trainer.offload_optimizer, trainer.offload_activations, trainer.blocks_on_device: no effect here"
         in caplog.text
     )
 

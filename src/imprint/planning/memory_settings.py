@@ -34,7 +34,7 @@ def describe(plan: Plan) -> Iterator[str]:
     idle = [f"trainer.{name}" for name in ("offload_optimizer", "offload_activations") if getattr(trainer, name)]
     idle += ["trainer.blocks_on_device"] if trainer.blocks_on_device != "all" else []
     if idle and not trainer.offloads:
-        yield f"{', '.join(idle)}: no effect on a CPU, which has no memory but the machine's."
+        yield f"{', '.join(idle)}: no effect here, since {trainer.device.type} has no memory but the machine's."
 
 
 def _learning_in_bfloat16(method: Method, hparams: HParams) -> Iterator[Problem]:

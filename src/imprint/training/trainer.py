@@ -63,8 +63,8 @@ class TrainerSettings:
 
     @property
     def offloads(self) -> bool:
-        """Whether the device has a memory of its own, beside the machine's."""
-        return self.own_device.type != "cpu"
+        """Whether something can lie in the machine's memory instead of the device's."""
+        return has_own_memory(self.device)
 
     @property
     def recomputed(self) -> int | None:
@@ -103,6 +103,11 @@ def available_device(accelerator: str) -> torch.device:
     if accelerator not in here:
         raise UserError(f"accelerator={accelerator!r}: not on this machine; choose auto or one of {here}.")
     return torch.device(accelerator)
+
+
+def has_own_memory(device: torch.device) -> bool:
+    """Beside the machine's, of which a GPU's on the same chip (MPS) is a part."""
+    return device.type == "cuda"
 
 
 def process_device(accelerator: str) -> torch.device:

@@ -68,6 +68,16 @@ def assert_alike(run: Run, other: Run) -> None:
         assert near_weights(mine, theirs, rate=RATE, steps=len(losses(run)))
 
 
+def test_their_optimisers_may_differ(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    usual = ["method=lora", "hparams.steps=4"]
+    points = [[*usual, f"optimizer={choice}"] for choice in ("adamw8bit", "adafactor", "adamw")]
+    runs, ended = together([configure(tiny_sd, pictures, tmp_path / "runs", *point) for point in points])
+    assert ended == [None] * len(points)
+    for run, point in zip(runs, points, strict=True):
+        assert_alike(run, train(configure(tiny_sd, pictures, tmp_path / "alone", *point)))
+
+
 def test_their_losses_are_the_golden_ones(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
     cfgs = [configure(tiny_sd, pictures, tmp_path, "hparams.steps=8", *CASES[case][1]) for case in GOLDEN]
     runs, ended = together(cfgs)
