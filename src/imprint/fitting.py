@@ -261,8 +261,9 @@ def _explained(error: BaseException) -> str:
     if isinstance(error, torch.OutOfMemoryError):
         return (
             "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true, "
-            "trainer.keep_parts=needed or hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower "
-            f"hparams.batch_size (which changes the result). {str(error).splitlines()[0]}"
+            "trainer.keep_parts=needed, trainer.offload_activations=true, trainer.offload_optimizer=true or "
+            "hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower hparams.batch_size (which changes the "
+            f"result). {str(error).splitlines()[0]}"
         )
     return str(error) or type(error).__name__
 
