@@ -81,10 +81,12 @@ def _at_home(parameter: nn.Parameter, device: torch.device) -> Tensor:
     return home
 
 
-def block_count(network: nn.Module) -> int:
-    return len(repeated_blocks(network))
-
-
 def block_bytes(network: nn.Module) -> list[int]:
-    """Of each block, what its weights take."""
+    """Of each block, what its weights take. They may be on the device "meta"."""
     return [sum(weight.nbytes for weight in block.parameters()) for block in repeated_blocks(network)]
+
+
+def most_bytes(network: nn.Module, limit: int) -> int:
+    """What blocks take at most, of which `limit` are there: neighbours, as a pass goes from one to the next."""
+    sizes = block_bytes(network)
+    return max((sum(sizes[first : first + limit]) for first in range(len(sizes))), default=0)

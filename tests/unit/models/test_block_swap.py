@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from imprint.errors import UserError
-from imprint.models.block_swap import BlockSwap, block_bytes
+from imprint.models.block_swap import BlockSwap, block_bytes, most_bytes
 
 CPU = torch.device("cpu")
 COUNT = 5
@@ -133,3 +133,5 @@ def test_how_large_blocks_are_is_known_without_weights() -> None:
     with torch.device("meta"):
         network = Network()
     assert block_bytes(network) == [4 * (16 + 4 + 8 + 16)] * COUNT
+    assert most_bytes(network, 2) == sum(block_bytes(network)[:2])
+    assert most_bytes(network, COUNT + 1) == sum(block_bytes(network))
