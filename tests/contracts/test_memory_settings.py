@@ -10,6 +10,7 @@ from lessons import assembled, batches, gradients
 from small_runs import configure
 from torch import Tensor
 
+from imprint.libraries.diffusers import kept_in_float32
 from imprint.models import block_swap
 from imprint.models.block_swap import BlockSwap
 from imprint.training import activations
@@ -97,3 +98,17 @@ def test_what_waits_in_memory_for_the_backward_pass_changes_no_gradient(learned:
     with activations.activations_in_memory(module.model):
         loss = module.losses(batch).total
     assert all(map(torch.equal, torch.autograd.grad(loss, module.trained()), expected))
+
+
+def test_a_whole_network_learns_in_bfloat16(learned: Learned) -> None:
+    pytest.importorskip("optimi")
+    expected = float(learned.plain[0].losses(learned.plain[1]).total)  # of adapters that do nothing yet
+    whole = ["method=dreambooth", "method.roles=[denoiser]", "hparams.precision=bf16", "optimizer=adamw_kahan"]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        module, batch, gradients = learned.first_step(*whole)
+        loss = float(module.losses(batch).total)
+    assert loss == pytest.approx(expected, rel=0.05)
+    precise = {id(weight) for weight in kept_in_float32(module.model.roles["denoiser"])}
+    for weight, gradient in zip(module.trained(), gradients, strict=True):
+        assert gradient.dtype == weight.dtype == (torch.float32 if id(weight) in precise else torch.bfloat16)
+        assert gradient.isfinite().all()

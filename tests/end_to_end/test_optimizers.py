@@ -68,11 +68,18 @@ def test_weights_in_bfloat16_learn_as_those_in_float32_where_no_update_is_lost(
     assert max(kahan, stochastic) < plain / 5
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["method.roles=[denoiser,text]", "prior=base_prediction"],
+        ["trainer.keep_parts=needed", "prior=generated", "prior.count=2"],
+    ],
+)
 def test_all_that_learns_is_in_bfloat16_and_the_result_in_float32(
-    tiny_sd: Path, pictures: Path, tmp_path: Path
+    more: list[str], tiny_sd: Path, pictures: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("optimi")
-    cfg = configure(tiny_sd, pictures, tmp_path, BF16, "optimizer=adamw_kahan", "method.roles=[denoiser,text]")
+    cfg = configure(tiny_sd, pictures, tmp_path, BF16, "optimizer=adamw_kahan", "hparams.steps=2", *more)
     module = assembled(cfg)
     assert {parameter.dtype for parameter in module.model.parameters()} == {torch.bfloat16}
     saved = result_weights(train(cfg)).values()
