@@ -163,6 +163,7 @@ def test_on_a_cpu_it_is_said_that_nothing_changes(
             [*["trainer.blocks_on_device"] * 3, "trainer.offload_activations", "hparams.precision"],
         ),
         (["trainer.gradient_checkpointing=half", "trainer.compile=true"], ["trainer.gradient_checkpointing"]),
+        (["trainer.strategy=fsdp", "trainer.offload_optimizer=true"], ["trainer.offload_optimizer"]),
         (["trainer.gradient_checkpointing=most"], ["trainer.gradient_checkpointing"]),
         (["method=lora", "trainer.blocks_on_device=0", ANEW], ["trainer.blocks_on_device"]),
     ],

@@ -23,6 +23,7 @@ def conflicts(part: Mapping[str, Any], facts: ModelInfo | None) -> Iterator[Prob
         yield from _learning_in_bfloat16(method, hparams)
     if trainer:
         yield from _compiled(trainer)
+        yield from _divided(trainer)
         yield from _swapped(trainer)
     if method and trainer and facts:
         yield from _learning_blocks(method, trainer, facts)
@@ -58,6 +59,15 @@ def _compiled(trainer: TrainerSettings) -> Iterator[Problem]:
     if trainer.gradient_checkpointing == "half":
         remedy = "which blocks they are is not compiled. Set it to true or false, or trainer.compile=false."
         yield Problem("trainer.gradient_checkpointing", "half", remedy)
+
+
+def _divided(trainer: TrainerSettings) -> Iterator[Problem]:
+    whole = trainer.strategy == "auto" or trainer.strategy.startswith("ddp")
+    if trainer.offload_optimizer and not whole:
+        remedy = (
+            f"trainer.strategy={trainer.strategy} divides weights and state between devices itself. Set it to false."
+        )
+        yield Problem("trainer.offload_optimizer", True, remedy)
 
 
 def _swapped(trainer: TrainerSettings) -> Iterator[Problem]:
