@@ -23,6 +23,8 @@ from imprint.kinds import KIND, TARGET, class_of, former_defaults, kind_of
 from imprint.suggestions import nearest
 
 PARTIAL = "_partial_"
+EXTRAS = {"bitsandbytes": "adam8bit"}  # packages that conf/ names, and imprint's extras with them
+INSTALL = "Install the package that it belongs to, or correct the name."
 BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 PLAIN = (str, int, float, bool, bytes, type(None), list, tuple, set, dict)
 
@@ -99,7 +101,9 @@ class Constructor:
         try:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
-            remedy = f"cannot be imported ({error}). Install the package that it belongs to, or correct the name."
+            extra = EXTRAS.get(path.partition(".")[0])
+            remedy = f'Run pip install "imprint-diffusion[{extra}]".' if extra else INSTALL
+            remedy = f"cannot be imported ({error}). {remedy}"
             self.problems.append(Problem(join(key, TARGET), path, remedy))
         except (AttributeError, ValueError):
             self.problems.append(Problem(join(key, TARGET), path, "there is no such class or function."))

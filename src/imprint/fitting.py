@@ -25,7 +25,7 @@ from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
 from imprint.partial_files import remove_abandoned
-from imprint.planning import residence
+from imprint.planning import memory_settings, residence
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
@@ -44,6 +44,7 @@ from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
 from imprint.training.callbacks import IntermediateResults
 from imprint.training.checkpoints import check_whole
+from imprint.training.host_optimizer import who_updates
 from imprint.training.module import TrainingModule
 from imprint.training.trainer import make_trainer
 
@@ -157,7 +158,7 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     log.info("%s %s", verb, run.folder)
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
-    for line in (*plan.remarks(), *residence.describe(plan)):
+    for line in (*plan.remarks(), *residence.describe(plan), *memory_settings.describe(plan)):
         log.info(line)
 
 
@@ -202,7 +203,7 @@ def _free_state(optimizers: Sequence[Optimizer]) -> None:
     """Gradients and moments take the memory of three models, and saving may load one more."""
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
-        optimizer.state.clear()
+        who_updates(optimizer).state.clear()
 
 
 def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> ScoreCurve:
@@ -260,8 +261,9 @@ def _explained(error: BaseException) -> str:
     if isinstance(error, torch.OutOfMemoryError):
         return (
             "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true, "
-            "trainer.keep_parts=needed or hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower "
-            f"hparams.batch_size (which changes the result). {str(error).splitlines()[0]}"
+            "trainer.keep_parts=needed, trainer.offload_activations=true, trainer.offload_optimizer=true or "
+            "hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower hparams.batch_size (which changes the "
+            f"result). {str(error).splitlines()[0]}"
         )
     return str(error) or type(error).__name__
 

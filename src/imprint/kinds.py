@@ -43,11 +43,15 @@ HOMES: Mapping[str, str] = {
     "logger": "imprint.reporting",
     "provenance": "imprint.provenance",
 }
-# Classes of other libraries that conf/ names.
+# Optimisers that conf/ names: classes of other libraries, and functions that make them.
 LIBRARIES: Mapping[str, str] = {
     "torch.optim.AdamW": "optimizer/adamw",
     "torch.optim.SGD": "optimizer/sgd",
     "bitsandbytes.optim.AdamW8bit": "optimizer/adamw8bit",
+    "bitsandbytes.optim.PagedAdamW8bit": "optimizer/paged_adamw8bit",
+    "transformers.optimization.Adafactor": "optimizer/adafactor",
+    "imprint.training.bfloat16.adamw_kahan": "optimizer/adamw_kahan",
+    "imprint.training.bfloat16.adamw_stochastic": "optimizer/adamw_stochastic",
 }
 ATTRIBUTE = "__imprint_kind__"
 

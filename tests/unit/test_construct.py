@@ -1,5 +1,6 @@
 """Signatures are the schema: all problems at once, each with its key, value and remedy."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -103,3 +104,12 @@ def test_a_partial_waits_for_the_rest_but_not_with_unknown_keys() -> None:
 @pytest.mark.parametrize("rate", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_are_finite(rate: float) -> None:
     assert problems({**GOOD, "rate": rate}) == [f"part.rate={rate}: input should be a finite number."]
+
+
+def test_a_package_of_an_extra_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("bitsandbytes", "bitsandbytes.optim"):
+        monkeypatch.setitem(sys.modules, name, None)
+    constructor = Constructor()
+    constructor.build({"_target_": "bitsandbytes.optim.AdamW8bit", "_partial_": True}, "optimizer")
+    [problem] = constructor.problems
+    assert 'pip install "imprint-diffusion[adam8bit]"' in str(problem)

@@ -22,9 +22,9 @@ from imprint.verbs import train as verb
 
 # Nothing in these is for composing, or for one line of help.
 HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "matplotlib", "wandb", "pydantic", "rich"}
-# These are for some runs, trackers, pages and verbs.
+# These are for some runs, trackers, pages and verbs. (bitsandbytes and torchao are, too, but peft imports them.)
 SELDOM = {
-    *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
+    *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "optimi"),
     *(
         "imprint.batched_runs",
         "imprint.launchers",

@@ -112,8 +112,13 @@ def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
         yield "trainer.compile=true: what is compiled is the network of one point"
     if trainer.keep_parts != "all":
         yield "trainer.keep_parts=needed: parts that leave the memory are those of one run"
+    if trainer.blocks_on_device != "all":
+        yield "trainer.blocks_on_device: blocks come and go for one run"
+    if trainer.offload_activations:
+        yield "trainer.offload_activations=true: what is kept for the backward pass is that of one run"
     if trainer.gradient_checkpointing:
-        yield "trainer.gradient_checkpointing=true: layers that are computed again must know whose samples they had"
+        level = str(trainer.gradient_checkpointing).lower()
+        yield f"trainer.gradient_checkpointing={level}: layers that are computed again must know whose samples they had"
 
 
 def _method_obstacles(method: Method) -> Iterator[str]:

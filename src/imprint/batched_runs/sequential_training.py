@@ -43,7 +43,9 @@ class SequentialTraining:
         return None
 
     def _assemble(self, plan: Plan) -> TrainingModule:
-        if plan.parts.trainer.keep_parts != "all":  # parts that leave are read again for each run: none is shared
+        trainer = plan.parts.trainer
+        if trainer.keep_parts != "all" or trainer.blocks_on_device != "all":
+            # what leaves is read again for each run: nothing is shared
             self._shared = None
             return assemble(plan)
         shared = self._shared_by(plan)

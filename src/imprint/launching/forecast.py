@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from imprint.errors import UserError
 from imprint.launching.plan import PlannedPoint, SweepPoint, ToDo, Work, plan_point, work_of
-from imprint.planning import residence
+from imprint.planning import memory_settings, residence
 from imprint.reporting.units import duration, size
 from imprint.runs import Run
 
@@ -58,6 +58,7 @@ def forecast(cfg: DictConfig) -> Iterator[str]:
     if point.to_do != "done":
         yield from point.plan.remarks()
         yield from residence.describe(point.plan)
+        yield from memory_settings.describe(point.plan)
         yield _takes(total([point], finished_runs(outputs)), outputs)
 
 

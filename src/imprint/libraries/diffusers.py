@@ -44,16 +44,46 @@ def with_all_vectors(prompt: str, tokenizer: "PreTrainedTokenizerBase") -> str:
     return converted
 
 
-def compute_anew_with_masks(transformer: "ChromaTransformer2DModel") -> None:
-    """Lets it compute activations anew for their gradients. By itself it would then hand its mask to the blocks of two
-    streams alone."""
-    transformer.enable_gradient_checkpointing(_WithMask(transformer))
+def repeated_blocks(network: Any) -> list[nn.Module]:
+    """What most of a network consists of, in order: blocks that are alike, each of which is computed anew as a whole
+    for its gradients. Their classes are named for the library's compiler; where none is, they are the members of
+    lists."""
+    names = set(getattr(network, "_repeated_blocks", None) or ())
+    if names:
+        return [module for module in network.modules() if type(module).__name__ in names]
+    lists = [child for child in network.children() if isinstance(child, nn.ModuleList)]
+    return [block for members in lists for block in members]
 
 
-class _WithMask:
-    """Calls a block, once now and once for its gradients."""
+def compute_anew(network: Any, *, every: int) -> None:
+    """Lets a network compute the activations of every so-manyth block anew for their gradients."""
+    if every == 1:
+        network.enable_gradient_checkpointing()
+    else:
+        network.enable_gradient_checkpointing(_Anew(every))
 
-    def __init__(self, transformer: "ChromaTransformer2DModel") -> None:
+
+def compute_anew_with_masks(transformer: "ChromaTransformer2DModel", *, every: int) -> None:
+    """The same. By itself it would then hand its mask to the blocks of two streams alone."""
+    transformer.enable_gradient_checkpointing(_WithMask(transformer, every))
+
+
+class _Anew:
+    """Calls a block, once now and, if it is its turn, once for its gradients."""
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._numbers: dict[nn.Module, int] = {}  # of blocks, in the order of the first pass
+
+    def __call__(self, block: nn.Module, *arguments: Any) -> Any:
+        if self._numbers.setdefault(block, len(self._numbers)) % self._every:
+            return block(*arguments)
+        return checkpoint(block, *arguments, use_reentrant=False)
+
+
+class _WithMask(_Anew):
+    def __init__(self, transformer: "ChromaTransformer2DModel", every: int) -> None:
+        super().__init__(every)
         self._mask: Tensor | None = None  # of the pass
         transformer.register_forward_pre_hook(self._look, with_kwargs=True)
 
@@ -64,7 +94,7 @@ class _WithMask:
         if type(block).__name__ == "ChromaSingleTransformerBlock":
             latents, times, places, *_ = arguments
             arguments = (latents, times, places, self._mask)
-        return checkpoint(block, *arguments, use_reentrant=False)
+        return super().__call__(block, *arguments)
 
 
 def kept_in_float32(network: Any) -> list["Parameter"]:

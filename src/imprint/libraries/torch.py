@@ -1,6 +1,6 @@
 """Undocumented behaviour of torch. Tested with torch 2.13.0."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -28,6 +28,18 @@ def pinned(module: nn.Module) -> None:
     """Whatever moves or casts a module, and with it its weights, passes over this part of it: all of that goes through
     a method of each child, here one of the object's own. Weights on the device "meta" cannot be moved elsewhere."""
     module._apply = lambda fn, recurse=True: module  # type: ignore[method-assign]
+
+
+def passing_over(module: nn.Module, weights: Iterable[nn.Parameter]) -> None:
+    """Whatever moves or casts a module, and with it its weights, passes over these of this part of it: all of that goes
+    through a method of each child, which applies a function to each weight."""
+    left = {id(weight) for weight in weights}
+
+    def apply(fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        nn.Module._apply(module, lambda weight: weight if id(weight) in left else fn(weight), recurse)
+        return module
+
+    module._apply = apply  # type: ignore[method-assign]
 
 
 def unpinned(module: nn.Module) -> None:

@@ -39,6 +39,8 @@ class Method(ABC):
 
     not_in_identity: ClassVar[frozenset[str]] = frozenset()  # settings that do not change a result by themselves
 
+    learns_in_bfloat16: ClassVar[bool] = False  # whether it can: what it adds beside a network is small in float32
+
     rank_key: ClassVar[str] = "rank"  # of the ranks of what it adds to layers
 
     templates: list[str]

@@ -31,6 +31,8 @@ class DreamBooth(Method):
 
     former_defaults: ClassVar[Mapping[str, Any]] = {"by_role": None}
 
+    learns_in_bfloat16 = True
+
     roles: list[str]
     layers: Selection
     lr: PositiveFloat

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imprint.errors import UserError
+from imprint.models.block_swap import BlockSwap
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.loading import Loading, place
 from imprint.models.process import NoiseProcess, Prediction, Shift
@@ -142,6 +143,7 @@ class Model(nn.Module, ABC):
     sampler: Sampler  # how this model is usually sampled
     shared_inputs: frozenset[str] = frozenset()  # keywords of the denoiser's that say nothing of a single sample
     residency: Residency  # which parts are in memory
+    block_swap: BlockSwap | None = None  # where the denoiser's blocks come and go
 
     def __init__(self) -> None:
         super().__init__()
@@ -249,8 +251,9 @@ class Model(nn.Module, ABC):
         """The adapter is in effect in the denoiser from now on, but for pictures, which are drawn without it."""
 
     @abstractmethod
-    def enable_gradient_checkpointing(self) -> None:
-        """For the parts that gradients pass through: less memory, more time."""
+    def enable_gradient_checkpointing(self, *, every: int = 1) -> None:
+        """For the parts that gradients pass through: less memory, more time. Of the denoiser's blocks, every so-manyth
+        is computed anew."""
 
     @abstractmethod
     def cast_frozen(self, dtype: torch.dtype) -> None:
@@ -281,6 +284,11 @@ class Model(nn.Module, ABC):
             for word, vectors_ND in vocabulary.words.items():
                 found.setdefault(word, {})[name] = vectors_ND
         return found
+
+    @property
+    def resting_roles(self) -> Mapping[str, nn.Module]:
+        """The parts whose weights stay where they are."""
+        return {role: part for role, part in self.roles.items() if role != DENOISER or self.block_swap is None}
 
     @abstractmethod
     def load_parts(self, folder: Path, roles: Sequence[str]) -> None:

@@ -20,15 +20,17 @@ class Loading:
     exact    roles of the parts that have float32 weights whatever the `dtype` is
     absent   roles of the parts that are not read yet (see `Residency`)
     device   None: each part stays where the library reads it, mapped from its file
+    at_home  roles of the parts that are read to the CPU's memory whatever the `device` is (see `BlockSwap`)
     """
 
     dtype: torch.dtype
     exact: frozenset[str]
     absent: frozenset[str]
     device: torch.device | None
+    at_home: frozenset[str]
 
 
-WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None)
+WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None, at_home=frozenset())
 
 
 def whole_on(device: torch.device) -> Loading:
@@ -45,6 +47,11 @@ def cast(module: nn.Module, dtype: torch.dtype) -> None:
 def cast_frozen(module: nn.Module, dtype: torch.dtype) -> None:
     """Casts frozen weights, which need no higher precision than the computation; the same ones."""
     _cast(module, (parameter for parameter in module.parameters() if not parameter.requires_grad), dtype)
+
+
+def cast_learning(module: nn.Module, dtype: torch.dtype) -> None:
+    """Casts what learns; the same ones."""
+    _cast(module, (parameter for parameter in module.parameters() if parameter.requires_grad), dtype)
 
 
 def _cast(module: nn.Module, parameters: Iterable[nn.Parameter], dtype: torch.dtype) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from imprint.device_transfer import to_device
 from imprint.file_contents import refuse
+from imprint.libraries.diffusers import compute_anew
 from imprint.manifest import REMEDY
 from imprint.models.base import DENOISER, Format, Model
 from imprint.models.checkpoint.base import Checkpoint
@@ -106,11 +107,11 @@ class PipelineModel(Model):
         copied.disable_gradient_checkpointing()
         return cast(nn.Module, copied)
 
-    def enable_gradient_checkpointing(self) -> None:
+    def enable_gradient_checkpointing(self, *, every: int = 1) -> None:
         for role in self.layout.roles:
             part: Any = self.parts[self.layout.part(role).name]
             if role == DENOISER:
-                part.enable_gradient_checkpointing()  # whichever part trains, its gradients pass through this one
+                compute_anew(part, every=every)  # whichever part trains, its gradients pass through this one
             elif any(parameter.requires_grad for parameter in part.parameters()):
                 # transformers gave it another name in version 5
                 renamed = getattr(part, "activation_checkpointing_enable", None)

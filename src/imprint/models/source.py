@@ -208,7 +208,9 @@ class PipelineSource(ModelSource):
             else torch.float32
             for part in parts
         }
-        return checkpoint.load(types, dtypes=types, device=loading.device)
+        home = [part.name for part in parts if part.role in loading.at_home]
+        read = checkpoint.load(types.keys() - home, dtypes=types, device=loading.device)
+        return {**read, **(checkpoint.load(home, dtypes=types, device=torch.device("cpu")) if home else {})}
 
     def _read_later(self, role: str) -> nn.Module:
         """A part that was absent, or has left: what was there at first has been cast meanwhile."""

@@ -1,25 +1,29 @@
 """Loads the model of a plan and connects everything that trains."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import Prior
 from imprint.data.stream import TrainingStream
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
 from imprint.evaluation.profile import Precision
-from imprint.models.base import Model, is_text
+from imprint.models.base import DENOISER, Model, is_text
+from imprint.models.block_swap import BlockSwap
 from imprint.models.checkpoint.layout import AUTOENCODER
-from imprint.models.loading import cast_frozen
+from imprint.models.loading import cast_frozen, cast_learning
 from imprint.models.residency import reclaim
 from imprint.planning.parts import Plan, framing_of
 from imprint.planning.residence import COMPUTE_TYPES, leaving, loading_of, whole_untuned
 from imprint.rng import seed_of
 from imprint.training.encoding import CaptionCache, LatentCache
+from imprint.training.host_optimizer import HostOptimizer
 from imprint.training.module import TrainingModule
 from imprint.training.task import Feed, Teacher, TrainingTask
 from imprint.types import Concept, ParamGroup
@@ -45,7 +49,7 @@ class Attached(NamedTuple):
 def assemble(plan: Plan) -> TrainingModule:
     """Loads the model, generates the prior's pictures, attaches the method. Only what the method returned trains."""
     loading = loading_of(plan)
-    if loading.dtype != torch.float32 or loading.absent:
+    if loading.dtype != torch.float32 or loading.absent or loading.at_home:
         draw_class_pictures(plan)
     model = plan.parts.model.load_as(loading)
     encoded = encode_first(plan, model, leaving(plan))
@@ -56,9 +60,11 @@ def assemble(plan: Plan) -> TrainingModule:
 def draw_class_pictures(plan: Plan) -> None:
     """Those that the prior lacks, by a model of its own in full precision, which is gone before another is loaded."""
     parts = plan.parts
-    precision = parts.hparams.precision
+    precision = parts.hparams.operations
     if any(parts.prior.draws(plan.facts, concept, precision=precision) for concept in plan.concepts):
-        _class_pictures(plan, parts.model.load_as(whole_untuned(plan)))
+        model = parts.model.load_as(whole_untuned(plan))
+        _swap_blocks(plan, model)
+        _class_pictures(plan, model)
         reclaim()
 
 
@@ -99,7 +105,7 @@ def attach(plan: Plan, model: Model, encoded: Encoded | None = None) -> Attached
 def _class_pictures(plan: Plan, model: Model) -> list[PictureSet | None]:
     """Of each subject; drawn by the untuned model where the prior draws and they are not there yet."""
     parts = plan.parts
-    precision = parts.hparams.precision
+    precision = parts.hparams.operations
     with computing(precision, parts.trainer.own_device):
         return [parts.prior.pictures(model, plan.facts, concept, precision=precision) for concept in plan.concepts]
 
@@ -111,15 +117,19 @@ def _class_prompts(plan: Plan) -> list[str]:
 def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
     """Prepares `model` to train what was attached: modes, precision, memory."""
     parts, precision = plan.parts, plan.parts.hparams.precision
-    _check_trainable(attached.groups, model)
+    _check_trainable(attached.groups, model, precision)
     set_modes(model)
     model.cast_frozen(COMPUTE_TYPES[precision])
+    if precision == "bf16":
+        for part in model.roles.values():
+            cast_learning(part, torch.bfloat16)
     if parts.trainer.channels_last:
         arrange_frozen(model.roles["denoiser"])
     if attached.teacher is not None:
         cast_frozen(attached.teacher.denoiser, COMPUTE_TYPES[precision])
-    if parts.trainer.gradient_checkpointing:
-        model.enable_gradient_checkpointing()
+    if every := parts.trainer.recomputed:
+        model.enable_gradient_checkpointing(every=every)
+    _swap_blocks(plan, model, *([attached.teacher.denoiser] if attached.teacher else []))
     if parts.trainer.compile:
         model.roles["denoiser"].compile()
     return TrainingTask(
@@ -131,9 +141,23 @@ def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
         teacher=attached.teacher,
         feed=attached.feed,
         hparams=parts.hparams,
-        make_optimizer=parts.optimizer,
+        make_optimizer=_optimizer(plan),
+        offload_activations=parts.trainer.offload_activations and parts.trainer.offloads,
         seed=parts.seed,
     )
+
+
+def _swap_blocks(plan: Plan, model: Model, *others: nn.Module) -> None:
+    """Lets the blocks of the denoiser, and of others that share its frozen weights, come and go."""
+    trainer = plan.parts.trainer
+    if trainer.blocks_on_device != "all" and trainer.offloads:
+        model.block_swap = BlockSwap([model.roles[DENOISER], *others], trainer.own_device, trainer.blocks_on_device)
+
+
+def _optimizer(plan: Plan) -> Callable[..., Optimizer]:
+    parts = plan.parts
+    offloaded = parts.trainer.offload_optimizer and parts.trainer.offloads
+    return partial(HostOptimizer, make=parts.optimizer) if offloaded else parts.optimizer
 
 
 def stream_of(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> TrainingStream:
@@ -180,13 +204,15 @@ def _prior(prior: Prior, concept: Concept, own: PictureSet | None) -> PriorPictu
     return PriorPictures(own, captions) if own else None
 
 
-def _check_trainable(groups: Sequence[ParamGroup], model: Model) -> None:
-    """Exactly the parameters that the method returned require gradients, once each, in float32."""
+def _check_trainable(groups: Sequence[ParamGroup], model: Model, precision: str) -> None:
+    """Exactly the parameters that the method returned require gradients, once each, in float32, or where these learn in
+    bfloat16, perhaps in that."""
     returned = [id(parameter) for group in groups for parameter in group.params]
     requiring = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    types = {torch.float32, COMPUTE_TYPES[precision] if precision == "bf16" else torch.float32}
     assert len(returned) == len(set(returned)), "a parameter is in two groups"
     assert set(returned) == requiring, "the parameters that learn are not those that the method returned"
-    assert all(parameter.dtype == torch.float32 for group in groups for parameter in group.params)
+    assert all(parameter.dtype in types for group in groups for parameter in group.params)
 
 
 def set_modes(model: Model) -> None:

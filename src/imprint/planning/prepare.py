@@ -19,6 +19,7 @@ from imprint.locations import locate
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.times import Times
+from imprint.planning import memory_settings
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
@@ -113,6 +114,7 @@ def _conflicts(
         yield from (_under("samples", problem) for problem in part["samples"].problems(concepts))
     if part.get("watch"):
         yield from part["watch"].problems(part.get("evaluation"))
+    yield from memory_settings.conflicts(part, facts)
     if part.get("trainer") and part.get("hparams"):
         yield from part["trainer"].problems(part["hparams"])
     if facts and part.get("trainer"):

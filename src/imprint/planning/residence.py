@@ -30,7 +30,7 @@ def loading_of(plan: Plan) -> Loading:
     """Frozen parts in the precision of the computation. Where parts leave, what encodes pictures and what is trained is
     read after the captions are encoded."""
     parts, facts = plan.parts, plan.facts
-    exact = parts.method.exact_roles(facts)
+    exact = parts.method.exact_roles(facts) if parts.hparams.precision != "bf16" else frozenset()
     if parts.prior.uses_base_prediction:  # whose class prompts are encoded by the untuned model in full precision
         exact |= set(filter(is_text, facts.roles))
     return Loading(
@@ -38,12 +38,19 @@ def loading_of(plan: Plan) -> Loading:
         exact=exact,
         absent=frozenset({DENOISER, AUTOENCODER} if leaving(plan) else ()),
         device=parts.trainer.own_device,
+        at_home=at_home(plan),
     )
+
+
+def at_home(plan: Plan) -> frozenset[str]:
+    """The parts whose blocks come and go: their roles."""
+    trainer = plan.parts.trainer
+    return frozenset({DENOISER} if trainer.blocks_on_device != "all" and trainer.offloads else ())
 
 
 def whole_untuned(plan: Plan) -> Loading:
     """All of it in full precision, on its device."""
-    return replace(WHOLE, device=plan.parts.trainer.own_device)
+    return replace(WHOLE, device=plan.parts.trainer.own_device, at_home=at_home(plan))
 
 
 def loading_to_draw(precision: Precision, device: torch.device) -> Loading:
@@ -61,7 +68,7 @@ def describe(plan: Plan) -> Iterator[str]:
         return
     gone = leaving(plan)
     dtype = str(COMPUTE_TYPES[plan.parts.hparams.precision]).removeprefix("torch.")
-    precision = dtype if dtype == "float32" else f"{dtype}, what learns in float32"
+    precision = dtype if plan.parts.hparams.precision in ("32", "bf16") else f"{dtype}, what learns in float32"
     line = f"In memory while it trains ({precision}): {_listed(plan, _all_roles(plan) - gone)}."
     if gone:
         line += f" Read to encode, and let go: {_listed(plan, gone)}."

@@ -1,5 +1,6 @@
 """The numbers of a training that change its result, whatever the method."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,7 +9,13 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from imprint.kinds import of_kind
 
-Precision = Literal["32", "bf16-mixed", "16-mixed"]
+Precision = Literal["32", "bf16-mixed", "16-mixed", "bf16"]  # bf16: of what learns, too
+OPERATIONS: Mapping[Precision, Literal["32", "bf16-mixed", "16-mixed"]] = {
+    "32": "32",
+    "bf16-mixed": "bf16-mixed",
+    "16-mixed": "16-mixed",
+    "bf16": "bf16-mixed",
+}
 
 
 @of_kind("rate/diffusers")
@@ -35,3 +42,9 @@ class HParams:
     clip: PositiveFloat | None  # norm that the gradient is clipped to
     ema: Annotated[float, Gt(0), Lt(1)] | None  # decay of the average of the weights that is saved in their place
     rate: RateSchedule
+
+    @property
+    def operations(self) -> Literal["32", "bf16-mixed", "16-mixed"]:
+        """Of the precision that in which operations compute, by Lightning's name. Where what learns is in bfloat16,
+        losses, norms and whatever else a mixed precision computes in float32 are no less exact."""
+        return OPERATIONS[self.precision]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,9 @@ from imprint.models.base import Model, is_text
 from imprint.models.finite import not_finite
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.rng import seed_layers, seed_of
+from imprint.training.activations import activations_in_memory
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
+from imprint.training.host_optimizer import who_updates
 from imprint.training.loss_check import LossCheck
 from imprint.training.task import TrainingTask
 from imprint.training.updates import MovingAverage, clip_within_step
@@ -80,7 +82,8 @@ class TrainingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         self.task.method.before_step(self.model, seed=self.task.seed, step=self.global_step)
-        losses = self.losses(batch)
+        with activations_in_memory(self.model) if self.task.offload_activations else nullcontext():
+            losses = self.losses(batch)
         self._micro_batches.append(Losses(*(value.detach() for value in losses)))
         return losses.total
 
@@ -131,14 +134,19 @@ class TrainingModule(pl.LightningModule):
                     parameter.grad = None
         for parameter in self.task.method.skipped_parameters(self.model, seed=self.task.seed, step=self.global_step):
             parameter.grad = None
+        seed_layers(
+            seed_of(self.task.seed, "update", self.global_step), self.device
+        )  # for optimisers that round by chance
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: Any = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         precision = self.task.hparams.precision
-        if gradient_clip_val and precision != "16-mixed" and type(optimizer) is AdamW and optimizer.defaults["fused"]:
-            clip_within_step(optimizer, self.trained(), gradient_clip_val)
-        elif gradient_clip_val and precision == "bf16-mixed":
+        updating = who_updates(optimizer)
+        in_float32 = precision in ("32", "bf16-mixed")
+        if gradient_clip_val and in_float32 and type(updating) is AdamW and updating.defaults["fused"]:
+            clip_within_step(updating, self.trained(), gradient_clip_val)
+        elif gradient_clip_val and precision in ("bf16-mixed", "bf16"):
             # The trainer clips no fused optimiser in mixed precision, but only float16 has scaled gradients.
             nn.utils.clip_grad_norm_(self.trained(), gradient_clip_val)
         else:
@@ -209,8 +217,8 @@ class TrainingModule(pl.LightningModule):
 
     @contextmanager
     def generating(self) -> Iterator[None]:
-        """For generating pictures with the present weights: averaged, and adapters merged."""
-        with self.model.residency.needed(), self.averaged(), merged(self.model.roles.values()):
+        """For generating pictures with the present weights: averaged, and adapters merged where weights stay."""
+        with self.model.residency.needed(), self.averaged(), merged(self.model.resting_roles.values()):
             yield
 
     @property

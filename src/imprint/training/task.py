@@ -113,4 +113,5 @@ class TrainingTask:
     feed: Feed
     hparams: HParams
     make_optimizer: Callable[..., Optimizer]
+    offload_activations: bool
     seed: int

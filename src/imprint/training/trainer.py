@@ -31,13 +31,21 @@ class TrainerSettings:
     workers: NonNegativeInt  # processes that load pictures, for each device
     cache: bool  # keep what the autoencoder makes of the pictures
     keep_parts: Literal["all", "needed"]  # of the model in memory; a part that is not needed leaves
-    gradient_checkpointing: bool  # less memory, a third more time
+    gradient_checkpointing: bool | Literal["half"]  # of the denoiser's blocks: none, all, or every other one
+    blocks_on_device: Literal["all"] | PositiveInt  # of the denoiser; the others wait in the machine's memory
+    offload_optimizer: bool  # its state is in the machine's memory, and it computes there
+    offload_activations: bool  # what the backward pass needs is in the machine's memory meanwhile
     channels_last: bool  # of the network's kernels, where they do not learn
     compile: bool
     checkpoint_every: PositiveInt  # steps
     save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone
 
-    former_defaults: ClassVar[Mapping[str, Any]] = {"keep_parts": "all"}
+    former_defaults: ClassVar[Mapping[str, Any]] = {
+        "keep_parts": "all",
+        "blocks_on_device": "all",
+        "offload_optimizer": False,
+        "offload_activations": False,
+    }
 
     @property
     def world_size(self) -> int:
@@ -52,6 +60,16 @@ class TrainerSettings:
     def own_device(self) -> torch.device:
         """This process's."""
         return process_device(self.accelerator)
+
+    @property
+    def offloads(self) -> bool:
+        """Whether something can lie in the machine's memory instead of the device's."""
+        return has_own_memory(self.device)
+
+    @property
+    def recomputed(self) -> int | None:
+        """Every so-manyth block of the denoiser is computed anew for its gradients; None: no block is."""
+        return {False: None, True: 1, "half": 2}[self.gradient_checkpointing]
 
     def problems(self, hparams: HParams) -> Iterator[Problem | str]:
         """The settings that this machine cannot run; keys are absolute."""
@@ -87,6 +105,11 @@ def available_device(accelerator: str) -> torch.device:
     return torch.device(accelerator)
 
 
+def has_own_memory(device: torch.device) -> bool:
+    """Beside the machine's, of which a GPU's on the same chip (MPS) is a part."""
+    return device.type == "cuda"
+
+
 def process_device(accelerator: str) -> torch.device:
     """This process's own, where several share a machine. Raises as `available_device` does."""
     device = available_device(accelerator)
@@ -107,7 +130,7 @@ def make_trainer(
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy=settings.strategy,
-        precision=hparams.precision,
+        precision=hparams.operations,
         max_steps=hparams.steps,
         max_epochs=-1,
         accumulate_grad_batches=settings.accumulation,

@@ -22,7 +22,8 @@ def clip_within_step(optimizer: AdamW, parameters: Sequence[Parameter], max_norm
     the same mechanism."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
-    divide_gradients_in_step(optimizer, ((norm + EPSILON) / max_norm).clamp(min=1.0))
+    divisor = ((norm + EPSILON) / max_norm).clamp(min=1.0)
+    divide_gradients_in_step(optimizer, divisor.to(optimizer.param_groups[0]["params"][0].device))
 
 
 class MovingAverage:

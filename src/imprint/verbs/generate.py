@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
@@ -15,7 +15,8 @@ from imprint.construct import rebuilt
 from imprint.errors import ConfigError, UserError
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
-from imprint.models.base import ModelSource
+from imprint.models.base import DENOISER, ModelSource
+from imprint.models.block_swap import BlockSwap
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, file_name
 from imprint.planning.assemble import computing
@@ -28,7 +29,7 @@ from imprint.results.load import other_model
 from imprint.runs import Run
 from imprint.setting_types import Place
 from imprint.templates import placeholders, template_fault
-from imprint.training.trainer import available_device
+from imprint.training.trainer import available_device, has_own_memory
 from imprint.types import Concept, Sampler, prompts_of
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Request(PictureRequest):
     run: str | list[str]
     rank: PositiveInt | None
     precision: Literal["32", "bf16"]
+    blocks_on_device: Literal["all"] | PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +143,16 @@ def generate(cfg: DictConfig) -> Path:
     if store.missing():
         device = available_device(request.accelerator)
         loading = loading_to_draw(request.precision, device)
+        swapped = request.blocks_on_device != "all" and has_own_memory(device)
+        loading = replace(loading, device=None) if swapped else loading
         model, _ = combined_model(
             mix.runs, weights=mix.weights, scale=dict(mix.scale), base=mix.base, rank=mix.rank, loading=loading
         )
-        model = model.to(device)
+        model = model if swapped else model.to(device)
         merge_exactly(model.roles.values())
+        if swapped and request.blocks_on_device != "all":
+            model.block_swap = BlockSwap([model.roles[DENOISER]], device, request.blocks_on_device)
+            model.to(device)
         with computing(request.precision, device):
             generate_missing(
                 store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False

@@ -24,6 +24,7 @@ from imprint.evaluation.watch import LiveScore
 from imprint.planning.prepare import prepare
 from imprint.runs import Run
 from imprint.scoring.live import LiveScorer
+from imprint.training.trainer import TrainerSettings
 from imprint.verbs.train import train
 
 RATE = 1e-3  # of all that `configure` makes, at most
@@ -66,6 +67,20 @@ def assert_alike(run: Run, other: Run) -> None:
         mine, theirs = load_file(file), load_file(other.result / file.name)
         assert list(mine) == list(theirs)
         assert near_weights(mine, theirs, rate=RATE, steps=len(losses(run)))
+
+
+def test_their_optimisers_may_differ(
+    tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    monkeypatch.setattr(TrainerSettings, "offloads", True)  # as if this were a GPU
+    usual = ["method=lora", "hparams.steps=4"]
+    points = [[*usual, f"optimizer={choice}"] for choice in ("adamw8bit", "adafactor", "sgd")]
+    points.append([*usual, "trainer.offload_optimizer=true"])
+    runs, ended = together([configure(tiny_sd, pictures, tmp_path / "runs", *point) for point in points])
+    assert ended == [None] * len(points)
+    for run, point in zip(runs, points, strict=True):
+        assert_alike(run, train(configure(tiny_sd, pictures, tmp_path / "alone", *point)))
 
 
 def test_their_losses_are_the_golden_ones(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:

@@ -72,9 +72,9 @@ class Chroma(PipelineModel):
         )[0]
         return unpacked(velocity_BND.float(), height, width)
 
-    def enable_gradient_checkpointing(self) -> None:
-        super().enable_gradient_checkpointing()
-        compute_anew_with_masks(self.transformer)
+    def enable_gradient_checkpointing(self, *, every: int = 1) -> None:
+        super().enable_gradient_checkpointing(every=every)
+        compute_anew_with_masks(self.transformer, every=every)
 
 
 def _misfits(configs: Configs) -> Iterator[str]:
