@@ -43,6 +43,8 @@ FLOORS = [
     ["pictures"],
     ["provenance"],
     ["methods", "objectives", "data", "evaluation"],
+    ["labelled"],
+    ["filters"],
     ["training"],
     ["reporting"],
     ["config", "construct", "composing", "composition_errors", "overrides", "requests", "launchers"],
