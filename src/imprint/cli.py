@@ -29,6 +29,11 @@ VERBS = {
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
+    "synthesise": Verb(
+        "draw a labelled data set of what was taught, or train what is missing and draw it",
+        "run",
+        ("negative_prompt", "dataset.rights"),
+    ),
     "export": Verb("write a trained run in another format", "run"),
     "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
     "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
@@ -212,7 +217,7 @@ def _settings(verb: str) -> str:
 
 def _sweeps(verb: str, arguments: Sequence[str]) -> bool:
     """Whether commas separate the values of a grid."""
-    return verb == "benchmark" or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
+    return verb in ("benchmark", "synthesise") or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ HOMES: Mapping[str, str] = {
     "report": "imprint.reporting",
     "logger": "imprint.reporting",
     "provenance": "imprint.provenance",
+    "synthesis": "imprint.synthesis",
+    "prompts": "imprint.synthesis",
 }
 # Classes of other libraries that conf/ names.
 LIBRARIES: Mapping[str, str] = {

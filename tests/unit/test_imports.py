@@ -51,6 +51,7 @@ FLOORS = [
     ["planning"],
     ["results"],
     ["scoring"],
+    ["synthesis"],
     ["fitting"],
     ["batched_runs"],
     ["launching"],
@@ -63,7 +64,11 @@ STRANGERS = {"methods", "objectives", "data", "evaluation"}
 FRONT_DOORS = {"__init__", "__main__"}
 # A world of its own: it uses nothing of imprint. What it knows of its pictures is asked for in these files alone.
 APART = {"miniature"}
-ASK_THE_WORLD = {"evaluation/encoders/drawn_world.py", "evaluation/metrics/drawn_world.py"}
+ASK_THE_WORLD = {
+    "evaluation/encoders/drawn_world.py",
+    "evaluation/metrics/drawn_world.py",
+    "synthesis/drawn_world.py",
+}
 
 
 def floor_of(part: str) -> int:

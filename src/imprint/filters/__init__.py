@@ -1,1 +1,0 @@
-"""Which drawn pictures are kept in a labelled data set."""
