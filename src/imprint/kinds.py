@@ -42,6 +42,7 @@ HOMES: Mapping[str, str] = {
     "report": "imprint.reporting",
     "logger": "imprint.reporting",
     "provenance": "imprint.provenance",
+    "filter": "imprint.filters",
 }
 # Classes of other libraries that conf/ names.
 LIBRARIES: Mapping[str, str] = {
