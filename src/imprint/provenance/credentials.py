@@ -140,8 +140,12 @@ def _credentials(store: Mapping[str, Any], state: str) -> Credentials:
         software=" ".join(str(generators[0].get(key, "")) for key in ("name", "version")).strip(),
         source_types=tuple(_source_types(assertions)),
         mining=tuple(_mining(assertions)),
-        made_by=MadeBy(*(tuple(map(str, weights.get(name, ()))) for name in ("bases", "results", "parents"))),
+        made_by=MadeBy(_hashes(weights, "bases"), _hashes(weights, "results"), _hashes(weights, "parents")),
     )
+
+
+def _hashes(weights: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(map(str, weights.get(name, ())))
 
 
 def _source_types(assertions: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -20,7 +20,7 @@ MOST_CHARACTERS = 1_000_000  # of a packet that is parsed
 
 
 def statement(made_by: MadeBy) -> str:
-    """A packet that says: made by a trained model, or put together, with this program, from these weights and photos."""
+    """A packet that says: made by a trained model, or put together, with this program, from weights and photos."""
     properties = {
         "Iptc4xmpExt:DigitalSourceType": f"{SOURCE_TYPES}{made_by.source_type}",
         "xmp:CreatorTool": f"{SOFTWARE} {__version__}",
