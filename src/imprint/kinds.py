@@ -44,6 +44,7 @@ HOMES: Mapping[str, str] = {
     "provenance": "imprint.provenance",
     "synthesis": "imprint.synthesis",
     "prompts": "imprint.synthesis",
+    "filter": "imprint.filters",
 }
 # Classes of other libraries that conf/ names.
 LIBRARIES: Mapping[str, str] = {
