@@ -14,14 +14,15 @@ from imprint.construct import rebuilt
 from imprint.labelled.layout import picture_name
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
+from imprint.pictures.files import PictureWriter
 from imprint.pictures.generate import Generate, generate_missing
 from imprint.pictures.store import PictureStore, Recipe
 from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
-from imprint.provenance.base import MadeBy, Provenance, result_hash
+from imprint.provenance.base import MadeBy, Provenance, result_hash, source_type
 from imprint.results.load import other_model, own_model, trained_model
 from imprint.runs import Run
-from imprint.synthesis.base import Asked, Synthesis
+from imprint.synthesis.base import Asked, Synthesis, Weights
 from imprint.types import Beginning, Sampler
 
 FOLDER = ".drawn"  # inside of a data set: every picture as it was drawn, whatever filters say of it
@@ -63,7 +64,7 @@ def draw_missing(
             folder / FOLDER,
             [_recipe(file, one, method, how) for file, one in recipes.items()],
             {},
-            writer=provenance.writer(cache(lambda run=run: made_by(run, method, how))),
+            writer=_writer(provenance, folder / FOLDER, recipes, method, how),
         )
         if missing := store.missing():
             new += len(missing)
@@ -85,12 +86,32 @@ def missing(folder: Path, asked: Sequence[Asked], method: Synthesis) -> list[Ask
     return [by_file[recipe.file] for recipe in PictureStore(folder / FOLDER, recipes, {}).missing()]
 
 
-def made_by(run: Run, method: Synthesis, how: How) -> MadeBy:
-    """What its pictures say of the weights that drew them."""
-    if method.weights == "none":
-        return MadeBy((), ())
-    base = run.read().content.model if how.base is None else other_model(run, how.base, {}).facts().fingerprint
-    return MadeBy((base,), (result_hash(run.result),) if method.weights == "tuned" else ())
+def made_by(asked: Asked, method: Synthesis, how: How) -> MadeBy:
+    """What a picture says of the weights that drew it, and of the photo that it has parts of."""
+    drawn = method.weights != "none"
+    photo = () if asked.photo is None else (asked.seen.photos.pictures[asked.photo].content,)
+    origin = source_type(photo=bool(photo), model=drawn)
+    return MadeBy(*_weights(asked.subject.run, method.weights, how.base), parents=photo, source_type=origin)
+
+
+@cache
+def _weights(run: Run, weights: Weights, base: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Hashes of the model and of the result in it."""
+    if weights == "none":
+        return (), ()
+    model = run.read().content.model if base is None else other_model(run, base, {}).facts().fingerprint
+    return (model,), (result_hash(run.result),) if weights == "tuned" else ()
+
+
+def _writer(
+    provenance: Provenance, folder: Path, asked: Mapping[str, Asked], method: Synthesis, how: How
+) -> PictureWriter:
+    """Each picture says what itself was made from."""
+
+    def save(picture: Image.Image, file: Path) -> None:
+        provenance.save(picture, file, made_by(asked[file.relative_to(folder).as_posix()], method, how))
+
+    return provenance.writer(lambda: MadeBy((), ()))._replace(save=save)
 
 
 def sampler_of(run: Run, asked: Asked, how: How) -> Sampler:
