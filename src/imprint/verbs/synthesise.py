@@ -53,6 +53,7 @@ class Request:
     subjects: list[str] | None
     synthesis: Synthesis
     filter: Mapping[str, Filter]
+    encoders: Mapping[str, Encoder]
     images: PositiveInt
     out: Place
     test: str | None
@@ -79,7 +80,7 @@ class Variant:
     def __init__(self, point: SweepPoint, tree: Mapping[str, Any]) -> None:
         self.point = point
         constructor = Constructor()
-        own = {name: tree.get(name) for name in OWN}
+        own = {name: tree.get(name) for name in OWN} | {"filter": tree.get("filter") or {}}
         arguments = constructor.arguments(Request, own, "")
         shared = constructor.arguments(Shared, {name: tree[name] for name in ("provenance", "dry_run")}, "")
         if problems := constructor.problems:
@@ -95,6 +96,7 @@ class Variant:
             raise ConfigError(problems)
 
     def data_set(self, subjects: Sequence[Taught], encoders: Mapping[str, Encoder]) -> DataSet:
+        """`encoders` are the model's own."""
         request = self.request
         guidances = request.guidance if isinstance(request.guidance, list) else [request.guidance]
         return DataSet(
@@ -114,7 +116,7 @@ class Variant:
                 device=available_device(request.accelerator),
             ),
             filters=request.filter,
-            encoders=encoders,
+            encoders={**request.encoders, **encoders},
             test=request.test,
             provenance=self.shared.provenance,
             settings=self.settings,
