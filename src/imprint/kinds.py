@@ -43,6 +43,7 @@ HOMES: Mapping[str, str] = {
     "logger": "imprint.reporting",
     "provenance": "imprint.provenance",
     "filter": "imprint.filters",
+    "data_format": "imprint.labelled.formats",
 }
 # Classes of other libraries that conf/ names.
 LIBRARIES: Mapping[str, str] = {
