@@ -70,7 +70,7 @@ def write_set(
 def two_subjects(folder: Path, *, masked: bool = True) -> Path:
     """Four drawn pictures with masks, one of them of a soft label; one without a mask; two photos to test with; and a
     rejected picture."""
-    soft = drawn("cat2", 1, 0, masked=masked, labels={"cat2": 0.75, "dog6": 0.25}, source="mix", parent="cat2/p01.png")
+    soft = drawn("cat2", 1, 0, masked=masked, labels={"cat2": 0.75, "dog6": 0.25}, source="mix", noun="cat")
     train = [drawn(k=0, masked=masked), drawn(k=1, masked=masked), drawn("cat2", masked=masked, noun="cat"), soft]
     train.append(drawn("dog6", 7, 0, scores=()))
     rejected = drawn("dog6", 9, 0, masked=masked, reasons=("identity: nearer to cat2",))

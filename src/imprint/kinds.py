@@ -45,6 +45,7 @@ HOMES: Mapping[str, str] = {
     "synthesis": "imprint.synthesis",
     "prompts": "imprint.synthesis",
     "filter": "imprint.filters",
+    "data_format": "imprint.labelled.formats",
 }
 # Classes of other libraries that conf/ names.
 LIBRARIES: Mapping[str, str] = {

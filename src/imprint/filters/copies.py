@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-import torch
 from annotated_types import Gt, Le
 from PIL import Image
-from torch import Tensor
 
 from imprint.filters.base import Candidate, Context, Filter, Known, Verdict, Verdicts
 from imprint.kinds import of_kind
-from imprint.pictures.likeness import Pixels, crop_likeness, nearest_same
+from imprint.pictures.likeness import Pixels, either_way, nearest_same
 
 
 @of_kind("filter/copies")
@@ -47,7 +45,7 @@ class Copies(Filter):
             if not others:
                 continue
             own, theirs = Pixels([pictures[number] for number in some]), Pixels([photos[number] for number in others])
-            likeness_NM = _either_way(own, theirs, threshold=self.crop)
+            likeness_NM = either_way(own, theirs, threshold=self.crop)
             for row, number in enumerate(some):
                 likeness_M = likeness_NM[row].clone()
                 for column, other in enumerate(others):
@@ -61,15 +59,6 @@ class Copies(Filter):
     def _verdict(self, value: float, said: str) -> Verdict:
         passed = value < self.crop
         return Verdict(value, self.crop, passed, "" if passed else f"{said} ({value:.3f}, and {self.crop} is a copy)")
-
-
-def _either_way(pictures: Pixels, photos: Pixels, *, threshold: float) -> Tensor:
-    """(N, M): whichever of the two is cut out of the other, mirrored or not."""
-    looks = []
-    for seen in (pictures, pictures.mirrored()):
-        looks.append(crop_likeness(photos, seen, threshold=threshold).T)
-        looks.append(crop_likeness(seen, photos, threshold=threshold))
-    return torch.stack(looks).amax(dim=0)
 
 
 def is_parent(candidate: Candidate, known: Known) -> bool:

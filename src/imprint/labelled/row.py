@@ -84,6 +84,9 @@ class Row:
     def is_real(self) -> bool:
         return self.source == REAL
 
+    def renamed(self, file_name: str, mask_file_name: str) -> "Row":
+        return replace(self, file_name=file_name, mask_file_name=mask_file_name)
+
     def judged(self, scores: Sequence[Score], reasons: Sequence[str]) -> "Row":
         return replace(self, scores=tuple(scores), reasons=tuple(reasons))
 

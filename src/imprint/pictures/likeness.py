@@ -14,6 +14,9 @@ from torch.nn import functional
 SMALL = (32, 32)
 SAME_LEVELS = 2.0  # of 255, on average
 
+# The likeness from which on one picture is a part of another. Ours: of 9120 pairs of different pictures of the
+# miniature's subjects none is above .89, and crops of half a side or more, saved as JPEG again, are seldom below .9.
+CROP = 0.9
 # Crops are looked for at two sizes: a first look at all pairs, and a second at those that may be one.
 LOOKS = (32, 48)
 SMALLEST_CROP = 0.5  # of a side
@@ -83,6 +86,15 @@ def crop_likeness(wholes: Pixels, parts: Pixels, *, threshold: float) -> Tensor:
         closer_M = _best(wholes, parts, several, [part], LOOKS[1])[:, 0]
         found_MN[several, part] = torch.maximum(found_MN[several, part], closer_M)
     return found_MN
+
+
+def either_way(pictures: Pixels, others: Pixels, *, threshold: float) -> Tensor:
+    """(pictures, others): the same, whichever of the two is cut out of the other, mirrored or not."""
+    looks = []
+    for seen in (pictures, pictures.mirrored()):
+        looks.append(crop_likeness(others, seen, threshold=threshold).T)
+        looks.append(crop_likeness(seen, others, threshold=threshold))
+    return torch.stack(looks).amax(dim=0)
 
 
 def _best(wholes: Pixels, parts: Pixels, some: Sequence[int], others: Sequence[int], side: int) -> Tensor:

@@ -29,7 +29,7 @@ def opted_out(subjects: Sequence[Subject], prior: Prior | None) -> Iterator[Prob
 
 
 def _told(key: str, opt_out: OptOut, pictures: PictureSet) -> Iterator[Problem]:
-    if opt_out == "ignore" or not (found := list(_reasons(pictures))):
+    if opt_out == "ignore" or not (found := list(reasons_against(pictures))):
         return
     listed = "".join(f"\n  - {line}" for line in found)
     if opt_out == "refuse":
@@ -44,7 +44,8 @@ def _told(key: str, opt_out: OptOut, pictures: PictureSet) -> Iterator[Problem]:
         )
 
 
-def _reasons(pictures: PictureSet) -> Iterator[str]:
+def reasons_against(pictures: PictureSet) -> Iterator[str]:
+    """Of each picture whose metadata speaks against training on it, its key and what is said there."""
     for picture, source in zip(pictures.pictures, pictures.sources, strict=True):
         try:
             marks = read_marks(bytes_of(source))

@@ -21,6 +21,7 @@ from imprint.filters.base import Filter
 from imprint.filters.judging import check, fingerprints
 from imprint.labelled.folder import is_labelled, read_about, write_about
 from imprint.models.beginning import first_step
+from imprint.planning.opt_out import reasons_against
 from imprint.provenance.base import Provenance
 from imprint.reporting.units import duration
 from imprint.synthesis import held_out
@@ -154,6 +155,8 @@ class DataSet:
                     "images": self.images,
                     "filters": fingerprints(self.filters, self.encoders),
                     "test": self.test,
+                    "rights": {subject.label: subject.rights for subject in self.subjects},
+                    "opt_outs": [why for subject in self.subjects for why in reasons_against(subject.photos)],
                 },
             )
         for subject, count in counts.items():

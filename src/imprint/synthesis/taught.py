@@ -49,6 +49,11 @@ class Taught:
         return self._dataset.held_out()
 
     @property
+    def rights(self) -> str:
+        """In the photos."""
+        return self._dataset.rights or "not stated"
+
+    @property
     def keys(self) -> list[str]:
         return [photo.key for photo in self.photos.pictures]
 

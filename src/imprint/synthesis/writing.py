@@ -14,11 +14,13 @@ from PIL import Image
 from imprint.errors import UserError
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.records import Photo
+from imprint.files import write_text
 from imprint.filters.base import Candidate, Context, Filter, Known
 from imprint.filters.judging import judge
 from imprint.hashing import file_hash
-from imprint.labelled.folder import add_photo, place, split_folder, write_folder
-from imprint.labelled.layout import REJECTED, TEST, TRAIN, mask_name, picture_name
+from imprint.labelled.card import card
+from imprint.labelled.folder import add_photo, place, read_folder, split_folder, write_folder
+from imprint.labelled.layout import CARD, REJECTED, TEST, TRAIN, mask_name, picture_name
 from imprint.labelled.row import Box, Row
 from imprint.partial_files import partial_file
 from imprint.pictures.files import save_png
@@ -67,6 +69,7 @@ def write_data_set(
         rejected=judgement.rejected,
         about={**about, "counts": counts},
     )
+    write_text(folder / CARD, card(read_folder(folder), name=folder.name))
     if judgement.problems:
         raise UserError("\n".join(judgement.problems))
     return counts
