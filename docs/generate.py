@@ -42,6 +42,7 @@ PARTS = {
         *sorted(f"docs/families/{page.stem}" for page in (ROOT / "docs/families").glob("*.md")),
         "docs/files",
         "docs/grids",
+        "docs/synthesis",
         "docs/report",
         "docs/evaluation",
         "docs/tracking",

@@ -5,8 +5,9 @@
 writes world/dataset/dog6/00.jpg and so on, with the captions and the truth of each picture in metadata.jsonl beside it,
 and with --masks 00.mask.png for each, white where the subject is; world/dataset/prompts_and_classes.txt;
 world/true/dog6/beach.png and so on, the true pictures of each subject in the places asked for; and world/truth.json,
-which tells the whole truth of every picture. A name is that of a set, or a class and a number, which is an individual
-made from that number. Without names, every set is written.
+which tells the whole truth of every picture. With --empty 3, world/places/ has three pictures of each place. A name is
+that of a set, or a class and a number, which is an individual made from that number. Without names, every set is
+written.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from imprint.miniature.captions import caption
 from imprint.miniature.paper_prompts import classes_and_prompts
 from imprint.miniature.places import BACKDROPS, PLACES
 from imprint.miniature.references import SETS, STYLE_SETS, scenes
-from imprint.miniature.renderer import draw, mask
+from imprint.miniature.renderer import draw, draw_empty, mask
 from imprint.miniature.scene import NOUNS, Scene, Subject
 from imprint.miniature.subjects import from_seed
 
@@ -69,6 +70,18 @@ def write_true_pictures(folder: Path, who: Subject, places: Sequence[str]) -> di
         scene = Scene(who, place)
         save(draw(scene), path)
         written[path] = scene
+    return written
+
+
+def write_empty_places(folder: Path, count: int) -> list[Path]:
+    """Writes `folder/beach-0.png` and so on, each place as often, with nobody there: to put something into."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for place in PLACES:
+        for seed in range(count):
+            path = folder / f"{place.replace(' ', '_')}-{seed}.png"
+            save(draw_empty(place, seed), path)
+            written.append(path)
     return written
 
 
@@ -122,6 +135,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the reference pictures: jpg as in the data set (slightly lossy), png exact",
     )  # fmt: skip
     parser.add_argument(
+        "--empty", type=int, default=0, metavar="N",
+        help="also N pictures of each place with nobody there, in places/",
+    )  # fmt: skip
+    parser.add_argument(
         "--masks", action="store_true",
         help="beside each reference picture NAME, NAME.mask.png: which pixels are the subject",
     )  # fmt: skip
@@ -141,4 +158,6 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
         )
     except KeyError as error:
         parser.error(error.args[0])
+    if arguments.empty > 0:
+        written += write_empty_places(arguments.root / "places", arguments.empty)
     print(f"wrote {len(written)} pictures to {arguments.root}")

@@ -66,6 +66,13 @@ def draw_alone(scene: Scene) -> Image.Image:
     return layer
 
 
+def draw_empty(place: str, seed: int) -> Image.Image:
+    """The place alone, RGB, SIZE x SIZE."""
+    canvas = Image.new("RGB", (PIXELS, PIXELS))
+    paint_place(Pen(canvas, FRAME), place, seed)
+    return canvas.reduce(SUPERSAMPLING)
+
+
 def mask(scene: Scene) -> Image.Image:
     """Which pixels of `draw(scene)` show the subject, with what it wears: grey, SIZE x SIZE, white where it is."""
     canvas = Image.new("RGB", (PIXELS, PIXELS))
