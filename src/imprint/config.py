@@ -71,6 +71,8 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
     with open_dict(cfg):
         if "name" in cfg:
             cfg.name = str(cfg.name)
+        if OmegaConf.is_interpolation(cfg, "out") and not OmegaConf.is_missing(cfg, "out"):
+            cfg.out = str(cfg.out)
         del cfg.hydra
     return cfg
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import Said, typed_with
 from composed import compose
 from drawing import ROUNDING, distance
 from launched import HERE
 from PIL import Image, ImageOps
-from small_runs import configure, draw_masks, draw_pictures
+from small_runs import configure, draw_masks, draw_pictures, overrides
 
 from imprint.errors import ConfigError, UserError
 from imprint.labelled.folder import read_folder
@@ -229,6 +230,54 @@ def test_a_strength_that_leaves_no_step_is_told_before_anything_is_drawn(made: M
     with pytest.raises(ConfigError, match=r"synthesis\.strengths: strength=0\.1: of 4 steps this leaves none"):
         made("synthesis=img2img", "images=4", "synthesis.strengths=[0.1,0.5]")
     assert not (tmp_path / "set" / "train").exists()
+
+
+def test_of_a_collection_what_is_missing_is_trained_and_each_combination_is_a_data_set(
+    tiny_sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for name in ("rex", "tom"):
+        draw_masks(draw_pictures(photos / name))
+    usual = overrides(tiny_sd, photos, tmp_path / "outputs", *LORA, "hparams.steps=1")
+    left_out = ("dataset=", "dataset.class_noun=", "dataset.path=", "hparams.steps=6")
+    own = [each for each in usual if not each.startswith(left_out)]
+    collection = ["collection=folders", f"collection.path={photos}", "collection.noun=dog"]
+    settings = {
+        each.partition("=")[0]: each
+        for each in [*own, *collection, *DRAWING, *PROMPTS, "images=2", "trainer.checkpoint_every=1"]
+    }
+    typed = typed_with(capfd)
+
+    def said(*more: str) -> Said:
+        return typed("synthesise", *{**settings, **{each.partition("=")[0]: each for each in more}}.values())
+
+    axes = ["synthesis=from_noise,paste", f"out={tmp_path}/sets/${{hydra:runtime.choices.synthesis}}"]
+    planned = said(*axes, "dry_run=true")
+    assert planned.code == 0, planned.text
+    assert "2 points: 2 to train." in planned.text
+    for choice in ("from_noise", "paste"):
+        assert f"sets/{choice}: 4 pictures by {choice}, 2 of each of 2 subjects; 0 are there." in planned.text
+    assert not (tmp_path / "outputs").exists()
+    assert not (tmp_path / "sets").exists()
+    made = said(*axes)
+    assert made.code == 0, made.text
+    trained = sorted((tmp_path / "outputs").glob("*/manifest.json"))
+    assert len(trained) == 2
+    assert {name: len(pictures(tmp_path / "sets" / name)) for name in ("from_noise", "paste")} == {
+        "from_noise": 4,
+        "paste": 4,
+    }
+    times = [file.stat().st_mtime_ns for file in trained]
+    more = said("synthesis=from_noise", f"out={tmp_path}/sets/from_noise", "images=3", "dry_run=true")
+    assert "6 pictures by from_noise, 3 of each of 2 subjects; 4 are there." in more.text
+    assert "Drawing takes about" in more.text
+    assert said("synthesis=from_noise", f"out={tmp_path}/sets/from_noise", "images=3").code == 0
+    assert len(pictures(tmp_path / "sets" / "from_noise")) == 6
+    assert [file.stat().st_mtime_ns for file in trained] == times
+    wrong = said("guidance=2,5", f"out={tmp_path}/sets/one")
+    assert (wrong.code, "several data sets would lie there. Name what differs" in wrong.text) == (1, True)
+    both = said(f"run={trained[0].parent}", f"out={tmp_path}/sets/one", "images=1")
+    assert (both.code, "run and collection: both are given" in both.text) == (1, True)
 
 
 @pytest.mark.slow
