@@ -47,6 +47,7 @@ PARTS = {
         "docs/evaluation",
         "docs/tracking",
         "docs/provenance",
+        "docs/data_sets",
         "docs/trust",
         "experiments/README",
         "benchmarks/README",

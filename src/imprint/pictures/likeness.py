@@ -14,8 +14,7 @@ from torch.nn import functional
 SMALL = (32, 32)
 SAME_LEVELS = 2.0  # of 255, on average
 
-# The likeness from which on one picture is a part of another. Ours: of 9120 pairs of different pictures of the
-# miniature's subjects none is above .89, and crops of half a side or more, saved as JPEG again, are seldom below .9.
+# The likeness from which on one picture is a part of another. Ours: docs/data_sets.md says how often it is right.
 CROP = 0.9
 # Crops are looked for at two sizes: a first look at all pairs, and a second at those that may be one.
 LOOKS = (32, 48)

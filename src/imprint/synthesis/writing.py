@@ -20,6 +20,7 @@ from imprint.filters.judging import judge
 from imprint.hashing import file_hash
 from imprint.labelled.card import card
 from imprint.labelled.folder import add_photo, place, read_folder, split_folder, write_folder
+from imprint.labelled.formats.croissant import write_croissant
 from imprint.labelled.layout import CARD, REJECTED, TEST, TRAIN, mask_name, picture_name
 from imprint.labelled.row import Box, Row
 from imprint.partial_files import partial_file
@@ -69,7 +70,9 @@ def write_data_set(
         rejected=judgement.rejected,
         about={**about, "counts": counts},
     )
-    write_text(folder / CARD, card(read_folder(folder), name=folder.name))
+    written = read_folder(folder)
+    write_text(folder / CARD, card(written, name=folder.name))
+    write_croissant(written, name=folder.name)
     if judgement.problems:
         raise UserError("\n".join(judgement.problems))
     return counts
