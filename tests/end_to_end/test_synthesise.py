@@ -232,6 +232,32 @@ def test_a_strength_that_leaves_no_step_is_told_before_anything_is_drawn(made: M
     assert not (tmp_path / "set" / "train").exists()
 
 
+def test_one_run_of_several_subjects_draws_each_with_its_own_words(tiny_sd: Path, tmp_path: Path) -> None:
+    """In another size than it was trained in, with two strengths of guidance in turn."""
+    given = [each for each in overrides(tiny_sd, tmp_path, tmp_path / "runs", *LORA) if not each.startswith("dataset")]
+    for name, noun, word in (("a", "dog", "sks"), ("b", "cat", "ktn")):
+        key = f"dataset.subjects.{name}"
+        photos = draw_pictures(tmp_path / f"{noun}s")
+        given += [
+            f"+dataset@{key}=folder",
+            f"{key}.path={photos}",
+            f"{key}.class_noun={noun}",
+            f"{key}.identifier={word}",
+        ]
+    run = train(compose("train", ["dataset=joint", *given]))
+    wanted = [f"run={run.folder}", f"out={tmp_path / 'set'}", "images=4", "size=[32,64]", "guidance=[2,5]"]
+    rows = read_folder(synthesise(compose("synthesise", [*wanted, *DRAWING, *PROMPTS]))).splits["train"]
+    words = {"dogs": ("dog", "ktn"), "cats": ("cat", "sks")}
+    assert {row.subject for row in rows} == words.keys()
+    for row in rows:
+        own, of_the_other = words[row.subject]
+        assert row.noun == own
+        assert own in row.prompt
+        assert of_the_other not in row.prompt
+    assert sorted(row.guidance for row in rows if row.subject == "dogs") == [2, 2, 5, 5]
+    assert {Image.open(tmp_path / "set" / "train" / row.file_name).size for row in rows} == {(64, 32)}
+
+
 def test_of_a_collection_what_is_missing_is_trained_and_each_combination_is_a_data_set(
     tiny_sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
