@@ -300,6 +300,10 @@ def test_of_a_collection_what_is_missing_is_trained_and_each_combination_is_a_da
     assert said("synthesis=from_noise", f"out={tmp_path}/sets/from_noise", "images=3").code == 0
     assert len(pictures(tmp_path / "sets" / "from_noise")) == 6
     assert [file.stat().st_mtime_ns for file in trained] == times
+    pasted = ["synthesis=paste", "synthesis.places=drawn", f"out={tmp_path}/sets/pasted", f"outputs={tmp_path}/none"]
+    assert said(*pasted).code == 0
+    assert len(pictures(tmp_path / "sets" / "pasted")) == 4
+    assert not (tmp_path / "none").exists(), "photos are enough for it"
     wrong = said("guidance=2,5", f"out={tmp_path}/sets/one")
     assert (wrong.code, "several data sets would lie there. Name what differs" in wrong.text) == (1, True)
     both = said(f"run={trained[0].parent}", f"out={tmp_path}/sets/one", "images=1")

@@ -27,6 +27,8 @@ from imprint.types import Beginning, Sampler
 
 FOLDER = ".drawn"  # inside of a data set: every picture as it was drawn, whatever filters say of it
 
+UNUSED = Sampler("model", 1, 0.0, "")  # where nothing is sampled
+
 
 class How(NamedTuple):
     """How pictures are drawn, whatever the method. What is None is as a run's model is usually sampled."""
@@ -73,7 +75,7 @@ def draw_missing(
                 generate_missing(store, generate, batch_size=how.batch_size, label=_label(own), counts_failures=False)
         store.rewrite()
         for outcome in store.outcomes():
-            guidance = 0.0 if method.weights == "none" else outcome.recipe.sampler.guidance
+            guidance = outcome.recipe.sampler.guidance
             found.append(Drawn(recipes[outcome.recipe.file], outcome.file, outcome.content, guidance))
     return found, new, time.monotonic() - since
 
@@ -81,8 +83,8 @@ def draw_missing(
 def missing(folder: Path, asked: Sequence[Asked], method: Synthesis) -> list[Asked]:
     """Those that are not drawn yet."""
     by_file = {picture_name(one.subject.label, one.number, one.k): one for one in asked}
-    size = Sampler("model", 1, 1.0, "")  # what is there is known by its file, prompt and seed
-    recipes = [Recipe(file, one.prompt, one.seed, size, one.subject.size, {}) for file, one in by_file.items()]
+    # what is there is known by its file, prompt and seed
+    recipes = [Recipe(file, one.prompt, one.seed, UNUSED, one.subject.size, {}) for file, one in by_file.items()]
     return [by_file[recipe.file] for recipe in PictureStore(folder / FOLDER, recipes, {}).missing()]
 
 
@@ -115,16 +117,23 @@ def _writer(
 
 
 def sampler_of(run: Run, asked: Asked, how: How) -> Sampler:
-    manifest = run.read()
-    node = manifest.config.model.get("sampler", {})
-    usual: Sampler = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)
+    usual = _usual(run)
     given: dict[str, Any] = {"steps": how.steps, "scheduler": how.scheduler, "negative_prompt": how.negative_prompt}
     changed = usual._replace(**{name: value for name, value in given.items() if value is not None})
     return changed._replace(guidance=float(changed.guidance if asked.guidance is None else asked.guidance))
 
 
+@cache
+def _usual(run: Run) -> Sampler:
+    """How its model is usually sampled."""
+    manifest = run.read()
+    node = manifest.config.model.get("sampler", {})
+    sampler: Sampler = rebuilt(node, "model.sampler", Sampler, manifest=run.manifest, trust=run.trust)
+    return sampler
+
+
 def _recipe(file: str, asked: Asked, method: Synthesis, how: How) -> Recipe:
-    sampler = sampler_of(asked.subject.run, asked, how)
+    sampler = UNUSED if method.weights == "none" else sampler_of(asked.subject.run, asked, how)
     facts = {"source": method.name, "parent": asked.parent, "strength": asked.strength, "guidance": sampler.guidance}
     return Recipe(file, asked.prompt, asked.seed, sampler, asked.subject.size, facts)
 

@@ -155,7 +155,9 @@ def run_synthesis(composer: Composer, launcher: Launcher, arguments: Sequence[st
     variants = list(_variants(composer, [*axes, *arguments]))
     planned = {variant: _planned(composer, variant) for variant in variants}
     data_sets = _checked(variants, planned)
-    if points := [point.asked for of_one in planned.values() for point in of_one]:
+    # where no weights draw, the photos are enough
+    drawn = [variant for variant in variants if variant.request.synthesis.weights != "none"]
+    if points := [point.asked for variant in drawn for point in planned[variant]]:
         run_grid(composer, launcher, points, arguments, command=["synthesise"], training=training_of)
     for variant, data_set in zip(variants, data_sets, strict=True):
         if variant.shared.dry_run:
