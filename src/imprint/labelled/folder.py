@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1  # of what a row and synthesis.json mean
 VERSION_KEY = "version"
+METADATA_LIMIT = 1 << 30  # bytes of a split's rows, of which a million are less
 MOST_FAULTS = 20  # that one message lists
 REMEDY = "Mend or delete them; `imprint synthesise` with the same command draws what is missing."
 
@@ -163,9 +164,9 @@ def write_folder(
     _check_rows(folder, {**splits, REJECTED: rejected})
     remove_abandoned(folder)
     masked = any(row.mask_file_name for rows in (*splits.values(), rejected) for row in rows)
-    for split, rows in {**splits, REJECTED: rejected}.items():
+    for split, rows in {**dict.fromkeys(SPLITS, ()), **splits, REJECTED: rejected}.items():
         base = split_folder(folder, split)
-        if not rows:  # a file without a line has no types
+        if not rows:  # a file without a line has no types; one of before would say what is no longer so
             (base / METADATA).unlink(missing_ok=True)
             continue
         if masked and not (base / NO_MASK).is_file():
@@ -206,7 +207,7 @@ def _rows(base: Path, split: str, faults: list[str]) -> Iterator[Row]:
     file = base / METADATA
     shown = f"{split}/{METADATA}".lstrip("/")
     try:
-        lines = foreign_files.read_text(file).splitlines()
+        lines = foreign_files.read_text(file, limit=METADATA_LIMIT).splitlines()
     except Unreadable as error:
         faults.append(f"{shown}: {error}")
         return

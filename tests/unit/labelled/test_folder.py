@@ -72,6 +72,13 @@ def test_pictures_move_between_kept_and_rejected(tmp_path: Path) -> None:
         place(tmp_path, drawn(k=5), split="train")
 
 
+def test_a_split_that_is_no_more_is_not_read(tmp_path: Path) -> None:
+    write_set(tmp_path, {"train": [drawn()], "test": [photo()]})
+    write_folder(tmp_path, splits={"train": [drawn()]}, rejected=(), about={})
+    assert list(read_folder(tmp_path).splits) == ["train"]
+    assert (tmp_path / "test" / photo().file_name).is_file()  # nothing that was drawn or photographed is deleted
+
+
 def test_photos_lose_their_metadata(tmp_path: Path) -> None:
     taken = Image.new("RGB", (8, 8), "red")
     exif = Image.Exif()
