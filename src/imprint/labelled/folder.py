@@ -172,7 +172,8 @@ def write_folder(
         if masked and not (base / NO_MASK).is_file():
             save_png(Image.new("L", (1, 1)), base / NO_MASK)
         lines = [encoded(row, mask=NO_MASK if masked else None, rejected=split == REJECTED) for row in rows]
-        write_text(base / METADATA, "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines))
+        text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+        write_text(base / METADATA, text.encode("utf-8", "replace").decode())  # a prompt may hold what is no character
     write_about(folder, about)
 
 
@@ -207,7 +208,7 @@ def _rows(base: Path, split: str, faults: list[str]) -> Iterator[Row]:
     file = base / METADATA
     shown = f"{split}/{METADATA}".lstrip("/")
     try:
-        lines = foreign_files.read_text(file, limit=METADATA_LIMIT).splitlines()
+        lines = foreign_files.read_text(file, limit=METADATA_LIMIT).split("\n")  # other ends of lines may be in a text
     except Unreadable as error:
         faults.append(f"{shown}: {error}")
         return

@@ -27,6 +27,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert found.load("train", train[0]).size == (16, 16)
 
 
+def test_any_prompt_can_be_written(tmp_path: Path) -> None:
+    prompts = ["two\u2028lines", "a\x85b\r\n\x0bc", "Ünal 人 \U0001f415", '"{}[]\\', "\ud83d alone"]
+    rows = [drawn(k=k, prompt=prompt) for k, prompt in enumerate(prompts)]
+    found = read_folder(write_set(tmp_path, {"train": rows})).splits["train"]
+    assert [row.prompt for row in found] == [*prompts[:-1], "? alone"]
+
+
 def test_datasets_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     two_subjects(tmp_path / "set")
