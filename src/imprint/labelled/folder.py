@@ -35,12 +35,12 @@ from imprint.labelled.layout import (
     SPLITS,
     TEST,
     TRAIN,
-    is_inside_on_disk,
     name_fault,
 )
 from imprint.labelled.row import Row, decoded, encoded
 from imprint.partial_files import remove_abandoned
 from imprint.pictures.files import BACKGROUND, save_png
+from imprint.pictures.store import is_inside
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,10 @@ class LabelledFolder:
             yield from ((split, row) for row in rows)
 
     def file(self, split: str, row: Row) -> Path:
-        return self._base(split) / row.file_name
+        return split_folder(self.folder, split) / row.file_name
 
     def mask(self, split: str, row: Row) -> Path | None:
-        return self._base(split) / row.mask_file_name if row.mask_file_name else None
+        return split_folder(self.folder, split) / row.mask_file_name if row.mask_file_name else None
 
     def load(self, split: str, row: Row) -> Image.Image:
         """In RGB, upright. Raises PictureError."""
@@ -95,11 +95,8 @@ class LabelledFolder:
                 try:
                     decode(file, BACKGROUND)
                 except BadPicture as error:
-                    faults.append(f"{split}/{printable(file.relative_to(self._base(split)))}: {error}")
+                    faults.append(f"{split}/{printable(file.relative_to(split_folder(self.folder, split)))}: {error}")
         _raise(self.folder, faults)
-
-    def _base(self, split: str) -> Path:
-        return split_folder(self.folder, split)
 
 
 def split_folder(folder: Path, split: str) -> Path:
@@ -233,7 +230,7 @@ def _rows(base: Path, split: str, faults: list[str]) -> Iterator[Row]:
 def _file_faults(base: Path, row: Row) -> Iterator[str]:
     for name in filter(None, (row.file_name, row.mask_file_name)):
         fault = name_fault(name)
-        if fault is None and not is_inside_on_disk(base, name):
+        if fault is None and not is_inside(base, name):
             fault = "it leads out of its folder"
         if fault is None and not (base / name).is_file():
             fault = "there is no such file"
