@@ -99,7 +99,7 @@ def test_photos_lose_their_metadata(tmp_path: Path) -> None:
         assert not written.info
 
 
-@pytest.mark.parametrize("splits", [["train", "test"], [""]])
+@pytest.mark.parametrize("splits", [["train", "test"], ["train", "val"], ["test"], [""]])
 def test_folders_of_classes_are_read(tmp_path: Path, splits: list[str]) -> None:
     for split in splits:
         draw_rows(tmp_path, {split: [photo("dog6", 0), photo("dog6", 10), photo("dog6", 2), photo("a cat.", 0)]})
@@ -112,6 +112,13 @@ def test_folders_of_classes_are_read(tmp_path: Path, splits: list[str]) -> None:
     assert len(names) == 4
     assert all(row.is_real and row.labels == {row.subject: 1.0} for _, row in found.rows())
     assert [bool(found.mask(split, row)) for split, row in found.rows()][:4] == [False, False, True, False]
+
+
+def test_a_class_may_be_called_as_a_split(tmp_path: Path) -> None:
+    """A toy train has pictures in its folder, a split has folders."""
+    draw_rows(tmp_path, {"": [photo("train"), photo("bus")]})
+    found = read_folder(tmp_path)
+    assert [row.subject for row in found.splits[""]] == ["bus", "train"]
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
