@@ -13,8 +13,9 @@ from PIL import Image
 
 from imprint.config import choices, conf_folder, resolved
 from imprint.construct import Constructor
+from imprint.evaluation.fingerprints import settings_of
 from imprint.filters.base import Context, Filter, Verdict
-from imprint.filters.judging import check, judge, settings_of
+from imprint.filters.judging import check, judge
 from imprint.miniature.references import references
 
 FILTERS = [choice for choice in choices("filter") if choice != "default"]

@@ -82,10 +82,6 @@ class Filter(ABC):
         """Why it could not judge, and what to do, before anything is drawn. Nothing of the context is loaded."""
         return iter(())
 
-    def files(self) -> Mapping[str, Path]:
-        """Weights of its own, which are part of its fingerprint."""
-        return {}
-
     @abstractmethod
     def judge(self, candidates: Sequence[Candidate], context: Context, earlier: Mapping[str, Verdicts]) -> Verdicts:
         """Of all candidates, whatever the `earlier` filters of the list said of them."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from annotated_types import Gt, Le
-from PIL import Image
 
 from imprint.filters.base import Candidate, Context, Filter, Known, Verdict, Verdicts
 from imprint.kinds import of_kind
@@ -23,28 +22,22 @@ class Copies(Filter):
         self.crop = crop
 
     def judge(self, candidates: Sequence[Candidate], context: Context, earlier: Mapping[str, Verdicts]) -> Verdicts:
-        pictures = [candidate.load() for candidate in candidates]
-        photos = [known.photo.load() for known in context.known]
-        verdicts = self._cut_out(candidates, pictures, context.known, photos)
-        for number, same in enumerate(nearest_same(pictures, photos)):
+        verdicts = self._cut_out(candidates, context.known)
+        pictures = (candidate.load() for candidate in candidates)
+        for number, same in enumerate(nearest_same(pictures, (known.photo.load() for known in context.known))):
             if same:
                 verdicts[number] = self._verdict(1.0, f"shows the same as {named(context.known[same[0]])}")
         return verdicts
 
-    def _cut_out(
-        self,
-        candidates: Sequence[Candidate],
-        pictures: Sequence[Image.Image],
-        known: Sequence[Known],
-        photos: Sequence[Image.Image],
-    ) -> list[Verdict | None]:
+    def _cut_out(self, candidates: Sequence[Candidate], known: Sequence[Known]) -> list[Verdict | None]:
         verdicts: list[Verdict | None] = [self._verdict(0.0, "") for _ in candidates]
         for noun in sorted({candidate.row.noun for candidate in candidates}):
             some = [number for number, candidate in enumerate(candidates) if candidate.row.noun == noun]
             others = [number for number, each in enumerate(known) if each.noun == noun]
             if not others:
                 continue
-            own, theirs = Pixels([pictures[number] for number in some]), Pixels([photos[number] for number in others])
+            own = Pixels(candidates[number].load() for number in some)
+            theirs = Pixels(known[number].photo.load() for number in others)
             likeness_NM = either_way(own, theirs, threshold=self.crop)
             for row, number in enumerate(some):
                 likeness_M = likeness_NM[row].clone()

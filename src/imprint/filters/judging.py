@@ -1,16 +1,13 @@
 """A list of filters judges pictures: which are kept, with all scores, and why the others are not."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from inspect import signature
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from imprint.errors import UserError
 from imprint.evaluation.encoders.base import Encoder
+from imprint.evaluation.fingerprints import fingerprint, settings_of
 from imprint.filters.base import Candidate, Context, Filter, Verdicts, by_subject
-from imprint.hashing import file_hash
 from imprint.kinds import hashed_class, hashed_settings
 from imprint.labelled.row import Row, Score
 
@@ -57,20 +54,9 @@ def fingerprints(filters: Mapping[str, Filter], encoders: Mapping[str, Encoder])
     return {name: _fingerprint(filter, encoders) for name, filter in filters.items()}
 
 
-def settings_of(filter: Filter) -> dict[str, Any]:
-    return {name: getattr(filter, name) for name in signature(type(filter)).parameters}
-
-
 def _fingerprint(filter: Filter, encoders: Mapping[str, Encoder]) -> str:
-    files = {name: file_hash(file) for name, file in filter.files().items()}
-    settings = {name: value for name, value in settings_of(filter).items() if name not in files}
-    parts = [
-        hashed_class(type(filter)),
-        hashed_settings(type(filter), settings),
-        {role: encoders[role].fingerprint for role in filter.needs.encoders},
-        files,
-    ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    used = {role: encoders[role].fingerprint for role in filter.needs.encoders}
+    return fingerprint([hashed_class(type(filter)), hashed_settings(type(filter), settings_of(filter)), used])
 
 
 def _judged(row: Row, number: int, found: Mapping[str, Verdicts]) -> Row:

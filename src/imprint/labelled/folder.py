@@ -35,17 +35,18 @@ from imprint.labelled.layout import (
     SPLITS,
     TEST,
     TRAIN,
-    is_inside_on_disk,
     name_fault,
 )
 from imprint.labelled.row import Row, decoded, encoded
 from imprint.partial_files import remove_abandoned
 from imprint.pictures.files import BACKGROUND, save_png
+from imprint.pictures.store import is_inside
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # of what a row and synthesis.json mean
 VERSION_KEY = "version"
+METADATA_LIMIT = 1 << 30  # bytes of a split's rows, of which a million are less
 MOST_FAULTS = 20  # that one message lists
 REMEDY = "Mend or delete them; `imprint synthesise` with the same command draws what is missing."
 
@@ -73,10 +74,10 @@ class LabelledFolder:
             yield from ((split, row) for row in rows)
 
     def file(self, split: str, row: Row) -> Path:
-        return self._base(split) / row.file_name
+        return split_folder(self.folder, split) / row.file_name
 
     def mask(self, split: str, row: Row) -> Path | None:
-        return self._base(split) / row.mask_file_name if row.mask_file_name else None
+        return split_folder(self.folder, split) / row.mask_file_name if row.mask_file_name else None
 
     def load(self, split: str, row: Row) -> Image.Image:
         """In RGB, upright. Raises PictureError."""
@@ -94,11 +95,8 @@ class LabelledFolder:
                 try:
                     decode(file, BACKGROUND)
                 except BadPicture as error:
-                    faults.append(f"{split}/{printable(file.relative_to(self._base(split)))}: {error}")
+                    faults.append(f"{split}/{printable(file.relative_to(split_folder(self.folder, split)))}: {error}")
         _raise(self.folder, faults)
-
-    def _base(self, split: str) -> Path:
-        return split_folder(self.folder, split)
 
 
 def split_folder(folder: Path, split: str) -> Path:
@@ -163,15 +161,16 @@ def write_folder(
     _check_rows(folder, {**splits, REJECTED: rejected})
     remove_abandoned(folder)
     masked = any(row.mask_file_name for rows in (*splits.values(), rejected) for row in rows)
-    for split, rows in {**splits, REJECTED: rejected}.items():
+    for split, rows in {**dict.fromkeys(SPLITS, ()), **splits, REJECTED: rejected}.items():
         base = split_folder(folder, split)
-        if not rows:  # a file without a line has no types
+        if not rows:  # a file without a line has no types; one of before would say what is no longer so
             (base / METADATA).unlink(missing_ok=True)
             continue
         if masked and not (base / NO_MASK).is_file():
             save_png(Image.new("L", (1, 1)), base / NO_MASK)
         lines = [encoded(row, mask=NO_MASK if masked else None, rejected=split == REJECTED) for row in rows]
-        write_text(base / METADATA, "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines))
+        text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+        write_text(base / METADATA, text.encode("utf-8", "replace").decode())  # a prompt may hold what is no character
     write_about(folder, about)
 
 
@@ -206,7 +205,7 @@ def _rows(base: Path, split: str, faults: list[str]) -> Iterator[Row]:
     file = base / METADATA
     shown = f"{split}/{METADATA}".lstrip("/")
     try:
-        lines = foreign_files.read_text(file).splitlines()
+        lines = foreign_files.read_text(file, limit=METADATA_LIMIT).split("\n")  # other ends of lines may be in a text
     except Unreadable as error:
         faults.append(f"{shown}: {error}")
         return
@@ -231,7 +230,7 @@ def _rows(base: Path, split: str, faults: list[str]) -> Iterator[Row]:
 def _file_faults(base: Path, row: Row) -> Iterator[str]:
     for name in filter(None, (row.file_name, row.mask_file_name)):
         fault = name_fault(name)
-        if fault is None and not is_inside_on_disk(base, name):
+        if fault is None and not is_inside(base, name):
             fault = "it leads out of its folder"
         if fault is None and not (base / name).is_file():
             fault = "there is no such file"

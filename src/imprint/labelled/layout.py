@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from imprint.files import is_inside
 
@@ -11,7 +11,7 @@ ABOUT = "synthesis.json"  # what the data set was made of
 CARD = "README.md"
 TRAIN = "train"
 TEST = "test"
-SPLITS = (TRAIN, "validation", TEST)
+SPLITS = (TRAIN, "validation", "valid", "val", TEST)  # as folders are called, here and in data sets of others
 REJECTED = ".rejected"  # its dot hides it from programs that look for splits
 MASKS = "masks"  # inside a split
 NO_MASK = f"{MASKS}/none.png"  # one black pixel: a column of files has a file in each row
@@ -44,11 +44,3 @@ def name_fault(name: str) -> str | None:
     if not is_inside(name) or "\\" in name or "\0" in name or "://" in name:
         return "it leads out of its folder"
     return "it is no name of a file" if PurePosixPath(name).name in ("", ".", "..") else None
-
-
-def is_inside_on_disk(folder: Path, name: str) -> bool:
-    """Whether it stays in the folder wherever links lead."""
-    try:
-        return (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle; a name too long
-        return False

@@ -140,7 +140,8 @@ def decoded(content: Any, *, no_mask: str) -> Row:
     if given.get("mask_file_name") == no_mask:
         given["mask_file_name"] = ""
     folder = str(given.get("file_name", "")).replace("\\", "/").rpartition("/")[0].rpartition("/")[2]
-    subject = given.setdefault("subject", given.get("noun", folder))
+    label = content.get("label")
+    subject = given.setdefault("subject", given.get("noun", label if isinstance(label, str) else folder))
     given.setdefault("noun", subject)
     given.setdefault("source", REAL)
     if not given.get("labels"):

@@ -1,7 +1,9 @@
 """That what is tested on was not trained on: no photo of a test, nor a copy or a child of one, is in another split."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from PIL import Image
 
 from imprint.data.listing import printable
 from imprint.errors import PictureError
@@ -22,6 +24,9 @@ class Side(NamedTuple):
     @classmethod
     def of(cls, data: LabelledFolder, splits: Sequence[str]) -> "Side":
         return cls(data, [(split, row) for split in splits for row in data.splits.get(split, ())])
+
+    def pictures(self, numbers: Iterable[int]) -> Iterator[Image.Image]:
+        return (self.data.load(*self.at[number]) for number in numbers)
 
     def name(self, number: int) -> str:
         split, row = self.at[number]
@@ -68,16 +73,13 @@ def _copies(train: Side, test: Side) -> Iterator[str]:
     """By pixels: saved again, scaled, mirrored, and of one class cut out of one another."""
     if not train.at or not test.at:
         return
-    trained = [train.data.load(*one) for one in train.at]
-    tested = [test.data.load(*one) for one in test.at]
-    same = nearest_same(trained, tested)
+    same = nearest_same(train.pictures(range(len(train.at))), test.pictures(range(len(test.at))))
     for number, found in enumerate(same):
         yield from (f"{train.name(number)} shows the same as {test.name(other)}" for other in found)
     for noun in sorted({row.noun for _, row in train.at} & {row.noun for _, row in test.at}):
         some = [number for number, (_, row) in enumerate(train.at) if row.noun == noun]
         others = [number for number, (_, row) in enumerate(test.at) if row.noun == noun]
-        own, theirs = Pixels([trained[number] for number in some]), Pixels([tested[number] for number in others])
-        likeness_NM = either_way(own, theirs, threshold=CROP)
+        likeness_NM = either_way(Pixels(train.pictures(some)), Pixels(test.pictures(others)), threshold=CROP)
         for row, column in (likeness_NM >= CROP).nonzero().tolist():
             if others[column] not in same[some[row]]:
                 yield f"{train.name(some[row])} repeats a part of {test.name(others[column])}"

@@ -1,6 +1,6 @@
 """Whether two pictures are the same one: saved again, scaled, mirrored, or cut out of one another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -33,13 +33,14 @@ def same(some: NDArray[np.float32], others: NDArray[np.float32]) -> bool:
     return float(np.abs(some - others).mean()) < SAME_LEVELS
 
 
-def nearest_same(wholes: Sequence[Image.Image], others: Sequence[Image.Image]) -> list[list[int]]:
-    """Of each picture in `wholes` the numbers of those in `others` that show the same, mirrored or not."""
-    if not wholes or not others:
-        return [[] for _ in wholes]
-    versions_MD = torch.from_numpy(np.stack([small(other).ravel() for other in others]))
+def nearest_same(pictures: Iterable[Image.Image], others: Iterable[Image.Image]) -> list[list[int]]:
+    """Of each picture the numbers of those in `others` that show the same, mirrored or not."""
+    versions = [small(other).ravel() for other in others]
+    if not versions:
+        return [[] for _ in pictures]
+    versions_MD = torch.from_numpy(np.stack(versions))
     found = []
-    for picture in wholes:
+    for picture in pictures:
         seen = [torch.from_numpy(small(each).ravel()) for each in (picture, ImageOps.mirror(picture))]
         levels_M = torch.stack([(versions_MD - version_D).abs().mean(dim=1) for version_D in seen]).amin(dim=0)
         found.append((levels_M < SAME_LEVELS).nonzero().flatten().tolist())
@@ -49,14 +50,17 @@ def nearest_same(wholes: Sequence[Image.Image], others: Sequence[Image.Image]) -
 class Pixels:
     """Pictures, as small as crops are looked for."""
 
-    def __init__(self, pictures: Sequence[Image.Image]) -> None:
+    def __init__(self, pictures: Iterable[Image.Image]) -> None:
         self._kept = [_reduced(picture.convert("RGB")) for picture in pictures]
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def mirrored(self) -> "Pixels":
-        return Pixels([ImageOps.mirror(picture) for picture in self._kept])
+        return Pixels(ImageOps.mirror(picture) for picture in self._kept)
+
+    def subset(self, numbers: Sequence[int]) -> "Pixels":
+        return Pixels(self._kept[number] for number in numbers)
 
     def at(self, side: int, numbers: Sequence[int]) -> Tensor:
         """(N, 3, side, side)"""
@@ -75,16 +79,20 @@ def crop_likeness(wholes: Pixels, parts: Pixels, *, threshold: float) -> Tensor:
     """(wholes, parts): how like a picture is to the most similar part of another, of at least SMALLEST_CROP of each
     side and of its shape: the correlation of their levels, 1 for a crop. Exact where it is near the threshold or
     above."""
-    every = [list(range(len(wholes))), list(range(len(parts)))]
     found_MN = torch.zeros(len(wholes), len(parts))
-    for first in range(0, len(parts), CHUNK):
-        numbers = every[1][first : first + CHUNK]
-        found_MN[:, numbers] = _best(wholes, parts, every[0], numbers, LOOKS[0])
+    for some in _chunks(len(wholes)):
+        for others in _chunks(len(parts)):
+            found_MN[some[0] : some[-1] + 1, others] = _best(wholes, parts, some, others, LOOKS[0])
     for part in (found_MN >= threshold - MAYBE).any(dim=0).nonzero().flatten().tolist():
         several = (found_MN[:, part] >= threshold - MAYBE).nonzero().flatten().tolist()
         closer_M = _best(wholes, parts, several, [part], LOOKS[1])[:, 0]
         found_MN[several, part] = torch.maximum(found_MN[several, part], closer_M)
     return found_MN
+
+
+def _chunks(count: int) -> Iterator[list[int]]:
+    for first in range(0, count, CHUNK):
+        yield list(range(first, min(first + CHUNK, count)))
 
 
 def either_way(pictures: Pixels, others: Pixels, *, threshold: float) -> Tensor:

@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 
 from imprint.errors import ConfigError, Problem
 from imprint.labelled.folder import is_labelled, read_folder
-from imprint.labelled.formats.base import DataFormat
+from imprint.labelled.formats.base import DataFormat, is_free
 from imprint.locations import locate
 from imprint.reporting.model_card import origin
 from imprint.requests import read_request
@@ -79,15 +79,16 @@ def _data_set(request: Request) -> Path:
     """A labelled data set, whoever made it."""
     format = request.formats.get(request.format)
     if format is None:
-        remedy = f"this is a labelled data set; {nearest(request.format, request.formats)}"
+        remedy = f"this is a labelled data set. Give {', '.join(sorted(request.formats))}."
         raise ConfigError([Problem("format", request.format, remedy)])
     data = read_folder(locate(request.run))
     if problems := list(format.problems(data)):
         raise ConfigError(problems)
     data.check_pictures()
     out = locate(request.out) if request.out else format.place(data.folder, request.format)
-    if out.exists() and out.resolve() in (data.folder.resolve(), *data.folder.resolve().parents):
-        raise ConfigError([Problem("out", str(out), "the data set itself lies there. Give another folder.")])
+    if not format.is_in_place and not is_free(out):
+        remedy = "other files lie there, which would be replaced. Give another folder, or remove them."
+        raise ConfigError([Problem("out", str(out), remedy)])
     format.write(data, out)
     return out
 

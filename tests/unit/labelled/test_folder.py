@@ -27,6 +27,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert found.load("train", train[0]).size == (16, 16)
 
 
+def test_any_prompt_can_be_written(tmp_path: Path) -> None:
+    prompts = ["two\u2028lines", "a\x85b\r\n\x0bc", "Ünal 人 \U0001f415", '"{}[]\\', "\ud83d alone"]
+    rows = [drawn(k=k, prompt=prompt) for k, prompt in enumerate(prompts)]
+    found = read_folder(write_set(tmp_path, {"train": rows})).splits["train"]
+    assert [row.prompt for row in found] == [*prompts[:-1], "? alone"]
+
+
 def test_datasets_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     two_subjects(tmp_path / "set")
@@ -72,6 +79,13 @@ def test_pictures_move_between_kept_and_rejected(tmp_path: Path) -> None:
         place(tmp_path, drawn(k=5), split="train")
 
 
+def test_a_split_that_is_no_more_is_not_read(tmp_path: Path) -> None:
+    write_set(tmp_path, {"train": [drawn()], "test": [photo()]})
+    write_folder(tmp_path, splits={"train": [drawn()]}, rejected=(), about={})
+    assert list(read_folder(tmp_path).splits) == ["train"]
+    assert (tmp_path / "test" / photo().file_name).is_file()  # nothing that was drawn or photographed is deleted
+
+
 def test_photos_lose_their_metadata(tmp_path: Path) -> None:
     taken = Image.new("RGB", (8, 8), "red")
     exif = Image.Exif()
@@ -85,7 +99,7 @@ def test_photos_lose_their_metadata(tmp_path: Path) -> None:
         assert not written.info
 
 
-@pytest.mark.parametrize("splits", [["train", "test"], [""]])
+@pytest.mark.parametrize("splits", [["train", "test"], ["train", "val"], ["test"], [""]])
 def test_folders_of_classes_are_read(tmp_path: Path, splits: list[str]) -> None:
     for split in splits:
         draw_rows(tmp_path, {split: [photo("dog6", 0), photo("dog6", 10), photo("dog6", 2), photo("a cat.", 0)]})
@@ -98,6 +112,13 @@ def test_folders_of_classes_are_read(tmp_path: Path, splits: list[str]) -> None:
     assert len(names) == 4
     assert all(row.is_real and row.labels == {row.subject: 1.0} for _, row in found.rows())
     assert [bool(found.mask(split, row)) for split, row in found.rows()][:4] == [False, False, True, False]
+
+
+def test_a_class_may_be_called_as_a_split(tmp_path: Path) -> None:
+    """A toy train has pictures in its folder, a split has folders."""
+    draw_rows(tmp_path, {"": [photo("train"), photo("bus")]})
+    found = read_folder(tmp_path)
+    assert [row.subject for row in found.splits[""]] == ["bus", "train"]
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:

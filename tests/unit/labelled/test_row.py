@@ -45,6 +45,12 @@ def test_what_another_programs_rows_do_not_say_follows_from_the_folder() -> None
     assert (row.subject, row.noun, row.labels, row.is_real) == ("dog6", "dog6", {"dog6": 1.0}, True)
 
 
+@pytest.mark.parametrize("said", [{"label": "dog"}, {"class": "dog"}, {"subject": "dog"}])
+def test_one_name_says_who_it_is_where_there_is_no_folder(said: dict[str, str]) -> None:
+    row = decoded({"file_name": "00.jpg", **said}, no_mask=NO_MASK)
+    assert (row.subject, row.noun, row.labels) == ("dog", "dog", {"dog": 1.0})
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -4,7 +4,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from PIL import Image
 
@@ -14,9 +14,13 @@ from imprint.labelled.layout import TRAIN, mask_name, subject_folder
 from imprint.labelled.row import Row
 from imprint.pictures.files import png_bytes
 
+EXPORTED = ".exported"  # a file that says that a folder was written by `imprint export`, and may be written anew
+
 
 class DataFormat(ABC):
     """What a `data_format` configuration constructs."""
+
+    is_in_place: ClassVar[bool] = False  # whether it adds a file to the data set
 
     def problems(self, data: LabelledFolder) -> Iterator[str]:
         """Why this data set cannot be written so, before anything is."""
@@ -45,16 +49,27 @@ class Item(NamedTuple):
         return self.row.file_name.removesuffix(".png")
 
 
+def is_free(out: Path) -> bool:
+    """Whether a format may be written there: nothing is, or what was written so before."""
+    if not out.exists():
+        return True
+    if not out.is_dir():
+        return False
+    return not any(out.iterdir()) or (out / EXPORTED).is_file()
+
+
 def splits_of(data: LabelledFolder) -> Mapping[str, Sequence[Row]]:
     """By their names elsewhere: what has no splits is to train on."""
     return {split or TRAIN: rows for split, rows in data.splits.items()}
 
 
-def items(data: LabelledFolder, split: str) -> Iterator[Item]:
-    """Of a split as `splits_of` calls it."""
+def items(data: LabelledFolder, split: str, numbers: Sequence[int] | None = None) -> Iterator[Item]:
+    """Of a split as `splits_of` calls it: all, or those of these numbers, in this order. One at a time is read."""
     own = split if split in data.splits else ""
     rows = data.splits[own]
-    for row, name in zip(rows, _names(rows), strict=True):
+    names = list(_names(rows))
+    for number in range(len(rows)) if numbers is None else numbers:
+        row, name = rows[number], names[number]
         mask = data.mask(own, row)
         named = row.renamed(name, mask_name(name) if mask else "")
         yield Item(named, _picture(data, own, row), _mask(mask) if mask else None)

@@ -13,7 +13,7 @@ from imprint.files import folder_atomically, write_json, write_text
 from imprint.kinds import of_kind
 from imprint.labelled.card import card
 from imprint.labelled.folder import LabelledFolder
-from imprint.labelled.formats.base import DataFormat, Item, items, label_names, main_label, splits_of
+from imprint.labelled.formats.base import EXPORTED, DataFormat, Item, items, label_names, main_label, splits_of
 from imprint.labelled.layout import CARD
 from imprint.labelled.row import Box, Row, encoded
 
@@ -72,6 +72,7 @@ class Coco(DataFormat):
                 }
                 write_json(folder / ANNOTATIONS / f"{split}.json", content)
             write_text(folder / CARD, card(data, name=out.name))
+            write_text(folder / EXPORTED, "")
 
     def _annotations(self, item: Item, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         row = item.row

@@ -83,6 +83,8 @@ NESTED = {  # columns of tables: their columns
 class Croissant(DataFormat):
     """It describes the folder that it lies in, which is one that `datasets` reads."""
 
+    is_in_place = True
+
     def problems(self, data: LabelledFolder) -> Iterator[str]:
         if not data.about:
             yield (

@@ -7,7 +7,7 @@ from imprint.files import folder_atomically, write_text
 from imprint.kinds import of_kind
 from imprint.labelled.card import card
 from imprint.labelled.folder import LabelledFolder, read_folder, write_folder
-from imprint.labelled.formats.base import DataFormat, items, splits_of
+from imprint.labelled.formats.base import EXPORTED, DataFormat, items, splits_of
 from imprint.labelled.formats.croissant import write_croissant
 from imprint.labelled.layout import CARD
 from imprint.labelled.row import Row
@@ -29,6 +29,7 @@ class ImageFolder(DataFormat):
                     splits[split].append(row)
             write_folder(folder, splits=splits, rejected=(), about=data.about)
             describe(read_folder(folder), name=out.name)
+            write_text(folder / EXPORTED, "")
 
 
 def describe(data: LabelledFolder, *, name: str) -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import PositiveInt
@@ -12,7 +12,7 @@ from imprint.files import folder_atomically, write_json, write_text
 from imprint.kinds import of_kind
 from imprint.labelled.card import card
 from imprint.labelled.folder import LabelledFolder
-from imprint.labelled.formats.base import DataFormat, Item, items, label_names, main_label, splits_of
+from imprint.labelled.formats.base import EXPORTED, DataFormat, Item, items, label_names, main_label, splits_of
 from imprint.labelled.layout import CARD
 from imprint.labelled.row import encoded
 from imprint.rng import permutation
@@ -37,23 +37,15 @@ class WebDataset(DataFormat):
             folder.mkdir(exist_ok=True)
             for split, rows in splits_of(data).items():
                 order = permutation(len(rows), "shards", split)
-                every = list(items(data, split)) if len(rows) <= self.pictures else None
                 for number, first in enumerate(range(0, len(rows), self.pictures)):
-                    chosen = order[first : first + self.pictures]
-                    shard = [every[index] for index in chosen] if every else list(_some(data, split, chosen))
+                    shard = items(data, split, order[first : first + self.pictures])
                     _write_shard(folder / f"{split}-{number:06d}.tar", shard, names)
             write_json(folder / LABELS, names)
             write_text(folder / CARD, card(data, name=out.name))
+            write_text(folder / EXPORTED, "")
 
 
-def _some(data: LabelledFolder, split: str, chosen: Sequence[int]) -> Iterator[Item]:
-    """In the order of `chosen`: only one shard's pictures are in memory."""
-    wanted = set(chosen)
-    found = {number: item for number, item in enumerate(items(data, split)) if number in wanted}
-    yield from (found[number] for number in chosen)
-
-
-def _write_shard(file: Path, shard: Sequence[Item], names: Sequence[str]) -> None:
+def _write_shard(file: Path, shard: Iterable[Item], names: Sequence[str]) -> None:
     with tarfile.open(file, "w") as tar:
         for item in shard:
             row = encoded(item.row, mask=None, rejected=False)
