@@ -63,6 +63,15 @@ class BenchmarkSweeper(_LazySweeper):
         run_benchmark(composer, launcher, arguments, axes=self.axes, listed=self.settings.get("points", ()))
 
 
+class SynthesisSweeper(_LazySweeper):
+    """A data set for each combination of the axes, and before that the runs that it lacks."""
+
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
+        from imprint.verbs.synthesise import run_synthesis
+
+        run_synthesis(composer, launcher, arguments, axes=self.axes)
+
+
 class SearchSweeper(_LazySweeper):
     """Points that Optuna chooses by the scores of those before."""
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imprint.api import Picture, Run, Score, Sweep, command, compose, open, train
+    from imprint.api import Picture, Run, Score, Sweep, command, compose, open, synthesise, train
     from imprint.errors import UserError
     from imprint.libraries.process import quiet_libraries
     from imprint.locations import locate
@@ -23,6 +23,7 @@ __all__ = [
     "locate",
     "open",
     "quiet_libraries",
+    "synthesise",
     "train",
 ]
 

@@ -288,6 +288,17 @@ def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
     return Run(trained.folder, trust=trained.trust)
 
 
+def synthesise(*overrides: str) -> Path:
+    """Does what `imprint synthesise <overrides>` does, and returns the data set's folder.
+
+    The same call again draws what is missing. One with several values of a key makes a data set for each: that is
+    `command("synthesise", ...)`. Raises UserError, with all mistakes at once, before anything is trained or drawn.
+    """
+    folder = compose(*overrides, verb="synthesise").out
+    command("synthesise", *overrides)
+    return locate(folder)
+
+
 def open(folder: str | Path, *, trust: Sequence[str] = ()) -> Run:
     """The run that lies in `folder`, finished or not.
 

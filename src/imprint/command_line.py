@@ -23,7 +23,12 @@ VERBS = {
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
-    "export": Verb("write a trained run in another format", "run"),
+    "synthesise": Verb(
+        "draw a labelled data set of what was taught, or train what is missing and draw it",
+        "run",
+        ("negative_prompt", "dataset.rights"),
+    ),
+    "export": Verb("write a trained run, or a data set, in another format", "run"),
     "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
     "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
     "merge": Verb("put several trained runs into one file", "run"),
@@ -123,7 +128,7 @@ def _settings(verb: str) -> str:
 
 def sweeps(verb: str, arguments: Sequence[str]) -> bool:
     """Whether commas separate the values of a grid."""
-    return verb == "benchmark" or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
+    return verb in ("benchmark", "synthesise") or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
 
 
 def check(verb: str, arguments: Sequence[str]) -> None:

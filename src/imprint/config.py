@@ -71,8 +71,17 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
     with open_dict(cfg):
         if "name" in cfg:
             cfg.name = str(cfg.name)
+        if OmegaConf.is_interpolation(cfg, "out") and "${hydra:" in _written(cfg, "out"):
+            cfg.out = str(cfg.out)
         del cfg.hydra
     return cfg
+
+
+def _written(cfg: DictConfig, key: str) -> str:
+    """The value as it was given, with its references."""
+    tree = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(tree, dict)
+    return str(tree[key])
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -42,6 +42,10 @@ HOMES: Mapping[str, str] = {
     "report": "imprint.reporting",
     "logger": "imprint.reporting",
     "provenance": "imprint.provenance",
+    "synthesis": "imprint.synthesis",
+    "prompts": "imprint.synthesis",
+    "filter": "imprint.filters",
+    "data_format": "imprint.labelled.formats",
 }
 # Optimisers that conf/ names: classes of other libraries, and functions that make them.
 LIBRARIES: Mapping[str, str] = {

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -148,3 +149,21 @@ class Sampler(NamedTuple):
     def hashed(self) -> dict[str, Any]:
         """The settings by which pictures are identified."""
         return hashed_settings(type(self), self._asdict())
+
+
+class Beginning(NamedTuple):
+    """What pictures are drawn from, where it is not noise alone (SDEdit, arXiv 2108.01073).
+
+    pictures  one for each that is drawn, of its size
+    strength  how much noise they are given: the share of the sampler's steps that are left, in (0, 1]
+    kept      grey pictures of the same size: what is white stays as it was, but for what the autoencoder makes of it;
+              None: nothing is kept by force
+    """
+
+    pictures: Sequence[Image.Image]
+    strength: float
+    kept: Sequence[Image.Image] | None
+
+    def only(self, index: int) -> "Beginning":
+        kept = None if self.kept is None else self.kept[index : index + 1]
+        return Beginning(self.pictures[index : index + 1], self.strength, kept)

@@ -28,6 +28,7 @@ GIVEN = {
     "encoder/clip": ["encoder.source=x"],
     "encoder/vit": ["encoder.source=x"],
     "encoder/lpips": ["encoder.backbone=x", "encoder.linear=x"],
+    "encoder/sscd": ["encoder.source=x"],
 }
 
 

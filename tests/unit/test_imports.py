@@ -43,6 +43,8 @@ FLOORS = [
     ["pictures"],
     ["provenance"],
     ["methods", "objectives", "data", "evaluation"],
+    ["labelled"],
+    ["filters"],
     ["training"],
     ["reporting"],
     [
@@ -60,6 +62,7 @@ FLOORS = [
     ["planning"],
     ["results"],
     ["scoring"],
+    ["synthesis"],
     ["fitting"],
     ["batched_runs"],
     ["launching"],
@@ -72,7 +75,11 @@ STRANGERS = {"methods", "objectives", "data", "evaluation"}
 FRONT_DOORS = {"__init__", "__main__"}
 # A world of its own: it uses nothing of imprint. What it knows of its pictures is asked for in these files alone.
 APART = {"miniature"}
-ASK_THE_WORLD = {"evaluation/encoders/drawn_world.py", "evaluation/metrics/drawn_world.py"}
+ASK_THE_WORLD = {
+    "evaluation/encoders/drawn_world.py",
+    "evaluation/metrics/drawn_world.py",
+    "synthesis/drawn_world.py",
+}
 
 
 def floor_of(part: str) -> int:

@@ -57,7 +57,7 @@ def pixel_weights(view: View, cache: PixelCache) -> Tensor | None:
     mask = view.picture.mask
     if mask is None:
         return None
-    covering_HW1 = cache.get(("mask", mask.content, view.frame), lambda: cover(_load(mask), view.frame))
+    covering_HW1 = cache.get(("mask", mask.content, view.frame), lambda: cover(load_mask(mask), view.frame))
     mask_HW = cropped(covering_HW1, view)[..., 0].float() / 255
     return mask.outside + (1 - mask.outside) * mask_HW
 
@@ -68,7 +68,7 @@ def cropped_out(pictures: Sequence[Picture], framing: Framing) -> Iterator[str]:
         if picture.mask is None or picture.mask.outside > 0:
             continue
         frame = framing.frame_of(picture.size)
-        covering_1HW = cover(_load(picture.mask), frame).permute(2, 0, 1).float()
+        covering_1HW = cover(load_mask(picture.mask), frame).permute(2, 0, 1).float()
         places_HW = functional.avg_pool2d(covering_1HW, kernel_size=(frame.height, frame.width), stride=1)[0]
         if not (places_HW if framing.crop == "random" else _centre(places_HW)).all():
             yield picture.key
@@ -115,7 +115,8 @@ def _checked(file: Path, picture: Picture, problems: list[str]) -> str | None:
     return content_hash(content, "black")
 
 
-def _load(mask: Mask) -> Image.Image:
+def load_mask(mask: Mask) -> Image.Image:
+    """White where the subject is. Raises PictureError if the file is not the one listed any more."""
     try:
         content = read(mask.file)
         if content_hash(content, "black") != mask.content:

@@ -7,7 +7,6 @@ from inspect import signature
 from typing import Any
 
 from imprint.evaluation.encoders.base import Encoder
-from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.score_sheet import MetricFacts
 from imprint.evaluation.statistics.nesting import Averaging
@@ -56,9 +55,9 @@ def facts_of(
     return facts
 
 
-def settings_of(metric: Metric) -> dict[str, Any]:
-    """What a metric was constructed with: it keeps every setting under its name."""
-    return {name: getattr(metric, name) for name in signature(type(metric)).parameters}
+def settings_of(part: object) -> dict[str, Any]:
+    """What a metric, or a filter, was constructed with: it keeps every setting under its name."""
+    return {name: getattr(part, name) for name in signature(type(part)).parameters}
 
 
 def sheet_fingerprint(sampling: str, metrics: Mapping[str, MetricFacts], rows: Sequence[str]) -> str:

@@ -2,10 +2,12 @@
 
     python -m imprint.miniature export world/ dog6 teapot cat:17 --places beach snow
 
-writes world/dataset/dog6/00.jpg and so on, with the captions and the truth of each picture in metadata.jsonl beside it;
-world/dataset/prompts_and_classes.txt; world/true/dog6/beach.png and so on, the true pictures of each subject in the
-places asked for; and world/truth.json, which tells the whole truth of every picture. A name is that of a set, or a
-class and a number, which is an individual made from that number. Without names, every set is written.
+writes world/dataset/dog6/00.jpg and so on, with the captions and the truth of each picture in metadata.jsonl beside it,
+and with --masks 00.mask.png for each, white where the subject is; world/dataset/prompts_and_classes.txt;
+world/true/dog6/beach.png and so on, the true pictures of each subject in the places asked for; and world/truth.json,
+which tells the whole truth of every picture. With --empty 3, world/places/ has three pictures of each place. A name is
+that of a set, or a class and a number, which is an individual made from that number. Without names, every set is
+written.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from imprint.miniature.captions import caption
 from imprint.miniature.paper_prompts import classes_and_prompts
 from imprint.miniature.places import BACKDROPS, PLACES
 from imprint.miniature.references import SETS, STYLE_SETS, scenes
-from imprint.miniature.renderer import draw
+from imprint.miniature.renderer import draw, draw_empty, mask
 from imprint.miniature.scene import NOUNS, Scene, Subject
 from imprint.miniature.subjects import from_seed
 
@@ -37,14 +39,19 @@ def save(picture: Image.Image, path: Path) -> None:
         picture.save(path, optimize=True)
 
 
-def write_set(folder: Path, name: str, truths: Sequence[Scene], *, suffix: str) -> dict[Path, Scene]:
-    """Writes `folder/<name>/00<suffix>` and so on, with metadata.jsonl; returns each picture's truth."""
+def write_set(
+    folder: Path, name: str, truths: Sequence[Scene], *, suffix: str, masks: bool = False
+) -> dict[Path, Scene]:
+    """Writes `folder/<name>/00<suffix>` and so on, with metadata.jsonl, and perhaps 00.mask.png; returns each picture's
+    truth."""
     target = folder / name
     target.mkdir(parents=True, exist_ok=True)
     written, lines = {}, []
     for i, scene in enumerate(truths):
         path = target / f"{i:02d}{suffix}"
         save(draw(scene), path)
+        if masks:
+            save(mask(scene), path.with_suffix(".mask.png"))
         written[path] = scene
         text = caption(scene, stream("export", name, i))
         row = {"file_name": path.name, "text": text, "class": scene.subject.noun, "truth": asdict(scene)}
@@ -66,12 +73,24 @@ def write_true_pictures(folder: Path, who: Subject, places: Sequence[str]) -> di
     return written
 
 
-def export(root: Path, names: Sequence[str], *, suffix: str, places: Sequence[str]) -> list[Path]:
+def write_empty_places(folder: Path, count: int) -> list[Path]:
+    """Writes `folder/beach-0.png` and so on, each place as often, with nobody there: to put something into."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for place in PLACES:
+        for seed in range(count):
+            path = folder / f"{place.replace(' ', '_')}-{seed}.png"
+            save(draw_empty(place, seed), path)
+            written.append(path)
+    return written
+
+
+def export(root: Path, names: Sequence[str], *, suffix: str, places: Sequence[str], masks: bool = False) -> list[Path]:
     """Writes all that the module's description says and returns the pictures; raises KeyError for a wrong name."""
     chosen = {folder_of(name): scenes_of(name) for name in names}
     truth: dict[Path, Scene] = {}
     for name, truths in chosen.items():
-        truth |= write_set(root / "dataset", name, truths, suffix=suffix)
+        truth |= write_set(root / "dataset", name, truths, suffix=suffix, masks=masks)
         if name not in STYLE_SETS:
             truth |= write_true_pictures(root / "true", truths[0].subject, places)
     people = [truths[0].subject for name, truths in chosen.items() if name not in STYLE_SETS]
@@ -116,6 +135,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the reference pictures: jpg as in the data set (slightly lossy), png exact",
     )  # fmt: skip
     parser.add_argument(
+        "--empty", type=int, default=0, metavar="N",
+        help="also N pictures of each place with nobody there, in places/",
+    )  # fmt: skip
+    parser.add_argument(
+        "--masks", action="store_true",
+        help="beside each reference picture NAME, NAME.mask.png: which pixels are the subject",
+    )  # fmt: skip
+    parser.add_argument(
         "--places", nargs="*", default=[], metavar="PLACE",
         help=f"true pictures of each subject in these places; 'all', or: {', '.join(BACKDROPS)}",
     )  # fmt: skip
@@ -126,7 +153,11 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if unknown := sorted(set(places) - set(BACKDROPS)):
         parser.error(f"--places: unknown: {', '.join(unknown)}. Choose from: {', '.join(BACKDROPS)}")
     try:
-        written = export(arguments.root, arguments.names, suffix=f".{arguments.format}", places=places)
+        written = export(
+            arguments.root, arguments.names, suffix=f".{arguments.format}", places=places, masks=arguments.masks
+        )
     except KeyError as error:
         parser.error(error.args[0])
+    if arguments.empty > 0:
+        written += write_empty_places(arguments.root / "places", arguments.empty)
     print(f"wrote {len(written)} pictures to {arguments.root}")

@@ -9,12 +9,14 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps
 from imprint.miniature.canvas import FRAME, PIXELS, SIZE, SUPERSAMPLING, Pen, Placement
 from imprint.miniature.figures.accessories import ACCESSORIES
 from imprint.miniature.figures.catalogue import draw_figure
+from imprint.miniature.palette import Colour
 from imprint.miniature.places import paint_place
 from imprint.miniature.properties import cube, puddle, recoloured, shiny, wet
 from imprint.miniature.scene import Scene
 from imprint.miniature.styles import STYLISTS
 
-FLOATING = {"water": (62, 140, 200), "milk": (248, 244, 236)}
+FLOATING: dict[str, Colour] = {"water": (62, 140, 200), "milk": (248, 244, 236)}
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 TINTS = {"warm": (255, 232, 206), "dim": (196, 202, 222)}
 
 
@@ -38,7 +40,9 @@ def draw(scene: Scene) -> Image.Image:
         puddle(frame, placement)
     canvas.paste(figure, mask=figure)
     if scene.place in FLOATING:
-        _waterline(canvas, placement, scene)
+        colour = FLOATING[scene.place]
+        ring = tuple(min(255, c + 70) if scene.place == "water" else c - 34 for c in colour)
+        _waterline(canvas, placement, colour, (ring[0], ring[1], ring[2]))
     if scene.light in TINTS:
         canvas = ImageChops.multiply(canvas, Image.new("RGB", canvas.size, TINTS[scene.light]))
     picture = canvas.reduce(SUPERSAMPLING)
@@ -60,6 +64,22 @@ def draw_alone(scene: Scene) -> Image.Image:
     elif scene.attribute == "wet":
         layer = wet(layer, scene.seed)
     return layer
+
+
+def draw_empty(place: str, seed: int) -> Image.Image:
+    """The place alone, RGB, SIZE x SIZE."""
+    canvas = Image.new("RGB", (PIXELS, PIXELS))
+    paint_place(Pen(canvas, FRAME), place, seed)
+    return canvas.reduce(SUPERSAMPLING)
+
+
+def mask(scene: Scene) -> Image.Image:
+    """Which pixels of `draw(scene)` show the subject, with what it wears: grey, SIZE x SIZE, white where it is."""
+    canvas = Image.new("RGB", (PIXELS, PIXELS))
+    canvas.paste(WHITE, mask=draw_alone(scene))
+    if scene.place in FLOATING:
+        _waterline(canvas, _placement(scene), BLACK, BLACK)
+    return canvas.convert("L").reduce(SUPERSAMPLING)
 
 
 def _placement(scene: Scene) -> Placement:
@@ -93,13 +113,11 @@ def _reflect(canvas: Image.Image, figure: Image.Image, at: Placement) -> None:
     )
 
 
-def _waterline(canvas: Image.Image, at: Placement, scene: Scene) -> None:
+def _waterline(canvas: Image.Image, at: Placement, colour: Colour, ring: Colour) -> None:
     """The surface hides the figure's lowest part and rings it."""
     pen = Pen(canvas, FRAME)
-    colour = FLOATING[scene.place]
     y = at.y + at.scale * at.squash * 0.66
-    ring = tuple(min(255, c + 70) if scene.place == "water" else c - 34 for c in colour)
-    pen.ellipse(at.x, y + 0.03, at.scale * 1.35, at.scale * 0.2, (ring[0], ring[1], ring[2]))
+    pen.ellipse(at.x, y + 0.03, at.scale * 1.35, at.scale * 0.2, ring)
     pen.ellipse(at.x, y + 0.05, at.scale * 1.28, at.scale * 0.2, colour)
     pen.box(
         at.x - at.scale * 1.25,

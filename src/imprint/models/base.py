@@ -17,7 +17,7 @@ from imprint.models.process import NoiseProcess, Prediction, Shift
 from imprint.models.residency import Residency, all_present
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
-from imprint.types import Conditioning, Geometry, Moments, Sampler
+from imprint.types import Beginning, Conditioning, Geometry, Moments, Sampler
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -241,10 +241,17 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def generate(
-        self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        sampler: Sampler,
+        height: int,
+        width: int,
+        beginning: Beginning | None = None,
     ) -> list[Image.Image]:
-        """One picture per (prompt, seed), all in one batch. The noise is sampled on the CPU from the
-        seed alone, so that a picture does not depend on its batch or device. Deterministic."""
+        """One picture per (prompt, seed), all in one batch; from noise, or from a beginning. The noise is sampled on
+        the CPU from the seed alone, so that a picture does not depend on its batch or device. Deterministic."""
 
     @abstractmethod
     def train_with(self, adapter: TrainingAdapter) -> None:

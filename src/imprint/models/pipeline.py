@@ -28,7 +28,7 @@ from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary
-from imprint.types import Conditioning, Moments, Sampler
+from imprint.types import Beginning, Conditioning, Moments, Sampler
 
 
 class PipelineModel(Model):
@@ -126,12 +126,19 @@ class PipelineModel(Model):
         return build_scheduler(self.checkpoint.scheduler, name, self.process.prediction, **settings)
 
     def generate(
-        self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        sampler: Sampler,
+        height: int,
+        width: int,
+        beginning: Beginning | None = None,
     ) -> list[Image.Image]:
         adapter = self.training_adapter
         left_out = adapter.left_out() if adapter else nullcontext()
         with self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
-            return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
+            return sample(self, prompts, seeds, sampler=sampler, height=height, width=width, beginning=beginning)
 
     def train_with(self, adapter: TrainingAdapter) -> None:
         self.training_adapter = adapter

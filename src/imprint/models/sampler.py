@@ -10,6 +10,7 @@ from torch import Tensor
 
 from imprint.errors import Problem, UserError
 from imprint.models.base import Model
+from imprint.models.beginning import Begun, begin, encoded, first_step
 from imprint.models.conditioning import joined
 from imprint.models.schedulers import (
     draws_from_one_seed,
@@ -18,11 +19,18 @@ from imprint.models.schedulers import (
     scaled_input,
     with_timesteps,
 )
-from imprint.types import Conditioning, Geometry, Sampler
+from imprint.types import Beginning, Conditioning, Geometry, Sampler
 
 
 def sample(
-    model: Model, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
+    model: Model,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    sampler: Sampler,
+    height: int,
+    width: int,
+    beginning: Beginning | None,
 ) -> list[Image.Image]:
     """One picture per (prompt, seed), the same as by the library's own pipeline.
 
@@ -32,14 +40,15 @@ def sample(
     """
     assert len(prompts) == len(seeds), "one seed for each prompt"
     _check_size(height, width, model.pixel_multiple, model.largest_side)
-    scheduler = model.scheduler(sampler.scheduler)
+    scheduler, size = model.scheduler(sampler.scheduler), (height, width)
     if not draws_from_one_seed(scheduler):
-        latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, height=height, width=width)
+        latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, size=size, beginning=beginning)
     else:
         latents: list[Tensor] = []
-        for prompt, seed in zip(prompts, seeds, strict=True):
+        for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             scheduler = model.scheduler(sampler.scheduler, noise_sampler_seed=seed)
-            latents.append(_latents(model, scheduler, [prompt], [seed], sampler=sampler, height=height, width=width))
+            own = None if beginning is None else beginning.only(index)
+            latents.append(_latents(model, scheduler, [prompt], [seed], sampler=sampler, size=size, beginning=own))
         latents_BCHW = torch.cat(latents)
     # one at a time: in a batch the autoencoder, not the denoiser, would need the most memory
     return [_picture(model.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
@@ -62,15 +71,15 @@ def _latents(
     seeds: Sequence[int],
     *,
     sampler: Sampler,
-    height: int,
-    width: int,
+    size: tuple[int, int],
+    beginning: Beginning | None,
 ) -> Tensor:
     """Between steps the latents are in float32, whatever the precision of the networks."""
     device = next(model.roles["denoiser"].parameters()).device
     generators = [generator_of(seed) for seed in seeds]
     guided = model.draws_twice(sampler.guidance)
-    conditioning = _conditioning(model, prompts, sampler, height, width)
-    shape = model.latent_shape(height, width)
+    conditioning = _conditioning(model, prompts, sampler, *size)
+    shape = model.latent_shape(*size)
     scheduler = with_timesteps(
         scheduler,
         sampler.steps,
@@ -79,10 +88,20 @@ def _latents(
         sigmas=model.noise_levels(sampler.steps),
         device=device,
     )
-    noise_BCHW = torch.stack([starting_noise(generator, shape) for generator in generators])
-    latents_BCHW = first_noise(scheduler, noise_BCHW.to(device))
+    begun: Begun | None = None
+    timesteps = scheduler.timesteps
+    # the library takes a picture's latent from its distribution first, and then the noise, from the same generator
+    found_BCHW = None if beginning is None else encoded(model, beginning.pictures, generators, device)
+    noise_BCHW = torch.stack([starting_noise(generator, shape) for generator in generators]).to(device)
+    if beginning is None or found_BCHW is None:
+        latents_BCHW = first_noise(scheduler, noise_BCHW)
+    else:
+        flow = model.process.prediction == "flow"
+        first = first_step(sampler.steps, beginning.strength, flow=flow)
+        begun = begin(scheduler, first, beginning, found_BCHW, noise_BCHW)
+        latents_BCHW, timesteps = begun.latents_BCHW, begun.timesteps
     more = extra_arguments(scheduler, generators)
-    for timestep in scheduler.timesteps:
+    for number, timestep in enumerate(timesteps):
         noisy_BCHW = torch.cat([latents_BCHW, latents_BCHW]) if guided else latents_BCHW
         noisy_BCHW = scaled_input(scheduler, noisy_BCHW, timestep)
         t_B = model.process.time_of(timestep).expand(len(noisy_BCHW)).to(device)
@@ -91,6 +110,8 @@ def _latents(
             negative_BCHW, positive_BCHW = prediction_BCHW.chunk(2)
             prediction_BCHW = model.guided(positive_BCHW, negative_BCHW, sampler.guidance)
         latents_BCHW = scheduler.step(prediction_BCHW, timestep, latents_BCHW, **more, return_dict=False)[0]
+        if begun is not None:
+            latents_BCHW = begun.with_kept(latents_BCHW, number + 1)
     return latents_BCHW
 
 

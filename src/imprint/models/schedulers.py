@@ -156,6 +156,16 @@ def scaled_input(scheduler: Any, noisy_BCHW: Tensor, timestep: Tensor) -> Tensor
     return noisy_BCHW if scale is None else scale(noisy_BCHW, timestep)
 
 
+def noised(scheduler: Any, clean_BCHW: Tensor, noise_BCHW: Tensor, timestep: Tensor) -> Tensor:
+    """Latents with as much noise as there is at a step, in the scheduler's own scale."""
+    timestep_B = timestep.reshape(1).repeat(len(clean_BCHW))
+    if hasattr(scheduler, "scale_noise"):
+        noisy_BCHW: Tensor = scheduler.scale_noise(clean_BCHW, timestep_B, noise_BCHW)
+    else:
+        noisy_BCHW = scheduler.add_noise(clean_BCHW, noise_BCHW, timestep_B)
+    return noisy_BCHW
+
+
 def extra_arguments(scheduler: Any, generators: Sequence[torch.Generator]) -> dict[str, Any]:
     """Further arguments of its steps: the generators, where its steps add noise."""
     takes = inspect.signature(scheduler.step).parameters

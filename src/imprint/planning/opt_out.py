@@ -29,7 +29,7 @@ def opted_out(subjects: Sequence[Subject], prior: Prior | None) -> Iterator[Prob
 
 
 def _told(key: str, opt_out: OptOut, pictures: PictureSet) -> Iterator[Problem]:
-    if opt_out == "ignore" or not (found := list(reservations(pictures))):
+    if opt_out == "ignore" or not (found := list(reasons_against(pictures))):
         return
     listed = "".join(f"\n  - {name}: {', '.join(reasons)}" for name, reasons in found)
     if opt_out == "refuse":
@@ -44,7 +44,7 @@ def _told(key: str, opt_out: OptOut, pictures: PictureSet) -> Iterator[Problem]:
         )
 
 
-def reservations(pictures: PictureSet) -> Iterator[tuple[str, list[str]]]:
+def reasons_against(pictures: PictureSet) -> Iterator[tuple[str, list[str]]]:
     """The name of each picture that has some, and what they are."""
     for picture, source in zip(pictures.pictures, pictures.sources, strict=True):
         try:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from PIL import Image
 
@@ -16,11 +16,29 @@ from imprint.pictures.files import PictureWriter
 NO_WEIGHTS = ("README.md", "samples")  # in a result's folder: its card, and the card's pictures
 
 
+SourceType = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeCapture"]
+
+
+def source_type(*, photo: bool, model: bool) -> SourceType:
+    """What IPTC calls a picture with parts of photos, with what a model drew, or with both."""
+    if not photo:
+        return "trainedAlgorithmicMedia"
+    return "compositeWithTrainedAlgorithmicMedia" if model else "compositeCapture"
+
+
 class MadeBy(NamedTuple):
-    """Hashes of the weights that drew a picture, or a sheet of pictures."""
+    """Hashes of the weights that drew a picture, or a sheet of pictures, and of the photos that it has parts of."""
 
     bases: tuple[str, ...]
     results: tuple[str, ...]
+    parents: tuple[str, ...] = ()
+    source_type: SourceType = "trainedAlgorithmicMedia"
+
+    @property
+    def hashes(self) -> dict[str, tuple[str, ...]]:
+        """By name; parents only where there are any, which former pictures had none of."""
+        weights = {"bases": self.bases, "results": self.results}
+        return {**weights, "parents": self.parents} if self.parents else weights
 
     @classmethod
     def all_of(cls, several: Iterable["MadeBy"]) -> "MadeBy":

@@ -15,7 +15,7 @@ from imprint.errors import UserError
 from imprint.pictures.files import readable_formats
 from imprint.provenance.base import MadeBy
 from imprint.provenance.certificate import KeyPair
-from imprint.provenance.xmp import BY_A_MODEL, SOFTWARE
+from imprint.provenance.xmp import SOFTWARE, SOURCE_TYPES
 
 EXTRA = 'the extra `credentials` (pip install "imprint-diffusion[credentials]")'
 WEIGHTS = "imprint.weights"  # the assertion with the hashes
@@ -55,7 +55,11 @@ def signed(png: bytes, pair: KeyPair, made_by: MadeBy, *, parts: Sequence[bytes]
     names = [f"part-{number}" for number in range(len(parts))]
     agent = {"name": SOFTWARE, "version": __version__}
     actions: list[dict[str, Any]] = [
-        {"action": "c2pa.created", "digitalSourceType": BY_A_MODEL, "softwareAgent": agent},
+        {
+            "action": "c2pa.created",
+            "digitalSourceType": f"{SOURCE_TYPES}{made_by.source_type}",
+            "softwareAgent": agent,
+        },
         *([{"action": "c2pa.placed", "parameters": {"ingredientIds": names}}] if names else []),
     ]
     manifest = {
@@ -63,7 +67,7 @@ def signed(png: bytes, pair: KeyPair, made_by: MadeBy, *, parts: Sequence[bytes]
         "format": "image/png",
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {"label": WEIGHTS, "data": made_by._asdict()},
+            {"label": WEIGHTS, "data": made_by.hashes},
         ],
     }
     out = io.BytesIO()
@@ -136,8 +140,12 @@ def _credentials(store: Mapping[str, Any], state: str) -> Credentials:
         software=" ".join(str(generators[0].get(key, "")) for key in ("name", "version")).strip(),
         source_types=tuple(_source_types(assertions)),
         mining=tuple(_mining(assertions)),
-        made_by=MadeBy(*(tuple(map(str, weights.get(name, ()))) for name in MadeBy._fields)),
+        made_by=MadeBy(_hashes(weights, "bases"), _hashes(weights, "results"), _hashes(weights, "parents")),
     )
+
+
+def _hashes(weights: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(map(str, weights.get(name, ())))
 
 
 def _source_types(assertions: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -24,6 +24,7 @@ class Marks(NamedTuple):
     software: tuple[str, ...]
     bases: tuple[str, ...]
     results: tuple[str, ...]
+    parents: tuple[str, ...]
     credentials: credentials.Credentials | None
 
     @property
@@ -50,6 +51,7 @@ def read_marks(content: bytes, *, anchors: bytes = b"") -> Marks:
         software=_once([*said.get(f"{{{xmp.XMP}}}CreatorTool", []), *([signed.software] if signed else ())]),
         bases=_once([*_words(said, "BaseModel"), *(signed.made_by.bases if signed else ())]),
         results=_once([*_words(said, "Result"), *(signed.made_by.results if signed else ())]),
+        parents=_once([*_words(said, "Parent"), *(signed.made_by.parents if signed else ())]),
         credentials=signed,
     )
 

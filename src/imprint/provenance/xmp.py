@@ -14,19 +14,19 @@ XMP = "http://ns.adobe.com/xap/1.0/"
 OWN = "urn:imprint:provenance:1.0:"
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-BY_A_MODEL = f"{SOURCE_TYPES}trainedAlgorithmicMedia"
 SOFTWARE = "imprint"
 
 MOST_CHARACTERS = 1_000_000  # of a packet that is parsed
 
 
 def statement(made_by: MadeBy) -> str:
-    """A packet that says: made by a trained model, with this program, from these weights."""
+    """A packet that says: made by a trained model, or put together, with this program, from weights and photos."""
     properties = {
-        "Iptc4xmpExt:DigitalSourceType": BY_A_MODEL,
+        "Iptc4xmpExt:DigitalSourceType": f"{SOURCE_TYPES}{made_by.source_type}",
         "xmp:CreatorTool": f"{SOFTWARE} {__version__}",
         "imprint:BaseModel": " ".join(made_by.bases),
         "imprint:Result": " ".join(made_by.results),
+        "imprint:Parent": " ".join(made_by.parents),
     }
     attributes = " ".join(f"{name}={quoteattr(value)}" for name, value in properties.items() if value)
     return (

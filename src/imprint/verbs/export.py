@@ -1,4 +1,4 @@
-"""imprint export: a trained run as a file or folder that other programs open."""
+"""imprint export: a trained run, or a labelled data set, as files that other programs open."""
 
 import logging
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from omegaconf import DictConfig
 from pydantic import PositiveInt
 
 from imprint.errors import ConfigError, Problem
+from imprint.labelled.folder import is_labelled, read_folder
+from imprint.labelled.formats.base import DataFormat, is_free
 from imprint.locations import locate
 from imprint.reporting.model_card import origin
 from imprint.requests import read_request
@@ -41,6 +43,7 @@ class Request(FileRequest):
 
     run: str
     out: str | None
+    formats: dict[str, DataFormat]
 
 
 def main(cfg: DictConfig) -> None:
@@ -50,6 +53,9 @@ def main(cfg: DictConfig) -> None:
 def export(cfg: DictConfig) -> Path:
     """The file or folder that was written."""
     request = read_request(Request, cfg)
+    folder = locate(request.run)
+    if not Run(folder).manifest.is_file() and (request.format in request.formats or is_labelled(folder)):
+        return _data_set(request)
     run = Run.finished(locate(request.run), trust=request.trust)
     if request.format == "lora" or (request.format in LORA_FORMATS and request.rank is not None):
         return _as_lora(run, request)
@@ -66,6 +72,24 @@ def export(cfg: DictConfig) -> Path:
         raise ConfigError([Problem("format", request.format, nearest(request.format, {*formats, *LORA_FORMATS}))])
     out = locate(request.out) if request.out else run.folder / "export" / format.name
     format.write(out, getattr(torch, request.dtype))
+    return out
+
+
+def _data_set(request: Request) -> Path:
+    """A labelled data set, whoever made it."""
+    format = request.formats.get(request.format)
+    if format is None:
+        remedy = f"this is a labelled data set. Give {', '.join(sorted(request.formats))}."
+        raise ConfigError([Problem("format", request.format, remedy)])
+    data = read_folder(locate(request.run))
+    if problems := list(format.problems(data)):
+        raise ConfigError(problems)
+    data.check_pictures()
+    out = locate(request.out) if request.out else format.place(data.folder, request.format)
+    if not format.is_in_place and not is_free(out):
+        remedy = "other files lie there, which would be replaced. Give another folder, or remove them."
+        raise ConfigError([Problem("out", str(out), remedy)])
+    format.write(data, out)
     return out
 
 

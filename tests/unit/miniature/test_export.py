@@ -6,15 +6,17 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
 from imprint.config import conf_folder
-from imprint.miniature.export import export
+from imprint.miniature.export import export, write_empty_places
 from imprint.miniature.paper_prompts import LIVE_PROMPTS, OBJECT_PROMPTS
+from imprint.miniature.places import PLACES
 from imprint.miniature.references import references
-from imprint.miniature.renderer import draw
+from imprint.miniature.renderer import draw, mask
 from imprint.miniature.scene import Scene
 from imprint.miniature.subjects import from_seed, named
 from imprint.miniature.wording import RARE_IDENTIFIERS
@@ -46,6 +48,16 @@ def test_true_pictures_are_what_the_renderer_draws_there(tmp_path: Path) -> None
     assert {path.name for path in (tmp_path / "true").rglob("*.png")} == {"snow.png", "eiffel_tower.png"}
     with Image.open(tmp_path / "true" / "teapot" / "snow.png") as written:
         assert written.tobytes() == draw(Scene(named("teapot"), "snow")).tobytes()
+
+
+def test_empty_places_are_what_subjects_stand_in(tmp_path: Path) -> None:
+    written = write_empty_places(tmp_path, 2)
+    assert len(written) == 2 * len(PLACES)
+    with Image.open(tmp_path / "beach-1.png") as picture:
+        empty = np.asarray(picture, dtype=int)
+    scene = Scene(named("dog6"), "beach", seed=1)
+    assert not np.abs(np.asarray(draw(scene), dtype=int) - empty)[:6].any()
+    assert (np.abs(np.asarray(draw(scene), dtype=int) - empty)[np.asarray(mask(scene)) == 255] > 0).any()
 
 
 def test_the_truth_of_every_picture_is_in_one_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from imprint.miniature.canvas import PIXELS, SIZE, Placement
 from imprint.miniature.figures.accessories import ACCESSORIES
 from imprint.miniature.places import BACKDROPS, PLACES
 from imprint.miniature.properties import PROPERTIES
-from imprint.miniature.renderer import draw, draw_alone
+from imprint.miniature.renderer import draw, draw_alone, mask
 from imprint.miniature.scene import LIGHTS, STYLES, UNSEEN_STYLES, VIEWS, Pose, Scene
 from imprint.miniature.subjects import NAMED_SUBJECTS, named
 
@@ -74,3 +74,25 @@ def test_placement_maps_the_figures_square_onto_the_frame() -> None:
         (PIXELS * 0.75, PIXELS * 0.75),
     ]
     assert replace(at, mirrored=True).to_pixels([(1, 0)]) == at.to_pixels([(-1, 0)])
+
+
+@pytest.mark.parametrize("place", ["jungle", "water", "mirror"])
+@pytest.mark.parametrize("attribute", ["", "red hat", "wet"])
+def test_a_mask_is_where_the_subject_changes_the_picture(place: str, attribute: str) -> None:
+    """What another colour of the subject changes lies inside of it, and all that shows of it is changed by one."""
+    who = named("dog6")
+    scene = Scene(who, place, attribute=attribute)
+    inside = np.asarray(mask(scene))
+    other = replace(scene, subject=replace(who, main=(0, 0, 0), second=(0, 0, 0), mark_colour=(0, 0, 0)))
+    changed = np.abs(pixels(scene) - pixels(other)).max(axis=2)
+    if place != "mirror":  # which shows it once more
+        assert not changed[inside == 0].any()
+    assert 0.05 < (inside > 127).mean() < 0.5
+    assert (changed[inside == 255] > 0).mean() > 0.5
+
+
+def test_water_hides_what_is_below_it() -> None:
+    dry, floating = (np.asarray(mask(Scene(named("dog6"), place))) for place in ("studio", "water"))
+    assert (floating <= dry).all()
+    assert not floating[-8:].any()
+    assert floating[:20].any()

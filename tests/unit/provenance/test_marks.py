@@ -10,7 +10,7 @@ from PIL import Image
 
 from imprint import __version__
 from imprint.pictures.files import png_bytes
-from imprint.provenance.base import MadeBy, result_hash
+from imprint.provenance.base import MadeBy, result_hash, source_type
 from imprint.provenance.mark import Mark
 from imprint.provenance.marks import read_marks
 from imprint.provenance.xmp import properties, statement
@@ -47,7 +47,7 @@ def test_a_mark_says_what_made_the_picture_and_changes_no_pixel(tmp_path: Path) 
     marks = read_marks(content)
     assert marks.source_types == ("trainedAlgorithmicMedia",)
     assert marks.software == (f"imprint {__version__}",)
-    assert (marks.bases, marks.results) == MADE_BY
+    assert (marks.bases, marks.results) == MADE_BY[:2]
     assert marks.credentials is None
     with Image.open(io.BytesIO(content)) as saved:
         assert np.array_equal(np.asarray(saved), np.asarray(picture))
@@ -110,6 +110,23 @@ def test_a_statement_has_hashes_and_nothing_private() -> None:
     said = properties(statement(MADE_BY))
     assert len(said) == 5  # with rdf:about
     assert not [value for values in said.values() for value in values if "/" in value and not value.startswith("http")]
+
+
+@pytest.mark.parametrize(
+    ("photo", "model", "term", "is_synthetic"),
+    [
+        (False, True, "trainedAlgorithmicMedia", True),
+        (True, True, "compositeWithTrainedAlgorithmicMedia", True),
+        (True, False, "compositeCapture", False),  # cut-outs of photos on photos
+    ],
+)
+def test_parts_of_photos_are_told(photo: bool, model: bool, term: str, is_synthetic: bool, tmp_path: Path) -> None:
+    made_by = MADE_BY._replace(parents=("12" * 32,), source_type=source_type(photo=photo, model=model))
+    Mark().save(Image.new("RGB", (8, 8)), tmp_path / "a.png", made_by)
+    marks = read_marks((tmp_path / "a.png").read_bytes())
+    assert marks.source_types == (term,)
+    assert bool(marks.synthetic) == is_synthetic
+    assert marks.parents == ("12" * 32,)
 
 
 def test_a_result_of_one_file_has_the_files_own_hash(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from imprint.provenance.base import MadeBy
 from imprint.provenance.certificate import read_key_pair
 from imprint.provenance.marks import read_marks
 from imprint.provenance.signed import Signed
-from imprint.provenance.xmp import BY_A_MODEL
+from imprint.provenance.xmp import SOURCE_TYPES
 
 pytest.importorskip("c2pa", reason="the extra credentials is not installed")
 
@@ -53,10 +53,19 @@ def test_it_is_verified_and_changes_no_pixel(signed: Path, issued: Issued, pictu
     assert found is not None
     assert (found.state, found.problems, found.made_by) == ("Trusted", (), MADE_BY)
     assert "Signer of the tests" in found.signer
-    assert found.source_types == (BY_A_MODEL,)
+    assert found.source_types == (f"{SOURCE_TYPES}trainedAlgorithmicMedia",)
     assert read_marks(content).results == MADE_BY.results, "the plain mark is there, too"
     with Image.open(signed) as opened:
         assert np.array_equal(np.asarray(opened), np.asarray(picture))
+
+
+def test_photos_that_it_has_parts_of_are_signed(issued: Issued, picture: Image.Image, tmp_path: Path) -> None:
+    made_by = MADE_BY._replace(parents=("12" * 32,), source_type="compositeWithTrainedAlgorithmicMedia")
+    signing(issued).save(picture, tmp_path / "a.png", made_by)
+    found = credentials.read((tmp_path / "a.png").read_bytes(), anchors=issued.authority.read_bytes())
+    assert found is not None
+    assert (found.state, found.made_by.parents) == ("Trusted", ("12" * 32,))
+    assert found.source_types == (f"{SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia",)
 
 
 def test_without_the_authority_it_is_valid_and_not_trusted(signed: Path) -> None:

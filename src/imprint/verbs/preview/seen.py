@@ -12,7 +12,7 @@ from imprint.data.holdout import copies
 from imprint.data.pictures import Picture, PictureSet
 from imprint.data.stream import TrainingStream
 from imprint.planning.assemble import stream_of
-from imprint.planning.opt_out import reservations
+from imprint.planning.opt_out import reasons_against
 from imprint.planning.parts import Plan, framing_of
 from imprint.reporting.thumbnails import data_uri
 
@@ -152,6 +152,6 @@ def _of_several(pictures: PictureSet) -> dict[str, list[str]]:
         names = [pictures.pictures[index].key for index in group]
         for name in names if len(names) > 1 else ():
             found.setdefault(name, []).append(f"a copy of {', '.join(other for other in names if other != name)}")
-    for name, reasons in reservations(pictures):
+    for name, reasons in reasons_against(pictures):
         found.setdefault(name, []).append(f"its metadata says: {', '.join(reasons)}")
     return found

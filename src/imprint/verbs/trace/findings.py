@@ -81,6 +81,8 @@ def _said(marks: Marks, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     own = {result_hash(run.result): run.folder.name for run in runs} if marks.results else {}
     for result in marks.results:
         yield "result", f"{result}{f' (of {own[result]})' if result in own else ''}"
+    for parent in marks.parents:
+        yield "parts of the photo", parent
     if signed := marks.credentials:
         problems = f" ({', '.join(signed.problems)})" if signed.problems else ""
         yield "C2PA manifest", f"{signed.state}{problems}"

@@ -1,0 +1,1 @@
+"""Which drawn pictures are kept in a labelled data set."""

@@ -1,0 +1,1 @@
+"""The formats in which other programs open a labelled data set: a file each."""

@@ -1,0 +1,85 @@
+"""That what is tested on was not trained on: no photo of a test, nor a copy or a child of one, is in another split."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from PIL import Image
+
+from imprint.data.listing import printable
+from imprint.errors import PictureError
+from imprint.labelled.folder import LabelledFolder
+from imprint.labelled.layout import TEST
+from imprint.labelled.row import Row
+from imprint.pictures.likeness import CROP, Pixels, either_way, nearest_same
+
+SHOWN = 20  # that one message lists
+
+
+class Side(NamedTuple):
+    """The pictures of some splits of a data set."""
+
+    data: LabelledFolder
+    at: Sequence[tuple[str, Row]]
+
+    @classmethod
+    def of(cls, data: LabelledFolder, splits: Sequence[str]) -> "Side":
+        return cls(data, [(split, row) for split in splits for row in data.splits.get(split, ())])
+
+    def pictures(self, numbers: Iterable[int]) -> Iterator[Image.Image]:
+        return (self.data.load(*self.at[number]) for number in numbers)
+
+    def name(self, number: int) -> str:
+        split, row = self.at[number]
+        return printable(f"{split}/{row.file_name}".lstrip("/"))
+
+
+def check_splits(data: LabelledFolder, *, tested: LabelledFolder | None = None) -> None:
+    """`tested` is a data set of its own to test with; without one it is the test split. Raises PictureError that names
+    what is on both sides."""
+    test = Side.of(data, [TEST]) if tested is None else Side.of(tested, _test_splits(tested))
+    train = Side.of(data, [split for split in data.splits if split != TEST])
+    faults = [*_drawn(test), *_children(train, test), *_copies(train, test)]
+    if faults:
+        more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        listed = "\n".join(f"  - {fault}" for fault in [*faults[:SHOWN], *more])
+        raise PictureError(
+            f"{printable(data.folder)}: what is tested on must be photos that nothing was learned from:\n{listed}\n"
+            "Leave them out of one of the two."
+        )
+
+
+def _test_splits(tested: LabelledFolder) -> list[str]:
+    """Its test split; all of it where it has none."""
+    return [TEST] if tested.splits.get(TEST) else list(tested.splits)
+
+
+def _drawn(test: Side) -> Iterator[str]:
+    for number, (_, row) in enumerate(test.at):
+        if not row.is_real:
+            yield f"{test.name(number)} was made by {printable(row.source)}"
+
+
+def _children(train: Side, test: Side) -> Iterator[str]:
+    """Pictures that were made from a photo of the test."""
+    if train.data is not test.data:  # a name means a photo of its own data set
+        return
+    photos = {row.file_name for _, row in test.at}
+    for number, (_, row) in enumerate(train.at):
+        if row.parent in photos:
+            yield f"{train.name(number)} was made from {TEST}/{printable(row.parent)}"
+
+
+def _copies(train: Side, test: Side) -> Iterator[str]:
+    """By pixels: saved again, scaled, mirrored, and of one class cut out of one another."""
+    if not train.at or not test.at:
+        return
+    same = nearest_same(train.pictures(range(len(train.at))), test.pictures(range(len(test.at))))
+    for number, found in enumerate(same):
+        yield from (f"{train.name(number)} shows the same as {test.name(other)}" for other in found)
+    for noun in sorted({row.noun for _, row in train.at} & {row.noun for _, row in test.at}):
+        some = [number for number, (_, row) in enumerate(train.at) if row.noun == noun]
+        others = [number for number, (_, row) in enumerate(test.at) if row.noun == noun]
+        likeness_NM = either_way(Pixels(train.pictures(some)), Pixels(test.pictures(others)), threshold=CROP)
+        for row, column in (likeness_NM >= CROP).nonzero().tolist():
+            if others[column] not in same[some[row]]:
+                yield f"{train.name(some[row])} repeats a part of {test.name(others[column])}"

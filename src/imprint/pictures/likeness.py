@@ -1,0 +1,128 @@
+"""Whether two pictures are the same one: saved again, scaled, mirrored, or cut out of one another."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional
+
+# Copies are recognised by small versions: a copy that was saved again, or scaled, has other bytes. Two photos of one
+# thing in one place differ by far more than saving does.
+SMALL = (32, 32)
+SAME_LEVELS = 2.0  # of 255, on average
+
+# The likeness from which on one picture is a part of another. Ours: docs/data_sets.md says how often it is right.
+CROP = 0.9
+# Crops are looked for at two sizes: a first look at all pairs, and a second at those that may be one.
+LOOKS = (32, 48)
+SMALLEST_CROP = 0.5  # of a side
+MAYBE = 0.1  # below the threshold: the first look comes out lower by no more, where the crop lies between its pixels
+FLAT = 2.0  # levels of spread: what is flatter is like every flat place of any picture
+CHUNK = 256  # pictures that are compared at a time
+
+
+def small(image: Image.Image) -> NDArray[np.float32]:
+    return np.asarray(image.resize(SMALL, Image.Resampling.BOX), dtype=np.float32)
+
+
+def same(some: NDArray[np.float32], others: NDArray[np.float32]) -> bool:
+    """Of two small versions."""
+    return float(np.abs(some - others).mean()) < SAME_LEVELS
+
+
+def nearest_same(pictures: Iterable[Image.Image], others: Iterable[Image.Image]) -> list[list[int]]:
+    """Of each picture the numbers of those in `others` that show the same, mirrored or not."""
+    versions = [small(other).ravel() for other in others]
+    if not versions:
+        return [[] for _ in pictures]
+    versions_MD = torch.from_numpy(np.stack(versions))
+    found = []
+    for picture in pictures:
+        seen = [torch.from_numpy(small(each).ravel()) for each in (picture, ImageOps.mirror(picture))]
+        levels_M = torch.stack([(versions_MD - version_D).abs().mean(dim=1) for version_D in seen]).amin(dim=0)
+        found.append((levels_M < SAME_LEVELS).nonzero().flatten().tolist())
+    return found
+
+
+class Pixels:
+    """Pictures, as small as crops are looked for."""
+
+    def __init__(self, pictures: Iterable[Image.Image]) -> None:
+        self._kept = [_reduced(picture.convert("RGB")) for picture in pictures]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def mirrored(self) -> "Pixels":
+        return Pixels(ImageOps.mirror(picture) for picture in self._kept)
+
+    def subset(self, numbers: Sequence[int]) -> "Pixels":
+        return Pixels(self._kept[number] for number in numbers)
+
+    def at(self, side: int, numbers: Sequence[int]) -> Tensor:
+        """(N, 3, side, side)"""
+        chosen = [self._kept[number].resize((side, side), Image.Resampling.BOX) for number in numbers]
+        levels_NHW3 = np.stack([np.asarray(picture, dtype=np.float32) for picture in chosen])
+        return torch.from_numpy(levels_NHW3).movedim(3, 1) - 128
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """At most twice as large as it is looked at, from which any smaller size is made without much loss."""
+    most = 2 * LOOKS[-1]
+    return picture.resize((min(picture.width, most), min(picture.height, most)), Image.Resampling.BOX)
+
+
+def crop_likeness(wholes: Pixels, parts: Pixels, *, threshold: float) -> Tensor:
+    """(wholes, parts): how like a picture is to the most similar part of another, of at least SMALLEST_CROP of each
+    side and of its shape: the correlation of their levels, 1 for a crop. Exact where it is near the threshold or
+    above."""
+    found_MN = torch.zeros(len(wholes), len(parts))
+    for some in _chunks(len(wholes)):
+        for others in _chunks(len(parts)):
+            found_MN[some[0] : some[-1] + 1, others] = _best(wholes, parts, some, others, LOOKS[0])
+    for part in (found_MN >= threshold - MAYBE).any(dim=0).nonzero().flatten().tolist():
+        several = (found_MN[:, part] >= threshold - MAYBE).nonzero().flatten().tolist()
+        closer_M = _best(wholes, parts, several, [part], LOOKS[1])[:, 0]
+        found_MN[several, part] = torch.maximum(found_MN[several, part], closer_M)
+    return found_MN
+
+
+def _chunks(count: int) -> Iterator[list[int]]:
+    for first in range(0, count, CHUNK):
+        yield list(range(first, min(first + CHUNK, count)))
+
+
+def either_way(pictures: Pixels, others: Pixels, *, threshold: float) -> Tensor:
+    """(pictures, others): the same, whichever of the two is cut out of the other, mirrored or not."""
+    looks = []
+    for seen in (pictures, pictures.mirrored()):
+        looks.append(crop_likeness(others, seen, threshold=threshold).T)
+        looks.append(crop_likeness(seen, others, threshold=threshold))
+    return torch.stack(looks).amax(dim=0)
+
+
+def _best(wholes: Pixels, parts: Pixels, some: Sequence[int], others: Sequence[int], side: int) -> Tensor:
+    wholes_M3HW = wholes.at(side, some)
+    looks = [_correlation(wholes_M3HW, parts.at(inner, others)) for inner in _sides(side)]
+    return torch.stack(looks).amax(dim=0)
+
+
+def _sides(side: int) -> Iterator[int]:
+    yield from range(side, round(SMALLEST_CROP * side) - 1, -1)
+
+
+def _correlation(wholes_M3HW: Tensor, parts_N3hw: Tensor) -> Tensor:
+    """(M, N): the highest over all places."""
+    count = parts_N3hw[0].numel()
+    centred_N3hw = parts_N3hw - parts_N3hw.mean(dim=(1, 2, 3), keepdim=True)
+    spread_N = centred_N3hw.flatten(1).norm(dim=1)
+    dots_MNhw = functional.conv2d(wholes_M3HW, centred_N3hw)
+    window = torch.ones(1, *parts_N3hw.shape[1:])
+    sums_M1hw, squares_M1hw = functional.conv2d(wholes_M3HW, window), functional.conv2d(wholes_M3HW**2, window)
+    floor = count**0.5 * FLAT
+    places_M1hw = (squares_M1hw - sums_M1hw**2 / count).clamp(min=floor**2).sqrt()
+    cosines_MNhw: Tensor = dots_MNhw / (places_M1hw * spread_N.clamp(min=floor)[:, None, None])
+    return cosines_MNhw.flatten(2).amax(dim=2)

@@ -1,0 +1,157 @@
+"""From drawn pictures to a labelled data set: rows, masks, what filters say, and the files where they belong."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from imprint.errors import UserError
+from imprint.evaluation.features import FeatureStore
+from imprint.evaluation.records import Photo
+from imprint.files import write_text
+from imprint.filters.base import Candidate, Context, Filter, Known
+from imprint.filters.judging import judge
+from imprint.hashing import file_hash
+from imprint.labelled.card import card
+from imprint.labelled.folder import add_photo, place, read_folder, split_folder, write_folder
+from imprint.labelled.formats.croissant import write_croissant
+from imprint.labelled.layout import CARD, REJECTED, TEST, TRAIN, mask_name, picture_name
+from imprint.labelled.row import Box, Row
+from imprint.partial_files import partial_file
+from imprint.pictures.files import save_png
+from imprint.synthesis.base import Asked, Synthesis
+from imprint.synthesis.cut_out import HALF
+from imprint.synthesis.drawing import Drawn
+from imprint.synthesis.held_out import HeldOut
+from imprint.synthesis.taught import Taught
+
+
+def write_data_set(
+    folder: Path,
+    drawn: Sequence[Drawn],
+    method: Synthesis,
+    *,
+    filters: Mapping[str, Filter],
+    context: Context,
+    test: Sequence[HeldOut],
+    about: Mapping[str, Any],
+) -> dict[str, dict[str, int]]:
+    """How many pictures of each subject were asked for and kept.
+
+    Raises UserError, when all of it is written, with what filters leave too few of.
+    """
+    candidates = []
+    for one in drawn:
+        row = _row(one.asked, method, guidance=one.guidance)
+        mask = method.mask(one.asked)
+        _put(folder, one, row, None if mask is None else mask[0])
+        split = next(split for split in (TRAIN, REJECTED) if (split_folder(folder, split) / row.file_name).is_file())
+        own_mask = split_folder(folder, split) / row.mask_file_name if mask else None
+        file = split_folder(folder, split) / row.file_name
+        candidates.append(Candidate(row, file, one.content, _plain(one.asked), own_mask))
+    judgement = judge(filters, candidates, context)
+    for row in judgement.rows:
+        place(folder, row, split=REJECTED if row.reasons else TRAIN)
+    for held_out in test:
+        add_photo(folder, held_out.photo, held_out.row, split=TEST)
+    counts = {
+        subject: {"asked": len(rows), "kept": sum(not row.reasons for row in rows)}
+        for subject, rows in _by_subject(judgement.rows).items()
+    }
+    write_folder(
+        folder,
+        splits={TRAIN: judgement.kept, TEST: [one.row for one in test]},
+        rejected=judgement.rejected,
+        about={**about, "counts": counts},
+    )
+    written = read_folder(folder)
+    write_text(folder / CARD, card(written, name=folder.name))
+    write_croissant(written, name=folder.name)
+    if judgement.problems:
+        raise UserError("\n".join(judgement.problems))
+    return counts
+
+
+def context_of(subjects: Sequence[Taught], test: Sequence[HeldOut], features: FeatureStore) -> Context:
+    """The photos that filters judge by."""
+    trained = [
+        Known(subject.label, subject.noun, Photo(photo.key, photo.content, True, partial(subject.photos.load, index)))
+        for subject in subjects
+        for index, photo in enumerate(subject.photos.pictures)
+    ]
+    known = [*trained, *(_known(one) for one in test)]
+    return Context(subjects=tuple(subject.label for subject in subjects), known=known, features=features)
+
+
+def _known(held_out: HeldOut) -> Known:
+    row, photo = held_out.row, held_out.photo
+    content = hashlib.blake2b(photo.tobytes(), digest_size=16).hexdigest()
+    return Known(row.subject, row.noun, Photo(held_out.name, content, False, lambda: photo))
+
+
+def _row(asked: Asked, method: Synthesis, *, guidance: float) -> Row:
+    file_name = picture_name(asked.subject.label, asked.number, asked.k)
+    mask = method.mask(asked)
+    return Row(
+        file_name=file_name,
+        mask_file_name=mask_name(file_name) if mask else "",
+        subject=asked.subject.label,
+        noun=asked.subject.noun,
+        labels=asked.labels,
+        source=method.name,
+        prompt=asked.prompt,
+        seed=asked.seed,
+        k=asked.k,
+        parent=asked.parent,
+        strength=asked.strength or 0.0,
+        guidance=guidance,
+        run=asked.subject.run.folder.name if method.weights == "tuned" else "",
+        label_quality=mask[1] if mask else "",
+        objects=[Box(label=asked.subject.label, box=_box(mask[0]))] if mask else [],
+    )
+
+
+def _box(mask: Image.Image) -> tuple[float, float, float, float]:
+    """Left, top, width, height."""
+    left, top, right, bottom = mask.point(lambda level: 255 * (level > HALF)).getbbox() or (0, 0, 0, 0)
+    return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def _put(folder: Path, drawn: Drawn, row: Row, mask: Image.Image | None) -> None:
+    """Where it was put before, or to those that are kept."""
+    homes = [split_folder(folder, split) for split in (TRAIN, REJECTED)]
+    home = next((home for home in homes if (home / row.file_name).is_file()), homes[0])
+    target = home / row.file_name
+    if not target.is_file() or file_hash(target) != drawn.content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with partial_file(target) as temporary:
+            _link(drawn.file, temporary)
+            temporary.replace(target)
+    if mask is not None and not (home / row.mask_file_name).is_file():
+        save_png(mask.point(lambda level: 255 * (level > HALF)), home / row.mask_file_name)
+
+
+def _link(file: Path, copy: Path) -> None:
+    """Without taking space twice, where the file system can."""
+    with suppress(OSError):
+        os.link(file, copy)
+        return
+    shutil.copyfile(file, copy)
+
+
+def _plain(asked: Asked) -> str:
+    """What the picture should show, in words that anybody knows."""
+    return " ".join(asked.subject.concept._replace(identifier="").fill(asked.template).split())
+
+
+def _by_subject(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.subject, []).append(row)
+    return found
