@@ -156,7 +156,11 @@ class DataSet:
                     "filters": fingerprints(self.filters, self.encoders),
                     "test": self.test,
                     "rights": {subject.label: subject.rights for subject in self.subjects},
-                    "opt_outs": [why for subject in self.subjects for why in reasons_against(subject.photos)],
+                    "opt_outs": [
+                        f"{name}: {', '.join(reasons)}"
+                        for subject in self.subjects
+                        for name, reasons in reasons_against(subject.photos)
+                    ],
                 },
             )
         for subject, count in counts.items():
