@@ -1,6 +1,7 @@
 """Whether two pictures are the same one: saved again, scaled, mirrored, or cut out of one another."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +17,17 @@ SAME_LEVELS = 2.0  # of 255, on average
 
 # The likeness from which on one picture is a part of another. Ours: docs/data_sets.md says how often it is right.
 CROP = 0.9
+
+
+class Look(NamedTuple):
+    side: int  # pixels of the whole
+    step: int  # by which the part's sides differ
+
+
 # Crops are looked for at two sizes: a first look at all pairs, and a second at those that may be one.
-LOOKS = (32, 48)
+FIRST, SECOND = Look(32, 2), Look(48, 1)
 SMALLEST_CROP = 0.5  # of a side
-MAYBE = 0.1  # below the threshold: the first look comes out lower by no more, where the crop lies between its pixels
+MAYBE = 0.15  # below the threshold: the first look comes out lower by no more, where the crop lies between its pixels
 FLAT = 2.0  # levels of spread: what is flatter is like every flat place of any picture
 CHUNK = 256  # pictures that are compared at a time
 
@@ -63,15 +71,16 @@ class Pixels:
         return Pixels(self._kept[number] for number in numbers)
 
     def at(self, side: int, numbers: Sequence[int]) -> Tensor:
-        """(N, 3, side, side)"""
+        """(N, 3, side, side), about a mean of 0: sums of large numbers would lose digits."""
         chosen = [self._kept[number].resize((side, side), Image.Resampling.BOX) for number in numbers]
         levels_NHW3 = np.stack([np.asarray(picture, dtype=np.float32) for picture in chosen])
-        return torch.from_numpy(levels_NHW3).movedim(3, 1) - 128
+        levels_N3HW = torch.from_numpy(levels_NHW3).movedim(3, 1)
+        return levels_N3HW - levels_N3HW.double().mean(dim=(1, 2, 3), keepdim=True).float()
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
     """At most twice as large as it is looked at, from which any smaller size is made without much loss."""
-    most = 2 * LOOKS[-1]
+    most = 2 * SECOND.side
     return picture.resize((min(picture.width, most), min(picture.height, most)), Image.Resampling.BOX)
 
 
@@ -82,10 +91,10 @@ def crop_likeness(wholes: Pixels, parts: Pixels, *, threshold: float) -> Tensor:
     found_MN = torch.zeros(len(wholes), len(parts))
     for some in _chunks(len(wholes)):
         for others in _chunks(len(parts)):
-            found_MN[some[0] : some[-1] + 1, others] = _best(wholes, parts, some, others, LOOKS[0])
+            found_MN[some[0] : some[-1] + 1, others] = _best(wholes, parts, some, others, FIRST)
     for part in (found_MN >= threshold - MAYBE).any(dim=0).nonzero().flatten().tolist():
         several = (found_MN[:, part] >= threshold - MAYBE).nonzero().flatten().tolist()
-        closer_M = _best(wholes, parts, several, [part], LOOKS[1])[:, 0]
+        closer_M = _best(wholes, parts, several, [part], SECOND)[:, 0]
         found_MN[several, part] = torch.maximum(found_MN[several, part], closer_M)
     return found_MN
 
@@ -104,24 +113,21 @@ def either_way(pictures: Pixels, others: Pixels, *, threshold: float) -> Tensor:
     return torch.stack(looks).amax(dim=0)
 
 
-def _best(wholes: Pixels, parts: Pixels, some: Sequence[int], others: Sequence[int], side: int) -> Tensor:
-    wholes_M3HW = wholes.at(side, some)
-    looks = [_correlation(wholes_M3HW, parts.at(inner, others)) for inner in _sides(side)]
-    return torch.stack(looks).amax(dim=0)
-
-
-def _sides(side: int) -> Iterator[int]:
-    yield from range(side, round(SMALLEST_CROP * side) - 1, -1)
+def _best(wholes: Pixels, parts: Pixels, some: Sequence[int], others: Sequence[int], look: Look) -> Tensor:
+    wholes_M3HW = wholes.at(look.side, some)
+    sides = range(look.side, round(SMALLEST_CROP * look.side) - 1, -look.step)
+    return torch.stack([_correlation(wholes_M3HW, parts.at(side, others)) for side in sides]).amax(dim=0)
 
 
 def _correlation(wholes_M3HW: Tensor, parts_N3hw: Tensor) -> Tensor:
-    """(M, N): the highest over all places."""
+    """(M, N): the highest over all places. The parts' means are 0."""
     count = parts_N3hw[0].numel()
-    centred_N3hw = parts_N3hw - parts_N3hw.mean(dim=(1, 2, 3), keepdim=True)
-    spread_N = centred_N3hw.flatten(1).norm(dim=1)
-    dots_MNhw = functional.conv2d(wholes_M3HW, centred_N3hw)
-    window = torch.ones(1, *parts_N3hw.shape[1:])
-    sums_M1hw, squares_M1hw = functional.conv2d(wholes_M3HW, window), functional.conv2d(wholes_M3HW**2, window)
+    spread_N = parts_N3hw.flatten(1).norm(dim=1)
+    dots_MNhw = functional.conv2d(wholes_M3HW, parts_N3hw)
+    sums_M1hw, squares_M1hw = (
+        functional.avg_pool2d(levels_M3HW.sum(dim=1, keepdim=True), parts_N3hw.shape[2:], stride=1, divisor_override=1)
+        for levels_M3HW in (wholes_M3HW, wholes_M3HW**2)
+    )
     floor = count**0.5 * FLAT
     places_M1hw = (squares_M1hw - sums_M1hw**2 / count).clamp(min=floor**2).sqrt()
     cosines_MNhw: Tensor = dots_MNhw / (places_M1hw * spread_N.clamp(min=floor)[:, None, None])
