@@ -29,7 +29,7 @@ from imprint.verbs.train import train
 
 LORA = ["method=lora", "hparams.clip=null", "hparams.steps=2", "method.lr=2e-2"]
 PROMPTS = [
-    "prompts@synthesis.prompts=list",
+    "synthesis_prompts@synthesis.prompts=list",
     "synthesis.prompts.prompts=['a {identifier} {noun} on the beach','a {noun}']",
 ]
 DRAWING = ["accelerator=cpu", "filter=none", "steps=4", "scheduler=DDIMScheduler"]

@@ -170,7 +170,7 @@ class Synthesis(ABC):
             short = _some([label for label, count in fewest.items() if count > images])
             remedy = (
                 f"of {short}, {most} prompts are each to be drawn once. Give at least images={most}, or fewer prompts "
-                "(prompts@synthesis.prompts=list 'synthesis.prompts.prompts=[...]')."
+                "(synthesis_prompts@synthesis.prompts=list 'synthesis.prompts.prompts=[...]')."
             )
             yield Problem("images", images, remedy)
 
