@@ -24,8 +24,9 @@ from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
+from imprint.models.quantisation.network import count_weights
 from imprint.partial_files import remove_abandoned
-from imprint.planning import residence
+from imprint.planning import quantised_base, residence
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
@@ -157,7 +158,7 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     log.info("%s %s", verb, run.folder)
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
-    for line in (*plan.remarks(), *residence.describe(plan)):
+    for line in (*plan.remarks(), *residence.describe(plan), *quantised_base.describe(plan)):
         log.info(line)
 
 
@@ -170,7 +171,7 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         module.train_with(adapter)
     if process_rank() == 0:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.task.groups}
-        every = sum(parameter.numel() for parameter in module.model.parameters())
+        every = count_weights(module.model)
         run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
     loggers, callbacks = parts.report.attach(run, config=config, protocol=parts.samples, name=parts.name)
     if parts.trainer.save_every:

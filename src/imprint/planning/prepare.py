@@ -19,6 +19,7 @@ from imprint.locations import locate
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.times import Times
+from imprint.planning import quantised_base
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
@@ -117,6 +118,8 @@ def _conflicts(
         yield from part["trainer"].problems(part["hparams"])
     if facts and part.get("trainer"):
         yield from _oversized(part, facts)
+    if facts and part.get("trainer") and part.get("method"):
+        yield from quantised_base.problems(part["model"], facts, part["method"], part["trainer"])
     if part.get("optimizer") and part.get("hparams"):
         yield from optimizer_problems(part["optimizer"], part["hparams"])
     if part.get("outputs"):
