@@ -118,8 +118,7 @@ def _conflicts(
         yield from part["trainer"].problems(part["hparams"])
     if facts and part.get("trainer"):
         yield from _oversized(part, facts)
-    if facts and part.get("trainer") and part.get("method"):
-        yield from quantised_base.problems(part["model"], facts, part["method"], part["trainer"])
+        yield from quantised_base.problems(part["model"], facts, part.get("method"), part["trainer"])
     if part.get("optimizer") and part.get("hparams"):
         yield from optimizer_problems(part["optimizer"], part["hparams"])
     if part.get("outputs"):

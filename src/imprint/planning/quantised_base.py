@@ -41,13 +41,13 @@ class Measured(BaseModel):
 MEASURED = TypeAdapter(Measured)
 
 
-def problems(model: ModelSource, facts: ModelInfo, method: Method, trainer: TrainerSettings) -> Iterator[Problem | str]:
+def problems(model: ModelSource, facts: ModelInfo, method: Method | None, trainer: TrainerSettings) -> Iterator[Problem | str]:
     """Keys are absolute."""
     if not model.quantised:
         return
     quantisations = set(model.quantised.values())
     [name] = {own.name for own in quantisations}
-    if tuned := [role for role in facts.roles if role in method.tuned_roles(facts) and role in model.quantised]:
+    if method and (tuned := [role for role in facts.roles if role in method.tuned_roles(facts) & model.quantised.keys()]):
         remedy = (
             f"this method changes the weights of {', '.join(tuned)} themselves, which cannot learn in so few bits. "
             "Choose adapters (method=lora) or words (method=textual_inversion), or set it to null."
@@ -75,8 +75,8 @@ def describe(plan: Plan) -> Iterator[str]:
     error = _measured(plan, model)
     roles = [role for role in plan.facts.roles if role in model.quantised]
     line = (
-        f"Quantised to {model.quantise}: {', '.join(roles)}. Against the weights as they are: relative error of weights "
-        f"{error.weights:.2g}, in the worst layer {error.worst_layer:.2g}"
+        f"Quantised to {model.quantise}: {', '.join(roles)}. Against the weights as they are: relative error of "
+        f"weights {error.weights:.2g}, in the worst layer {error.worst_layer:.2g}"
     )
     if error.prediction is None or error.loss is None or error.picture is None:
         yield f"{line}. The whole model in float32 is too large for this device, so what it predicts was not compared."

@@ -1,4 +1,4 @@
-"""What every quantisation offers: how the weight of a linear layer becomes bytes, and how it is made from them again."""
+"""What every quantisation offers: how a linear layer's weight becomes bytes, and how it is made from them again."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
