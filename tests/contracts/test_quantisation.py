@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -258,9 +259,7 @@ def test_a_training_adapter_is_around_it(
     assert losses(run) == near(losses(plain))
 
 
-@pytest.mark.parametrize(
-    ("name", "choice"), zip(known_quantisations(), itertools.cycle(PARTS), strict=False), ids=str
-)
+@pytest.mark.parametrize(("name", "choice"), zip(known_quantisations(), itertools.cycle(PARTS), strict=False), ids=str)
 def test_points_learn_side_by_side_what_each_does_alone(
     name: str, choice: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path, capfd: Any
 ) -> None:
@@ -426,11 +425,17 @@ class TestIsRefusedBeforeLoading:
         with pytest.raises(ConfigError, match=reason):
             prepare(configure(tiny_sd, pictures, tmp_path, *LEARN, *quantised("sd", "int8"), *settings))
 
+    @pytest.mark.parametrize("there", [None, "0.46.1"])
     def test_a_library_that_is_not_here(
-        self, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, there: str | None, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imprint.models.quantisation.base.find_spec", lambda name: None)
-        with pytest.raises(ConfigError, match=r"needs bitsandbytes: pip install \"imprint-diffusion\[quantise\]\""):
+        def here(name: str) -> str:
+            if there is None:
+                raise PackageNotFoundError(name)
+            return there
+
+        monkeypatch.setattr("imprint.models.quantisation.base.version", here)
+        with pytest.raises(ConfigError, match=r"needs bitsandbytes 0\.50 or later: pip install \"imprint-diffusion\[quantise\]\""):
             prepare(configure(tiny_sd, pictures, tmp_path, *LEARN, "model.quantise=nf4"))
 
     def test_numbers_that_a_device_has_not(
@@ -453,15 +458,22 @@ class TestWhatItIsCalled:
         assert name_of("model.quantise=int8", "model.quantise_parts=[denoiser]") == names[1]
         assert name_of("model.quantise=int8", "model.quantise_parts=[denoiser,text]") != names[1]
 
-    def test_its_scores_are_no_column_with_those_of_the_base_as_it_is(self, teach: Teach, finished: Any) -> None:
-        profile = composed_profile("quick", "+encoders@encoders=mini")
-        of_runs = [teach("sd", "int8").run, finished(*LEARN)]
-        subjects = [
-            open_subjects(run, profile, encoders={}, class_photos=(), scale={}, device=CPU)[0] for run in of_runs
-        ]
-        ours, theirs = (meaning(subject, profile) for subject in subjects)
-        assert ours[0] != theirs[0]
-        assert all(ours[1][name].fingerprint != facts.fingerprint for name, facts in theirs[1].items())
+    def test_its_scores_are_in_no_column_with_those_of_the_base_as_it_is(
+        self, tiny_sd: Path, pictures: Path, tmp_path: Path
+    ) -> None:
+        profile = composed_profile("quick")
+        settings = [*LEARN, "hparams.steps=1", "+encoders@model.encoders=mini"]
+
+        def meant(name: str, *more: str) -> tuple[str, dict[str, str]]:
+            run = train(configure(tiny_sd, pictures, tmp_path / name, *settings, *more))
+            [subject] = open_subjects(run, profile, encoders={}, class_photos=(), scale={}, device=CPU)
+            sampling, metrics = meaning(subject, profile)
+            return sampling, {metric: facts.fingerprint for metric, facts in metrics.items()}
+
+        plain, (sampling, metrics) = meant("plain"), meant("int8", *quantised("sd", "int8"))
+        assert sampling != plain[0]
+        assert metrics.keys() == plain[1].keys()
+        assert not set(metrics.values()) & set(plain[1].values())
 
 
 def dequantise(patch: pytest.MonkeyPatch) -> None:

@@ -253,7 +253,8 @@ class PipelineSource(ModelSource):
             names = ", ".join(known_quantisations())
             raise UserError(str(Problem("model.quantise", self.quantise, f"choose null or one of {names}.")))
         if not known.is_installed():
-            remedy = f'it needs {known.package}: pip install "imprint-diffusion[{EXTRA}]"'
+            needed = f"{known.package} {'.'.join(map(str, known.release))} or later"
+            remedy = f'it needs {needed}: pip install "imprint-diffusion[{EXTRA}]"'
             raise UserError(str(Problem("model.quantise", self.quantise, f"{remedy}.")))
         parts = self._large_parts if self.quantise_parts is None else self.quantise_parts
         if not parts or not set(parts) <= set(self.layout.roles):

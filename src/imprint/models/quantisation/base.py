@@ -1,8 +1,9 @@
 """What every quantisation offers: how a linear layer's weight becomes bytes, and how it is made from them again."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
 
 import torch
@@ -17,7 +18,8 @@ class Quantisation(ABC):
     """A layer has its tensors as plain bytes, so that nothing that moves, casts, copies or sends weights can change
     them. It has no state: what it needs to know of a weight is among the bytes."""
 
-    package: ClassVar[str | None] = None  # the library that it needs beside torch
+    package: ClassVar[str | None] = None  # the library that it needs beside torch, and since which release
+    release: ClassVar[tuple[int, int]] = (0, 0)
     not_on: ClassVar[frozenset[str]] = frozenset()  # kinds of devices that lack its types
 
     @property
@@ -42,7 +44,13 @@ class Quantisation(ABC):
         return sum(self.sizes(rows, columns).values())
 
     def is_installed(self) -> bool:
-        return self.package is None or find_spec(self.package) is not None
+        if self.package is None:
+            return True
+        try:
+            numbers = re.findall(r"\d+", version(self.package))
+        except PackageNotFoundError:
+            return False
+        return tuple(map(int, numbers[:2])) >= self.release
 
 
 def known_quantisations() -> list[str]:

@@ -19,6 +19,7 @@ class NormalFloat4(Quantisation):
     """The weights are blocks in the order of memory, whatever the rows: the last one is filled up with zeros."""
 
     package = "bitsandbytes"
+    release = (0, 50)  # in 0.46 these conversions end the process on a CPU; those between were not tried
 
     def sizes(self, rows: int, columns: int) -> Mapping[str, int]:
         blocks = _blocks(rows * columns)
