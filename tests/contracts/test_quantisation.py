@@ -435,7 +435,9 @@ class TestIsRefusedBeforeLoading:
             return there
 
         monkeypatch.setattr("imprint.models.quantisation.base.version", here)
-        with pytest.raises(ConfigError, match=r"needs bitsandbytes 0\.50 or later: pip install \"imprint-diffusion\[quantise\]\""):
+        with pytest.raises(
+            ConfigError, match=r"needs bitsandbytes 0\.50 or later: pip install \"imprint-diffusion\[quantise\]\""
+        ):
             prepare(configure(tiny_sd, pictures, tmp_path, *LEARN, "model.quantise=nf4"))
 
     def test_numbers_that_a_device_has_not(

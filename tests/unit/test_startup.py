@@ -24,7 +24,8 @@ from imprint.verbs import train as verb
 HEAVY = {"torch", "diffusers", "transformers", "peft", "pytorch_lightning", "matplotlib", "wandb", "pydantic", "rich"}
 # These are for some runs, trackers, pages and verbs.
 SELDOM = {
-    *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets", "bitsandbytes"),
+    # not bitsandbytes, which diffusers and peft import wherever it is installed
+    *("wandb", "tensorboard", "optuna", "joblib", "submitit", "datasets"),
     *(
         "imprint.batched_runs",
         "imprint.launchers",

@@ -1,29 +1,29 @@
 """Four-bit numbers of bitsandbytes. Tested with bitsandbytes 0.50.2.
 
 Its layers quantise when they are moved to a device and compute in ways of their own; here only its two conversions are
-used, on any device. The library's own records of a quantised tensor are made for each call and not kept.
+used, on any device. The library's own records of a quantised tensor are made for each call and not kept. Imported where
+a weight is quantised, and not before: it is an extra.
 """
 
-import logging
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import torch
+from bitsandbytes import functional
 from torch import Tensor
 
 
 def quantised(weight: Tensor, *, block: int) -> dict[str, Tensor]:
     """NF4 with scales that are quantised, too, of a flat weight of whole blocks: `codes`, `scales` of the blocks, the
     `coarse` scales of these, and their `mean`."""
-    codes, state = _functional().quantize_4bit(weight, blocksize=block, compress_statistics=True, quant_type="nf4")
+    codes, state = functional.quantize_4bit(weight, blocksize=block, compress_statistics=True, quant_type="nf4")
     return {"codes": codes, "scales": state.absmax, "coarse": state.state2.absmax, "mean": state.offset.reshape(1)}
 
 
 def dequantised(tensors: Mapping[str, Tensor], *, block: int, group: int, dtype: torch.dtype) -> Tensor:
     """The flat weight again. A block is a row for the library: its kernel for the CPU counts blocks by rows, and is
     wrong where rows are no whole blocks."""
-    functional, device = _functional(), tensors["codes"].device
+    device = tensors["codes"].device
     blocks = len(tensors["scales"])
     nested = functional.QuantState(
         absmax=tensors["coarse"], code=_levels_of_scales(device), blocksize=group, dtype=torch.float32
@@ -43,25 +43,12 @@ def dequantised(tensors: Mapping[str, Tensor], *, block: int, group: int, dtype:
 
 
 @cache
-def _functional() -> Any:
-    """Imported without its advice to install faster kernels for a product that is not used here."""
-    logger = logging.getLogger("bitsandbytes")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        from bitsandbytes import functional
-    finally:
-        logger.setLevel(level)
-    return functional
-
-
-@cache
 def _levels(device: torch.device) -> Tensor:
-    levels: Tensor = _functional().get_4bit_type("nf4", device=device)
+    levels: Tensor = functional.get_4bit_type("nf4", device=device)
     return levels
 
 
 @cache
 def _levels_of_scales(device: torch.device) -> Tensor:
-    levels: Tensor = _functional().create_dynamic_map().to(device)
+    levels: Tensor = functional.create_dynamic_map().to(device)
     return levels

@@ -33,6 +33,8 @@ def quiet_libraries() -> None:
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     for name in ("matplotlib", "torch._subclasses"):  # which tell of caches, as they are imported and at the end
         logging.getLogger(name).setLevel(logging.WARNING)
+    # diffusers and peft import it wherever it is installed, and it then advises to install kernels.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import pytorch_lightning  # sets its own level when it is imported
 
     for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):

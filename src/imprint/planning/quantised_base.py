@@ -41,13 +41,17 @@ class Measured(BaseModel):
 MEASURED = TypeAdapter(Measured)
 
 
-def problems(model: ModelSource, facts: ModelInfo, method: Method | None, trainer: TrainerSettings) -> Iterator[Problem | str]:
+def problems(
+    model: ModelSource, facts: ModelInfo, method: Method | None, trainer: TrainerSettings
+) -> Iterator[Problem | str]:
     """Keys are absolute."""
     if not model.quantised:
         return
     quantisations = set(model.quantised.values())
     [name] = {own.name for own in quantisations}
-    if method and (tuned := [role for role in facts.roles if role in method.tuned_roles(facts) & model.quantised.keys()]):
+    if method and (
+        tuned := [role for role in facts.roles if role in method.tuned_roles(facts) & model.quantised.keys()]
+    ):
         remedy = (
             f"this method changes the weights of {', '.join(tuned)} themselves, which cannot learn in so few bits. "
             "Choose adapters (method=lora) or words (method=textual_inversion), or set it to null."

@@ -26,7 +26,7 @@ class NormalFloat4(Quantisation):
         return {"codes": blocks * BLOCK // 2, "scales": blocks, "coarse": 4 * -(-blocks // SCALES), "mean": 4}
 
     def pack(self, weight_OI: Tensor) -> dict[str, Tensor]:
-        from imprint.libraries.bitsandbytes import quantised
+        from imprint.libraries.bitsandbytes import quantised  # which an extra installs
 
         flat = weight_OI.flatten()
         filled = functional.pad(flat, (0, _blocks(len(flat)) * BLOCK - len(flat)))
