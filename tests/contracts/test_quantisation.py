@@ -3,6 +3,7 @@ result that it is anywhere else."""
 
 import functools
 import itertools
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from small_runs import composed_profile, configure, losses, metrics, only_run, o
 from torch import nn
 
 from imprint.errors import ConfigError
+from imprint.launching.forecast import forecast
 from imprint.methods.adapter_layers import layers
 from imprint.models.loading import WHOLE
 from imprint.models.quantisation import error
@@ -389,7 +391,8 @@ class TestTheError:
         self, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(quantised_base, "weight_error", None)
-        prepare(configure(tiny_sd, pictures, tmp_path, *LEARN, *quantised("sd", "int8"), "dry_run=true"))
+        said = forecast(configure(tiny_sd, pictures, tmp_path, *LEARN, *quantised("sd", "int8"), "dry_run=true"))
+        assert [line for line in said if "denoiser (int8), text, autoencoder" in line]
 
     def test_grows_as_bits_get_fewer(self, tiny_flux: Path) -> None:
         names = [name for name in ("int8", "float8", "nf4") if quantised("flux", name)]
@@ -459,6 +462,21 @@ class TestWhatItIsCalled:
         # small text encoders are none of the parts that are meant where none are named
         assert name_of("model.quantise=int8", "model.quantise_parts=[denoiser]") == names[1]
         assert name_of("model.quantise=int8", "model.quantise_parts=[denoiser,text]") != names[1]
+
+    def test_its_pictures_say_which_base_drew_them(self, teach: Teach, tmp_path: Path) -> None:
+        one = teach("sd", "int8")
+
+        def base_of(name: str, *settings: str) -> str:
+            drawn([one.run], tmp_path / name, *settings)
+            index = json.loads((tmp_path / name / "pictures.json").read_text(encoding="utf-8"))["pictures"]
+            [base] = {entry["model"] for entry in index}
+            return str(base)
+
+        own, plain = (source_of("sd", one.model, name).facts().fingerprint for name in ("int8", None))
+        assert base_of("alone") == own
+        assert base_of("weaker", "scale.denoiser=0.5") == own
+        assert base_of("weighed", "weights=[0.5]") == plain
+        assert base_of("as it is", f"base={one.model}") == plain
 
     def test_its_scores_are_in_no_column_with_those_of_the_base_as_it_is(
         self, tiny_sd: Path, pictures: Path, tmp_path: Path
