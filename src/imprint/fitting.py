@@ -262,7 +262,8 @@ def _explained(error: BaseException) -> str:
         return (
             "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true, "
             "trainer.keep_parts=needed or hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower "
-            f"hparams.batch_size (which changes the result). {str(error).splitlines()[0]}"
+            "hparams.batch_size or, of adapters, set model.quantise=int8 (which change the result). "
+            f"{str(error).splitlines()[0]}"
         )
     return str(error) or type(error).__name__
 
