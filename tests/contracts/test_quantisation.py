@@ -375,12 +375,14 @@ class TestTheError:
         assert caplog.messages.count(ONCE) == 2
         assert [line for line in caplog.messages if str(file) in line and "damaged" in line]
 
+    @pytest.mark.parametrize("why", ["too large", "no memory left"])
     def test_is_that_of_the_weights_where_the_whole_model_is_too_large(
-        self, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+        self, why: str, tiny_sd: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
     ) -> None:
         monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(quantised_base, "ROOM", 0.0)
-        monkeypatch.setattr(quantised_base, "output_error", None)
+        if why == "too large":
+            monkeypatch.setattr(quantised_base, "ROOM", 0.0)
+        monkeypatch.setattr(quantised_base, "output_error", _no_memory)
         caplog.set_level(logging.INFO)
         train(configure(tiny_sd, pictures, tmp_path / "one", *LEARN, "hparams.steps=1", *quantised("sd", "int8")))
         [told] = [line for line in caplog.messages if line.startswith("Quantised to int8: denoiser.")]
@@ -505,6 +507,10 @@ def dequantise(patch: pytest.MonkeyPatch) -> None:
             network.set_submodule(name, layer.dequantised())
 
     patch.setattr("imprint.models.checkpoint.base.quantise", there_and_back)
+
+
+def _no_memory(*given: Any) -> None:
+    raise torch.OutOfMemoryError("out of memory")
 
 
 def _single_file(configs: Path) -> Callable[..., StableDiffusionPipeline]:

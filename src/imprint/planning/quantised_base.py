@@ -5,16 +5,19 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from pydantic import BaseModel, TypeAdapter
 
 from imprint.errors import Problem, UserError
 from imprint.file_contents import Finite, read_json, typed
 from imprint.files import write_json
+from imprint.libraries.torch import is_out_of_memory
 from imprint.locations import cache_folder
 from imprint.methods.base import Method
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.models.quantisation.error import output_error, weight_error
 from imprint.models.quantisation.network import count_weights
+from imprint.models.residency import reclaim
 from imprint.models.source import PipelineSource
 from imprint.planning.parts import Plan
 from imprint.training.memory import total_memory
@@ -105,13 +108,24 @@ def _measured(plan: Plan, model: PipelineSource) -> Measured:
     weights = weight_error(model, device)
     found = {"weights": weights.overall, "worst_layer": weights.worst}
     if whole:
-        found |= output_error(model, device)._asdict()
+        found |= _outputs(model, device)
     measured = Measured(**found)
     try:
         write_json(file, measured.model_dump())
     except (UserError, OSError) as error:
         log.warning("The error of the quantised model is not kept, and measured again: %s", error)
     return measured
+
+
+def _outputs(model: PipelineSource, device: torch.device) -> dict[str, float]:
+    """Nothing where other programs have left too little of the device's memory."""
+    try:
+        return output_error(model, device)._asdict()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    reclaim()
+    return {}
 
 
 def _read(file: Path) -> Measured | None:

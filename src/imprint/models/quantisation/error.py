@@ -47,9 +47,9 @@ class _Output(NamedTuple):
 def weight_error(source: PipelineSource, device: torch.device) -> WeightError:
     """One layer's weight is in memory at a time, beside the files."""
     squares = list(_squares(source, device))
-    missed, whole = (sum(each) for each in zip(*squares, strict=True))
-    worst = max(own / size for own, size in squares if size)
-    return WeightError((missed / whole) ** 0.5, worst**0.5)
+    missed, whole = (sum(pair[side] for pair in squares) for side in (0, 1))
+    worst = max((own / size for own, size in squares if size), default=0.0)
+    return WeightError((missed / whole) ** 0.5 if whole else 0.0, worst**0.5)
 
 
 def output_error(source: ModelSource, device: torch.device) -> OutputError:
