@@ -70,6 +70,8 @@ def tiny_source(path: Path | str, **settings: Any) -> StableDiffusionSource:
         "times": None,
         "distilled": False,
         "training_adapter": None,
+        "quantise": None,
+        "quantise_parts": None,
     }
     return StableDiffusionSource(source=str(path), **{**usual, **settings})
 

@@ -28,6 +28,8 @@ SETTINGS: dict[str, Any] = {  # of every family's source
     "times": None,
     "distilled": False,
     "training_adapter": None,
+    "quantise": None,
+    "quantise_parts": None,
 }
 T5_TOKENS = 32
 # As the published template of Qwen 3, but for tools and images: one message after the other; the answer begins, with an

@@ -164,7 +164,7 @@ class Run:
 
         from imprint.results.load import trained_model
 
-        model, _, method = trained_model(self._finished(), scale={})
+        model, _, method = trained_model(self._finished(), scale={}, quantised=False)
         formats = {**model.formats, **method.formats(model)}
         with tempfile.TemporaryDirectory(dir=own_folder(), ignore_cleanup_errors=True) as folder:
             place = Path(folder) / "pipeline"

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from imprint.evaluation.profile import Profile
 from imprint.files import folder_atomically, write_text
 from imprint.kinds import recorded
 from imprint.libraries.lightning import command_line, interruptible, process_rank
+from imprint.models.quantisation.network import count_weights
 from imprint.partial_files import remove_abandoned
-from imprint.planning import memory_settings, residence
+from imprint.planning import memory_settings, quantised_base, residence
 from imprint.planning.assemble import assemble
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
@@ -158,7 +160,8 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     log.info("%s %s", verb, run.folder)
     for concept, _, pictures in plan.subjects:
         log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
-    for line in (*plan.remarks(), *residence.describe(plan), *memory_settings.describe(plan)):
+    lines = (residence.describe(plan), memory_settings.describe(plan), quantised_base.describe(plan))
+    for line in (*plan.remarks(), *chain.from_iterable(lines)):
         log.info(line)
 
 
@@ -171,7 +174,7 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         module.train_with(adapter)
     if process_rank() == 0:
         trained = {group.name: sum(p.numel() for p in group.params) for group in module.task.groups}
-        every = sum(parameter.numel() for parameter in module.model.parameters())
+        every = count_weights(module.model)
         run.note({"trained_parameters": trained, "parameters": every, "frame": module.frame})
     loggers, callbacks = parts.report.attach(run, config=config, protocol=parts.samples, name=parts.name)
     if parts.trainer.save_every:
@@ -262,8 +265,8 @@ def _explained(error: BaseException) -> str:
         return (
             "The device's memory is not enough. Raise trainer.accumulation, set trainer.gradient_checkpointing=true, "
             "trainer.keep_parts=needed, trainer.offload_activations=true, trainer.offload_optimizer=true or "
-            "hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower hparams.batch_size (which changes the "
-            f"result). {str(error).splitlines()[0]}"
+            "hparams.precision=bf16-mixed, use optimizer=adamw8bit, or lower hparams.batch_size or, of adapters, set "
+            f"model.quantise=int8 (which change the result). {str(error).splitlines()[0]}"
         )
     return str(error) or type(error).__name__
 

@@ -21,6 +21,7 @@ KIND = "_kind_"  # in what is written to files: its kind
 # The package or module with the classes of a group. New classes are found there; only a new group needs a line.
 HOMES: Mapping[str, str] = {
     "model": "imprint.models",
+    "quantisation": "imprint.models.quantisation",
     "sampler": "imprint.types",
     "method": "imprint.methods",
     "dataset": "imprint.data",
@@ -96,6 +97,11 @@ def class_of(kind: str) -> type | None:
     """imprint's own class of this kind; None where there is none."""
     group = kind.partition("/")[0]
     return _classes(HOMES[group]).get(kind) if group in HOMES else None
+
+
+def names_in(group: str) -> list[str]:
+    """Those of imprint's own classes of a group."""
+    return sorted(label(kind) for kind in _classes(HOMES[group]) if kind.startswith(f"{group}/"))
 
 
 @cache

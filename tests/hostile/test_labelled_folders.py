@@ -70,5 +70,3 @@ def test_what_a_card_quotes(ground: Path, about: object) -> None:
         two_subjects(folder, masked=False)
         (folder / ABOUT).write_text(json.dumps(about))
         check(folder)
-
-

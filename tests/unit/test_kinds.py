@@ -186,7 +186,7 @@ def test_a_class_adds_to_what_its_bases_say() -> None:
 def tiny_facts(tiny_sd: Path) -> ModelInfo:
     node = {"_target_": "imprint.models.families.sd.StableDiffusionSource", "source": str(tiny_sd), "resolution": 32}
     rest = {"revision": None, "variant": None, "config": None, "prediction": "auto", "allow_pickle": False}
-    rest |= {"distilled": False, "training_adapter": None}
+    rest |= {"distilled": False, "training_adapter": None, "quantise": None, "quantise_parts": None}
     sampler: dict[str, Any] = {"_target_": "imprint.types.Sampler", "scheduler": "model", "steps": 2, "guidance": 5}
     model = Constructor().build(
         {**node, **rest, "sampler": {**sampler, "negative_prompt": ""}, "encoders": {}, "times": None}, "model"

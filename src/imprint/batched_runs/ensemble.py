@@ -13,11 +13,12 @@ from imprint.batched_runs.layers import stacked_layer
 from imprint.batched_runs.requests import Call
 from imprint.methods.adapter_layers import NAME
 from imprint.models.base import Model
+from imprint.models.quantisation.layer import QuantisedLinear
 from imprint.models.words import WordTable
 
 LEARNING = (LoraLayer, WordTable)  # the layers in which a point's copy of the network differs from the untuned one
 # Layers that are their weights and settings, whatever mode they are in. Adapters are put around them, never into them.
-PLAIN = (nn.Linear, nn.Conv2d, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.SiLU, nn.Identity)
+PLAIN = (nn.Linear, nn.Conv2d, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.SiLU, nn.Identity, QuantisedLinear)
 
 
 def sharing_copy(model: Model) -> Model:

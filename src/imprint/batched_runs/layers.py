@@ -15,6 +15,7 @@ from torch.nn import functional
 from imprint.batched_runs.batch_layout import BatchLayout
 from imprint.batched_runs.low_rank import Scale, with_low_rank
 from imprint.methods.adapter_layers import NAME
+from imprint.models.quantisation.layer import QuantisedLinear
 
 
 class StackedWords(nn.Module):
@@ -108,6 +109,20 @@ class StackedLinear(StackedAdapters):
         return with_low_rank(x, self.base_layer, first_KRI, second_KOR, scale=scale, dropped=self._dropped(x, points))
 
 
+class StackedQuantisedLinear(StackedAdapters):
+    """A layer whose weight is quantised makes it anew in each of its passes: kept for the backward pass, it would take
+    the memory of a plain one."""
+
+    def _adapted(self, x: Tensor, points: Sequence[int]) -> Tensor:
+        first_KRI, second_KOR = self._factors(points)
+        dropped = self._dropped(x, points)
+        input_KNI = (x if dropped is None else dropped).reshape(len(points), -1, x.shape[-1])
+        inner_KNR = torch.matmul(input_KNI, first_KRI.transpose(1, 2)) * self._scale(points, first_KRI)
+        update_KNO = torch.matmul(inner_KNR, second_KOR.transpose(1, 2))
+        output: Tensor = self.base_layer(x)
+        return output + update_KNO.view_as(output).to(output.dtype)
+
+
 class StackedConvolution(StackedAdapters):
     """The first matrices are kernels of the layer's own size, the second ones of a single pixel."""
 
@@ -135,6 +150,8 @@ class StackedConvolution(StackedAdapters):
 def stacked_layer(base: nn.Module, own: Mapping[int, Any], layout: BatchLayout) -> nn.Module:
     """For a layer at whose place each point has `own`: adapters of peft's, or a table of words."""
     kind = type(next(iter(own.values())))
+    if issubclass(kind, lora.Linear) and isinstance(base, QuantisedLinear):
+        return StackedQuantisedLinear(base, own, layout)
     if issubclass(kind, lora.Linear):
         return StackedLinear(base, own, layout)
     if issubclass(kind, lora.Conv2d):

@@ -101,8 +101,14 @@ def kept_in_float32(network: Any) -> list["Parameter"]:
     """The weights of one of the library's networks that it loads in float32 whatever precision it is asked for."""
     from diffusers import ModelMixin
 
-    kept = set(network._keep_in_fp32_modules or ()) if isinstance(network, ModelMixin) else set()
+    kept = names_kept_in_float32(network) if isinstance(network, ModelMixin) else set()
     return [weight for name, weight in network.named_parameters() if not kept.isdisjoint(name.split("."))]
+
+
+def names_kept_in_float32(network: Any) -> set[str]:
+    """What a network's class says of its modules that are sensitive to precision. The attribute of this library's
+    networks and of transformers' has the same name; there, weights are kept so in half precision alone."""
+    return set(getattr(network, "_keep_in_fp32_modules", None) or ())
 
 
 def kind_of_single_file(tensors: Mapping[str, Any]) -> str:

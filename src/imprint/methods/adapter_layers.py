@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save
@@ -15,6 +15,7 @@ from imprint.files import write_atomically
 from imprint.methods.model_spec import HASH, hash_of_tensors
 from imprint.models.base import Format, Model
 from imprint.models.finite import check_finite
+from imprint.models.quantisation.layer import QuantisedLinear
 
 if TYPE_CHECKING:
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -38,15 +39,34 @@ def layers(part: nn.Module) -> dict[str, "BaseTunerLayer"]:
     return {name: layer for name, layer in part.named_modules() if isinstance(layer, BaseTunerLayer)}
 
 
-@torch.no_grad()
 def merge(part: nn.Module, strength: float) -> None:
-    """Puts plain layers in the adapters' place, with weights from the untuned (0) to the tuned (1) and beyond."""
+    """Puts plain layers in the adapters' place, with weights from the untuned (0) to the tuned (1) and beyond. Those of
+    quantised layers are no longer quantised."""
     for name, layer in layers(part).items():
-        plain = layer.get_base_layer()
-        untuned = plain.weight.detach().clone()
-        layer.merge()
-        plain.weight.copy_(torch.lerp(untuned, plain.weight, strength))
-        part.set_submodule(name, plain)
+        _merge(part, name, layer, strength)
+
+
+def set_strength(part: nn.Module, strength: float) -> None:
+    """Adapters that were just loaded count as much: they are merged. Beside quantised layers, which would take the
+    memory of plain ones, they stay, unless they are more than a product (DoRA)."""
+    if strength == 1.0:
+        return
+    for name, layer in layers(part).items():
+        if isinstance(layer.get_base_layer(), QuantisedLinear) and not getattr(layer, "lora_variant", None):
+            layer.scale_layer(strength)
+        else:
+            _merge(part, name, layer, strength)
+
+
+@torch.no_grad()
+def _merge(part: nn.Module, name: str, layer: Any, strength: float) -> None:
+    if isinstance(layer.get_base_layer(), QuantisedLinear):
+        layer.base_layer = layer.get_base_layer().dequantised()
+    plain = layer.get_base_layer()
+    untuned = plain.weight.detach().clone()
+    layer.merge()
+    plain.weight.copy_(torch.lerp(untuned, plain.weight, strength))
+    part.set_submodule(name, plain)
 
 
 def merge_exactly(parts: Iterable[nn.Module]) -> None:
@@ -75,8 +95,9 @@ def merged(parts: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def _is_exact(part: nn.Module) -> bool:
-    """Weights of less precision than float32 would lose some of what an adapter adds."""
-    return all(layer.get_base_layer().weight.dtype == torch.float32 for layer in layers(part).values())
+    """Weights of less precision than float32 would lose some of what an adapter adds; quantised ones, nearly all."""
+    plain = [layer.get_base_layer() for layer in layers(part).values()]
+    return not any(isinstance(layer, QuantisedLinear) or layer.weight.dtype != torch.float32 for layer in plain)
 
 
 def merged_formats(model: Model, roles: Sequence[str]) -> Mapping[str, Format]:

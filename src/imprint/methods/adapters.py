@@ -16,7 +16,7 @@ from imprint.errors import Problem, UserError
 from imprint.file_contents import refuse
 from imprint.libraries.peft import adapters_in_float32
 from imprint.manifest import REMEDY
-from imprint.methods.adapter_layers import NAME, layers, merge, merged_formats, weights
+from imprint.methods.adapter_layers import NAME, layers, merged_formats, set_strength, weights
 from imprint.methods.base import Added, Method, strengths_without_use
 from imprint.methods.kohya import AdapterOf, adapters_of, write_comfyui, write_kohya
 from imprint.methods.settings import Kind, PartSettings, Rank, missing_layers, part_faults, role_faults, unknown_roles
@@ -95,6 +95,9 @@ class Adapters(Method):
     def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
         return frozenset()
 
+    def tuned_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset()
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         return [ParamGroup(role, self._learning(model, role), self._rate(role), ALWAYS) for role in self.roles]
 
@@ -102,13 +105,11 @@ class Adapters(Method):
         return strengths_without_use(scale, self.roles)
 
     def load(self, model: Model, folder: Path, *, scale: Mapping[str, float]) -> None:
-        """With a strength other than 1 the adapters are merged: between the untuned weights (0) and the tuned."""
         for role in self.roles:
             for parameter in self._insert(model, role):
                 parameter.requires_grad_(False)
             self._fill(model, role, self._read(model, folder, role), folder)
-            if (strength := strength_of(scale, role)) != 1.0:
-                merge(model.roles[role], strength)
+            set_strength(model.roles[role], strength_of(scale, role))
 
     def formats(self, model: Model) -> Mapping[str, Format]:
         return merged_formats(model, self.roles)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
-from imprint.methods.adapter_layers import NAME, add_metadata, merge, merged_formats
+from imprint.methods.adapter_layers import NAME, add_metadata, merged_formats, set_strength
 from imprint.methods.base import FROM_BASE, Method, strengths_without_use
 from imprint.methods.lora import DESCRIPTION, FILE
 from imprint.methods.stored_weights import read_weights
@@ -83,8 +83,7 @@ def load_lora(model: Model, file: Path, *, scale: Mapping[str, float]) -> dict[s
         part.requires_grad_(False)
         tensors = {f"{name}.{kind}.weight": x for name, own in layers.items() for kind, x in own.items()}
         set_peft_model_state_dict(part, tensors, adapter_name=NAME)
-        if strength_of(scale, role) != 1.0:
-            merge(part, scale[role])
+        set_strength(part, strength_of(scale, role))
     return {key: value for key, value in about.items() if key not in (DESCRIPTION, "format")}
 
 

@@ -85,6 +85,10 @@ class Method(ABC):
         learns begins at them."""
         return frozenset(facts.roles)
 
+    def tuned_roles(self, facts: ModelInfo) -> frozenset[str]:
+        """Of the parts whose own weights learn, which therefore cannot be kept in fewer bits."""
+        return frozenset(facts.roles)
+
     @abstractmethod
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         """Prepares the (frozen) model and returns what trains: exactly these parameters, in float32."""

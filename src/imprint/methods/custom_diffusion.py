@@ -48,6 +48,9 @@ class CustomDiffusion(Method):
     def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
         return self.changed_roles(facts)
 
+    def tuned_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset({DENOISER})
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         weights = _weights(model)
         for name, weight in weights.items():

@@ -57,6 +57,9 @@ class DreamBooth(Method):
     def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
         return frozenset(self.roles)
 
+    def tuned_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset(self.roles)
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         return [self._group(model, role) for role in self.roles]
 

@@ -27,7 +27,7 @@ class LowRankLinear(lora.Linear):
             wide: Tensor = super().forward(x)
             return wide
         x_BI = x.reshape(-1, x.shape[-1])
-        result_BO = functional.linear(x_BI, self.base_layer.weight, self.base_layer.bias)
+        result_BO: Tensor = self.base_layer(x_BI)  # which may be a layer whose weight is quantised
         inner_BR, scale = functional.linear(x_BI, first_RI), self.scaling[NAME]
         if scale != 1:
             inner_BR = inner_BR * scale

@@ -89,6 +89,9 @@ class Pivotal(Method):
     def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
         return self.network.exact_roles(facts) | self.words.exact_roles(facts)
 
+    def tuned_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return self.network.tuned_roles(facts)
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         # in this order, since adapters go into parts in which nothing learns yet
         tuned = self.network.attach(model, concepts)

@@ -87,6 +87,9 @@ class TextualInversion(Method):
     def exact_roles(self, facts: ModelInfo) -> frozenset[str]:
         return self.changed_roles(facts)  # words begin at those of the tables
 
+    def tuned_roles(self, facts: ModelInfo) -> frozenset[str]:
+        return frozenset()
+
     def attach(self, model: Model, concepts: Sequence[Concept]) -> list[ParamGroup]:
         learned = [
             vectors_ND

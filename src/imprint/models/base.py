@@ -14,6 +14,7 @@ from imprint.models.block_swap import BlockSwap
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.loading import Loading, place
 from imprint.models.process import NoiseProcess, Prediction, Shift
+from imprint.models.quantisation.base import Quantisation
 from imprint.models.residency import Residency, all_present
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
@@ -120,6 +121,15 @@ class ModelSource(ABC):
     @abstractmethod
     def load(self) -> "Model":
         """The model in float32 on the CPU, everything frozen, in evaluation mode."""
+
+    @property
+    def quantised(self) -> Mapping[str, Quantisation]:
+        """How the weights of parts are quantised as they are loaded, by role."""
+        return {}
+
+    def unquantised(self) -> "ModelSource":
+        """The same model with its weights as they are."""
+        return self
 
     def load_as(self, loading: Loading) -> "Model":
         """As `load`, with no more in memory on the way than `loading` asks for, as far as this source can."""

@@ -57,7 +57,7 @@ def cast_learning(module: nn.Module, dtype: torch.dtype) -> None:
 def _cast(module: nn.Module, parameters: Iterable[nn.Parameter], dtype: torch.dtype) -> None:
     kept = {id(parameter) for parameter in kept_in_float32(module)}
     for parameter in parameters:
-        if id(parameter) not in kept:
+        if parameter.is_floating_point() and id(parameter) not in kept:  # the bytes of quantised weights are no numbers
             parameter.data = parameter.data.to(dtype)
 
 

@@ -208,7 +208,8 @@ def overflows(config: Any) -> bool:
 
 
 def dtype_of(module: nn.Module) -> torch.dtype:
-    return next(module.parameters()).dtype
+    """That of the first weight that is not quantised."""
+    return next(parameter.dtype for parameter in module.parameters() if parameter.is_floating_point())
 
 
 def frozen(module: nn.Module) -> nn.Module:

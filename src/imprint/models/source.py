@@ -16,7 +16,7 @@ from imprint.errors import Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
 from imprint.locations import local_path
-from imprint.models.base import MetaModel, ModelInfo, ModelSource
+from imprint.models.base import DENOISER, MetaModel, ModelInfo, ModelSource
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.finding import Place, find_file
 from imprint.models.checkpoint.layer_names import LayerNames
@@ -24,6 +24,8 @@ from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layo
 from imprint.models.loading import WHOLE, Loading
 from imprint.models.pipeline import PipelineModel, type_of
 from imprint.models.process import Prediction
+from imprint.models.quantisation.base import EXTRA, Quantisation, known_quantisations, quantisation
+from imprint.models.quantisation.network import is_large, quantise
 from imprint.models.residency import Residency
 from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
@@ -44,6 +46,9 @@ class PipelineSource(ModelSource):
     `times` is at which times this model learns, where the objective names no others. `distilled` models draw in few
     steps, which training on them undoes, unless with a `training_adapter`: the path of a LoRA file, or a hub id with
     one, which is in effect in training alone.
+
+    `quantise` is how the linear layers of the `quantise_parts` (roles) are kept in fewer bits, frozen; null are the
+    denoiser and large text encoders.
     """
 
     model: ClassVar[type[PipelineModel]]
@@ -54,13 +59,15 @@ class PipelineSource(ModelSource):
     not_in_identity = frozenset(
         {
             *(KIND, "source", "revision", "variant", "config", "prediction", "allow_pickle"),
-            *("sampler", "encoders", "distilled", "training_adapter"),
+            *("sampler", "encoders", "distilled", "training_adapter", "quantise", "quantise_parts"),
         }
     )
     former_defaults: ClassVar[Mapping[str, Any]] = {
         "times": {KIND: "times/uniform", "shift": None},
         "distilled": False,
         "training_adapter": None,
+        "quantise": None,
+        "quantise_parts": None,
     }
 
     source: str
@@ -75,6 +82,8 @@ class PipelineSource(ModelSource):
     times: Any
     distilled: bool
     training_adapter: str | None
+    quantise: str | None
+    quantise_parts: list[str] | None
 
     def __post_init__(self) -> None:
         if self.sampler.steps < 1:
@@ -93,6 +102,8 @@ class PipelineSource(ModelSource):
             )
         content = [fingerprint(checkpoint.files()), prediction]
         content += [f"{name}={checkpoint.setting(name)}" for name in layout.settings]
+        if self.quantise is not None:
+            content.append(f"{self.quantise} of {', '.join(sorted(self.quantised))}")
         return ModelInfo(
             fingerprint=hashlib.sha256(" ".join(content).encode()).hexdigest(),
             roles=layout.roles,
@@ -130,7 +141,8 @@ class PipelineSource(ModelSource):
         return find_file(self.training_adapter, key="model.training_adapter")
 
     def with_source(self: Self, source: str) -> Self:
-        """A single file finds its configurations where this model has them, if that is on this machine."""
+        """A single file finds its configurations where this model has them, if that is on this machine. The other model
+        is not quantised."""
         own, other = local_path(self.source), local_path(source)
         beside = str(own) if own and own.is_dir() else self.config
         config = beside if other and other.is_file() else None
@@ -142,7 +154,20 @@ class PipelineSource(ModelSource):
             config=config,
             prediction="auto",
             training_adapter=None,
+            quantise=None,
         )
+
+    @property
+    def quantised(self) -> Mapping[str, Quantisation]:
+        return self._quantised
+
+    def unquantised(self: Self) -> Self:
+        return self if self.quantise is None else replace(self, quantise=None)
+
+    def stored_part(self, role: str) -> nn.Module:
+        """A network as its files have it: in their precision, and mapped from them where that can be."""
+        name = self.layout.part(role).name
+        return self._checkpoint.load([name], dtypes={name: self._checkpoint.stored_type(name)})[name]
 
     def load(self) -> PipelineModel:
         parts, loading = self.layout.parts, self.loading
@@ -150,7 +175,7 @@ class PipelineSource(ModelSource):
         model = self.model(
             checkpoint=self._checkpoint,
             parts={
-                **{part.name: self._checkpoint.outline(part) for part in parts if part not in present},
+                **{part.name: self._outline(part) for part in parts if part not in present},
                 **self._read(present, exact=loading.exact),
             },
             prediction=self._prediction,
@@ -208,9 +233,44 @@ class PipelineSource(ModelSource):
             else torch.float32
             for part in parts
         }
+        quantised = {part.name: self._quantised[part.role] for part in parts if part.role in self._quantised}
         home = [part.name for part in parts if part.role in loading.at_home]
-        read = checkpoint.load(types.keys() - home, dtypes=types, device=loading.device)
-        return {**read, **(checkpoint.load(home, dtypes=types, device=torch.device("cpu")) if home else {})}
+        read = checkpoint.load(types.keys() - home, dtypes=types, device=loading.device, quantised=quantised)
+        if home:
+            read |= checkpoint.load(home, dtypes=types, device=torch.device("cpu"), quantised=quantised)
+        return read
+
+    def _outline(self, part: Part) -> nn.Module:
+        """Of a part that is read later."""
+        network = self._checkpoint.outline(part)
+        if part.role in self._quantised:
+            quantise(network, self._quantised[part.role], None)
+        return network
+
+    @cached_property
+    def _quantised(self) -> Mapping[str, Quantisation]:
+        """Raises UserError where it is not known, not installed, or of parts that this model has not."""
+        if self.quantise is None:
+            return {}
+        known = quantisation(self.quantise)
+        if known is None:
+            names = ", ".join(known_quantisations())
+            raise UserError(str(Problem("model.quantise", self.quantise, f"choose null or one of {names}.")))
+        if not known.is_installed():
+            needed = f"{known.package} {'.'.join(map(str, known.release))} or later"
+            remedy = f'it needs {needed}: pip install "imprint-diffusion[{EXTRA}]"'
+            raise UserError(str(Problem("model.quantise", self.quantise, f"{remedy}.")))
+        parts = self._large_parts if self.quantise_parts is None else self.quantise_parts
+        if not parts or not set(parts) <= set(self.layout.roles):
+            remedy = f"give null, or one or several of {', '.join(self.layout.roles)}."
+            raise UserError(str(Problem("model.quantise_parts", self.quantise_parts, remedy)))
+        return dict.fromkeys(parts, known)
+
+    @property
+    def _large_parts(self) -> list[str]:
+        """The denoiser, and the text encoders beside which it is not all that takes memory."""
+        texts = [role for role in self.layout.roles if role != DENOISER]
+        return [DENOISER, *(role for role in texts if is_large(self._checkpoint.outline(self.layout.part(role))))]
 
     def _read_later(self, role: str) -> nn.Module:
         """A part that was absent, or has left: what was there at first has been cast meanwhile."""

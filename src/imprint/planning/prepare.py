@@ -19,7 +19,7 @@ from imprint.locations import locate
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.times import Times
-from imprint.planning import memory_settings
+from imprint.planning import memory_settings, quantised_base
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.naming import find_nouns
@@ -119,6 +119,7 @@ def _conflicts(
         yield from part["trainer"].problems(part["hparams"])
     if facts and part.get("trainer"):
         yield from _oversized(part, facts)
+        yield from quantised_base.problems(part["model"], facts, part.get("method"), part["trainer"])
     if part.get("optimizer") and part.get("hparams"):
         yield from optimizer_problems(part["optimizer"], part["hparams"])
     if part.get("outputs"):

@@ -106,4 +106,6 @@ def _all_roles(plan: Plan) -> frozenset[str]:
 
 
 def _listed(plan: Plan, roles: frozenset[str]) -> str:
-    return ", ".join(role for role in (*plan.facts.roles, AUTOENCODER) if role in roles)
+    quantised = plan.parts.model.quantised
+    names = {role: f"{role} ({quantised[role].name})" if role in quantised else role for role in roles}
+    return ", ".join(names[role] for role in (*plan.facts.roles, AUTOENCODER) if role in roles)

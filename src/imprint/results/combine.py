@@ -63,7 +63,7 @@ class CombinedModel:
         """Of what `checked_results` returns."""
         self._results = results
         self._facts = source.facts()
-        self.model = source.load()
+        self.model = source.unquantised().load()
         self._changes = {result.run.folder: change for result, change in changes(self.model, self._results, source)}
         self._untuned = untouched(self.model, [change.difference for change in self._changes.values()])
 
@@ -101,7 +101,9 @@ def changes(model: Model, results: Sequence[Result], source: ModelSource) -> lis
     for result in sorted(results, key=lambda result: not result.method.replaces_weights):
         own = own_model(result.run, {}) if result.method.replaces_weights else source
         same = own is source or own.facts().fingerprint == source.facts().fingerprint
-        found.append((result, weight_delta(model if same else own.load(), result.method, result.run.result)))
+        found.append(
+            (result, weight_delta(model if same else own.unquantised().load(), result.method, result.run.result))
+        )
         if not same:
             result.method.load_words(model, result.run.result)
     return found

@@ -70,7 +70,7 @@ def extract_lora(
         remedy = "this model's layers have no names in kohya's scripts here. Choose format=comfyui or format=lora."
         raise ConfigError([Problem("format", format, remedy)])
     facts = source.facts()
-    model = source.load()
+    model = source.unquantised().load()  # what results change is added to the weights as they are
     weighed = [(change, result.strengths(scale, facts)) for result, change in changes(model, results, source)]
     if not any(change.difference for change, _ in weighed):
         raise UserError("These results changed nothing of the network: no LoRA holds words. Give format=embedding.")

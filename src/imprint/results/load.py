@@ -44,11 +44,13 @@ def trained_model(
     base: str | None = None,
     rank: int | None = None,
     weights: bool = True,
+    quantised: bool = True,
     loading: Loading = WHOLE,
 ) -> Trained:
     """For generation and export. With `base`, the result is in the model there and not in the one it was trained from.
     With `rank`, it is cut to that; only results that hold several ranks can be. Without `weights`, those of the network
-    are not read if the result lies beside them. `loading` says in which precision the network is, and where; what is
+    are not read if the result lies beside them. Without `quantised`, they are as they are, though the run was trained
+    on quantised ones. `loading` says in which precision the network is, and where; what is
     computed with weights before it can draw is computed in float32.
 
     Raises UserError if what the run was trained from has changed, or `base` does not fit.
@@ -60,9 +62,10 @@ def trained_model(
     added = base is not None and source.method.replaces_weights
     if added or any(strength != 1.0 for strength in scale.values()):
         loading = replace(loading, exact=source.method.changed_roles(source.facts))
-    model = source.model.load_as(loading) if needed else source.model.load_without_weights()
+    own_source = source.model if quantised else source.model.unquantised()
+    model = own_source.load_as(loading) if needed else own_source.load_without_weights()
     if added:
-        own = own_model(run, {}).load()
+        own = own_model(run, {}).unquantised().load()
         add(model, weight_delta(own, source.method, run.result).difference, scale)
         source.method.load_words(model, run.result)
     else:

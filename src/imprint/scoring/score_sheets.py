@@ -63,7 +63,13 @@ def meaning(subject: EvaluationSubject, profile: Profile) -> tuple[str, Mapping[
 def drawing(subject: EvaluationSubject, profile: Profile) -> dict[str, Any]:
     """How the pictures are generated."""
     sampler = subject.source.model.sampler.hashed()
-    return {"sampler": sampler, "size": list(subject.size), "precision": profile.precision}
+    quantised = {role: own.name for role, own in subject.source.model.quantised.items()}
+    return {
+        "sampler": sampler,
+        "size": list(subject.size),
+        "precision": profile.precision,
+        **({"quantised": quantised} if quantised else {}),
+    }
 
 
 def _settings(subject: EvaluationSubject, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def export(cfg: DictConfig) -> Path:
         remedy = f"only {' and '.join(LORA_FORMATS)} have a rank to choose. Leave it out."
         raise ConfigError([Problem("rank", request.rank, remedy)])
     whole = request.format in WHOLE
-    model, _, method = trained_model(run, scale={}, base=request.base, rank=request.rank, weights=whole)
+    model, _, method = trained_model(
+        run, scale={}, base=request.base, rank=request.rank, weights=whole, quantised=False
+    )
     formats = {**model.formats, **method.formats(model)}
     format = formats.get(request.format)
     if format is None and request.format in LORA_FORMATS:

@@ -25,7 +25,7 @@ from imprint.planning.sizes import too_large_pictures
 from imprint.provenance.base import MadeBy, Provenance, result_hash
 from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.combine import Result, checked_results, combined_model, named_apart
-from imprint.results.load import other_model
+from imprint.results.load import other_model, own_model
 from imprint.runs import Run
 from imprint.setting_types import Place
 from imprint.templates import placeholders, template_fault
@@ -81,12 +81,34 @@ class Mix:
     base: str | None
     rank: int | None
     precision: str  # of the weights, and of what is computed with them
+    as_trained: bool  # one run by itself is drawn on the base that it learned beside, though that be quantised
 
     @classmethod
-    def of(cls, runs: Sequence[Run], request: PictureRequest, *, rank: int | None, precision: str = "32") -> "Mix":
+    def of(
+        cls,
+        runs: Sequence[Run],
+        request: PictureRequest,
+        *,
+        rank: int | None,
+        precision: str = "32",
+        as_trained: bool = False,
+    ) -> "Mix":
         weights = None if request.weights is None else tuple(map(float, request.weights))
         scale = tuple((role, float(strength)) for role, strength in request.scale.by_role().items())
-        return cls(runs=tuple(runs), weights=weights, scale=scale, base=request.base, rank=rank, precision=precision)
+        return cls(
+            runs=tuple(runs),
+            weights=weights,
+            scale=scale,
+            base=request.base,
+            rank=rank,
+            precision=precision,
+            as_trained=as_trained,
+        )
+
+    @property
+    def is_one_run(self) -> bool:
+        """As it was trained, but for strengths."""
+        return len(self.runs) == 1 and self.weights in (None, (1.0,))
 
     def chosen(self) -> tuple[ModelSource, list[Result]]:
         """The model and the results, not loaded. Raises UserError for what cannot be together."""
@@ -121,7 +143,12 @@ class Mix:
 
     def _base_hash(self) -> str:
         run = self.runs[0]
-        return run.read().content.model if self.base is None else _content(run, self.base)
+        if self.base is not None:
+            return _content(run, self.base)
+        manifest = run.read()
+        if manifest.config.model.get("quantise") is None or (self.as_trained and self.is_one_run):
+            return manifest.content.model
+        return _content_unquantised(run)
 
 
 def main(cfg: DictConfig) -> None:
@@ -132,11 +159,10 @@ def generate(cfg: DictConfig) -> Path:
     """The folder of the pictures, and of those of earlier calls, with `pictures.json`, which says what made each."""
     request = read_picture_request(Request, cfg)
     runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
-    mix = Mix.of(runs, request, rank=request.rank, precision=request.precision)
-    source, results = mix.chosen()
+    mix = Mix.of(runs, request, rank=request.rank, precision=request.precision, as_trained=True)
+    source, _ = mix.chosen()
     check_size(source, request)
-    alone = len(results) == 1 and results[0].weight == 1.0
-    concepts = mix.runs[0].concepts if alone else named_apart([run.concepts for run in mix.runs])
+    concepts = mix.runs[0].concepts if mix.is_one_run else named_apart([run.concepts for run in mix.runs])
     wanted = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
     recipes = [mix.recipe(prompt, seed, request) for prompt, seed in wanted]
     store = PictureStore(locate(request.outputs), recipes, {}, writer=request.provenance.writer(cache(mix.made_by)))
@@ -201,3 +227,8 @@ def filled(templates: Sequence[str], concepts: Sequence[Concept], *, key: str) -
 @lru_cache(maxsize=16)
 def _content(run: Run, base: str) -> str:
     return other_model(run, base, {}).facts().fingerprint
+
+
+@lru_cache(maxsize=16)
+def _content_unquantised(run: Run) -> str:
+    return own_model(run, {}).unquantised().facts().fingerprint

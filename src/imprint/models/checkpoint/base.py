@@ -18,6 +18,8 @@ from imprint.libraries.process import quiet_model_libraries, return_freed_memory
 from imprint.models.checkpoint.config_limits import excess
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part, TokenizerPart
 from imprint.models.loading import cast, place, rounded_buffers
+from imprint.models.quantisation.base import Quantisation
+from imprint.models.quantisation.network import quantise
 
 
 class Checkpoint(ABC):
@@ -44,6 +46,10 @@ class Checkpoint(ABC):
         """The parts that `read_parts` is to read in one go."""
         return [[name] for name in names]
 
+    def stored_type(self, part: str) -> torch.dtype:
+        """One that a part can be read in without loss and, where that can be, without a copy: mapped from its files."""
+        return torch.float32
+
     def stored_tensors(self, part: str, names: Collection[str]) -> Mapping[str, Tensor]:
         """Of a part, those of these tensors that its files hold by these names."""
         return {}
@@ -54,11 +60,14 @@ class Checkpoint(ABC):
         *,
         dtypes: Mapping[str, torch.dtype] | None = None,
         device: torch.device | None = None,
+        quantised: Mapping[str, Quantisation] | None = None,
     ) -> dict[str, nn.Module]:
         """The networks by the names of the layout: all of them, or these. Each has the weights that it would have if it
-        were cast from float32 to its type of `dtypes`, and is on the `device` before the next one is read."""
+        were cast from float32 to its type of `dtypes`, and is on the `device` before the next one is read. Those to be
+        `quantised` are, from what their files hold, before the rest of them is cast."""
         wanted = [part.name for part in self.layout.parts if names is None or part.name in names]
-        types = {name: (dtypes or {}).get(name, torch.float32) for name in wanted}
+        final = {name: (dtypes or {}).get(name, torch.float32) for name in wanted}
+        types = {**final, **{name: self.stored_type(name) for name in wanted if name in (quantised or {})}}
         found: dict[str, nn.Module] = {}
         with quiet_model_libraries():
             for dtype in dict.fromkeys(types.values()):
@@ -66,6 +75,10 @@ class Checkpoint(ABC):
                     parts = self.read_parts(group, dtype)
                     for name in group:
                         found[name] = self._as_cast(name, parts.pop(name), dtype)
+                        if quantised and name in quantised:
+                            quantise(found[name], quantised[name], device)
+                            cast(found[name], final[name])
+                            return_freed_memory()
                         if device is not None:
                             place(found[name], device)
                             return_freed_memory()

@@ -24,6 +24,7 @@ from imprint.models.checkpoint.network_file import write_network_file
 from imprint.models.checkpoint.single_file import write_single_file
 from imprint.models.finite import check_finite
 from imprint.models.process import NoiseProcess
+from imprint.models.quantisation.layer import QuantisedLinear
 from imprint.models.schedulers import AS_THE_CHECKPOINT, build_scheduler
 from imprint.models.words import Vocabulary, state_without_words, write_words
 
@@ -84,9 +85,7 @@ class PipelineWriter:
 
     def _has_changed(self, part: Part) -> bool:
         before = self.checkpoint.load([part.name])[part.name].state_dict()
-        return not all(
-            _same(before[name], weight) for name, weight in state_without_words(self.parts[part.name]).items()
-        )
+        return not all(_same(before[name], weight) for name, weight in _state(self.parts[part.name]).items())
 
     def _final(self, part: Part) -> nn.Module:
         """A network to be written, on the CPU in float32: every weight that was changed as it is now, the others as in
@@ -97,7 +96,7 @@ class PipelineWriter:
         need no cast are not copied: they must not be written to.
         """
         live = self.parts[part.name]
-        state: Mapping[str, Tensor] = state_without_words(live)
+        state = _state(live)
         if any(map(_is_cast, state.values())):
             state = _restored(state, self.checkpoint.load([part.name])[part.name].state_dict())
         final = _without_weights(part, live)
@@ -164,6 +163,15 @@ def _without_weights(part: Part, live: Any) -> nn.Module:
         else:
             network = part.type.from_config(live.config)
     return network
+
+
+def _state(live: nn.Module) -> dict[str, Tensor]:
+    """The weights without learned words. Those of quantised layers are absent: nothing has changed them."""
+    layers = {name: layer for name, layer in live.named_modules() if isinstance(layer, QuantisedLinear)}
+    packed = {f"{name}.{own}" for name, layer in layers.items() for own in layer.packed}
+    plain = {name: weight for name, weight in state_without_words(live).items() if name not in packed}
+    shapes = {f"{name}.weight": (layer.out_features, layer.in_features) for name, layer in layers.items()}
+    return {**plain, **{name: torch.empty(shape, device="meta") for name, shape in shapes.items()}}
 
 
 def _is_cast(weight: Tensor) -> bool:

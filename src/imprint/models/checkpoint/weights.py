@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from imprint.errors import Problem, UserError
@@ -14,12 +15,20 @@ PICKLE_RISK = (
     "Prefer a .safetensors copy; if you trust its author, set model.allow_pickle=true"
 )
 
+HALF = {"F16": torch.float16, "BF16": torch.bfloat16}  # as safetensors call them
+
 
 class Stored(NamedTuple):
     """A tensor as a file's header describes it."""
 
     shape: tuple[int, ...]
     dtype: str = "F32"  # as safetensors call it
+
+
+def common_type(stored: Iterable[Stored]) -> torch.dtype:
+    """That of all of these tensors that are floating point; float32, where they are of several."""
+    types = {tensor.dtype for tensor in stored if "F" in tensor.dtype}
+    return HALF.get(next(iter(types)), torch.float32) if len(types) == 1 else torch.float32
 
 
 def safetensors_of(names: Iterable[str], folder: str, variant: str | None) -> list[str]:

@@ -87,7 +87,8 @@ def generate_cells(pictures: Sequence[CellPicture], folder: Path, request: Reque
         check_size(mix.chosen()[0], request)
     log.info("%d pictures, %d of them to draw.", sum(map(len, by_mix.values())), sum(missing.values()))
     for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in missing):
-        combined = CombinedModel(*Mix(runs=runs, weights=None, scale=(), base=base, rank=None, precision="32").chosen())
+        whole = Mix(runs=runs, weights=None, scale=(), base=base, rank=None, precision="32", as_trained=False)
+        combined = CombinedModel(*whole.chosen())
         device = available_device(request.accelerator)
         for number, mix in enumerate(missing, start=1):
             if (mix.runs, mix.base) == (runs, base):
