@@ -20,12 +20,14 @@ class Loading:
     exact    roles of the parts that have float32 weights whatever the `dtype` is
     absent   roles of the parts that are not read yet (see `Residency`)
     device   None: each part stays where the library reads it, mapped from its file
+    mapped   roles of the parts of which that is true whatever the `device` is
     """
 
     dtype: torch.dtype
     exact: frozenset[str]
     absent: frozenset[str]
     device: torch.device | None
+    mapped: frozenset[str] = frozenset()
 
 
 WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from imprint.device_transfer import to_device
 from imprint.file_contents import refuse
 from imprint.manifest import REMEDY
-from imprint.models.base import DENOISER, Format, Model
+from imprint.models.base import DENOISER, Drawing, Format, Model
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.layer_names import LayerNames
@@ -129,7 +129,8 @@ class PipelineModel(Model):
     ) -> list[Image.Image]:
         adapter = self.training_adapter
         left_out = adapter.left_out() if adapter else nullcontext()
-        with self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
+        drawing = Drawing(prompts, seeds, sampler, height, width)
+        with self.accompanied(drawing), self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
             return sample(self, prompts, seeds, sampler=sampler, height=height, width=width)
 
     def train_with(self, adapter: TrainingAdapter) -> None:

@@ -208,7 +208,12 @@ class PipelineSource(ModelSource):
             else torch.float32
             for part in parts
         }
-        return checkpoint.load(types, dtypes=types, device=loading.device)
+        mapped = [part.name for part in parts if part.role in loading.mapped]
+        others = [part.name for part in parts if part.name not in mapped]
+        return {
+            **checkpoint.load(others, dtypes=types, device=loading.device),
+            **checkpoint.load(mapped, dtypes=types, device=None),
+        }
 
     def _read_later(self, role: str) -> nn.Module:
         """A part that was absent, or has left: what was there at first has been cast meanwhile."""

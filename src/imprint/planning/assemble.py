@@ -45,7 +45,7 @@ class Attached(NamedTuple):
 def assemble(plan: Plan) -> TrainingModule:
     """Loads the model, generates the prior's pictures, attaches the method. Only what the method returned trains."""
     loading = loading_of(plan)
-    if loading.dtype != torch.float32 or loading.absent:
+    if loading.dtype != torch.float32 or loading.absent or loading.mapped:
         draw_class_pictures(plan)
     model = plan.parts.model.load_as(loading)
     encoded = encode_first(plan, model, leaving(plan))
@@ -116,7 +116,7 @@ def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
     model.cast_frozen(COMPUTE_TYPES[precision])
     if parts.trainer.channels_last:
         arrange_frozen(model.roles["denoiser"])
-    if attached.teacher is not None:
+    if attached.teacher is not None and attached.teacher.denoiser is not None:
         cast_frozen(attached.teacher.denoiser, COMPUTE_TYPES[precision])
     if parts.trainer.gradient_checkpointing:
         model.enable_gradient_checkpointing()
