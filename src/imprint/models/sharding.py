@@ -16,6 +16,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from imprint.libraries.diffusers import kinds_of_blocks
+from imprint.libraries.transformers import record_outputs_of
 
 
 def blocks(network: nn.Module) -> list[str]:
@@ -25,15 +26,35 @@ def blocks(network: nn.Module) -> list[str]:
     return [name for name, module in reversed(list(network.named_modules())) if name and type(module).__name__ in kinds]
 
 
-def shard(network: nn.Module, mesh: DeviceMesh) -> None:
+def shard(network: nn.Module, mesh: DeviceMesh, *, model: nn.Module) -> None:
     """From now on each process of `mesh` holds its part of the weights. They are other parameter objects by the same
-    names, on the device of `mesh`, to which one block after another has moved."""
+    names, on the device of `mesh`, to which one block after another has moved; what else in `model` had one of them,
+    such as the head of a language model, has the other one now."""
+    tied = list(_ties(network, model))
     for weight in network.parameters():
         weight.data = weight.data.contiguous()  # others cannot be shared
     for name in blocks(network):
         fully_shard(network.get_submodule(name), mesh=mesh, reshard_after_forward=True)
     # By itself a network keeps what is in no block after a pass without gradients, and would not notice a later update.
     fully_shard(network, mesh=mesh, reshard_after_forward=True)
+    for module, name, own, own_name in tied:
+        setattr(module, name, getattr(own, own_name))
+    record_outputs_of(network)
+
+
+def _ties(network: nn.Module, model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module, str]]:
+    """Where `model` has a weight of `network` outside of it, and where that is in it. Holds none of them."""
+    inside = {id(weight): (module, name) for module in network.modules() for name, weight in _weights_in(module)}
+    own = set(network.modules())
+    for module in model.modules():
+        if module not in own:
+            yield from (
+                (module, name, *inside[id(weight)]) for name, weight in _weights_in(module) if id(weight) in inside
+            )
+
+
+def _weights_in(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return module.named_parameters(recurse=False, remove_duplicate=False)
 
 
 def is_sharded(network: nn.Module) -> bool:
@@ -91,14 +112,13 @@ def whole_number(number: Tensor) -> Tensor:
 
 
 @contextmanager
-def collected(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Within, the first process has what learns in these whole, in main memory. Of their frozen weights it has the
-    shapes, as of a part that is absent: nothing has changed those, and they need not be gathered."""
+def collected(model: nn.Module) -> Iterator[None]:
+    """Within, the first process has what learns whole, in main memory. Of frozen weights that processes share it has
+    the shapes, as of a part that is absent: nothing has changed those, and they need not be gathered."""
     shared = [
         (module, name, weight)
-        for network in networks
-        for module in network.modules()
-        for name, weight in module.named_parameters(recurse=False)
+        for module in model.modules()
+        for name, weight in _weights_in(module)
         if isinstance(weight, DTensor)
     ]
     replaced: dict[int, nn.Parameter] = {}  # a weight with two names stays one

@@ -100,7 +100,7 @@ class TrainingModule(pl.LightningModule):
             self.task.teacher.shard(self.model, mesh)
         for part in self.model.roles.values():
             if not is_absent(part):
-                shard(part, mesh)
+                shard(part, mesh, model=self.model)
         parameters = dict(self.model.named_parameters())
         for group, own in zip(self.task.groups, learning, strict=True):
             group.params.extend(parameters[name] for name in own)
@@ -268,7 +268,7 @@ class TrainingModule(pl.LightningModule):
         """What learns as it is saved: averaged, and whole; where processes share it, on the first one."""
         with torch.no_grad(), self.averaged():
             self._check_weights()
-            with collected(self.model.roles.values()) if self.is_sharded else nullcontext():
+            with collected(self.model) if self.is_sharded else nullcontext():
                 yield
 
     def save_result(self, folder: Any) -> None:

@@ -105,7 +105,7 @@ class Teacher(nn.Module):
         if all(id(weight) in own for weight in self.denoiser.parameters()):
             self.denoiser = None
         else:
-            shard(self.denoiser, mesh)
+            shard(self.denoiser, mesh, model=self.denoiser)
 
     @torch.no_grad()
     def correct(self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:
