@@ -99,7 +99,7 @@ def _why_none(plan: Plan) -> str | None:
     if not plan.parts.model.parts_can_leave or trainer.keep_parts == "all":
         return "all are kept"
     together = trainer.world_size > 1 and not trainer.shards
-    return "with several devices that do not share weights all parts stay" if together else None
+    return "with several devices all parts stay" if together else None
 
 
 def _staying(plan: Plan) -> Iterator[tuple[str, str]]:

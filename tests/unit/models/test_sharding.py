@@ -25,10 +25,14 @@ FULL: dict[str, Callable[[], nn.Module]] = {
     "SDXL": lambda: full_size_sdxl()["unet"],
     "SDXL's larger text encoder": lambda: full_size_sdxl()["text_encoder_2"],
     "FLUX.1": lambda: _on_meta(FluxTransformer2DModel),
-    "T5 XXL": lambda: _on_meta(
-        lambda: T5EncoderModel(T5Config(d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64))
-    ),
+    "T5 XXL": lambda: _on_meta(_t5),
 }
+
+
+def _t5() -> nn.Module:
+    return T5EncoderModel(
+        T5Config(d_model=4096, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu")
+    )
 
 
 def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:
