@@ -1,10 +1,16 @@
 """trainer=fsdp: a run whose weights two processes share is that of one process, whatever it does on the way."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from composed import compose
+from launched import PROGRAM
+from launched import train as launched
 from leftovers import left_in
 from rounding import near, near_weights
 from safetensors.torch import load_file
@@ -51,13 +57,13 @@ VARIANTS: Variants = {
         ],
     ),
     "some layers": ("sdxl", ["method.layers=attention", "method.roles=[denoiser,text_2]", "optimizer=sgd"]),
-    "untuned teacher, adapters": ("sdxl", ["method=lora", "prior=base_prediction", "method.roles=[denoiser,text]"]),
-    "untuned teacher, network": ("flux", ["method=dreambooth", "prior=base_prediction"]),
+    "untuned teacher of adapters": ("sdxl", ["method=lora", "prior=base_prediction", "method.roles=[denoiser,text]"]),
+    "untuned teacher of all weights": ("flux", ["method=dreambooth", "prior=base_prediction"]),
     "parts leave": ("flux", ["method=lora", "trainer.keep_parts=needed", *PICTURES]),
     "looks": ("sd", ["method=lora", *LOOKS]),
     "masks compute anew": ("chroma", ["method=lora", "trainer.gradient_checkpointing=true"]),
 }
-RESUMED = ("all that there is", "untuned teacher, adapters")  # of these, and from one process to two and back
+RESUMED = ("all that there is", "untuned teacher of adapters")  # of these, and from one process to two and back
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +132,6 @@ def test_another_number_of_processes_goes_on_with_a_run(
     place: Path, command: Command, on_one: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From one process to two, and from two to one, with and without sharing."""
-    from composed import compose
-
     ways = {f"{name} {way}": command(name, place / way / name) for name in RESUMED for way in ("widened", "narrowed")}
     with monkeypatch.context() as patch:
         patch.setattr(FiniteLoss, "on_before_backward", stopping_at(STOP))
@@ -147,3 +151,22 @@ def test_another_number_of_processes_goes_on_with_a_run(
             run = only_run(place / way / name)
             same(run, on_one(name))
             assert [row["step"] for row in metrics(run)] == [1, 2, 3, 4, 5]
+
+
+def test_a_killed_run_goes_on(place: Path, command: Command) -> None:
+    """The first process is killed, which ends the other; what both had half written goes with the next start."""
+    own = [*command("lora", place / "killed"), *SHARED, "hparams.steps=30", "trainer.checkpoint_every=1"]
+    program = [sys.executable, *PROGRAM, *own]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        while first.poll() is None and not list((place / "killed").glob("*/checkpoints/last.ckpt")):
+            time.sleep(0.005)
+        first.kill()
+    run = only_run(place / "killed")
+    assert run.status == "running", "it had not ended"
+    launched(*own)
+    again = only_run(place / "killed")
+    assert again.status == "finished"
+    assert len(again.read().started) == 2
+    assert not left_in(again.folder)
+    whole = train(compose("train", [*command("lora", place / "whole"), "hparams.steps=30"]))
+    assert losses(again) == near(losses(whole))

@@ -53,10 +53,12 @@ def loading_of(plan: Plan) -> Loading:
 
 
 def _shared_from_memory(plan: Plan) -> frozenset[str]:
+    """The parts that go to the devices a piece each. Others are needed whole before that, to encode captions."""
     trainer = plan.parts.trainer
     if not trainer.shards or trainer.own_device.type == "cpu":
         return frozenset()
-    return frozenset(plan.facts.roles) - leaving(plan)
+    roles = {DENOISER} if plan.parts.prior.uses_base_prediction else plan.facts.roles
+    return frozenset(roles) - leaving(plan)
 
 
 def whole_untuned(plan: Plan) -> Loading:
