@@ -28,9 +28,9 @@ def leaving(plan: Plan) -> frozenset[str]:
 
 
 def shares(plan: Plan) -> Mapping[str, Fraction]:
-    """How much of a part's weights a device holds while it trains, by the part's role, and as much of their gradients,
-    moments and average. Beside it a device has whole, for as long as it computes with them, two of the part's blocks
-    (`models.sharding.blocks`: one in use and the next), and during a pass what is in none of them."""
+    """How much of a part's weights a device holds while the part is in memory, by its role, and as much of their
+    gradients, moments and average. Beside it a device has whole, for as long as it computes with them, two of the
+    part's blocks (`models.sharding.blocks`: one in use and the next), and during a pass what is in none of them."""
     trainer = plan.parts.trainer
     shared = plan.facts.roles if trainer.shards else ()
     return {role: Fraction(1, trainer.world_size if role in shared else 1) for role in (*plan.facts.roles, AUTOENCODER)}

@@ -104,8 +104,12 @@ class Teacher(nn.Module):
         own = {id(weight) for weight in model.roles[DENOISER].parameters()}
         if all(id(weight) in own for weight in self.denoiser.parameters()):
             self.denoiser = None
-        else:
-            shard(self.denoiser, mesh, model=self.denoiser)
+            return
+        for module in self.denoiser.modules():
+            for name, weight in list(module.named_parameters(recurse=False)):
+                if id(weight) in own:  # the model's is not to move to the device with this one
+                    setattr(module, name, nn.Parameter(weight.detach(), requires_grad=False))
+        shard(self.denoiser, mesh, model=self.denoiser)
 
     @torch.no_grad()
     def correct(self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:

@@ -27,7 +27,7 @@ class TrainerSettings:
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: PositiveInt  # of each node
     nodes: PositiveInt
-    strategy: str  # one of Lightning's names
+    strategy: str  # fsdp, or one of Lightning's names
     accumulation: PositiveInt  # backward passes that make up one step of each device
     workers: NonNegativeInt  # processes that load pictures, for each device
     cache: bool  # keep what the autoencoder makes of the pictures
