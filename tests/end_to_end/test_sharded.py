@@ -63,6 +63,17 @@ VARIANTS: Variants = {
     "looks": ("sd", ["method=lora", *LOOKS]),
     "masks compute anew": ("chroma", ["method=lora", "trainer.gradient_checkpointing=true"]),
 }
+# The same in less precision: numbers of other passes are rounded to other ones, so only the losses are compared.
+ROUNDED: Variants = {
+    "frozen weights of less precision": (
+        "sdxl",
+        ["method=lora", "hparams.precision=bf16-mixed", "method.roles=[denoiser,text]", "hparams.clip=0.1"],
+    ),
+    "all weights computed in less precision": (
+        "flux",
+        ["method=dreambooth", "hparams.precision=bf16-mixed", "hparams.clip=0.1", "prior=base_prediction"],
+    ),
+}
 RESUMED = ("all that there is", "untuned teacher of adapters")  # of these, and from one process to two and back
 
 
@@ -77,7 +88,7 @@ Command = Callable[[str, Path], list[str]]
 @pytest.fixture(scope="module")
 def command(tiny_folder: Callable[[str], Path], pictures: Path) -> Command:
     def of(variant: str, outputs: Path) -> list[str]:
-        choice, settings = VARIANTS[variant]
+        choice, settings = {**VARIANTS, **ROUNDED}[variant]
         return overrides(tiny_folder(choice), pictures, outputs, *SETTINGS, *settings)
 
     return of
@@ -89,7 +100,7 @@ def on_one(place: Path, tiny_folder: Callable[[str], Path], pictures: Path) -> C
 
     def trained(variant: str) -> Run:
         if variant not in runs:
-            choice, settings = VARIANTS[variant]
+            choice, settings = {**VARIANTS, **ROUNDED}[variant]
             cfg = configure(tiny_folder(choice), pictures, place / "one" / variant, *SETTINGS, *settings)
             runs[variant] = train(cfg)
         return runs[variant]
@@ -100,7 +111,8 @@ def on_one(place: Path, tiny_folder: Callable[[str], Path], pictures: Path) -> C
 @pytest.fixture(scope="module")
 def on_two(place: Path, command: Command) -> Path:
     """Where all variants are, trained by two processes from beginning to end."""
-    train_on_two([[*command(name, place / "two" / name), *SHARED] for name in VARIANTS], place, timeout=900)
+    commands = [[*command(name, place / "two" / name), *SHARED] for name in (*VARIANTS, *ROUNDED)]
+    train_on_two(commands, place, timeout=900)
     return place / "two"
 
 
@@ -126,6 +138,15 @@ def test_two_processes_that_share_weights_do_what_one_does(
     }
     assert two.read().progress == one.read().progress
     assert (two.best.is_dir(), two.read().watch.get("looks")) == (one.best.is_dir(), one.read().watch.get("looks"))
+
+
+@pytest.mark.parametrize("variant", ROUNDED)
+def test_in_less_precision_losses_differ_by_less_than_a_rounding(
+    variant: str, on_two: Path, on_one: Callable[[str], Run]
+) -> None:
+    one, two = on_one(variant), only_run(on_two / variant)
+    assert two.status == "finished"
+    assert losses(two) == pytest.approx(losses(one), rel=torch.finfo(torch.bfloat16).eps)
 
 
 def test_another_number_of_processes_goes_on_with_a_run(
