@@ -46,6 +46,7 @@ from imprint.scoring.live import LiveScorer
 from imprint.scoring.score import score_run, scoring_noted, sheets_of
 from imprint.training.callbacks import IntermediateResults
 from imprint.training.checkpoints import check_whole
+from imprint.training.drawing import first_alone
 from imprint.training.host_optimizer import who_updates
 from imprint.training.module import TrainingModule
 from imprint.training.trainer import make_trainer
@@ -188,12 +189,9 @@ def _fit(plan: Plan, config: Mapping[str, Any], assemble: Assemble) -> None:
         with named_for_children() if starts_others else nullcontext():
             trainer.fit(module, ckpt_path=resume_from)
         _free_state(trainer.optimizers)
-        if trainer.is_global_zero:
-            _check_there(run)
-            with folder_atomically(run.result) as folder:
-                _save_final(plan, module, folder, trainer.global_step)
-                usage = parts.method.usage(plan.concepts, plan.facts)
-                write_model_card(run, folder, usage=usage, provenance=parts.provenance)
+        with first_alone(trainer, module) as is_first:
+            if is_first:
+                _write_result(plan, module, trainer.global_step)
 
 
 def _check_there(run: Run) -> None:
@@ -214,6 +212,15 @@ def _score_curve(plan: Plan, profile: Profile, loggers: Sequence[Logger]) -> Sco
     trackers = [logger for logger in loggers if not isinstance(logger, LocalLogger)]
     save = partial(_save_result, plan)
     return ScoreCurve(plan.run, plan.parts.watch, profile, score=scorer.score, save=save, trackers=trackers)
+
+
+def _write_result(plan: Plan, module: TrainingModule, step: int) -> None:
+    parts, run = plan.parts, plan.run
+    _check_there(run)
+    with folder_atomically(run.result) as folder:
+        _save_final(plan, module, folder, step)
+        usage = parts.method.usage(plan.concepts, plan.facts)
+        write_model_card(run, folder, usage=usage, provenance=parts.provenance)
 
 
 def _save_final(plan: Plan, module: TrainingModule, folder: Path, step: int) -> None:

@@ -233,6 +233,9 @@ def test_the_plan_says_what_is_in_memory_and_in_which_precision(
         "Read to encode, and let go: text, text_2, autoencoder."
     )
     assert "With several devices all parts stay." in told(GO, "trainer.devices=2", "hparams.batch_size=2")
+    shared = ["trainer=fsdp", "hparams.batch_size=2"]
+    assert told(*LORA, *shared).endswith("Each of 2 devices holds an equal part of denoiser, text, text_2.")
+    assert told(GO, *LORA, *shared).endswith("Each of 2 devices holds an equal part of denoiser.")
 
 
 class Stopped(Exception):

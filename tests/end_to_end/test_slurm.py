@@ -55,11 +55,12 @@ def test_a_job_that_is_killed_costs_one_point(
     assert sorted(run.status for run in runs(tmp_path)) == ["finished", "running"]
 
 
+@pytest.mark.parametrize("together", ["ddp", "fsdp"])
 def test_a_run_on_two_nodes_does_what_one_process_does(
-    tiny_sd: Path, pictures: Path, tmp_path: Path, slurm: dict[str, str]
+    together: str, tiny_sd: Path, pictures: Path, tmp_path: Path, slurm: dict[str, str]
 ) -> None:
     settings = ["hparams.batch_size=2", "seed=0"]
-    both = ["trainer=ddp", "trainer.devices=1", "trainer.nodes=2", MEET]
+    both = [f"trainer={together}", "trainer.devices=1", "trainer.nodes=2", MEET]
     train(*overrides(tiny_sd, pictures, tmp_path / "one", *settings))
     train("-m", *overrides(tiny_sd, pictures, tmp_path / "two", *settings), *LAUNCHER, *both, environment=slurm)
     [one], [two] = runs(tmp_path / "one"), runs(tmp_path / "two")

@@ -51,6 +51,7 @@ def _composed(choices: tuple[str, ...]) -> DictConfig:
     [
         ["trainer.accumulation=1", "trainer.workers=2", "trainer.cache=false", "trainer.gradient_checkpointing=true"],
         ["trainer=ddp", "hparams.batch_size=1", "trainer.devices=1"],
+        ["trainer=fsdp", "hparams.batch_size=1", "trainer.devices=1"],
         ["trainer.checkpoint_every=1", "trainer.compile=true", "trainer.accelerator=auto"],
         ["report=default", "report.every=7"],
         ["samples=default", "samples.seeds=[4]"],

@@ -106,6 +106,8 @@ def _obstacles(plan: Plan, seen: set[str]) -> Iterator[str]:
     yield from _method_obstacles(plan.parts.method)
     if trainer.world_size > 1:
         yield f"it takes {trainer.world_size} devices"
+    if trainer.shards:
+        yield "trainer.strategy=fsdp: what devices share is the network of one point"
     if plan.parts.model.training_adapter_file() is not None:
         yield "model.training_adapter is set: it is around the layers of one network"
     if trainer.compile:

@@ -73,7 +73,9 @@ class Stacked:
             training.evaluate()
             return errors
         [(_, cfg, plan)] = points
-        if plan is None or plan.run.status == "finished" or plan.parts.trainer.world_size > 1:
+        if plan is None or plan.run.status == "finished":
+            return [None]
+        if plan.parts.trainer.world_size > 1 or plan.parts.trainer.shards:
             return [None]
         return [sequential.train(plan, cfg)]
 

@@ -91,10 +91,18 @@ class _WithMask(_Anew):
         self._mask = keywords.get("attention_mask")
 
     def __call__(self, block: nn.Module, *arguments: Any) -> Any:
-        if type(block).__name__ == "ChromaSingleTransformerBlock":
+        # a block whose weights devices share has a class of its own, derived from this one
+        if any(kind.__name__ == "ChromaSingleTransformerBlock" for kind in type(block).__mro__):
             latents, times, places, *_ = arguments
             arguments = (latents, times, places, self._mask)
         return super().__call__(block, *arguments)
+
+
+def kinds_of_blocks(network: nn.Module) -> set[str]:
+    """The names of classes whose modules no device may have less than the whole of, when the library lays a network out
+    on several, and of those that it compiles one by one. transformers has the first under the same name."""
+    unsplit, repeated = getattr(network, "_no_split_modules", None), getattr(network, "_repeated_blocks", None)
+    return {*(unsplit or ()), *(repeated or ())}
 
 
 def kept_in_float32(network: Any) -> list["Parameter"]:

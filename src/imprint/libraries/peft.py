@@ -5,7 +5,7 @@ Besides what is here, code that computes with adapters reads `lora_A`, `lora_B`,
 peft's guide to custom layers and its saved files have these names.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,20 @@ def is_single_plain_lora(layer: "LoraLayer", name: str) -> bool:
         and layer.active_adapters == [name]
         and type(layer.lora_dropout[name]) is nn.Identity
     )
+
+
+@contextmanager
+def switched_off(layers: Iterable[Any]) -> Iterator[None]:
+    """Within, adapter layers compute what their base layers do. peft's own switch also freezes the adapters, which must
+    stay as they are where an optimiser, and processes that share them, have them by then."""
+    before = [(layer, layer._disable_adapters) for layer in layers]
+    try:
+        for layer, _ in before:
+            layer._disable_adapters = True
+        yield
+    finally:
+        for layer, was_off in before:
+            layer._disable_adapters = was_off
 
 
 def own_weights(layer: Any, name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from imprint.files import write_atomically
+from imprint.libraries.peft import switched_off
 from imprint.methods.model_spec import HASH, hash_of_tensors
 from imprint.models.base import Format, Model
 from imprint.models.finite import check_finite
 from imprint.models.quantisation.layer import QuantisedLinear
+from imprint.models.sharding import is_sharded
 
 if TYPE_CHECKING:
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -37,6 +39,11 @@ def layers(part: nn.Module) -> dict[str, "BaseTunerLayer"]:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     return {name: layer for name, layer in part.named_modules() if isinstance(layer, BaseTunerLayer)}
+
+
+def without_adapters(part: nn.Module) -> AbstractContextManager[None]:
+    """Within, the part computes as it would without them."""
+    return switched_off(layers(part).values())
 
 
 def merge(part: nn.Module, strength: float) -> None:
@@ -95,9 +102,11 @@ def merged(parts: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def _is_exact(part: nn.Module) -> bool:
-    """Weights of less precision than float32 would lose some of what an adapter adds; quantised ones, nearly all."""
+    """Weights of less precision than float32 would lose some of what an adapter adds; quantised ones, nearly all. Of
+    those that devices share, none has a product whole."""
     plain = [layer.get_base_layer() for layer in layers(part).values()]
-    return not any(isinstance(layer, QuantisedLinear) or layer.weight.dtype != torch.float32 for layer in plain)
+    rounded = any(isinstance(layer, QuantisedLinear) or layer.weight.dtype != torch.float32 for layer in plain)
+    return not (rounded or is_sharded(part))
 
 
 def merged_formats(model: Model, roles: Sequence[str]) -> Mapping[str, Format]:

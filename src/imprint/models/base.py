@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -88,6 +89,16 @@ class Format(NamedTuple):
     write: Callable[[Path, torch.dtype], None]
 
 
+class Drawing(NamedTuple):
+    """What `Model.generate` is asked for."""
+
+    prompts: Sequence[str]
+    seeds: Sequence[int]
+    sampler: Sampler
+    height: int
+    width: int
+
+
 class ModelSource(ABC):
     """Where a model comes from: what a `model` configuration constructs. Cheap until `load` is called."""
 
@@ -154,6 +165,8 @@ class Model(nn.Module, ABC):
     shared_inputs: frozenset[str] = frozenset()  # keywords of the denoiser's that say nothing of a single sample
     residency: Residency  # which parts are in memory
     block_swap: BlockSwap | None = None  # where the denoiser's blocks come and go
+    # Entered while pictures are drawn: where processes share the networks, it has the others draw along.
+    accompanied: Callable[[Drawing], AbstractContextManager[object]] = nullcontext
 
     def __init__(self) -> None:
         super().__init__()

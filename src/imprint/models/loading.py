@@ -21,6 +21,7 @@ class Loading:
     absent   roles of the parts that are not read yet (see `Residency`)
     device   None: each part stays where the library reads it, mapped from its file
     at_home  roles of the parts that are read to the CPU's memory whatever the `device` is (see `BlockSwap`)
+    mapped   roles of the parts of which that is true whatever the `device` is
     """
 
     dtype: torch.dtype
@@ -28,6 +29,7 @@ class Loading:
     absent: frozenset[str]
     device: torch.device | None
     at_home: frozenset[str]
+    mapped: frozenset[str] = frozenset()
 
 
 WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None, at_home=frozenset())

@@ -14,7 +14,7 @@ from imprint.device_transfer import to_device
 from imprint.file_contents import refuse
 from imprint.libraries.diffusers import compute_anew
 from imprint.manifest import REMEDY
-from imprint.models.base import DENOISER, Format, Model
+from imprint.models.base import DENOISER, Drawing, Format, Model
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.layer_names import LayerNames
@@ -137,7 +137,8 @@ class PipelineModel(Model):
     ) -> list[Image.Image]:
         adapter = self.training_adapter
         left_out = adapter.left_out() if adapter else nullcontext()
-        with self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
+        drawing = Drawing(prompts, seeds, sampler, height, width)
+        with self.accompanied(drawing), self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
             return sample(self, prompts, seeds, sampler=sampler, height=height, width=width, beginning=beginning)
 
     def train_with(self, adapter: TrainingAdapter) -> None:

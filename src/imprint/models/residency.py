@@ -87,6 +87,10 @@ class Residency:
         reclaim()
 
 
+def is_absent(part: nn.Module) -> bool:
+    return any(parameter.is_meta for parameter in part.parameters())
+
+
 def reclaim() -> None:
     """Gives the memory of networks that are gone back to the system and to the GPU."""
     gc.collect()

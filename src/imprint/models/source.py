@@ -4,7 +4,7 @@ import copy
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -234,11 +234,14 @@ class PipelineSource(ModelSource):
             for part in parts
         }
         quantised = {part.name: self._quantised[part.role] for part in parts if part.role in self._quantised}
-        home = [part.name for part in parts if part.role in loading.at_home]
-        read = checkpoint.load(types.keys() - home, dtypes=types, device=loading.device, quantised=quantised)
-        if home:
-            read |= checkpoint.load(home, dtypes=types, device=torch.device("cpu"), quantised=quantised)
-        return read
+        read = partial(checkpoint.load, dtypes=types, quantised=quantised)
+        mapped = [part.name for part in parts if part.role in loading.mapped]
+        home = [part.name for part in parts if part.role in loading.at_home - loading.mapped]
+        return {
+            **read(types.keys() - {*mapped, *home}, device=loading.device),
+            **(read(home, device=torch.device("cpu")) if home else {}),
+            **(read(mapped, device=None) if mapped else {}),
+        }
 
     def _outline(self, part: Part) -> nn.Module:
         """Of a part that is read later."""

@@ -49,7 +49,7 @@ class Attached(NamedTuple):
 def assemble(plan: Plan) -> TrainingModule:
     """Loads the model, generates the prior's pictures, attaches the method. Only what the method returned trains."""
     loading = loading_of(plan)
-    if loading.dtype != torch.float32 or loading.absent or loading.at_home:
+    if loading.dtype != torch.float32 or loading.absent or loading.at_home or loading.mapped:
         draw_class_pictures(plan)
     model = plan.parts.model.load_as(loading)
     encoded = encode_first(plan, model, leaving(plan))
@@ -125,11 +125,12 @@ def task_of(plan: Plan, model: Model, attached: Attached) -> TrainingTask:
             cast_learning(part, torch.bfloat16)
     if parts.trainer.channels_last:
         arrange_frozen(model.roles["denoiser"])
-    if attached.teacher is not None:
+    if attached.teacher is not None and attached.teacher.denoiser is not None:
         cast_frozen(attached.teacher.denoiser, COMPUTE_TYPES[precision])
     if every := parts.trainer.recomputed:
         model.enable_gradient_checkpointing(every=every)
-    _swap_blocks(plan, model, *([attached.teacher.denoiser] if attached.teacher else []))
+    teachers = [attached.teacher.denoiser] if attached.teacher else []
+    _swap_blocks(plan, model, *filter(None, teachers))
     if parts.trainer.compile:
         model.roles["denoiser"].compile()
     return TrainingTask(

@@ -28,7 +28,7 @@ from imprint.planning.parts import Parts, Plan, framing_of
 from imprint.planning.sizes import too_large_batches, too_large_pictures, too_large_ranks
 from imprint.planning.subjects import Subject, collect, find_concepts, find_subjects, warn_of_templates
 from imprint.runs import Run
-from imprint.training.optimizers import optimizer_problems
+from imprint.training.optimizers import optimizer_problems, sharing_problems
 from imprint.types import Concept
 
 T = TypeVar("T")
@@ -120,10 +120,17 @@ def _conflicts(
     if facts and part.get("trainer"):
         yield from _oversized(part, facts)
         yield from quantised_base.problems(part["model"], facts, part.get("method"), part["trainer"])
-    if part.get("optimizer") and part.get("hparams"):
-        yield from optimizer_problems(part["optimizer"], part["hparams"])
+    if part.get("optimizer"):
+        yield from _problems_of_optimizer(part)
     if part.get("outputs"):
         yield from _unwritable(locate(part["outputs"]))
+
+
+def _problems_of_optimizer(part: Mapping[str, Any]) -> Iterator[Problem | str]:
+    if part.get("hparams"):
+        yield from optimizer_problems(part["optimizer"], part["hparams"])
+    if part.get("trainer") and part["trainer"].shards:
+        yield from sharing_problems(part["optimizer"])
 
 
 def _oversized(part: Mapping[str, Any], facts: ModelInfo) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 import torch
 
@@ -26,9 +27,18 @@ def leaving(plan: Plan) -> frozenset[str]:
     return _all_roles(plan) - {role for role, _ in _staying(plan)}
 
 
+def shares(plan: Plan) -> Mapping[str, Fraction]:
+    """How much of a part's weights a device holds while the part is in memory, by its role, and as much of their
+    gradients, moments and average. Beside it a device has whole, for as long as it computes with them, two of the
+    part's blocks (`models.sharding.blocks`: one in use and the next), and during a pass what is in none of them."""
+    trainer = plan.parts.trainer
+    shared = plan.facts.roles if trainer.shards else ()
+    return {role: Fraction(1, trainer.world_size if role in shared else 1) for role in (*plan.facts.roles, AUTOENCODER)}
+
+
 def loading_of(plan: Plan) -> Loading:
     """Frozen parts in the precision of the computation. Where parts leave, what encodes pictures and what is trained is
-    read after the captions are encoded."""
+    read after the captions are encoded. What devices share is not put on any of them as a whole."""
     parts, facts = plan.parts, plan.facts
     exact = parts.method.exact_roles(facts) if parts.hparams.precision != "bf16" else frozenset()
     if parts.prior.uses_base_prediction:  # whose class prompts are encoded by the untuned model in full precision
@@ -39,6 +49,7 @@ def loading_of(plan: Plan) -> Loading:
         absent=frozenset({DENOISER, AUTOENCODER} if leaving(plan) else ()),
         device=parts.trainer.own_device,
         at_home=at_home(plan),
+        mapped=_shared_from_memory(plan),
     )
 
 
@@ -46,6 +57,15 @@ def at_home(plan: Plan) -> frozenset[str]:
     """The parts whose blocks come and go: their roles."""
     trainer = plan.parts.trainer
     return frozenset({DENOISER} if trainer.blocks_on_device != "all" and trainer.offloads else ())
+
+
+def _shared_from_memory(plan: Plan) -> frozenset[str]:
+    """The parts that go to the devices a piece each. Others are needed whole before that, to encode captions."""
+    trainer = plan.parts.trainer
+    if not trainer.shards or trainer.own_device.type == "cpu":
+        return frozenset()
+    roles = {DENOISER} if plan.parts.prior.uses_base_prediction else plan.facts.roles
+    return frozenset(roles) - leaving(plan)
 
 
 def whole_untuned(plan: Plan) -> Loading:
@@ -75,6 +95,10 @@ def describe(plan: Plan) -> Iterator[str]:
     if plan.parts.trainer.keep_parts == "needed":
         reasons = [_why_none(plan)] if _why_none(plan) else [why for role, why in _staying(plan) if role != DENOISER]
         line += "".join(f" {why[0].upper()}{why[1:]}." for why in dict.fromkeys(filter(None, reasons)))
+    trainer = plan.parts.trainer
+    if trainer.shards and trainer.world_size > 1:
+        shared = frozenset(plan.facts.roles) - gone
+        line += f" Each of {trainer.world_size} devices holds an equal part of {_listed(plan, shared)}."
     yield line
 
 
@@ -83,7 +107,8 @@ def _why_none(plan: Plan) -> str | None:
     trainer = plan.parts.trainer
     if not plan.parts.model.parts_can_leave or trainer.keep_parts == "all":
         return "all are kept"
-    return "with several devices all parts stay" if trainer.world_size > 1 else None
+    together = trainer.world_size > 1 and not trainer.shards
+    return "with several devices all parts stay" if together else None
 
 
 def _staying(plan: Plan) -> Iterator[tuple[str, str]]:

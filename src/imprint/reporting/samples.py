@@ -12,9 +12,10 @@ from imprint.pictures.files import save_png
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import REMEDY, PictureStore, Recipe, read_index
 from imprint.reporting.contact_sheets import samples_contact_sheet
-from imprint.reporting.step_callback import StepCallback, generation
+from imprint.reporting.step_callback import StepCallback
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
 from imprint.runs import Run
+from imprint.training.drawing import first_alone, generation
 
 
 class SampleEntry(NamedTuple):
@@ -40,21 +41,25 @@ class SamplePictures(StepCallback):
         self._trackers = trackers
 
     def act(self, trainer: pl.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            store = self._store(module)
-            is_new = bool(store.missing())
-            if is_new:
-                with generation(trainer, module):
-                    model, batch_size = generate_with(module.model), self._protocol.batch_size
-                    generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
-            else:
-                store.complete_index()
-            entries = read_samples(self._run)
-            # Also of pictures that were there: a program may be killed between them and their sheet.
-            save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
-            if is_new:
-                self._tell(entries)
+        with first_alone(trainer, module) as is_first:
+            if is_first:
+                self._draw(trainer, module)
         trainer.strategy.barrier("samples")
+
+    def _draw(self, trainer: pl.Trainer, module: Any) -> None:
+        store = self._store(module)
+        is_new = bool(store.missing())
+        if is_new:
+            with generation(trainer, module):
+                model, batch_size = generate_with(module.model), self._protocol.batch_size
+                generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
+        else:
+            store.complete_index()
+        entries = read_samples(self._run)
+        # Also of pictures that were there: a program may be killed between them and their sheet.
+        save_png(samples_contact_sheet(entries, self._run.samples), self._run.samples / "sheet.png")
+        if is_new:
+            self._tell(entries)
 
     def _store(self, module: Any) -> PictureStore:
         protocol, folder = self._protocol, f"step-{self._step:06d}"

@@ -14,8 +14,9 @@ from imprint.evaluation.watch import LiveScore, Watch
 from imprint.files import folder_atomically
 from imprint.models.base import Model
 from imprint.reporting.local import LocalLogger, read_metrics
-from imprint.reporting.step_callback import StepCallback, generation, undisturbed
+from imprint.reporting.step_callback import StepCallback
 from imprint.runs import Run
+from imprint.training.drawing import first_alone, generation, undisturbed
 from imprint.training.module import TrainingModule
 
 log = logging.getLogger(__name__)
@@ -65,17 +66,22 @@ class ScoreCurve(StepCallback):
 
     def act(self, trainer: pl.Trainer, module: Any) -> None:
         over = False
-        if trainer.is_global_zero and self._step not in self._steps():
-            began = time.monotonic()
-            with generation(trainer, module):
-                found = self._score_model(module.model, self._step)
-            scores = {self._column(name, score.fingerprint): score.mean for name, score in found.items()}
-            for logger in (self._curve, *self._trackers):
-                logger.log_metrics(scores, self._step)
-            self._seconds += time.monotonic() - began
-            over = self._apply_rules(module)
+        with first_alone(trainer, module) as is_first:
+            if is_first and self._step not in self._steps():
+                over = self._look(trainer, module)
         if trainer.strategy.broadcast(over, src=0):
             trainer.should_stop = True
+
+    def _look(self, trainer: pl.Trainer, module: TrainingModule) -> bool:
+        """Whether training is to end."""
+        began = time.monotonic()
+        with generation(trainer, module):
+            found = self._score_model(module.model, self._step)
+        scores = {self._column(name, score.fingerprint): score.mean for name, score in found.items()}
+        for logger in (self._curve, *self._trackers):
+            logger.log_metrics(scores, self._step)
+        self._seconds += time.monotonic() - began
+        return self._apply_rules(module)
 
     def _apply_rules(self, module: TrainingModule) -> bool:
         """Keeps the result if it is the best so far, and notes all in the manifest; whether training is to end."""

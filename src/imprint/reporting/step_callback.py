@@ -1,15 +1,10 @@
-"""What generates pictures at some steps of a training, without changing the training."""
+"""What generates pictures at some steps of a training."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from torch import nn
-
-from imprint.libraries.lightning import precision_of
 
 
 class StepCallback(pl.Callback, ABC):
@@ -42,24 +37,3 @@ class StepCallback(pl.Callback, ABC):
         self._step = trainer.global_step
         if self._due(self._step, total):
             self.act(trainer, module)
-
-
-@contextmanager
-def generation(trainer: pl.Trainer, module: Any) -> Iterator[None]:
-    """Within, the module's model generates, with the averaged weights and in the precision of a training step."""
-    with undisturbed(module, trainer.strategy.root_device), module.generating(), precision_of(trainer):
-        yield
-
-
-@contextmanager
-def undisturbed(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Evaluation mode without gradients; afterwards every part is in its own mode, and the RNG state is as before."""
-    modes = {part: part.training for part in module.modules()}
-    cuda = [device] if device.type == "cuda" else []
-    module.eval()
-    try:
-        with torch.random.fork_rng(devices=cuda), torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode

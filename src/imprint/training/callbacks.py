@@ -13,7 +13,9 @@ from torch import Tensor
 from imprint.files import folder_atomically, write_atomically
 from imprint.runs import Run
 from imprint.training.checkpoints import read_checkpoint
+from imprint.training.drawing import first_alone
 from imprint.training.module import TrainingModule
+from imprint.training.sharded_strategy import ShardedStrategy
 from imprint.types import Batch
 
 
@@ -75,14 +77,18 @@ class IntermediateResults(AfterUpdate):
         step = trainer.global_step
         if step % self._every or step == trainer.max_steps:
             return
-        if trainer.is_global_zero:
-            with (
-                folder_atomically(self._run.progress / f"step-{step:06d}") as folder,
-                torch.random.fork_rng(devices=[]),
-            ):
-                self._save(module, folder, step)
-            self._run.note({"progress": sorted(file.name for file in self._run.progress.glob("step-*"))})
+        with first_alone(trainer, module) as is_first:
+            if is_first:
+                self._save_and_note(module, step)
         trainer.strategy.barrier("progress")
+
+    def _save_and_note(self, module: TrainingModule, step: int) -> None:
+        with (
+            folder_atomically(self._run.progress / f"step-{step:06d}") as folder,
+            torch.random.fork_rng(devices=[]),
+        ):
+            self._save(module, folder, step)
+        self._run.note({"progress": sorted(file.name for file in self._run.progress.glob("step-*"))})
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -105,7 +111,10 @@ class LastCheckpoint(ModelCheckpoint):
         """Nothing: where a checkpoint lies is known, and what one says of it may be somebody else's."""
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
-        if isinstance(exception, KeyboardInterrupt | pl.utilities.exceptions.SIGTERMException):
+        """Ctrl-C comes at any moment, to each process at another: what they share cannot be gathered then. The signal
+        of a cluster is obeyed by all of them before the same step."""
+        asked = isinstance(exception, KeyboardInterrupt) and not isinstance(trainer.strategy, ShardedStrategy)
+        if asked or isinstance(exception, pl.utilities.exceptions.SIGTERMException):
             trainer.save_checkpoint(self.path)
 
 
@@ -118,4 +127,4 @@ class AtomicCheckpoints(TorchCheckpointIO):
         write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> Any:
-        return read_checkpoint(Path(path), map_location)
+        return read_checkpoint(Path(path), map_location, mapped=False)

@@ -36,10 +36,11 @@ def check_whole(file: Path) -> None:
         refuse(file, DAMAGED, REMEDY)
 
 
-def read_checkpoint(file: Path, place: Any) -> dict[str, Any]:
-    """Nothing in it is run. Raises UserError as `check_whole`."""
+def read_checkpoint(file: Path, place: Any, *, mapped: bool) -> dict[str, Any]:
+    """Nothing in it is run. Raises UserError as `check_whole`. Where it is `mapped`, a tensor is in memory when it is
+    used, and not before."""
     try:
-        content = torch.load(file, map_location=place, weights_only=True)
+        content = torch.load(file, map_location=place, weights_only=True, mmap=mapped)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # whatever a damaged or hostile file makes the reader raise

@@ -1,7 +1,7 @@
 """The LightningModule: a training step from a batch to its losses, the optimiser, the contents of checkpoints."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -10,20 +10,25 @@ import pytorch_lightning as pl
 import torch
 from diffusers.optimization import get_scheduler
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.device_transfer import to_device
 from imprint.errors import NonFiniteWeights, UserError
+from imprint.libraries.lightning import precision_of
 from imprint.methods.adapter_layers import merged
 from imprint.models.base import Model, is_text
 from imprint.models.finite import not_finite
+from imprint.models.residency import is_absent
+from imprint.models.sharding import anywhere, collected, is_sharded, own_part, shard
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.rng import seed_layers, seed_of
 from imprint.training.activations import activations_in_memory
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
 from imprint.training.host_optimizer import who_updates
 from imprint.training.loss_check import LossCheck
+from imprint.training.sharded_strategy import ShardedStrategy
 from imprint.training.task import TrainingTask
 from imprint.training.updates import MovingAverage, clip_within_step
 from imprint.types import Batch, Losses
@@ -33,6 +38,7 @@ log = logging.getLogger(__name__)
 
 # The prefix of the model's parameters, here and in checkpoints, which keep the one that they had from the first.
 OWN, STORED = "model.", "family."
+COLLECT = "collect"  # what processes that share weights tell each other, so that all enter `collected`
 WITHOUT = "Without its folder checkpoints/ the run begins anew."
 
 
@@ -42,6 +48,8 @@ class TrainingModule(pl.LightningModule):
     # A checkpoint has only the trained part of the state; the rest comes from the model's source.
     strict_loading = False
     last_losses: Losses  # of the latest step
+    # Called before all processes that share weights are needed, with what for.
+    announce: Callable[[str], object] = staticmethod(lambda order: None)
 
     def __init__(
         self,
@@ -66,16 +74,49 @@ class TrainingModule(pl.LightningModule):
             for parameter in part.parameters()
         )
         captions = CaptionCache() if captions is None else captions
+        self._kept_captions = None if text_learns else captions
         if text_learns:
             log.info("Text embeddings are not kept: what makes them learns.")
         self.condition = partial(encode_captions if text_learns else captions.condition, model)
-        self.average = MovingAverage(self.trained(), task.hparams.ema) if task.hparams.ema else None
+        self.average = self._new_average()
+
+    def configure_model(self) -> None:
+        """Called by the trainer when its processes know each other, before weights are on their device."""
+        strategy = self.trainer.strategy
+        if isinstance(strategy, ShardedStrategy) and not self.is_sharded:
+            self._shard(strategy.mesh)
+
+    @property
+    def is_sharded(self) -> bool:
+        return any(map(is_sharded, self.model.roles.values()))
+
+    def _shard(self, mesh: DeviceMesh) -> None:
+        """The parts that are in memory, the autoencoder apart, which is small. What is trained is other parameters by
+        the same names from now on; the ones before must not be kept by anything, or they stay in memory."""
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        learning = [[names[id(parameter)] for parameter in group.params] for group in self.task.groups]
+        self.average = None
+        for group in self.task.groups:
+            group.params.clear()
+        if self.task.teacher is not None:
+            self.task.teacher.shard(self.model, mesh)
+        for part in self.model.roles.values():
+            if not is_absent(part):
+                shard(part, mesh, model=self.model)
+        parameters = dict(self.model.named_parameters())
+        for group, own in zip(self.task.groups, learning, strict=True):
+            group.params.extend(parameters[name] for name in own)
+        self.average = self._new_average()
+
+    def _new_average(self) -> MovingAverage | None:
+        decay = self.task.hparams.ema
+        return MovingAverage(self.trained(), decay) if decay else None
 
     def train_with(self, adapter: TrainingAdapter) -> None:
         """The adapter is in effect while this trains, in the untuned model that teaches, too."""
         self.model.train_with(adapter)
         if self.task.teacher is not None:
-            adapter.put_around(self.task.teacher.denoiser)
+            self.task.teacher.put_around(adapter)
 
     def trained(self) -> list[nn.Parameter]:
         return [parameter for group in self.task.groups for parameter in group.params]
@@ -160,7 +201,11 @@ class TrainingModule(pl.LightningModule):
         self.last_losses = Losses(total, instance, prior, torch.cat([part.per_sample_B for part in parts]))
 
     def train_dataloader(self) -> DataLoader:
-        """Called when the model is on its device and a checkpoint, if there is one, has been read."""
+        """Called when the model is on its device and a checkpoint, if there is one, has been read. Text encoders that
+        processes share encode all captions at once: later, not all processes would lack the same ones."""
+        if self._kept_captions is not None and self.is_sharded:
+            with precision_of(self.trainer):
+                self._kept_captions.condition(self.model, self.task.feed.captions())
         return self.task.feed.loader(self.model, self.latents, trainer=self.trainer, device=self.device)
 
     def on_train_end(self) -> None:
@@ -173,7 +218,7 @@ class TrainingModule(pl.LightningModule):
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {_renamed(name, OWN, STORED): state[name] for name in state if name in names}
         if self.average is not None:
-            checkpoint["average"] = self.average.state_dict()
+            checkpoint["average"] = self.average.state_dict(self.trained())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["state_dict"]
@@ -187,7 +232,7 @@ class TrainingModule(pl.LightningModule):
         self._check_checkpoint(checkpoint)
         if self.average is not None:
             try:
-                self.average.load_state_dict(checkpoint["average"])
+                self.average.load_state_dict(checkpoint["average"], self.trained())
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UserError(f"The checkpoint of this run has no moving average that fits. {WITHOUT}") from error
 
@@ -226,16 +271,24 @@ class TrainingModule(pl.LightningModule):
         """(height, width) of generated pictures."""
         return (self.task.feed.resolution, self.task.feed.resolution)
 
-    @torch.no_grad()
-    def save_result(self, folder: Any) -> None:
-        with self.averaged():
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """What learns as it is saved: averaged, and whole; where processes share it, on the first one."""
+        with torch.no_grad(), self.averaged():
             self._check_weights()
+            with collected(self.model) if self.is_sharded else nullcontext():
+                yield
+
+    def save_result(self, folder: Any) -> None:
+        self.announce(COLLECT)
+        with self.collected():
             self.task.method.save(self.model, folder)
 
     def _check_weights(self) -> None:
         """The loss of a step says nothing of the weights behind it, and no other step follows the last."""
         for group in self.task.groups:
-            if not_finite({str(number): parameter for number, parameter in enumerate(group.params)}):
+            own = {str(number): own_part(parameter) for number, parameter in enumerate(group.params)}
+            if anywhere(not_finite(own) is not None, group.params):
                 raise NonFiniteWeights(
                     f"After step {self.global_step}, weights of {group.name} are no numbers, or infinite. They are not "
                     "kept; a checkpoint that is there is of an earlier step and good. Lower the learning rate, or "

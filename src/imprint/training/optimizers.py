@@ -1,6 +1,6 @@
 """What an optimiser refuses, found before a model is loaded."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,37 @@ def optimizer_problems(make: Callable[..., Optimizer], hparams: HParams) -> Iter
         yield from _refused(make.func if isinstance(make, partial) else make, settings)
     except UserError as error:  # of imprint's own: a library is missing
         yield f"optimizer: {error}"
+
+
+def sharing_problems(make: Callable[..., Optimizer]) -> Iterator[Problem | str]:
+    """Of an optimiser whose weights devices share: each updates its part, as if there were no others."""
+    kind = make.func if isinstance(make, partial) else make
+    name = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', kind)}"
+    if not name.startswith("torch.optim."):
+        remedy = "is not torch's, and does not know weights that devices share (trainer=fsdp). Take optimizer=adamw."
+        yield Problem("optimizer", name, remedy)
+    elif not _goes_by_number(make):
+        remedy = "goes by whole weights, of which a device has a part (trainer=fsdp). Take optimizer=adamw."
+        yield Problem("optimizer", name, remedy)
+
+
+def _goes_by_number(make: Callable[..., Optimizer]) -> bool:
+    """Whether an update of a weight is that of its halves."""
+    whole = torch.arange(1.0, 9.0).view(4, 2)
+    try:
+        return torch.equal(_updated(make, [whole])[0], torch.cat(_updated(make, list(whole.chunk(2)))))
+    except Exception:  # its settings are wrong, which is told elsewhere; or it wants more than gradients
+        return _refusal(make, {}) is not None
+
+
+def _updated(make: Callable[..., Optimizer], weights: Sequence[Tensor]) -> list[Tensor]:
+    own = [Parameter(weight.clone()) for weight in weights]
+    optimizer = make([{"params": own, "lr": LR}])
+    for _ in range(2):
+        for parameter in own:
+            parameter.grad = parameter.detach().square()
+        optimizer.step()
+    return [parameter.detach() for parameter in own]
 
 
 def _refused(kind: Callable[..., Optimizer], settings: Mapping[str, Any]) -> Iterator[Problem | str]:

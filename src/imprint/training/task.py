@@ -2,19 +2,24 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from imprint.data.loader import PositionSampler, make_loader
 from imprint.data.stream import TrainingStream
+from imprint.methods.adapter_layers import without_adapters
 from imprint.methods.base import Method
-from imprint.models.base import Model
+from imprint.models.base import DENOISER, Model
 from imprint.models.checkpoint.layout import AUTOENCODER
+from imprint.models.sharding import shard
+from imprint.models.training_adapter import TrainingAdapter
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.encoding import CaptionCache, LatentCache
 from imprint.training.hparams import HParams
@@ -72,7 +77,7 @@ class Teacher(nn.Module):
     def __init__(self, model: Model, prompts: Sequence[str], captions: CaptionCache) -> None:
         """`captions` may hold what the untuned text encoders made of the `prompts`."""
         super().__init__()
-        self.denoiser = model.frozen_denoiser()
+        self.denoiser: nn.Module | None = model.frozen_denoiser()  # None: the model's own, without its adapters
         self._captions = captions
         self._captions.condition(model, prompts)
 
@@ -80,11 +85,31 @@ class Teacher(nn.Module):
         """Copies of the weights that are about to learn. The others are those of the model: where a method learns
         beside them, there is no second network in memory."""
         ids = {id(weight) for weight in learning}
+        assert self.denoiser is not None
         for name, weight in list(self.denoiser.named_parameters()):
             if id(weight) in ids:
                 parent, _, own = name.rpartition(".")
                 copied = nn.Parameter(weight.detach().clone(), requires_grad=False)
                 self.denoiser.get_submodule(parent).register_parameter(own, copied)
+
+    def put_around(self, adapter: TrainingAdapter) -> None:
+        """The adapter is in effect in the untuned model, too."""
+        assert self.denoiser is not None
+        adapter.put_around(self.denoiser)
+
+    def shard(self, model: Model, mesh: DeviceMesh) -> None:
+        """Shares the untuned network between processes as the model's, which is to be shared after it. Where none of
+        its own weights learn, it is given up: its weights are the model's, which would have to be shared twice."""
+        assert self.denoiser is not None
+        own = {id(weight) for weight in model.roles[DENOISER].parameters()}
+        if all(id(weight) in own for weight in self.denoiser.parameters()):
+            self.denoiser = None
+            return
+        for module in self.denoiser.modules():
+            for name, weight in list(module.named_parameters(recurse=False)):
+                if id(weight) in own:  # the model's is not to move to the device with this one
+                    setattr(module, name, nn.Parameter(weight.detach(), requires_grad=False))
+        shard(self.denoiser, mesh, model=self.denoiser)
 
     @torch.no_grad()
     def correct(self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:
@@ -96,7 +121,9 @@ class Teacher(nn.Module):
             **self._captions.condition(model, batch.captions[first:]),
             **model.encode_geometry(batch.geometry[first:]),
         }
-        prediction_BCHW = model.denoise_with(self.denoiser, noisy_BCHW[first:], t_B[first:], conditioning)
+        own = model.roles[DENOISER]
+        with without_adapters(own) if self.denoiser is None else nullcontext():
+            prediction_BCHW = model.denoise_with(self.denoiser or own, noisy_BCHW[first:], t_B[first:], conditioning)
         return torch.cat([target_BCHW[:first], prediction_BCHW.to(target_BCHW.dtype)])
 
 

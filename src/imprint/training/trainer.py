@@ -18,6 +18,7 @@ from imprint.kinds import of_kind
 from imprint.runs import Run
 from imprint.training.callbacks import AtomicCheckpoints, AverageUpdate, FiniteLoss, LastCheckpoint
 from imprint.training.hparams import HParams
+from imprint.training.sharded_strategy import ShardedStrategy
 
 
 @of_kind("trainer/lightning")
@@ -26,7 +27,7 @@ class TrainerSettings:
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     devices: PositiveInt  # of each node
     nodes: PositiveInt
-    strategy: str  # one of Lightning's names
+    strategy: str  # fsdp, or one of Lightning's names
     accumulation: PositiveInt  # backward passes that make up one step of each device
     workers: NonNegativeInt  # processes that load pictures, for each device
     cache: bool  # keep what the autoencoder makes of the pictures
@@ -40,6 +41,8 @@ class TrainerSettings:
     checkpoint_every: PositiveInt  # steps
     save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone
 
+    SHARDED: ClassVar[str] = "fsdp"  # the strategy that is imprint's own, not Lightning's of this name
+
     former_defaults: ClassVar[Mapping[str, Any]] = {
         "keep_parts": "all",
         "blocks_on_device": "all",
@@ -50,6 +53,11 @@ class TrainerSettings:
     @property
     def world_size(self) -> int:
         return self.devices * self.nodes
+
+    @property
+    def shards(self) -> bool:
+        """Whether devices share the weights of the denoiser and the text encoders, not just the batch."""
+        return self.strategy == self.SHARDED
 
     @property
     def device(self) -> torch.device:
@@ -80,15 +88,30 @@ class TrainerSettings:
             return
         if device.type == "cuda" and self.devices > torch.cuda.device_count():
             yield Problem("trainer.devices", self.devices, f"this machine has {torch.cuda.device_count()}.")
-        if self.strategy not in ("auto", *StrategyRegistry.available_strategies()):
-            remedy = "Lightning has no strategy of this name. For one device take auto, for several auto or ddp."
+        if self.strategy not in ("auto", self.SHARDED, *StrategyRegistry.available_strategies()):
+            remedy = "Lightning has no strategy of this name. For one device take auto, for several ddp or fsdp."
             yield Problem("trainer.strategy", self.strategy, remedy)
+        if self.shards:
+            yield from self._problems_of_sharing(hparams, device)
         if hparams.precision == "16-mixed" and device.type == "cpu":
             yield Problem("hparams.precision", "16-mixed", "needs a GPU. On a CPU use 32, or bf16-mixed.")
         try:
             micro_batch_size(batch_size=hparams.batch_size, world_size=self.world_size, accumulation=self.accumulation)
         except ConfigError as error:
             yield from error.problems
+
+    def _problems_of_sharing(self, hparams: HParams, device: torch.device) -> Iterator[Problem]:
+        if device.type == "mps":
+            yield Problem("trainer.strategy", self.strategy, "devices of this kind cannot share weights. Take auto.")
+        if self.compile:
+            remedy = "a network whose weights devices share cannot be compiled (trainer=fsdp). Set it to false."
+            yield Problem("trainer.compile", True, remedy)
+        if self.channels_last:
+            remedy = "weights that devices share have one memory layout (trainer=fsdp). Set it to false."
+            yield Problem("trainer.channels_last", True, remedy)
+        if hparams.precision == "16-mixed" and device.type != "cpu":  # where it is refused by itself
+            remedy = "gradients that devices share are not scaled (trainer=fsdp). Take bf16-mixed, or 32."
+            yield Problem("hparams.precision", "16-mixed", remedy)
 
 
 def available_device(accelerator: str) -> torch.device:
@@ -129,7 +152,7 @@ def make_trainer(
         accelerator=settings.device.type,
         devices=settings.devices,
         num_nodes=settings.nodes,
-        strategy=settings.strategy,
+        strategy=ShardedStrategy(settings.world_size) if settings.shards else settings.strategy,
         precision=hparams.operations,
         max_steps=hparams.steps,
         max_epochs=-1,

@@ -81,6 +81,7 @@ def test_kernels_that_learn_do_not_mix_with_those_that_are_laid_out(planned: Pla
         ([LORA, "trainer.gradient_checkpointing=true"], "trainer.gradient_checkpointing=true"),
         ([LORA, "trainer.compile=true"], "trainer.compile=true"),
         ([LORA, "trainer.devices=2", "hparams.batch_size=2"], "2 devices"),
+        ([LORA, "trainer=fsdp", "trainer.devices=1"], "trainer.strategy=fsdp"),
     ],
 )
 def test_what_cannot_be_stacked_is_on_its_own(planned: Planned, settings: list[str], reason: str) -> None:

@@ -140,3 +140,16 @@ class TestResidency:
         model.roles[TEXT].requires_grad_(True)
         with pytest.raises(AssertionError, match="learns"):
             model.residency.release({TEXT})
+
+
+def test_parts_that_are_mapped_do_not_go_to_the_device(tiny_folder: Callable[[str], Path]) -> None:
+    elsewhere = Loading(
+        dtype=torch.float32,
+        exact=frozenset(),
+        absent=frozenset(),
+        device=torch.device("meta"),
+        mapped=frozenset({DENOISER}),
+    )
+    model = tiny_source(tiny_folder("sd")).load_as(elsewhere)
+    places = {name: next(part.parameters()).device.type for name, part in model.parts.items()}
+    assert places == {"unet": "cpu", "vae": "meta", "text_encoder": "meta"}

@@ -25,7 +25,7 @@ def test_a_restored_average_goes_on_as_the_one_before() -> None:
     for value in range(5):
         weights[0].data.fill_(float(value))
         one.update(weights)
-    other.load_state_dict(one.state_dict())
+    other.load_state_dict(one.state_dict(weights), weights)
     found = []
     for average in (one, other):
         weights[0].data.fill_(9.0)
