@@ -28,11 +28,11 @@ class Loading:
     exact: frozenset[str]
     absent: frozenset[str]
     device: torch.device | None
-    at_home: frozenset[str]
+    at_home: frozenset[str] = frozenset()
     mapped: frozenset[str] = frozenset()
 
 
-WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None, at_home=frozenset())
+WHOLE = Loading(dtype=torch.float32, exact=frozenset(), absent=frozenset(), device=None)
 
 
 def whole_on(device: torch.device) -> Loading:
