@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: help setup demo test test-miniature test-slow test-hostile test-numerics test-newest test-oldest lint types \
-  format docs attack bench clients report world miniature miniature-report clean
+  format docs attack bench memory-table clients report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ attack: setup  ## kill programs at random moments, and compare what the next one
 # CASES chooses others, as in CASES="grid-mini-* quality-*"; benchmarks/run.py --list names them.
 bench: setup  ## measure short cases against a plain loop, or PEER=diffusers checkout: benchmarks/results/
 	$(BIN)/python benchmarks/run.py $(if $(PEER),--peer $(PEER)) $(CASES)
+
+# Killed, it goes on where it was.
+memory-table: setup  ## estimate what training takes of a GPU, for each family and method: into docs/memory.md
+	$(BIN)/python benchmarks/memory_table.py $(ARGS)
 
 # ARGS may say more, as in ARGS="--families sd1 --markdown table.md".
 clients: setup  ## try files in other programs' own code: COMFYUI=folder A1111= SD_SCRIPTS= LYCORIS= OLD_DIFFUSERS=python

@@ -127,7 +127,7 @@ def loading(folder: str, case: str) -> Mapping[str, float]:
     _as_asked(case)
     import peft  # noqa: F401 - libraries are no part of the model
 
-    with _measured() as found:
+    with measured() as found:
         module = assemble(plan)
         del module
     return found
@@ -141,7 +141,7 @@ def training(folder: str, case: str) -> Mapping[str, float]:
     import peft  # noqa: F401
     import pytorch_lightning  # noqa: F401
 
-    with _measured() as found:
+    with measured() as found:
         train(cfg)
     return found
 
@@ -183,7 +183,7 @@ def _as_asked(case: str) -> None:
 
 
 @contextmanager
-def _measured() -> Iterator[dict[str, float]]:
+def measured() -> Iterator[dict[str, float]]:
     """MiB above what the process had before: at most, in all and without the pages of mapped files, which a system
     takes back when others need the memory."""
     gc.collect()

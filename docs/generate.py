@@ -42,6 +42,7 @@ GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
 PARTS = {
     "Guides": [
         "docs/models",
+        "docs/memory",
         *sorted(f"docs/families/{page.stem}" for page in (ROOT / "docs/families").glob("*.md")),
         "docs/migration",
         "docs/files",

@@ -33,6 +33,7 @@ SETTINGS = [
     "report.every=1",
     "trainer.accelerator=cpu",
     "trainer.checkpoint_every=2",
+    "trainer.memory=null",
 ]
 # Rates at which a few steps are seen in the losses.
 RATE = ["method.lr=1e-3"]

@@ -29,6 +29,7 @@ from imprint.models.quantisation.network import count_weights
 from imprint.partial_files import remove_abandoned
 from imprint.planning import memory_settings, quantised_base, residence
 from imprint.planning.assemble import assemble
+from imprint.planning.memory.describe import describe as describe_memory
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
 from imprint.process_folder import end_with_parent, named_for_children, remove_abandoned_folders
@@ -66,7 +67,10 @@ def train_and_score(plan: Plan, cfg: DictConfig) -> None:
         remove_abandoned(plan.run.folder)  # perhaps of its scores
         log.info("Finished before: %s", plan.run.folder)
     else:
-        with single_run_command_line():
+        if process_rank() == 0:
+            for line in describe_memory(plan, phases=False):
+                log.info(line)
+        with single_run_command_line(plan.settled(cfg)):
             carry_out(plan, cfg, assemble)
         gc.collect()  # trainer and network refer to each other: both would stay in memory beside the encoders
     _score(plan)
@@ -104,10 +108,10 @@ def carry_out(plan: Plan, cfg: DictConfig, assemble: Assemble) -> None:
 
 
 @contextmanager
-def single_run_command_line() -> Iterator[None]:
+def single_run_command_line(settled: Sequence[str]) -> Iterator[None]:
     """Lightning starts the other processes of a multi-device run with the command line of the first. In a sweep that
     would start the whole sweep again, and in a launcher's process another program: so each run shows it the command
-    line of this run alone."""
+    line of this run alone, with what was `settled`, which each would else find out for itself."""
     if not HydraConfig.initialized():
         yield
         return
@@ -115,7 +119,7 @@ def single_run_command_line() -> Iterator[None]:
     given = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
     searched = [text for text in job.overrides.hydra if text.startswith("hydra.searchpath=")]
     folders = [*(f"--config-dir={folder}" for folder in given), *searched]  # with the user's own configuration
-    with command_line("imprint.cli", [str(job.job.config_name), *folders, *job.overrides.task, ALONE]):
+    with command_line("imprint.cli", [str(job.job.config_name), *folders, *job.overrides.task, *settled, ALONE]):
         yield
 
 

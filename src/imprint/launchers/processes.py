@@ -43,37 +43,74 @@ class Processes(JoblibLauncher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         points = {initial_job_idx + number: tuple(overrides) for number, overrides in enumerate(job_overrides)}
         done: dict[int, JobReturn] = {}
-        if self.n_jobs > 1:
+        for devices, own in self._by_devices(points).items():
+            done |= self._launched(own, devices)
+        return [done[number] for number in points]
+
+    def _launched(self, points: Points, devices: int) -> dict[int, JobReturn]:
+        """Points that each want so many devices."""
+        done: dict[int, JobReturn] = {}
+        if self._at_a_time(devices) > 1:
             try:
-                for number, outcome in self._run(points):
+                for number, outcome in self._run(points, devices):
                     done[number] = outcome
             except TerminatedWorkerError:
                 log.warning("A process was killed, perhaps for want of memory. What is left runs one at a time.")
         for number in points.keys() - done.keys():
             try:
-                done |= dict(self._run({number: points[number]}))
+                done |= dict(self._run({number: points[number]}, devices))
             except TerminatedWorkerError:
                 done[number] = lost_job(points[number], KILLED)
-        return [done[number] for number in points]
+        return done
 
-    def _run(self, points: Points) -> Iterator[tuple[int, JobReturn]]:
+    def _by_devices(self, points: Points) -> dict[int, dict[int, tuple[str, ...]]]:
+        """The points by the number of devices that each is to have. A process keeps its devices as long as it lives, so
+        points that want another number wait for new processes."""
+        known: dict[tuple[str, ...], int] = {}
+        kinds: dict[int, dict[int, tuple[str, ...]]] = {}
+        for number, overrides in points.items():
+            choices = tuple(filter(_may_say_devices, overrides))
+            if choices not in known:
+                known[choices] = self._devices(choices)
+            kinds.setdefault(known[choices], {})[number] = overrides
+        return kinds
+
+    def _devices(self, overrides: Sequence[str]) -> int:
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        devices = OmegaConf.select(cfg, "trainer.devices", default=1)
+        return devices if isinstance(devices, int) else 1
+
+    def _at_a_time(self, devices: int) -> int:
+        """Points that want several devices share none: a device that one of them fills has no room for another."""
+        import torch
+
+        here = len(visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count()))
+        return self.n_jobs if devices == 1 or not here else max(1, min(self.n_jobs, here // devices))
+
+    def _run(self, points: Points, devices: int) -> Iterator[tuple[int, JobReturn]]:
         """Each with its number, as they end. At least two processes, since joblib runs a single job in this one."""
-        place = own_folder()
+        place, at_a_time = own_folder(), self._at_a_time(devices)
         parallel = Parallel(
-            n_jobs=max(self.n_jobs, 2),
+            n_jobs=max(at_a_time, 2),
             backend="loky",
             return_as="generator_unordered",
             batch_size=1,
             pre_dispatch="n_jobs",
-            initializer=end_with,  # joblib's processes outlive a launcher that is killed, with a model in memory
-            initargs=(place,),
+            initializer=_begin,  # joblib's processes outlive a launcher that is killed, with a model in memory
+            initargs=(place, devices),  # others than before: joblib makes new processes, which have no devices yet
         )
         work = (
-            delayed(_execute)(place, self.n_jobs, **arguments_of_job(self, number, overrides))
+            delayed(_execute)(place, at_a_time, devices, **arguments_of_job(self, number, overrides))
             for number, overrides in points.items()
         )
         with closing(parallel(work)) as outcomes:
             yield from outcomes
+
+
+def _may_say_devices(override: str) -> bool:
+    """Whether it is one of the trainer's settings, or the choice of a file, which may have some in it."""
+    key = override.partition("=")[0].lstrip("+~")
+    return "." not in key or key.startswith("trainer.")
 
 
 def take_devices(claims: Path, *, places: int, each: int) -> None:
@@ -108,8 +145,12 @@ def share(devices: Sequence[str], place: int, each: int) -> list[str]:
     return list(devices[first : first + each])
 
 
-def _execute(claims: Path, places: int, **job: Any) -> tuple[int, JobReturn]:
+def _begin(place: Path, devices: int) -> None:
+    """In a worker process, which takes points that want so many devices."""
+    end_with(place)
+
+
+def _execute(claims: Path, places: int, devices: int, **job: Any) -> tuple[int, JobReturn]:
     """In a worker process."""
-    each = OmegaConf.select(job["config"], "trainer.devices", default=1)
-    take_devices(claims, places=places, each=each)
+    take_devices(claims, places=places, each=devices)
     return job["idx"], picklable(run_job(**job))

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from imprint.errors import UserError
 from imprint.launching.plan import PlannedPoint, SweepPoint, ToDo, Work, plan_point, work_of
 from imprint.planning import memory_settings, residence
+from imprint.planning.memory.describe import describe as describe_memory
 from imprint.reporting.units import duration, size
 from imprint.runs import Run
 
@@ -59,6 +60,7 @@ def forecast(cfg: DictConfig) -> Iterator[str]:
         yield from point.plan.remarks()
         yield from residence.describe(point.plan)
         yield from memory_settings.describe(point.plan)
+        yield from describe_memory(point.plan, phases=True)
         yield _takes(total([point], finished_runs(outputs)), outputs)
 
 

@@ -85,7 +85,8 @@ class PlannedPoint(NamedTuple):
         return Prepared(self.overrides(common), self.cfg, with_reporting(self.plan, self.cfg))
 
     def overrides(self, common: Mapping[str, str]) -> list[str]:
-        return [*self.asked.overrides, *(f"{key}={value}" for key, value in common.items())]
+        settings = [f"{key}={value}" for key, value in common.items()]
+        return [*self.asked.overrides, *settings, *self.plan.settled(self.cfg)]
 
 
 def sweep_points(

@@ -78,7 +78,7 @@ def _latents(
     device = next(model.roles["denoiser"].parameters()).device
     generators = [generator_of(seed) for seed in seeds]
     guided = model.draws_twice(sampler.guidance)
-    conditioning = _conditioning(model, prompts, sampler, *size)
+    conditioning = conditioning_of(model, prompts, sampler, *size)
     shape = model.latent_shape(*size)
     scheduler = with_timesteps(
         scheduler,
@@ -115,8 +115,8 @@ def _latents(
     return latents_BCHW
 
 
-def _conditioning(model: Model, prompts: Sequence[str], sampler: Sampler, height: int, width: int) -> Conditioning:
-    """With guidance, the negative prompt's samples come first."""
+def conditioning_of(model: Model, prompts: Sequence[str], sampler: Sampler, height: int, width: int) -> Conditioning:
+    """Of pictures that are drawn. With guidance, the negative prompt's samples come first."""
     texts = model.encode_text(prompts, empty_is_unconditional=False)
     copies = len(prompts)
     if model.draws_twice(sampler.guidance):

@@ -78,14 +78,19 @@ def generate_missing(
     say("%s: %d pictures, %d of them drawn now%s", label, len(states), generated, wrong)
 
 
+def largest_batch(batch_size: int | None, size: tuple[int, int]) -> int:
+    """How many pictures of this size are drawn at a time."""
+    height, width = size
+    return batch_size or max(1, min(LARGEST_BATCH, BATCH_PIXELS // (height * width)))
+
+
 def _batches(missing: Sequence[Recipe], batch_size: int | None) -> Iterator[list[Recipe]]:
     """Pictures of one sampler and size each. Processes that share a store have the same ones."""
     by_kind: dict[object, list[Recipe]] = {}
     for recipe in missing:
         by_kind.setdefault((recipe.sampler, recipe.size), []).append(recipe)
     for recipes in by_kind.values():
-        height, width = recipes[0].size
-        size = batch_size or max(1, min(LARGEST_BATCH, BATCH_PIXELS // (height * width)))
+        size = largest_batch(batch_size, recipes[0].size)
         for start in range(0, len(recipes), size):
             yield recipes[start : start + size]
 

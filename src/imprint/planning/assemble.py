@@ -72,7 +72,7 @@ def encode_first(plan: Plan, model: Model, going: Collection[str]) -> Encoded:
     """With the parts that are `going` (their roles), as a training step would, and lets each go when it is done. Then
     reads the others. Where none is going, nothing is encoded yet."""
     parts, residency = plan.parts, model.residency
-    encoded = Encoded(_feed(plan, _class_pictures(plan, model)), LatentCache(), CaptionCache(), CaptionCache())
+    encoded = Encoded(feed_of(plan, _class_pictures(plan, model)), LatentCache(), CaptionCache(), CaptionCache())
     if texts := set(filter(is_text, model.roles)).intersection(going):
         if parts.prior.uses_base_prediction:
             encoded.class_prompts.condition(model, _class_prompts(plan))
@@ -185,7 +185,7 @@ def stream_of(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Traini
     )
 
 
-def _feed(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
+def feed_of(plan: Plan, prior_pictures: Sequence[PictureSet | None]) -> Feed:
     parts, facts = plan.parts, plan.facts
     return Feed(
         stream=stream_of(plan, prior_pictures),

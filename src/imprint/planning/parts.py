@@ -67,6 +67,14 @@ class Plan:
     def concepts(self) -> tuple[Concept, ...]:
         return tuple(subject.concept for subject in self.subjects)
 
+    def settled(self, cfg: DictConfig) -> list[str]:
+        """What the plan has found for itself that `cfg`, from which it was prepared, leaves open: as overrides."""
+        return (
+            []
+            if cfg.trainer.devices == self.parts.trainer.devices
+            else [f"trainer.devices={self.parts.trainer.devices}"]
+        )
+
     def remarks(self) -> Iterator[str]:
         """What one should know of the training before it begins."""
         noise = self.parts.objective.median_noise(self.facts.process, self.facts.latent_shape)

@@ -22,6 +22,7 @@ from imprint.objectives.times import Times
 from imprint.planning import memory_settings, quantised_base
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
+from imprint.planning.memory.devices import with_devices
 from imprint.planning.naming import find_nouns
 from imprint.planning.opt_out import opted_out
 from imprint.planning.parts import Parts, Plan, framing_of
@@ -72,7 +73,7 @@ def prepare(cfg: DictConfig) -> Plan:
     )
     folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
     run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
-    return Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run)
+    return with_devices(Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run))
 
 
 def with_reporting(plan: Plan, cfg: DictConfig) -> Plan:

@@ -1,6 +1,6 @@
 """What an optimiser refuses, found before a model is loaded."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,9 @@ from imprint.errors import Problem, UserError
 from imprint.training.bfloat16 import keeps_small_updates
 from imprint.training.hparams import HParams
 
-TRIAL_SIDE = 512
 LR = 1e-3  # of the trial; in a training, the method gives each group its own
+SMALL_SIDE, LARGE_SIDE = 63, 512  # of matrices that are tried
+FEW = 2**12  # weights, below which 8-bit optimisers keep their state in full
 
 
 def optimizer_problems(make: Callable[..., Optimizer], hparams: HParams) -> Iterator[Problem | str]:
@@ -91,16 +92,25 @@ def _refusal(kind: Callable[..., Optimizer], settings: Mapping[str, Any]) -> str
     return None
 
 
-def state_bytes(make: Callable[..., Optimizer], dtype: torch.dtype) -> float:
+def _without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != name}
+
+
+def state_size(make: Callable[..., Optimizer], shapes: Iterable[torch.Size], dtype: torch.dtype) -> int:
+    """Bytes that the optimiser keeps for weights of these shapes: what it keeps for a few numbers, and for many, which
+    some optimisers keep in another way. Raises whatever the optimiser does where it cannot be tried."""
+    counts = [shape.numel() for shape in shapes]
+    few = sum(count for count in counts if count <= FEW)
+    many = sum(counts) - few
+    return round(few * state_bytes(make, dtype, SMALL_SIDE) + many * state_bytes(make, dtype, LARGE_SIDE))
+
+
+def state_bytes(make: Callable[..., Optimizer], dtype: torch.dtype, side: int) -> float:
     """Of memory that the optimiser takes for each weight of this type beside the weight and its gradient: what it takes
-    for a matrix of the size that networks have."""
-    weight = Parameter(torch.zeros(TRIAL_SIDE, TRIAL_SIDE, dtype=dtype))
+    for a matrix with this side."""
+    weight = Parameter(torch.zeros(side, side, dtype=dtype))
     weight.grad = torch.zeros_like(weight)
     optimizer = make([{"name": "trial", "params": [weight], "lr": LR}])
     optimizer.step()
-    tensors = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
-    return sum(tensor.nbytes for tensor in tensors) / weight.numel()
-
-
-def _without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key != name}
+    state = (value for values in optimizer.state.values() for value in values.values())
+    return sum(value.nbytes for value in state if isinstance(value, Tensor) and value.ndim) / weight.numel()

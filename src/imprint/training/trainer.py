@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -18,14 +18,17 @@ from imprint.kinds import of_kind
 from imprint.runs import Run
 from imprint.training.callbacks import AtomicCheckpoints, AverageUpdate, FiniteLoss, LastCheckpoint
 from imprint.training.hparams import HParams
+from imprint.training.memory import AUTO, stated_memory
 from imprint.training.sharded_strategy import ShardedStrategy
+
+ALL_THAT_IT_NEEDS: Final = "auto"  # devices
 
 
 @of_kind("trainer/lightning")
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings:
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    devices: PositiveInt  # of each node
+    devices: PositiveInt | Literal["auto"]  # of each node; auto: as many as it needs, which the plan says
     nodes: PositiveInt
     strategy: str  # fsdp, or one of Lightning's names
     accumulation: PositiveInt  # backward passes that make up one step of each device
@@ -41,18 +44,30 @@ class TrainerSettings:
     checkpoint_every: PositiveInt  # steps
     save_every: NonNegativeInt  # steps; 0: the result is saved at the end alone
 
+    memory: str | None  # that the plan is for: auto, or a size such as 24GB; null: no estimate is made
+
     SHARDED: ClassVar[str] = "fsdp"  # the strategy that is imprint's own, not Lightning's of this name
 
     former_defaults: ClassVar[Mapping[str, Any]] = {
         "keep_parts": "all",
+        "memory": "auto",
         "blocks_on_device": "all",
         "offload_optimizer": False,
         "offload_activations": False,
     }
 
+    def __post_init__(self) -> None:
+        if self.memory not in (None, AUTO):
+            stated_memory(self.memory)
+
     @property
     def world_size(self) -> int:
-        return self.devices * self.nodes
+        return self.count * self.nodes
+
+    @property
+    def count(self) -> int:
+        """Devices of each node. While a plan has not said how many it needs, one."""
+        return 1 if self.devices == ALL_THAT_IT_NEEDS else self.devices
 
     @property
     def shards(self) -> bool:
@@ -86,7 +101,7 @@ class TrainerSettings:
         except UserError as error:
             yield f"trainer.{error}"
             return
-        if device.type == "cuda" and self.devices > torch.cuda.device_count():
+        if device.type == "cuda" and self.count > torch.cuda.device_count():
             yield Problem("trainer.devices", self.devices, f"this machine has {torch.cuda.device_count()}.")
         if self.strategy not in ("auto", self.SHARDED, *StrategyRegistry.available_strategies()):
             remedy = "Lightning has no strategy of this name. For one device take auto, for several ddp or fsdp."
@@ -150,7 +165,7 @@ def make_trainer(
 ) -> pl.Trainer:
     return pl.Trainer(
         accelerator=settings.device.type,
-        devices=settings.devices,
+        devices=settings.count,
         num_nodes=settings.nodes,
         strategy=ShardedStrategy(settings.world_size) if settings.shards else settings.strategy,
         precision=hparams.operations,

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from imprint.batched_runs import memory_budget
-from imprint.batched_runs.memory_budget import MemoryBudget, free_memory
+from imprint.batched_runs.memory_budget import MemoryBudget
+from imprint.training import memory
+from imprint.training.memory import free_memory
 
 CPU = torch.device("cpu")
 
@@ -15,8 +17,8 @@ CPU = torch.device("cpu")
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """1000 kB are free, and there is no container."""
     (tmp_path / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable:  1000 kB\n")
-    monkeypatch.setattr(memory_budget, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory_budget, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
     return tmp_path
 
 
@@ -49,6 +51,6 @@ def test_a_container_may_have_less(machine: Path) -> None:
 
 
 def test_a_system_that_does_not_say_allows_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(memory_budget, "MEMINFO", tmp_path / "nothing")
-    monkeypatch.setattr(memory_budget, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "nothing")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
     assert taking(monkeypatch, 1, 10**9).allows(1000)

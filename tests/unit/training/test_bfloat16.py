@@ -10,7 +10,7 @@ from torch.nn import Parameter
 from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.training import bfloat16
-from imprint.training.optimizers import optimizer_problems, state_bytes
+from imprint.training.optimizers import LARGE_SIDE, optimizer_problems, state_bytes
 
 CAREFUL = ["adamw_kahan", "adamw_stochastic"]
 LIBRARIES = {"adamw_kahan": "optimi", "adamw_stochastic": "torchao"}
@@ -107,4 +107,4 @@ def test_what_state_takes_is_as_the_configuration_says(choice: str, dtype: torch
     for library in ({**LIBRARIES, "adamw8bit": "bitsandbytes"}.get(choice),):
         if library:
             pytest.importorskip(library)
-    assert state_bytes(made(choice), dtype) == pytest.approx(expected, abs=0.05)
+    assert state_bytes(made(choice), dtype, LARGE_SIDE) == pytest.approx(expected, abs=0.05)

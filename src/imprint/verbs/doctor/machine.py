@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from imprint.batched_runs.memory_budget import free_memory
+from imprint.training.memory import free_memory
 from imprint.verbs.doctor.findings import Finding, size
 
 DRIVERS = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl"))

@@ -1,0 +1,1 @@
+"""How much memory a training needs, told before it begins."""
