@@ -62,6 +62,15 @@ def test_a_curve_and_a_sheet_come_of_a_watched_run(finished: Callable[..., Run])
     assert sheet.rows["tuned"]["dino"].mean == pytest.approx(rows[-1][dino], abs=1e-4)
 
 
+def test_encoders_of_a_run_in_mixed_precision_compute_in_float32(finished: Callable[..., Run]) -> None:
+    run = finished(*WATCHED, "hparams.precision=bf16-mixed", "hparams.steps=2")
+    [file] = (run.folder / "scores").glob("quick-*.json")
+    last, finished_run = curve(run)[-1], ScoreSheet.read(file).rows["tuned"]
+    for name, value in last.items():
+        if name != "step":  # the same weights, but for where the last pictures were drawn in bfloat16
+            assert value == pytest.approx(finished_run[name.partition("@")[0].removeprefix("quick/")].mean, abs=0.1)
+
+
 def test_looking_changes_nothing_of_the_training(finished: Callable[..., Run]) -> None:
     watched, alone = finished(*WATCHED), finished("method=lora")
     assert losses(watched) == losses(alone)

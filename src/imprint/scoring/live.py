@@ -49,5 +49,6 @@ class LiveScorer:
         galleries = galleries_of(subject, self._profile, step=step)
         own = {f"{self._run.folder.name}, step {step}, {name}": one for name, one in galleries.rows["tuned"].items()}
         generate_galleries(own, model, self._profile, self._device)
-        measured = measure(galleries.inputs(), self._profile, subject.features)
+        with torch.autocast(self._device.type, enabled=False):  # of the training, which is no part of a score
+            measured = measure(galleries.inputs(), self._profile, subject.features)
         return {name: scored.mean for name, scored in measured.rows["tuned"].items()}

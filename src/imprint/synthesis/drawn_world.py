@@ -39,7 +39,7 @@ def drawn_mask(file: Path, photo: Image.Image) -> Image.Image | None:
 
 def _truth(file: Path) -> Any:
     try:
-        lines = read_text(file.parent / METADATA).splitlines()
+        lines = read_text(file.parent / METADATA).split("\n")
         rows = [parse_json(line) for line in lines if line.strip()]
     except Unreadable:
         return None

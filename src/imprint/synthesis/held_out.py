@@ -86,7 +86,7 @@ def _caption(folder: LabelledFolder, split: str, row: Row) -> str:
     """What is said beside the photo of what it shows."""
     file = folder.file(split, row)
     try:
-        lines = read_text(file.parent / METADATA).splitlines() if (file.parent / METADATA).is_file() else []
+        lines = read_text(file.parent / METADATA).split("\n") if (file.parent / METADATA).is_file() else []
         told = [parse_json(line) for line in lines if line.strip()]
     except Unreadable:
         return row.prompt
