@@ -19,6 +19,7 @@ from imprint.launching import forecast
 from imprint.libraries.fake_tensors import Imitation, Meter, automatic_precision_of
 from imprint.planning.memory import devices, estimate
 from imprint.planning.memory.advice import cheapest_that_fits
+from imprint.planning.memory.describe import describe
 from imprint.planning.memory.devices import with_devices
 from imprint.planning.memory.estimate import COMPUTATION, GRADIENTS, LEARNING, STATE, WEIGHTS, Estimate, Phase, Unknown
 from imprint.planning.memory.rehearsal import rehearse
@@ -375,3 +376,11 @@ def test_devices_that_share_weights_hold_their_part(planned: Callable[..., Plan]
         assert shared.bytes[what] == pytest.approx(copies.bytes[what] / 2, abs=1)
     assert shared.bytes[GRADIENTS] == pytest.approx(copies.bytes[GRADIENTS] / 4, abs=1)  # which exchange copies, too
     assert shared.bytes[WEIGHTS] < copies.bytes[WEIGHTS]
+
+
+def test_a_run_that_needs_next_to_nothing_is_not_rehearsed_first(planned: Callable[..., Plan]) -> None:
+    plan = planned(LORA, "trainer.memory=auto")  # of a tiny model
+    assert list(describe(plan, phases=False)) == []
+    assert any(line.startswith("Estimated memory") for line in describe(plan, phases=True))
+    stated = planned(LORA, "trainer.memory=24GB")
+    assert any(line.startswith("Estimated memory") for line in describe(stated, phases=False))

@@ -7,14 +7,16 @@ from imprint.planning.memory.estimate import Estimate, Phase, Unknown, estimate
 from imprint.planning.memory.room import Room, room_of
 from imprint.planning.parts import Plan
 from imprint.reporting.units import memory
+from imprint.training.memory import AUTO
 
+PLENTY = 100  # times the size of the weights: no training of any batch that one would think of comes near it
 SMALL = 2**27  # bytes, below which tenths of a GiB say little
 
 
 def describe(plan: Plan, *, phases: bool) -> Iterator[str]:
     """A line, or two where the memory is not enough; before it one for each phase, if they are asked for."""
     room = room_of(plan.parts.trainer)
-    if room is None:
+    if room is None or not (phases or _may_matter(plan, room)):
         return
     found = estimate(plan, room.device)
     if isinstance(found, Unknown):
@@ -26,6 +28,14 @@ def describe(plan: Plan, *, phases: bool) -> Iterator[str]:
     yield f"Estimated memory: {_most(plan, found)}{_there(room)}."
     if room.bytes is not None and found.peak > room.bytes:
         yield from _remedy(plan, room, room.bytes)
+
+
+def _may_matter(plan: Plan, room: Room) -> bool:
+    """A rehearsal takes seconds, which a run that is over in a minute need not spend where nothing can come of it."""
+    if plan.parts.trainer.memory != AUTO or room.bytes is None:
+        return True
+    roles = plan.parts.model.meta_model().roles
+    return room.bytes < PLENTY * sum(4 * weight.numel() for role in roles.values() for weight in role.parameters())
 
 
 def _most(plan: Plan, found: Estimate) -> str:
