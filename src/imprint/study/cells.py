@@ -112,7 +112,8 @@ def cells(
                             # Without the arm and the shots: their cells differ by pictures alone.
                             name=("study", seed, question.name),
                         )
-                        tests = tested(question, material.tests)
+                        # In an order that no label has a part in.
+                        tests = sorted(tested(question, material.tests), key=lambda one: one.content)
                         looking = {role: encoders[role].fingerprint for role in learner.needs.encoders}
                         yield Cell(
                             place=place,
