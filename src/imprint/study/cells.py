@@ -109,8 +109,8 @@ def cells(
                             answers=question.of,
                             share=arm.share,
                             augmentation=arm.augmentation,
-                            # Without the arm and the shots: their cells differ by pictures alone.
-                            name=("study", seed, question.name),
+                            seed=seed,
+                            question=question.name,
                         )
                         # In an order that no label has a part in.
                         tests = sorted(tested(question, material.tests), key=lambda one: one.content)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from PIL import Image
 
@@ -17,8 +17,8 @@ from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
 from imprint.labelled.folder import LabelledFolder, read_folder
 from imprint.labelled.layout import TEST
-from imprint.labelled.row import Row
-from imprint.labelled.splits import check_splits
+from imprint.labelled.row import REAL, Row
+from imprint.labelled.splits import refuse_shared, shared_with_test
 from imprint.locations import locate
 from imprint.suggestions import nearest
 
@@ -40,6 +40,7 @@ class Example(NamedTuple):
     content: str  # hash of the file's bytes
     parent: str
     taught: frozenset[str] | None
+    untold: bool  # whether a generator made it of which nobody says what it was taught from
     read: Callable[[], Image.Image]
 
     def load(self) -> Image.Image:
@@ -79,9 +80,10 @@ def read_material(
     *,
     subjects: Sequence[str] | None,
     shots: Sequence[int],
+    parts: Literal["refuse", "tell"],
 ) -> Material:
-    """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. Raises
-    ConfigError with all that is wrong."""
+    """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. `parts`:
+    what becomes of pictures that repeat a part of a photo to test on. Raises ConfigError with all that is wrong."""
     problems: list[Problem | str] = []
     folders = [folder for path in data if (folder := _read("data", path, problems))]
     named = {
@@ -93,7 +95,7 @@ def read_material(
     found = _gathered(folders, named, tested)
     kept, remarks = _chosen(found, subjects, problems)
     problems += _faults(kept, found, shots)
-    problems += _on_both_sides([*folders, *named.values()], tested)
+    problems += _on_both_sides([*folders, *named.values()], tested, parts, remarks)
     if problems:
         raise ConfigError(problems)
     return Material(
@@ -149,6 +151,7 @@ def _gathered(
 def _example(folder: LabelledFolder, split: str, row: Row, source: str, number: int) -> Example:
     taught = folder.about.get(TAUGHT)
     own = taught.get(row.subject) if isinstance(taught, dict) and row.run else None
+    known = frozenset(map(str, own)) if isinstance(own, list) else None
     return Example(
         key=f"{row.subject}/{PurePosixPath(row.file_name).name}",
         number=number,
@@ -157,7 +160,8 @@ def _example(folder: LabelledFolder, split: str, row: Row, source: str, number: 
         labels=row.labels,
         content=file_hash(folder.file(split, row)),
         parent=row.parent,
-        taught=frozenset(map(str, own)) if isinstance(own, list) else None,
+        taught=known,
+        untold=known is None and source not in (REAL, *BY_NOBODY) and (bool(row.run) or not row.parent),
         read=partial(folder.load, split, row),
     )
 
@@ -205,21 +209,33 @@ def _faults(kept: _Found, found: _Found, shots: Sequence[int]) -> Iterator[Probl
         )
 
 
-def _on_both_sides(folders: Sequence[LabelledFolder], tested: LabelledFolder | None) -> Iterator[str]:
+def _on_both_sides(
+    folders: Sequence[LabelledFolder],
+    tested: LabelledFolder | None,
+    parts: Literal["refuse", "tell"],
+    remarks: list[str],
+) -> Iterator[str]:
     """What is tested on and learned from; a data set's own test split is tested on where there is no other."""
     sides = [tested] if tested is not None else [folder for folder in folders if folder.splits.get(TEST)]
     for side in sides:
         for folder in folders:
+            shared = shared_with_test(folder, tested=None if side is folder else side)
+            if shared.parts and parts == "tell":
+                remarks.append(
+                    f"{printable(folder.folder)}: {len(shared.parts)} times a picture is like a part of a photo to "
+                    f"test on: {'; '.join(shared.parts[:SHOWN])}{' ...' if len(shared.parts) > SHOWN else ''}."
+                )
+            refused = [*shared.copies, *(shared.parts if parts == "refuse" else ())]
             try:
-                check_splits(folder, tested=None if side is folder else side)
+                refuse_shared(folder, refused)
             except UserError as error:
-                yield str(error)
+                by_hand = " If these are different photos of a plain place: parts=tell." * (refused != shared.copies)
+                yield f"{error}{by_hand}"
 
 
 def _untold(kept: _Found) -> Iterator[str]:
     """Pictures by a generator of which nobody says what it was taught from."""
-    taught = [one for one in kept.pictures if one.source not in BY_NOBODY and not one.parent]
-    if untold := sorted({one.source for one in taught if one.taught is None}):
+    if untold := sorted({one.source for one in kept.pictures if one.untold}):
         yield (
             f"Of pictures by {_some(untold)} nothing says which photos their generator was taught from: that these are "
             "the arm's own, and none to test on, is for you to know."

@@ -27,23 +27,28 @@ class Pool(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An example at a position; `name` names what is random about how it is seen."""
+    """An example at a position."""
 
     example: Example
     label: str
-    name: Name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """A question's classes with what they are learned from. `name` has no part of the arm's: of two arms, equal names
-    give equal initial weights, order and augmentation."""
+    """A question's classes with what they are learned from."""
 
     pools: Mapping[str, Pool]
     answers: Mapping[str, str]  # the class that a label of a row means
     share: float
     augmentation: Augmentation | None
-    name: Name
+    seed: int
+    question: str
+
+    @property
+    def name(self) -> Name:
+        """Of its random numbers. It has nothing of the arm or the shots: equal names give equal initial weights, order
+        and augmentation."""
+        return "study", self.seed, self.question
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -58,7 +63,7 @@ class Training:
             example = pool.pictures[self._turn(len(pool.pictures), before, label, "pictures")]
         else:
             example = pool.photos[self._turn(len(pool.photos), turn, label, "photos")]
-        return Seen(example, label, (*self.name, "seen", position))
+        return Seen(example, label)
 
     def first(self, count: int) -> list[Seen]:
         return [self.at(position) for position in range(count)]
@@ -84,7 +89,7 @@ class Training:
             pools, out = {}, []
             for label, pool in self.pools.items():
                 left_out = [photo for photo in pool.photos if photo.number % count == fold]
-                out += [Seen(photo, label, (*self.name, "fold")) for photo in left_out]
+                out += [Seen(photo, label) for photo in left_out]
                 pools[label] = pool._replace(photos=[photo for photo in pool.photos if photo.number % count != fold])
             gone = {seen.example.key for seen in out}
             pools = {

@@ -34,6 +34,7 @@ class Request:
     data: str | list[str]
     pictures: Mapping[str, Place] | None
     test: str | None
+    parts: Literal["refuse", "tell"]
     subjects: list[str] | None
     task: Task
     arms: Mapping[str, Arm]
@@ -74,7 +75,12 @@ def study_of(cfg: DictConfig) -> Study:
     found = Study(
         folder=locate(request.out),
         material=read_material(
-            as_list(request.data), request.pictures or {}, request.test, subjects=request.subjects, shots=request.shots
+            as_list(request.data),
+            request.pictures or {},
+            request.test,
+            subjects=request.subjects,
+            shots=request.shots,
+            parts=request.parts,
         ),
         task=request.task,
         arms=request.arms,

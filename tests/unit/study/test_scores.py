@@ -72,7 +72,7 @@ def test_of_a_loss_a_gap_is_closed_downwards() -> None:
 
 def tests_of(*subjects: str) -> list[Example]:
     return [
-        Example(f"{subject}/{number}", 0, subject, "real", {subject: 1.0}, f"{number}", "", None, lambda: None)  # type: ignore[arg-type, return-value]
+        Example(f"{subject}/{number}", 0, subject, "real", {subject: 1.0}, f"{number}", "", None, False, lambda: None)  # type: ignore[arg-type, return-value]
         for number, subject in enumerate(subjects)
     ]
 

@@ -138,6 +138,15 @@ def test_a_test_picture_among_the_photos_is_refused_by_name(
     assert "dog6/99.png" in str(caught.value)
 
 
+def test_a_part_of_a_test_picture_is_refused_or_told(made: Made, world: Path, tmp_path: Path) -> None:
+    tests = shutil.copytree(world / "test", tmp_path / "test")
+    save(Image.open(world / "photos/dog6/01.png").crop((4, 6, 56, 58)), tests / "dog6" / "99.png")
+    with pytest.raises(ConfigError, match=r"repeats a part of dog6/99.png(.|\n)*parts=tell"):
+        made("arms=[classical,synthetic]", test=tests)
+    told = list(made("arms=[classical,synthetic]", "parts=tell", test=tests).remarks())
+    assert any("dog6/99.png" in remark for remark in told)
+
+
 def test_all_that_is_wrong_with_the_pictures_is_said_at_once(made: Made, world: Path, tmp_path: Path) -> None:
     photos = shutil.copytree(world / "photos", tmp_path / "photos")
     (photos / "cat" / "01.png").unlink()

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from imprint.kinds import hashed_class, of_kind
 from imprint.study.augmentation import Augmentation
 from imprint.study.examples import Example
 from imprint.study.learners.base import Learned, Learner, Tools, weights_hash
-from imprint.study.order import Seen, Training
+from imprint.study.order import Name, Seen, Training
 
 FOLDS = 4  # in which photos are left out, to choose by
 
@@ -67,7 +68,7 @@ class Probe(Learner):
 
     def _fitted(self, training: Training, tools: Tools, decay: float) -> LinearProbe:
         seen = training.first(self.positions * len(training.classes))
-        shown = [_Shown.of(one, training.augmentation) for one in seen]
+        shown = list(_shown(seen, training))
         # Equal ones are one with the weight of all.
         places: dict[tuple[str, str], int] = {}
         for one, of in zip(shown, seen, strict=True):
@@ -111,17 +112,24 @@ class _Shown(NamedTuple):
     content: str
     load: Callable[[], Image.Image]
 
-    @classmethod
-    def of(cls, seen: Seen, augmentation: Augmentation | None) -> "_Shown":
+
+def _shown(seen: Sequence[Seen], training: Training) -> Iterator[_Shown]:
+    """How a picture looks for the n-th time depends on itself, n and the seed: it is the same in all arms, so its features are computed once."""
+    augmentation = training.augmentation
+    times: Counter[str] = Counter()
+    for example, _ in seen:
         if augmentation is None:
-            return cls(seen.example.content, seen.example.load)
+            yield _Shown(example.content, example.load)
+            continue
         done = fingerprint([hashed_class(type(augmentation)), settings_of(augmentation)])
-        content = hashlib.sha256(json.dumps([seen.example.content, done, seen.name]).encode()).hexdigest()
-        return cls(content, lambda: _augmented(seen, augmentation))
+        name = ("study", training.seed, "view", example.content, times[example.content])
+        times[example.content] += 1
+        content = hashlib.sha256(json.dumps([done, name]).encode()).hexdigest()
+        yield _Shown(content, partial(_augmented, example, augmentation, name))
 
 
-def _augmented(seen: Seen, augmentation: Augmentation) -> Image.Image:
-    levels_HW3 = np.asarray(seen.example.load().convert("RGB"), dtype=np.float32) / 255
+def _augmented(example: Example, augmentation: Augmentation, name: Name) -> Image.Image:
+    levels_HW3 = np.asarray(example.load().convert("RGB"), dtype=np.float32) / 255
     picture_13HW = torch.from_numpy(levels_HW3).movedim(2, 0)[None]
-    changed_13HW = augmentation(picture_13HW, rng.generator(*seen.name))
+    changed_13HW = augmentation(picture_13HW, rng.generator(*name))
     return Image.fromarray((changed_13HW[0].movedim(0, 2) * 255).round().to(torch.uint8).numpy())
