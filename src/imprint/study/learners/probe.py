@@ -114,7 +114,8 @@ class _Shown(NamedTuple):
 
 
 def _shown(seen: Sequence[Seen], training: Training) -> Iterator[_Shown]:
-    """How a picture looks for the n-th time depends on itself, n and the seed: it is the same in all arms, so its features are computed once."""
+    """How a picture looks for the n-th time depends on itself, n and the seed: it is the same in all arms, and its
+    features are computed once."""
     augmentation = training.augmentation
     times: Counter[str] = Counter()
     for example, _ in seen:
