@@ -179,6 +179,27 @@ def test_an_arm_without_pictures_of_a_class_is_refused_for_each_number_of_shots(
     assert "arms.paste, shots=2" in said
 
 
+def test_what_a_run_drew_is_used_where_the_run_saw_the_arms_photos_and_no_other(
+    made: Made, world: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(world / "data", tmp_path / "data")
+    lines = (data / "train/metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) | {"source": "from_noise", "parent": "", "run": "0123456789"} for line in lines]
+    (data / "train/metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    about = json.loads((data / "synthesis.json").read_text(encoding="utf-8"))
+    given = {"data": f"[{world / 'photos'},{data}]"}
+    assert any(
+        "by from_noise nothing says" in remark for remark in made("arms=[classical,synthetic]", **given).remarks()
+    )
+    taught = {subject: [f"{subject}/00.png"] for subject in SUBJECTS}
+    (data / "synthesis.json").write_text(json.dumps(about | {"photos": taught}), encoding="utf-8")
+    study = made("arms=[classical,synthetic]", "shots=[1]", **given)
+    assert not any("nothing says" in remark for remark in study.remarks())
+    with pytest.raises(ConfigError, match="arms.synthetic, shots=2") as caught:
+        made("arms=[classical,synthetic]", **given)
+    assert "shots=1" not in str(caught.value)
+
+
 def test_an_unknown_arm_to_compare_with_is_named(made: Made) -> None:
     with pytest.raises(ConfigError, match="against='classical'"):
         made("arms=[real,synthetic]")
