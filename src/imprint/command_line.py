@@ -28,6 +28,7 @@ VERBS = {
         "run",
         ("negative_prompt", "dataset.rights"),
     ),
+    "study": Verb("measure whether drawn pictures help a learner, beside photos alone", "data"),
     "export": Verb("write a trained run, or a data set, in another format", "run"),
     "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
     "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),

@@ -47,6 +47,10 @@ HOMES: Mapping[str, str] = {
     "prompts": "imprint.synthesis",
     "filter": "imprint.filters",
     "data_format": "imprint.labelled.formats",
+    "task": "imprint.study",
+    "arm": "imprint.study",
+    "learner": "imprint.study",
+    "augmentation": "imprint.study",
 }
 # Optimisers that conf/ names: classes of other libraries, and functions that make them.
 LIBRARIES: Mapping[str, str] = {

@@ -77,6 +77,16 @@ def about(folder: Path) -> dict[str, Any]:
     return content
 
 
+def test_a_data_set_says_which_photos_its_generators_were_taught_from(made: Made, runs: dict[str, Run]) -> None:
+    folder = made("synthesis=img2img", "images=3")
+    said = about(folder)
+    assert {subject: len(photos) for subject, photos in said["photos"].items()} == {"rex": 3, "tom": 2}
+    rows = [row for _, row in read_folder(folder).rows() if not row.is_real]
+    assert rows
+    assert all(row.parent in said["photos"][row.subject] for row in rows)
+    assert said["encoders"] == {}  # without a filter
+
+
 METHODS = {
     "from_noise": "",
     "untuned": "",

@@ -62,7 +62,7 @@ FLOORS = [
     ["planning"],
     ["results"],
     ["scoring"],
-    ["synthesis"],
+    ["synthesis", "study"],
     ["fitting"],
     ["batched_runs"],
     ["launching"],

@@ -28,6 +28,13 @@ def fit_probe(features_ND: Tensor, labels: Sequence[str], *, decay: float) -> Li
     classes = tuple(sorted(set(labels)))
     targets_N = torch.tensor([classes.index(label) for label in labels])
     shares_N = 1 / (targets_N.bincount()[targets_N] * len(classes)).double()
+    return fit_targets(features_ND, targets_N, shares_N, classes, decay=decay)
+
+
+def fit_targets(
+    features_ND: Tensor, targets: Tensor, shares_N: Tensor, classes: Sequence[str], *, decay: float
+) -> LinearProbe:
+    """The same where examples count by `shares_N`. `targets` are numbers of classes, or (N, K) their shares."""
     inputs_ND = features_ND.double()
     weight_DK = torch.zeros(inputs_ND.shape[1], len(classes), dtype=torch.double, requires_grad=True)
     bias_K = torch.zeros(len(classes), dtype=torch.double, requires_grad=True)
@@ -37,11 +44,11 @@ def fit_probe(features_ND: Tensor, labels: Sequence[str], *, decay: float) -> Li
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        losses_N = functional.cross_entropy(inputs_ND @ weight_DK + bias_K, targets_N, reduction="none")
+        losses_N = functional.cross_entropy(inputs_ND @ weight_DK + bias_K, targets, reduction="none")
         loss = (shares_N * losses_N).sum() + decay * weight_DK.square().sum()
         torch.autograd.backward(loss)
         return loss
 
     with torch.enable_grad():
         optimizer.step(closure)
-    return LinearProbe(classes, weight_DK.detach(), bias_K.detach())
+    return LinearProbe(tuple(classes), weight_DK.detach(), bias_K.detach())

@@ -54,8 +54,15 @@ def fingerprints(filters: Mapping[str, Filter], encoders: Mapping[str, Encoder])
     return {name: _fingerprint(filter, encoders) for name, filter in filters.items()}
 
 
+def encoders_of(filters: Mapping[str, Filter], encoders: Mapping[str, Encoder]) -> dict[str, dict[str, str]]:
+    """The fingerprints of the encoders that each looks with, by their roles."""
+    return {
+        name: {role: encoders[role].fingerprint for role in filter.needs.encoders} for name, filter in filters.items()
+    }
+
+
 def _fingerprint(filter: Filter, encoders: Mapping[str, Encoder]) -> str:
-    used = {role: encoders[role].fingerprint for role in filter.needs.encoders}
+    used = encoders_of({"": filter}, encoders)[""]
     return fingerprint([hashed_class(type(filter)), hashed_settings(type(filter), settings_of(filter)), used])
 
 

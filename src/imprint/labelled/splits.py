@@ -33,12 +33,32 @@ class Side(NamedTuple):
         return printable(f"{split}/{row.file_name}".lstrip("/"))
 
 
+class Shared(NamedTuple):
+    """What a test has in common with what is learned from, each said in a few words. `parts` are found by a
+    correlation, which may be wrong where places are plain."""
+
+    copies: Sequence[str]  # drawn pictures in the test, children of its photos, copies
+    parts: Sequence[str]
+
+
 def check_splits(data: LabelledFolder, *, tested: LabelledFolder | None = None) -> None:
     """`tested` is a data set of its own to test with; without one it is the test split. Raises PictureError that names
     what is on both sides."""
+    shared = shared_with_test(data, tested=tested)
+    refuse_shared(data, [*shared.copies, *shared.parts])
+
+
+def shared_with_test(data: LabelledFolder, *, tested: LabelledFolder | None) -> Shared:
+    """As `check_splits`, for those who decide by themselves."""
     test = Side.of(data, [TEST]) if tested is None else Side.of(tested, _test_splits(tested))
     train = Side.of(data, [split for split in data.splits if split != TEST])
-    faults = [*_drawn(test), *_children(train, test), *_copies(train, test)]
+    same = nearest_same(train.pictures(range(len(train.at))), test.pictures(range(len(test.at)))) if test.at else []
+    copies = [*_drawn(test), *_children(train, test), *_copies(train, test, same)]
+    return Shared(copies, list(_parts(train, test, same)))
+
+
+def refuse_shared(data: LabelledFolder, faults: Sequence[str]) -> None:
+    """Raises PictureError if there are any."""
     if faults:
         more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
         listed = "\n".join(f"  - {fault}" for fault in [*faults[:SHOWN], *more])
@@ -69,13 +89,14 @@ def _children(train: Side, test: Side) -> Iterator[str]:
             yield f"{train.name(number)} was made from {TEST}/{printable(row.parent)}"
 
 
-def _copies(train: Side, test: Side) -> Iterator[str]:
-    """By pixels: saved again, scaled, mirrored, and of one class cut out of one another."""
-    if not train.at or not test.at:
-        return
-    same = nearest_same(train.pictures(range(len(train.at))), test.pictures(range(len(test.at))))
+def _copies(train: Side, test: Side, same: Sequence[Sequence[int]]) -> Iterator[str]:
+    """By pixels: saved again, scaled, mirrored."""
     for number, found in enumerate(same):
         yield from (f"{train.name(number)} shows the same as {test.name(other)}" for other in found)
+
+
+def _parts(train: Side, test: Side, same: Sequence[Sequence[int]]) -> Iterator[str]:
+    """Of one class, cut out of one another."""
     for noun in sorted({row.noun for _, row in train.at} & {row.noun for _, row in test.at}):
         some = [number for number, (_, row) in enumerate(train.at) if row.noun == noun]
         others = [number for number, (_, row) in enumerate(test.at) if row.noun == noun]

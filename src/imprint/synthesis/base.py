@@ -50,7 +50,7 @@ class Asked(NamedTuple):
     @property
     def parent(self) -> str:
         """The photo that it was made from."""
-        return "" if self.photo is None else f"{self.seen.label}/{self.seen.keys[self.photo].rpartition('/')[2]}"
+        return "" if self.photo is None else self.seen.parent(self.photo)
 
     def named(self, *purpose: str | int) -> tuple[str | int, ...]:
         """The name of a random number of this picture's."""

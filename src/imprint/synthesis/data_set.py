@@ -18,7 +18,7 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.records import Needs
 from imprint.filters.base import Filter
-from imprint.filters.judging import check, fingerprints
+from imprint.filters.judging import check, encoders_of, fingerprints
 from imprint.labelled.folder import is_labelled, read_about, write_about
 from imprint.models.beginning import first_step
 from imprint.planning.opt_out import reasons_against
@@ -154,6 +154,11 @@ class DataSet:
                     "state": FINISHED,
                     "images": self.images,
                     "filters": fingerprints(self.filters, self.encoders),
+                    "encoders": encoders_of(self.filters, self.encoders),
+                    "photos": {
+                        subject.label: [subject.parent(index) for index in range(len(subject.photos))]
+                        for subject in self.subjects
+                    },
                     "test": self.test,
                     "rights": {subject.label: subject.rights for subject in self.subjects},
                     "opt_outs": [

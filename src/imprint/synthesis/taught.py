@@ -57,6 +57,10 @@ class Taught:
     def keys(self) -> list[str]:
         return [photo.key for photo in self.photos.pictures]
 
+    def parent(self, index: int) -> str:
+        """What rows call a photo that something was made from."""
+        return f"{self.label}/{self.keys[index].rpartition('/')[2]}"
+
     def photo(self, index: int) -> Image.Image:
         if index not in self._seen:
             self._seen[index] = self.framed(self.photos.load(index))

@@ -1,0 +1,77 @@
+"""What a learner is given: photos, and perhaps other pictures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+from annotated_types import Ge, Lt, MinLen
+
+from imprint.errors import Problem
+from imprint.kinds import of_kind
+from imprint.study.augmentation import Augmentation
+from imprint.study.examples import Example, Material
+
+SHOWN = 5  # names in a message
+
+
+@of_kind("arm/pictures")
+class Arm:
+    """
+    sources       which pictures there are beside the photos, by the `source` of their rows
+    share         how often one of them takes a photo's place, in every class alike; 0 where there are none
+    augmentation  what is done to all of them; null: nothing
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Sequence[Annotated[str, MinLen(1)]],
+        share: Annotated[float, Ge(0), Lt(1)],
+        augmentation: Augmentation | None,
+    ) -> None:
+        if bool(sources) != bool(share):
+            raise ValueError("share: give one above 0 with sources, and 0 without")
+        self.sources = sources
+        self.share = share
+        self.augmentation = augmentation
+
+    def pictures(self, material: Material, shots: int) -> dict[str, list[Example]]:
+        """By subject, those that were made of the arm's own photos and of no other."""
+        photos = keys_of(material.first(shots))
+        found: dict[str, list[Example]] = {subject: [] for subject in material.subjects}
+        for one in material.pictures:
+            if one.source in self.sources and one.is_made_of(photos):
+                found[one.subject].append(one)
+        return found
+
+
+def keys_of(photos: Mapping[str, Sequence[Example]]) -> dict[str, frozenset[str]]:
+    return {subject: frozenset(photo.key for photo in own) for subject, own in photos.items()}
+
+
+def problems(arms: Mapping[str, Arm], material: Material, shots: Sequence[int]) -> Iterator[Problem | str]:
+    """Classes without pictures, of all arms."""
+    for name, arm in arms.items():
+        if not arm.sources:
+            continue
+        for few in shots:
+            empty = [subject for subject, own in arm.pictures(material, few).items() if not own]
+            if empty:
+                yield _empty(f"arms.{name}, shots={few}", empty, arm.sources, material, few)
+
+
+def _empty(where: str, subjects: Sequence[str], sources: Sequence[str], material: Material, shots: int) -> str:
+    more = f" and {len(subjects) - SHOWN} more" if len(subjects) > SHOWN else ""
+    there = ", ".join(sorted({one.source for one in material.pictures})) or "nobody"
+    photos = f"the first {shots} photo{'s' * (shots != 1)}"
+    return (
+        f"{where}: there is no picture of {', '.join(subjects[:SHOWN])}{more} by {' or '.join(sources)} that was made "
+        f"of {photos} alone (there are pictures by {there}). Give a data set of such "
+        f"pictures (imprint study data/pets photos/), their folder (pictures={{{sources[-1]}:FOLDER}}), or leave the "
+        "arm or the number of shots out."
+    )
+
+
+def unused(arms: Mapping[str, Arm], material: Material) -> Iterator[str]:
+    used = {source for arm in arms.values() for source in arm.sources}
+    if left := sorted({one.source for one in material.pictures} - used):
+        yield f"No arm takes the pictures by {', '.join(left)}: name them, arms.NAME.sources=[...], or another arm."

@@ -1,0 +1,1 @@
+"""What learns from the pictures of an arm."""

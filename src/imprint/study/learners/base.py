@@ -1,0 +1,53 @@
+"""The interface of learners. None of them ever sees a photo to test on before it has learned: what is chosen is chosen
+by photos to train on."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from imprint.evaluation.records import Features, Needs
+from imprint.study.examples import Example
+from imprint.study.order import Training
+
+NO_NEEDS = Needs(sets=(), untuned=(), encoders=(), photos=0)
+
+
+class Tools(NamedTuple):
+    features: Features
+    device: torch.device
+
+
+class Learned(Protocol):
+    """`choices` are the settings that were chosen; `weights` is a hash of what was learned."""
+
+    @property
+    def choices(self) -> Mapping[str, float]: ...
+
+    @property
+    def weights(self) -> str: ...
+
+    def probabilities(self, examples: Sequence[Example]) -> Tensor:
+        """(N, K), on the CPU, in double."""
+
+
+class Learner(ABC):
+    """What a `learners` configuration constructs. It keeps every setting under its name, for its identity."""
+
+    @property
+    def needs(self) -> Needs:
+        """The encoders that it looks with."""
+        return NO_NEEDS
+
+    @abstractmethod
+    def learn(self, training: Training, tools: Tools) -> Learned: ...
+
+
+def weights_hash(weights: Iterable[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
