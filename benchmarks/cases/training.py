@@ -25,6 +25,11 @@ class Trainers:
     def __init__(self, checkout: Path | None) -> None:
         self.other_name = "peer" if checkout else "plain"
         self.other: Programs = partial(peer.programs, checkout) if checkout else plain.programs
+        self._families = peer.SCRIPTS if checkout else plain.FAMILIES
+
+    def has(self, family: str) -> bool:
+        """Whether the other side trains models of this family."""
+        return family in self._families
 
     def both(self, tasks: Sequence[Task], reading: Reading) -> Mapping[str, Side]:
         return {"imprint": side(self.imprint, tasks, reading), self.other_name: side(self.other, tasks, reading)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from plain_loop import PlainSettings
 from task import WORD, Material, Task
 
+FAMILIES = ("sd",)
 SCRIPT = Path(__file__).parents[1] / "plain_loop.py"
 
 
