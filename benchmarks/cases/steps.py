@@ -75,7 +75,7 @@ def cases(trainers: Trainers) -> list[Case]:
             _step(trainers, size, name, kind)
             for size, family in FAMILY_SIZES.items()
             for name, kind in OF_FAMILIES[family].items()
-            if trainers.has(family)
+            if trainers.has(family, kind.task.method)
         ),
         *(_class_pictures(trainers, size, count) for size, count in CLASS_PICTURES.items()),
     ]
@@ -95,11 +95,11 @@ def _step(trainers: Trainers, size: str, name: str, kind: Kind) -> Case:
             "whole": Quantity("whole program"),
             "memory": Quantity("peak memory", "MB", MEMORY),
         },
-        sides=trainers.both([task], _read),
+        sides=trainers.both([task], read_run),
     )
 
 
-def _read(found: Sequence[Taken], clock: Clock) -> Values:
+def read_run(found: Sequence[Taken], clock: Clock) -> Values:
     [run] = found
     return {
         "step": run.step(clock) * 1000,

@@ -1,0 +1,104 @@
+"""Whether CUDA graphs or compiling repeated blocks pay: forward and backward of the bare denoiser with LoRA, batch 1.
+
+A step that is bound by its program asks for operations more slowly than the device computes them: there a graph, which
+is asked for at once, gains most. Nothing of imprint is in it, so it says what could be gained at all.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from layouts import LAYOUTS
+from peft import LoraConfig
+from torch import Tensor, nn
+
+from gpu.device import DEVICE, ON_GPU, forget_peak, peak_gb, seconds_each, synchronize
+from gpu.materials import REHEARSED
+from gpu.part import Part, Skipped
+
+SIZES = ("full", "sdxl_full")
+TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
+WARM = 3  # passes before one is recorded
+
+Pass = Callable[[], Any]
+
+
+def run(part: Part) -> None:
+    for size in SIZES:
+        chosen = REHEARSED[size] if part.rehearse else size
+        network, inputs = _denoiser(chosen)
+        work = partial(_pass, network, inputs)
+        part.item(f"{size}, as it is", partial(timed, work))
+        part.item(f"{size}, CUDA graph", partial(recorded, work, network))
+        part.item(f"{size}, repeated blocks compiled", partial(compiled, part, work, network))
+        del network, inputs, work
+
+
+def _denoiser(size: str) -> tuple[nn.Module, dict[str, Any]]:
+    torch.manual_seed(0)
+    with torch.device(DEVICE):
+        unet: Any = LAYOUTS[size].pipeline().unet
+        unet = unet.to(dtype=torch.bfloat16 if ON_GPU else torch.float32).requires_grad_(False).train()
+        unet.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=TARGETS))
+        config, kind = unet.config, unet.dtype
+        latent = torch.randn(1, config.in_channels, config.sample_size, config.sample_size, dtype=kind)
+        told: dict[str, Any] = {
+            "sample": latent,
+            "timestep": torch.full((1,), 500),
+            "encoder_hidden_states": torch.randn(1, LAYOUTS[size].tokens, config.cross_attention_dim, dtype=kind),
+        }
+        if config.addition_embed_type == "text_time":
+            summary = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+            told["added_cond_kwargs"] = {
+                "text_embeds": torch.randn(1, summary, dtype=kind),
+                "time_ids": torch.full((1, 6), 512.0, dtype=kind),
+            }
+    return unet, told
+
+
+def _pass(network: nn.Module, inputs: dict[str, Any]) -> Tensor:
+    loss: Tensor = network(**inputs).sample.float().square().mean()
+    loss.backward()
+    return loss
+
+
+def timed(work: Pass) -> dict[str, Any]:
+    forget_peak()
+    each = seconds_each(work)
+    return {"ms": round(1000 * each, 2), "peak GB": peak_gb()}
+
+
+def recorded(work: Pass, network: nn.Module) -> dict[str, Any]:
+    if not ON_GPU:
+        raise Skipped("CUDA graphs need a GPU")
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(WARM):
+            network.zero_grad(set_to_none=True)
+            work()
+    torch.cuda.current_stream().wait_stream(beside)
+    network.zero_grad(set_to_none=True)
+    graph, began = torch.cuda.CUDAGraph(), time.perf_counter()
+    with torch.cuda.graph(graph):
+        work()
+    took = time.perf_counter() - began
+    found = timed(graph.replay)
+    del graph
+    network.zero_grad(set_to_none=True)
+    return {**found, "s to record": round(took, 2)}
+
+
+def compiled(part: Part, work: Pass, network: nn.Module) -> dict[str, Any]:
+    """Changes the network, so it comes last."""
+    if not hasattr(network, "compile_repeated_blocks"):
+        raise Skipped("this diffusers compiles no repeated blocks")
+    torch._dynamo.reset()
+    began = time.perf_counter()
+    network.compile_repeated_blocks(**({"backend": "eager"} if part.rehearse else {}))
+    work()
+    work()
+    synchronize()
+    return {"s until it is compiled": round(time.perf_counter() - began, 1), **timed(work)}
