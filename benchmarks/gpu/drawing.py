@@ -41,7 +41,7 @@ def taken(part: Part, material: Material, name: str) -> dict[str, Any]:
 
 def _run(setting: Setting) -> Path:
     """Which a step has trained."""
-    outputs = setting.scratch / "outputs"
+    outputs = setting.scratch / "outputs"  # of both ways
     if not list(outputs.glob("*/result")):
         [train] = own.programs([Task(method="lora", lr=RATES["lora"], steps=1)], setting.material, outputs)
         programs.run(train, setting.scratch, threads=setting.threads)

@@ -1,7 +1,6 @@
 """Twelve LoRA points of Stable Diffusion 1.5's size: side by side, and one after another on weights loaded once."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import programs
@@ -28,8 +27,7 @@ def run(part: Part) -> None:
 def taken(part: Part, material: Material, name: str) -> dict[str, Any]:
     points, steps = (3, 2) if part.rehearse else (POINTS, STEPS)
     tasks = Points(points).of(Task(method="lora", lr=RATES["lora"], steps=steps, precision="bf16"))
-    folder: Path = part.scratch / name.replace(" ", "-")
-    folder.mkdir(exist_ok=True)
+    folder = part.fresh(name.replace(" ", "-"))
     [program] = own.programs(tasks, material, folder / "outputs", *WAYS[name])
     done = programs.run(program, folder, threads=4 if ON_GPU else 1)
     return {

@@ -22,13 +22,13 @@ ROOM = re.compile(r"Memory (?:has room for|is not enough for) .*")
 
 def run(part: Part) -> None:
     material = material_of(part, "full")
-    for left in LEFT_GB:
+    for left in LEFT_GB[:1] if part.rehearse else LEFT_GB:
         part.item(f"{left} GB left", partial(found, part, material, left))
 
 
 def found(part: Part, material: Material, left: int) -> dict[str, Any]:
     points, steps = (3, 3) if part.rehearse else (POINTS, STEPS)
     tasks = Points(points).of(Task(method="lora", lr=RATES["lora"], steps=steps, precision="bf16"))
-    [[_, *arguments]] = own.programs(tasks, material, part.scratch / f"outputs-{left}")
+    [[_, *arguments]] = own.programs(tasks, material, part.fresh(f"{left}"))
     said, seconds = said_by([PROGRAM, str(left if ON_GPU else 0), *arguments], part.scratch, part.left)
     return {"points": points, "steps": steps, "s in all": round(seconds, 1), "said": ROOM.findall(said)}

@@ -1,6 +1,7 @@
 """What a part is given, and how it is carried out in its own process."""
 
 import importlib
+import shutil
 import time
 import traceback
 from collections.abc import Callable
@@ -34,6 +35,13 @@ class Part:
     def scratch(self) -> Path:
         folder = self.work / self.name
         folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def fresh(self, name: str) -> Path:
+        """An empty folder: a run that is there already would be passed over."""
+        folder = self.scratch / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         return folder
 
     def item(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:

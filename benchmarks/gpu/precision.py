@@ -62,7 +62,7 @@ def _trained(
     part: Part, material: Material, method: Any, precision: str, accelerator: str
 ) -> tuple[Sequence[float], Mapping[str, torch.Tensor]]:
     task = Task(method=method, steps=STEPS, lr=RATES[method], batch_size=2)
-    outputs = part.scratch / f"{material.size}-{method}-{precision}-{accelerator}"
+    outputs = part.fresh(f"{material.size}-{method}-{precision}-{accelerator}")
     run = train(
         overrides(task, material, outputs, f"hparams.precision='{precision}'", f"trainer.accelerator={accelerator}")
     )

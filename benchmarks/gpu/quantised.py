@@ -31,8 +31,7 @@ def _is_known() -> None:
 
 def taken(part: Part, material: Material, way: str | None) -> dict[str, Any]:
     task = Task(method="lora", lr=RATES["lora"], steps=4 if part.rehearse else STEPS, precision="bf16")
-    folder = part.scratch / (way or "whole")
-    folder.mkdir(exist_ok=True)
+    folder = part.fresh(way or "whole")
     settings = ["trainer.keep_parts=needed", *([f"model.quantise={way}"] if way else [])]
     [program] = own.programs([task], material, folder / "outputs", *settings)
     try:

@@ -28,7 +28,7 @@ WHOLE = Task(method="dreambooth", lr=1e-6, steps=0)
 
 def run(part: Part) -> None:
     trainers = Trainers(part.peer)
-    for size, kind in WORK:
+    for size, kind in WORK[:3] if part.rehearse else WORK:
         material = material_of(part, size)
         kinds = KINDS if material.family == "sd" else OF_FAMILIES[material.family]
         task = kinds[kind].task if kind in kinds else WHOLE
@@ -44,11 +44,9 @@ def run(part: Part) -> None:
 
 
 def taken(part: Part, material: Any, task: Task, programs: Programs, name: str) -> dict[str, Any]:
-    scratch = part.scratch / name
-    scratch.mkdir(exist_ok=True)
     setting = Setting(
         material=material,
-        scratch=scratch,
+        scratch=part.fresh(name),
         clock="wall" if ON_GPU else "cpu",
         threads=4 if ON_GPU else 1,
         precision=task.precision,

@@ -40,13 +40,13 @@ def run(part: Part) -> None:
 
 def alone(part: Part, material: Material, method: Any, precision: str) -> dict[str, Any]:
     task = Task(method=method, steps=STEPS, lr=RATES[method], batch_size=2)
-    outputs = part.scratch / f"{method}-{precision}"
+    outputs = part.fresh(f"{method}-{precision}")
     return _waits(part, ["train", *overrides(task, material, outputs, *_seldom(precision))], 1)
 
 
 def side_by_side(part: Part, material: Material) -> dict[str, Any]:
     tasks = [Task(method="lora", steps=STEPS, lr=RATES["lora"], seed=seed) for seed in range(POINTS)]
-    [[_, *arguments]] = own.programs(tasks, material, part.scratch / "grid", *_seldom("bf16-mixed"))
+    [[_, *arguments]] = own.programs(tasks, material, part.fresh("grid"), *_seldom("bf16-mixed"))
     return _waits(part, arguments, POINTS)
 
 
