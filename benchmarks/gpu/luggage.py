@@ -3,6 +3,7 @@
 pip downloads the wheels for that machine's Python; what has none is built here, if it is made of Python alone.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ WHEELS = "wheels"  # folder of the luggage
 TAKEN = ("src", "conf", "benchmarks", "pyproject.toml", "LICENSE")
 LEFT = ("benchmarks/results", "src/imprint/miniature/flow_weights", "src/imprint/miniature/evaluators")
 PEERS = ("examples/dreambooth", "examples/textual_inversion")  # folders of the peer's scripts
+# Of wheels: libraries for devices other than those of CUDA 13, which are nine tenths of bitsandbytes.
+UNUSED = re.compile(r"bitsandbytes/libbitsandbytes_(rocm|xpu|cuda1[12])")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
@@ -78,7 +81,23 @@ def _wheels(listed: Path, folder: Path, python: str) -> list[Path]:
             tries.append(subprocess.run(build, capture_output=True, text=True, check=False))
         if tries[-1].returncode != 0:
             sys.exit(f"{requirement}: pip has no wheel of it for Python {python}. {tries[0].stderr[-500:]}")
-    return sorted(folder.glob("*.whl"))
+    wheels = sorted(folder.glob("*.whl"))
+    for wheel in wheels:
+        _lighten(wheel)
+    return wheels
+
+
+def _lighten(wheel: Path) -> None:
+    """Takes out what is not used."""
+    with zipfile.ZipFile(wheel) as archive:
+        kept = [name for name in archive.namelist() if not UNUSED.match(name)]
+        if len(kept) == len(archive.namelist()):
+            return
+        lighter = wheel.with_suffix(".part")
+        with zipfile.ZipFile(lighter, "w", zipfile.ZIP_DEFLATED) as written:
+            for name in kept:
+                written.writestr(name, archive.read(name))
+    lighter.replace(wheel)
 
 
 def _megabytes(folder: Path) -> float:
