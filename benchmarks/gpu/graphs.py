@@ -38,24 +38,18 @@ def run(part: Part) -> None:
 
 def _denoiser(size: str) -> tuple[nn.Module, dict[str, Any]]:
     torch.manual_seed(0)
+    kind = torch.bfloat16 if ON_GPU else torch.float32
     with torch.device(DEVICE):
         unet: Any = LAYOUTS[size].pipeline().unet
-        unet = unet.to(dtype=torch.bfloat16 if ON_GPU else torch.float32).requires_grad_(False).train()
+        unet = unet.to(dtype=kind).requires_grad_(False).train()
         unet.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights="gaussian", target_modules=TARGETS))
-        config, kind = unet.config, unet.dtype
-        latent = torch.randn(1, config.in_channels, config.sample_size, config.sample_size, dtype=kind)
-        told: dict[str, Any] = {
-            "sample": latent,
-            "timestep": torch.full((1,), 500),
-            "encoder_hidden_states": torch.randn(1, LAYOUTS[size].tokens, config.cross_attention_dim, dtype=kind),
-        }
-        if config.addition_embed_type == "text_time":
-            summary = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
-            told["added_cond_kwargs"] = {
-                "text_embeds": torch.randn(1, summary, dtype=kind),
-                "time_ids": torch.full((1, 6), 512.0, dtype=kind),
-            }
-    return unet, told
+        return unet, _as(kind, LAYOUTS[size].inputs(1))
+
+
+def _as(kind: torch.dtype, inputs: Any) -> Any:
+    if isinstance(inputs, dict):
+        return {name: _as(kind, value) for name, value in inputs.items()}
+    return inputs.to(kind) if inputs.is_floating_point() else inputs
 
 
 def _pass(network: nn.Module, inputs: dict[str, Any]) -> Tensor:

@@ -1,11 +1,13 @@
 """FLUX.1 dev."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
 from transformers import CLIPTextModel, T5Config, T5EncoderModel
 
-from pipelines.parts import clip_config, flow_autoencoder, on_cpu
+from pipelines.parts import clip_config, flow_autoencoder, latent_side, on_cpu
 from pipelines.tokenizers import byte_tokenizer, letter_tokenizer
 
 
@@ -75,3 +77,16 @@ class Flux:
                 max_image_seq_len=4096,
             ),
         )
+
+    def inputs(self, samples: int) -> dict[str, Any]:
+        """Of the denoiser, at random."""
+        side = latent_side(self.resolution, self.vae_channels) // 2
+        return {
+            "hidden_states": torch.randn(samples, side * side, 64),
+            "timestep": torch.rand(samples),
+            "guidance": torch.ones(samples),
+            "pooled_projections": torch.randn(samples, self.clip_width),
+            "encoder_hidden_states": torch.randn(samples, self.tokens, self.t5_width),
+            "txt_ids": torch.zeros(self.tokens, 3),
+            "img_ids": torch.cartesian_prod(torch.arange(1), torch.arange(side), torch.arange(side)).float(),
+        }

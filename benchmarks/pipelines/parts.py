@@ -59,3 +59,7 @@ def flow_autoencoder(widths: tuple[int, ...], *, groups: int, resolution: int, l
         use_quant_conv=False,
         use_post_quant_conv=False,
     )
+
+
+def latent_side(resolution: int, vae_channels: tuple[int, ...]) -> int:
+    return resolution // 2 ** (len(vae_channels) - 1)

@@ -1,11 +1,13 @@
 """Stable Diffusion 1.x."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from pipelines.parts import autoencoder, clip_config, on_cpu
+from pipelines.parts import autoencoder, clip_config, latent_side, on_cpu
 from pipelines.tokenizers import byte_tokenizer
 
 
@@ -45,7 +47,7 @@ class StableDiffusion:
             ),
             tokenizer,
             UNet2DConditionModel(
-                sample_size=self.resolution // 2 ** (len(self.vae_channels) - 1),
+                sample_size=latent_side(self.resolution, self.vae_channels),
                 in_channels=self.latent_channels,
                 out_channels=self.latent_channels,
                 block_out_channels=self.unet_channels,
@@ -68,3 +70,12 @@ class StableDiffusion:
             None,
             requires_safety_checker=False,
         )
+
+    def inputs(self, samples: int) -> dict[str, Any]:
+        """Of the denoiser, at random."""
+        side = latent_side(self.resolution, self.vae_channels)
+        return {
+            "sample": torch.randn(samples, self.latent_channels, side, side),
+            "timestep": torch.randint(0, 1000, (samples,)),
+            "encoder_hidden_states": torch.randn(samples, self.tokens, self.text_width),
+        }

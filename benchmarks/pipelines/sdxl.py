@@ -1,11 +1,13 @@
 """Stable Diffusion XL."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from pipelines.parts import autoencoder, clip_config, on_cpu
+from pipelines.parts import autoencoder, clip_config, latent_side, on_cpu
 from pipelines.tokenizers import byte_tokenizer
 
 
@@ -47,7 +49,7 @@ class StableDiffusionXL:
             tokenizer=tokenizers[0],
             tokenizer_2=tokenizers[1],
             unet=UNet2DConditionModel(
-                sample_size=self.resolution // 2 ** (len(self.vae_channels) - 1),
+                sample_size=latent_side(self.resolution, self.vae_channels),
                 block_out_channels=self.unet_channels,
                 down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * attending),
                 up_block_types=(*("CrossAttnUpBlock2D",) * attending, "UpBlock2D"),
@@ -70,3 +72,16 @@ class StableDiffusionXL:
                 timestep_spacing="leading",
             ),
         )
+
+    def inputs(self, samples: int) -> dict[str, Any]:
+        """Of the denoiser, at random."""
+        side = latent_side(self.resolution, self.vae_channels)
+        return {
+            "sample": torch.randn(samples, 4, side, side),
+            "timestep": torch.randint(0, 1000, (samples,)),
+            "encoder_hidden_states": torch.randn(samples, self.tokens, sum(self.text_widths)),
+            "added_cond_kwargs": {
+                "text_embeds": torch.randn(samples, self.text_widths[1]),
+                "time_ids": torch.full((samples, 6), float(self.resolution)),
+            },
+        }

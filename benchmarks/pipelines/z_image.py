@@ -1,13 +1,17 @@
 """Z-Image."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
 from torch import nn
 from transformers import Qwen3Config, Qwen3Model
 
-from pipelines.parts import flow_autoencoder, on_cpu
+from pipelines.parts import flow_autoencoder, latent_side, on_cpu
 from pipelines.tokenizers import chat_tokenizer
+
+CAPTION = 24  # tokens of a short one, with the chat around it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +67,12 @@ class ZImage:
             tokenizer=tokenizer,
             scheduler=on_cpu(FlowMatchEulerDiscreteScheduler, shift=6.0),
         )
+
+    def inputs(self, samples: int) -> dict[str, Any]:
+        """Of the denoiser, at random."""
+        side = latent_side(self.resolution, self.vae_channels)
+        return {
+            "x": [torch.randn(16, 1, side, side) for _ in range(samples)],
+            "t": torch.rand(samples),
+            "cap_feats": [torch.randn(CAPTION, self.text_width) for _ in range(samples)],
+        }
