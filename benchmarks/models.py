@@ -1,9 +1,11 @@
 """Models of known sizes, with random weights where speed is all that is asked of them."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
+from hollow import write_hollow
 from layouts import LAYOUTS
 from pipelines.tokenizers import byte_tokenizer
 
@@ -12,7 +14,8 @@ from imprint.locations import locate
 __all__ = ["byte_tokenizer", "model_of"]
 
 MINIATURE = "pkg://imprint.miniature/weights"
-HALVED = ("sdxl_full", "flux_full")  # sizes whose files have two bytes a number: they are copied, read and kept a lot
+HALVED = ("sdxl_full",)  # sizes whose files have two bytes a number: they are copied, read and kept a lot
+HOLLOW = ("flux_full",)  # and those that memory alone is asked of
 
 
 def model_of(size: str, folder: Path) -> tuple[Path, str]:
@@ -22,8 +25,13 @@ def model_of(size: str, folder: Path) -> tuple[Path, str]:
     Where there is a GPU, it makes the random ones, which are others than a CPU's.
     """
     has_miniature = size == "mini" and (locate(MINIATURE) / "model_index.json").is_file()
-    what = "the built-in miniature" if has_miniature else "random"
+    what = "the built-in miniature" if has_miniature else "zeros" if size in HOLLOW else "random"
     if (folder / "model_index.json").is_file():
+        return folder, what
+    if size in HOLLOW:
+        with torch.device("meta"):
+            pipeline: Any = LAYOUTS[size].pipeline()
+        write_hollow(pipeline, folder, torch.bfloat16)
         return folder, what
     torch.manual_seed(0)
     if has_miniature:
@@ -33,5 +41,5 @@ def model_of(size: str, folder: Path) -> tuple[Path, str]:
             pipeline = LAYOUTS[size].pipeline()
     if size in HALVED:
         pipeline.to(dtype=torch.bfloat16)
-    pipeline.save_pretrained(folder)
+    pipeline.to("cpu").save_pretrained(folder)
     return folder, what

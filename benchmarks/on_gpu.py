@@ -16,6 +16,7 @@ import contextlib
 import datetime
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,18 +40,19 @@ class Planned(NamedTuple):
 # In order of importance. What comes last has all the time that is left.
 PARTS = {
     "machine": Planned("what is here: versions, memory, the rate of products and copies", 40),
-    "precision": Planned("losses in bf16 and in 16-mixed beside those in float32", 80),
-    "waiting": Planned("whether a step waits for the device, by torch's own debug mode", 75),
-    "steps": Planned("a step's time and peak memory, LoRA, DreamBooth, Textual Inversion", 190),
+    "precision": Planned("losses in bf16 and in 16-mixed beside those in float32", 75),
+    "waiting": Planned("whether a step waits for the device, by torch's own debug mode", 70),
+    "steps": Planned("a step's time and peak memory, LoRA, DreamBooth, Textual Inversion", 170),
     "grids": Planned("twelve LoRA points side by side, and one after another", 75),
-    "groups": Planned("how many points pass at once when memory is short", 45),
-    "quantised": Planned("frozen weights in four and eight bits", 45),
-    "memory": Planned("LoRA on a network of FLUX.1's size, beside what the plan says it needs", 90),
-    "graphs": Planned("whether CUDA graphs or compiling repeated blocks pay", 50),
-    "drawing": Planned("drawing in batches, and one picture a call", 45),
+    "groups": Planned("how many points pass at once when memory is short", 35),
+    "quantised": Planned("frozen weights in four and eight bits", 60),
+    "memory": Planned("LoRA on a network of FLUX.1's size, beside what the plan says it needs", 70),
+    "graphs": Planned("whether CUDA graphs or compiling repeated blocks pay", 45),
+    "drawing": Planned("drawing in batches, and one picture a call", 40),
     "pretraining": Planned("more steps of the miniature of flows", 3600),
 }
 SLOWER = 6  # how much longer a part may take on a CPU, however busy it is
+BROUGHT = ("on_gpu.json", "flow_")  # files of results that another start goes on from
 SPARE = 5.0  # seconds that ending a part may take
 
 
@@ -72,6 +74,10 @@ def _run(given: argparse.Namespace) -> None:
     began = time.time()
     given.out.mkdir(parents=True, exist_ok=True)
     given.work.mkdir(parents=True, exist_ok=True)
+    if given.earlier:
+        for file in given.earlier.iterdir():
+            if file.name.startswith(BROUGHT) and not (given.out / file.name).exists():
+                shutil.copyfile(file, given.out / file.name)
     environment = _environment(given)
     document = Document(given.out / "on_gpu.json")
     told = shlex.join(["python", "benchmarks/on_gpu.py", *_choices(given)])
@@ -182,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--minutes", type=float, default=9.5, help="for all parts together (%(default)s)")
     parser.add_argument("--only", nargs="*", choices=list(PARTS), metavar="PART", help="only these")
+    parser.add_argument("--earlier", type=_absolute, metavar="FOLDER", help="results of another start, to go on from")
     parser.add_argument("--again", action="store_true", help="do what is done, too")
     parser.add_argument("--rehearse", action="store_true", help="on the CPU, with tiny models")
     parser.add_argument("--peer", type=_absolute, help="a checkout of diffusers, or a folder with its examples/")

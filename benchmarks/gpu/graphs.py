@@ -26,14 +26,15 @@ Pass = Callable[[], Any]
 
 
 def run(part: Part) -> None:
+    passes = {}
     for size in SIZES:
-        chosen = REHEARSED[size] if part.rehearse else size
-        network, inputs = _denoiser(chosen)
-        work = partial(_pass, network, inputs)
+        network, inputs = _denoiser(REHEARSED[size] if part.rehearse else size)
+        passes[size] = network, partial(_pass, network, inputs)
+    for size, (network, work) in passes.items():
         part.item(f"{size}, as it is", partial(timed, work))
         part.item(f"{size}, CUDA graph", partial(recorded, work, network))
+    for size, (network, work) in passes.items():
         part.item(f"{size}, repeated blocks compiled", partial(compiled, part, work, network))
-        del network, inputs, work
 
 
 def _denoiser(size: str) -> tuple[nn.Module, dict[str, Any]]:

@@ -17,7 +17,7 @@ STEPS = 16
 
 def run(part: Part) -> None:
     _is_known()
-    material = material_of(part, "sdxl_full")
+    material = material_of(part, "full")
     for way in WAYS:
         part.item(way or "whole", partial(taken, part, material, way))
 
@@ -25,7 +25,7 @@ def run(part: Part) -> None:
 def _is_known() -> None:
     from imprint.config import compose
 
-    if "quantise" not in compose("train", ["model=sdxl"]).model:
+    if "quantise" not in compose("train", ["model=sd15"]).model:
         raise Skipped("there is no model.quantise")
 
 

@@ -1,5 +1,6 @@
 """A training's step and peak memory at the published sizes, weights random, beside the peer's script or a plain one."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ from task import Task
 
 from gpu.device import ON_GPU
 from gpu.materials import material_of
-from gpu.part import Part
+from gpu.part import Part, Skipped
 
 STEPS = {"full": 40, "sdxl_full": 24}
 WORK = (  # size, kind; the other side where it has a script for it
@@ -43,7 +44,13 @@ def run(part: Part) -> None:
             )
 
 
+def _free_gb(part: Part) -> float:
+    return shutil.disk_usage(part.work).free / 1e9
+
+
 def taken(part: Part, material: Any, task: Task, programs: Programs, name: str) -> dict[str, Any]:
+    if material.size == "sdxl_full" and task.method == "dreambooth" and _free_gb(part) < 60:
+        raise Skipped(f"its result needs 60 GB of disk, {_free_gb(part):.0f} are free")
     setting = Setting(
         material=material,
         scratch=part.fresh(name),
@@ -53,5 +60,6 @@ def taken(part: Part, material: Any, task: Task, programs: Programs, name: str) 
         round=0,
     )
     values = side(programs, [task], read_run)(setting)
+    shutil.rmtree(setting.scratch)
     units = {"step": "ms a step", "start": "s until the first", "whole": "s in all", "memory": "peak MB"}
     return {units[key]: round(value, 2) for key, value in values.items()} | {"steps": task.steps}
