@@ -139,7 +139,7 @@ def _carry_out(given: argparse.Namespace) -> None:
     """In the part's own process."""
     from gpu.part import Part, carry_out
 
-    document = Document(given.out / "on_gpu.json")
+    document = _document(given)
     part = Part(
         name=given.part,
         document=document,
@@ -150,6 +150,12 @@ def _carry_out(given: argparse.Namespace) -> None:
         until=given.until,
     )
     carry_out(part)
+
+
+def _document(given: argparse.Namespace) -> Document:
+    folders = {"OUT": given.out, "WORK": given.work, ".": ROOT, "ENVIRONMENT": Path(sys.prefix), "HOME": Path.home()}
+    peer = {"diffusers": given.peer} if given.peer else {}
+    return Document(given.out / "on_gpu.json", private={**folders, **peer})
 
 
 def _environment(given: argparse.Namespace) -> dict[str, str]:

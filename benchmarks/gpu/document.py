@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from typing import Any
 class Document:
     """Parts by name, each with its state, reason, seconds, command and items. One process writes at a time."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, private: Mapping[str, Path]) -> None:
+        """`private` are folders of this machine, and what they are called in the file."""
         self.file = file
+        self._private = {str(folder): name for name, folder in private.items()}
 
     def begin(self, *, command: str, code: str | None, again: bool) -> None:
         """What was done with other code is forgotten."""
@@ -66,5 +69,8 @@ class Document:
 
     def _write(self, held: dict[str, Any]) -> None:
         beside = self.file.with_suffix(".part")
-        beside.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(held, indent=1)
+        for folder in sorted(self._private, key=len, reverse=True):
+            text = text.replace(json.dumps(folder)[1:-1], self._private[folder])
+        beside.write_text(text + "\n", encoding="utf-8")
         os.replace(beside, self.file)

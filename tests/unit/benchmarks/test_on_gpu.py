@@ -18,7 +18,7 @@ PROGRAM = ROOT / "benchmarks/on_gpu.py"
 
 @pytest.fixture
 def part(module: Module, tmp_path: Path) -> Any:
-    document = module("gpu.document").Document(tmp_path / "on_gpu.json")
+    document = module("gpu.document").Document(tmp_path / "on_gpu.json", private={"OUT": tmp_path})
     document.begin(command="none", code="this", again=False)
     document.start("steps", command="none")
     return module("gpu.part").Part(
@@ -50,6 +50,11 @@ def test_an_item_that_fails_leaves_the_others_and_is_tried_again(part: Any) -> N
         part.item(name, lambda name=name: measured(name))
     assert tried == ["first", "second"]
     assert "failed" not in part.document.items("steps")["second"]
+
+
+def test_no_folder_of_the_machine_is_told(part: Any, tmp_path: Path) -> None:
+    part.item("first", lambda: {"said": f"written to {tmp_path}/flow"})
+    assert part.document.items("steps")["first"]["said"] == "written to OUT/flow"
 
 
 def test_an_item_says_what_it_lacks(part: Any, module: Module) -> None:
