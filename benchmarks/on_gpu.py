@@ -79,7 +79,7 @@ def _run(given: argparse.Namespace) -> None:
             if file.name.startswith(BROUGHT) and not (given.out / file.name).exists():
                 shutil.copyfile(file, given.out / file.name)
     environment = _environment(given)
-    document = Document(given.out / "on_gpu.json")
+    document = _document(given)
     told = shlex.join(["python", "benchmarks/on_gpu.py", *_choices(given)])
     document.begin(command=told, code=code(), again=given.again)
     ends = began + 60 * given.minutes
