@@ -4,28 +4,29 @@ Random numbers have names, so all runs see the same pictures, noises and times: 
 CPU and a GPU differ by the order of sums, and by TF32 where convolutions may use it; the other two by their types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from task import RATES, Material, Task
+from task import RATES, Material, Method, Task
 
 from gpu.device import ON_GPU
 from gpu.materials import material_of
 from gpu.part import Part, Skipped
-from gpu.training import overrides, train
+from gpu.training import losses_of, overrides, train
 
 STEPS = 8
-WORK = {  # size, method
+WORK: Mapping[str, tuple[Method, ...]] = {  # size, method
     "mini": ("lora", "dreambooth", "textual_inversion"),
     "sdxl_tiny": ("lora",),
     "flux_tiny": ("lora",),
     "z_image_tiny": ("lora",),
 }
-REHEARSED = {"tiny": ("lora",), "flux_tiny": ("lora",)}
-WAYS = {
+REHEARSED: Mapping[str, tuple[Method, ...]] = {"tiny": ("lora",), "flux_tiny": ("lora",)}
+WAYS = {  # the first is what the others are compared with
     "float32, CPU": ("32", "cpu"),
     "float32": ("32", "cuda"),
     "bf16-mixed, CPU": ("bf16-mixed", "cpu"),
@@ -36,37 +37,46 @@ WAYS = {
 
 def run(part: Part) -> None:
     for size, methods in (REHEARSED if part.rehearse else WORK).items():
+        material = material_of(part, size)
         for method in methods:
-            part.item(f"{size}, {method}", lambda size=size, method=method: compared(part, size, method))  # type: ignore[misc]
+            for name, (precision, accelerator) in WAYS.items():
+                if ON_GPU or accelerator == "cpu":
+                    lesson = Lesson(material, method, precision, accelerator)
+                    part.item(f"{size}, {method}, {name}", partial(taught, part, lesson))
 
 
-def compared(part: Part, size: str, method: Any) -> dict[str, Any]:
-    material = material_of(part, size)
-    ways = {name: way for name, way in WAYS.items() if ON_GPU or way[1] == "cpu"}
-    runs = {name: _trained(part, material, method, *way) for name, way in ways.items()}
-    losses, results = runs["float32, CPU"]
-    found: dict[str, Any] = {"losses, float32, CPU": [round(loss, 6) for loss in losses]}
-    for name, (others, changed) in runs.items():
-        if name == "float32, CPU":
-            continue
-        apart = [abs(other - loss) / abs(loss) for other, loss in zip(others, losses, strict=True)]
-        found[name] = {
-            "first loss apart": f"{apart[0]:.1e}",
-            "most apart of all": f"{max(apart):.1e}",
-            "result apart": f"{_apart(changed, results):.1e}",
-        }
-    return found
+class Lesson(NamedTuple):
+    material: Material
+    method: Method
+    precision: str
+    accelerator: str
+
+    @property
+    def folder(self) -> str:
+        return f"{self.material.size}-{self.method}-{self.precision}-{self.accelerator}"
 
 
-def _trained(
-    part: Part, material: Material, method: Any, precision: str, accelerator: str
-) -> tuple[Sequence[float], Mapping[str, torch.Tensor]]:
-    task = Task(method=method, steps=STEPS, lr=RATES[method], batch_size=2)
-    outputs = part.fresh(f"{material.size}-{method}-{precision}-{accelerator}")
-    run = train(
-        overrides(task, material, outputs, f"hparams.precision='{precision}'", f"trainer.accelerator={accelerator}")
-    )
-    return run.losses, _weights(run.result)
+def taught(part: Part, lesson: Lesson) -> dict[str, Any]:
+    """Losses; and how far they and the result are from the first way's, which is trained before."""
+    task = Task(method=lesson.method, steps=STEPS, lr=RATES[lesson.method], batch_size=2)
+    settings = [f"hparams.precision='{lesson.precision}'", f"trainer.accelerator={lesson.accelerator}"]
+    run = train(overrides(task, lesson.material, part.fresh(lesson.folder), *settings))
+    found: dict[str, Any] = {"losses": [round(loss, 6) for loss in run.losses]}
+    precision, accelerator = next(iter(WAYS.values()))
+    if (lesson.precision, lesson.accelerator) == (precision, accelerator):
+        return found
+    first = lesson._replace(precision=precision, accelerator=accelerator)
+    results = list((part.scratch / first.folder).glob("*/result"))
+    if not results:
+        raise Skipped("what it would be compared with was trained on another machine")
+    losses, weights = losses_of(results[0].parent), _weights(results[0])
+    apart = [abs(other - loss) / abs(loss) for other, loss in zip(run.losses, losses, strict=True)]
+    return {
+        **found,
+        "first loss apart": f"{apart[0]:.1e}",
+        "most apart of all": f"{max(apart):.1e}",
+        "result apart": f"{_apart(_weights(run.result), weights):.1e}",
+    }
 
 
 def _weights(folder: Path) -> Mapping[str, torch.Tensor]:

@@ -10,6 +10,7 @@ from task import RATES, Material, Task
 from gpu.device import ON_GPU
 from gpu.materials import material_of
 from gpu.part import Part, Skipped
+from gpu.training import losses_of
 
 WAYS = (None, "float8", "int8", "nf4")
 STEPS = 16
@@ -40,11 +41,9 @@ def taken(part: Part, material: Material, way: str | None) -> dict[str, Any]:
         if "bitsandbytes" in str(error):
             raise Skipped("bitsandbytes is not here") from error
         raise
-    [metrics] = (folder / "outputs").glob("*/metrics.csv")
-    rows = [line.split(",") for line in metrics.read_text(encoding="utf-8").splitlines()]
-    losses = [float(row[rows[0].index("loss")]) for row in rows[1:]]
+    [run] = [result.parent for result in (folder / "outputs").glob("*/result")]
     return {
         "ms a step": round(1000 * done.step("wall"), 1),
         "peak MB": round(done.peak_bytes / 1e6),
-        "losses": [round(loss, 5) for loss in losses[:8]],
+        "losses": [round(loss, 5) for loss in losses_of(run)[:8]],
     }

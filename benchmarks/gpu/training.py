@@ -16,7 +16,6 @@ from task import Material, Task
 class Trained(NamedTuple):
     losses: Sequence[float]  # of each step
     result: Path
-    folder: Path
 
 
 def overrides(task: Task, material: Material, outputs: Path, *more: str) -> list[str]:
@@ -27,14 +26,18 @@ def overrides(task: Task, material: Material, outputs: Path, *more: str) -> list
 def train(settings: Sequence[str]) -> Trained:
     """In this process, from nothing."""
     from imprint.config import compose
-    from imprint.reporting.local import read_metrics
     from imprint.verbs.train import train as trained
 
     cfg = compose("train", [*settings, "report.progress=off"])
     shutil.rmtree(cfg.outputs, ignore_errors=True)
     run = trained(cfg)
-    losses = [loss for loss in read_metrics(run.metrics)["loss"] if loss is not None]
-    return Trained(losses, run.result, run.folder)
+    return Trained(losses_of(run.folder), run.result)
+
+
+def losses_of(run: Path) -> list[float]:
+    from imprint.reporting.local import read_metrics
+
+    return [loss for loss in read_metrics(run / "metrics.csv")["loss"] if loss is not None]
 
 
 def said_by(program: Sequence[str], folder: Path, seconds: float) -> tuple[str, float]:
