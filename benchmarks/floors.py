@@ -23,7 +23,6 @@ SIZES = ("mini", "mid", "sdxl", "flux", "z_image")
 CONVOLVES = ("sd", "sdxl")  # families whose denoisers the layout of convolutions matters to
 BATCHES = (1, 12)
 LEARNING = {"sample", "encoder_hidden_states", "hidden_states", "x", "cap_feats"}  # inputs with a gradient
-ROUNDS = 9
 IMPORTS = """
 import time, torch, torch._dynamo
 from transformers import CLIPTextModel
@@ -32,7 +31,7 @@ print(time.process_time())
 """
 
 
-def main(sizes: list[str]) -> None:
+def main(sizes: list[str], rounds: int) -> None:
     torch.set_num_threads(1)
     print("| size | samples | layout | denormals | forward | backward |\n|---|---|---|---|---|---|")
     for size in sizes:
@@ -45,7 +44,7 @@ def main(sizes: list[str]) -> None:
             for samples in BATCHES:
                 for denormals in (True, False):
                     torch.set_flush_denormal(not denormals)
-                    there, back = passes(network, LAYOUTS[size].inputs(samples), samples)
+                    there, back = passes(network, LAYOUTS[size].inputs(samples), samples, rounds)
                     told = "channels last" if layout is torch.channels_last else "usual"
                     kept = "kept" if denormals else "zero"
                     print(f"| {size} | {samples} | {told} | {kept} | {there:.1f} ms | {back:.1f} ms |", flush=True)
@@ -62,13 +61,13 @@ def denoiser(size: str) -> nn.Module:
     return network.requires_grad_(False).train()
 
 
-def passes(network: nn.Module, inputs: dict[str, Any], samples: int) -> tuple[float, float]:
+def passes(network: nn.Module, inputs: dict[str, Any], samples: int, rounds: int) -> tuple[float, float]:
     """Milliseconds a sample, forward and backward to the inputs: medians."""
     for name in LEARNING.intersection(inputs):
         for tensor in inputs[name] if isinstance(inputs[name], list) else [inputs[name]]:
             tensor.requires_grad_()
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = time.process_time()
         predicted = network(**inputs, return_dict=False)[0]
         turned = time.process_time()
@@ -85,4 +84,6 @@ def _output(command: list[str]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", nargs="*", default=list(SIZES))
-    main(parser.parse_args().sizes)
+    parser.add_argument("--rounds", type=int, default=9, help="(%(default)s)")
+    given = parser.parse_args()
+    main(given.sizes, given.rounds)

@@ -92,6 +92,6 @@ def test_a_family_is_compared_only_where_the_other_side_trains_it(tmp_path: Path
 @pytest.mark.parametrize("size", ["tiny", "sdxl_tiny", "flux_tiny", "z_image_tiny"])
 def test_a_floor_is_of_the_denoiser_that_is_trained(size: str, module: Module) -> None:
     floors = module("floors")
-    there, back = floors.passes(floors.denoiser(size), module("layouts").LAYOUTS[size].inputs(2), 2)
+    there, back = floors.passes(floors.denoiser(size), module("layouts").LAYOUTS[size].inputs(2), 2, 1)
     assert there > 0
     assert back > 0
