@@ -1,7 +1,7 @@
-"""What no trainer can go below here: the bare UNet, and the imports. README.md compares targets with it.
+"""What no trainer can go below here: the bare denoiser, and the imports. README.md compares targets with it.
 
-python benchmarks/floors.py            both sizes for a CPU
-python benchmarks/floors.py mini
+python benchmarks/floors.py                        all sizes for a CPU
+python benchmarks/floors.py mini sdxl flux
 """
 
 import argparse
@@ -11,14 +11,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import DiffusionPipeline
 from layouts import LAYOUTS
 from models import model_of
+from torch import nn
 
+SIZES = ("mini", "mid", "sdxl", "flux", "z_image")
+CONVOLVES = ("sd", "sdxl")  # families whose denoisers the layout of convolutions matters to
 BATCHES = (1, 12)
-ROUNDS = 9
+LEARNING = {"sample", "encoder_hidden_states", "hidden_states", "x", "cap_feats"}  # inputs with a gradient
 IMPORTS = """
 import time, torch, torch._dynamo
 from transformers import CLIPTextModel
@@ -27,19 +31,20 @@ print(time.process_time())
 """
 
 
-def main(sizes: list[str]) -> None:
+def main(sizes: list[str], rounds: int) -> None:
     torch.set_num_threads(1)
     print("| size | samples | layout | denormals | forward | backward |\n|---|---|---|---|---|---|")
     for size in sizes:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder, _ = model_of(size, Path(scratch))
-            unet = UNet2DConditionModel.from_pretrained(folder / "unet").requires_grad_(False)
-        for layout in (torch.contiguous_format, torch.channels_last):
-            unet.to(memory_format=layout)
+        network = denoiser(size)
+        is_convolutional = LAYOUTS[size].family in CONVOLVES
+        for layout in (
+            (torch.contiguous_format, torch.channels_last) if is_convolutional else (torch.contiguous_format,)
+        ):
+            network.to(memory_format=layout)
             for samples in BATCHES:
                 for denormals in (True, False):
                     torch.set_flush_denormal(not denormals)
-                    there, back = passes(unet, samples, LAYOUTS[size].tokens)
+                    there, back = passes(network, LAYOUTS[size].inputs(samples), samples, rounds)
                     told = "channels last" if layout is torch.channels_last else "usual"
                     kept = "kept" if denormals else "zero"
                     print(f"| {size} | {samples} | {told} | {kept} | {there:.1f} ms | {back:.1f} ms |", flush=True)
@@ -47,18 +52,26 @@ def main(sizes: list[str]) -> None:
     print(f"\nImporting the libraries: {statistics.median(seconds):.2f} s")
 
 
-def passes(unet: UNet2DConditionModel, samples: int, length: int) -> tuple[float, float]:
-    """Milliseconds a sample, forward and backward: medians."""
-    config = unet.config
-    noisy = torch.randn(samples, config.in_channels, config.sample_size, config.sample_size).requires_grad_()
-    timesteps = torch.randint(0, 1000, (samples,))
-    tokens = torch.randn(samples, length, config.cross_attention_dim).requires_grad_()
+def denoiser(size: str) -> nn.Module:
+    """Frozen, as where adapters learn."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, _ = model_of(size, Path(scratch))
+        pipeline: Any = DiffusionPipeline.from_pretrained(folder)
+    network: nn.Module = getattr(pipeline, "unet", None) or pipeline.transformer
+    return network.requires_grad_(False).train()
+
+
+def passes(network: nn.Module, inputs: dict[str, Any], samples: int, rounds: int) -> tuple[float, float]:
+    """Milliseconds a sample, forward and backward to the inputs: medians."""
+    for name in LEARNING.intersection(inputs):
+        for tensor in inputs[name] if isinstance(inputs[name], list) else [inputs[name]]:
+            tensor.requires_grad_()
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         began = time.process_time()
-        output = unet(noisy, timesteps, tokens).sample
+        predicted = network(**inputs, return_dict=False)[0]
         turned = time.process_time()
-        output.square().mean().backward()
+        sum(each.square().mean() for each in predicted).backward()
         taken.append((turned - began, time.process_time() - turned))
     there, back = (1000 * statistics.median(each) / samples for each in zip(*taken, strict=True))
     return there, back
@@ -70,5 +83,7 @@ def _output(command: list[str]) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sizes", nargs="*", default=["mini", "mid"])
-    main(parser.parse_args().sizes)
+    parser.add_argument("sizes", nargs="*", default=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=9, help="(%(default)s)")
+    given = parser.parse_args()
+    main(given.sizes, given.rounds)

@@ -31,11 +31,18 @@ def write_page(folder: Path) -> Path:
     tables = [result for result in results if result["figure"] is None]
     drawn = [result for result in results if result["figure"] is not None]
     lines = ["# Results", "", *_surroundings(results), "", _row(COLUMNS), _row(["---"] * len(COLUMNS))]
-    lines += [line for result in tables for line in _rows(result)]
+    machines = list(_machines(results))
+    lines += [line for result in tables for line in _rows(result, _mark(result, machines))]
     for result in drawn:
         name = file_of(folder, result["case"], list(result["medians"])).stem
         draw(result, folder, name)
-        lines += ["", f"## {result['title']} ({result['size']})", "", f"![{result['title']}]({name}.svg)", ""]
+        lines += [
+            "",
+            f"## {result['title']} ({result['size']}){_mark(result, machines)}",
+            "",
+            f"![{result['title']}]({name}.svg)",
+            "",
+        ]
         lines += _table(result)
     lines += ["", "## Commands", "", *(f"- `{result['command']}`{_when(result)}" for result in results), ""]
     page = folder / "README.md"
@@ -43,7 +50,7 @@ def write_page(folder: Path) -> Path:
     return page
 
 
-def _rows(result: Result) -> list[str]:
+def _rows(result: Result, mark: str) -> list[str]:
     rows = []
     for other, ratios in result["ratios"].items():
         for key, quantity in result["quantities"].items():
@@ -52,7 +59,7 @@ def _rows(result: Result) -> list[str]:
             rows.append(
                 _row(
                     [
-                        f"{result['title']}: {quantity['title']}",
+                        f"{result['title']}: {quantity['title']}{mark}",
                         result["size"],
                         f"{result['medians']['imprint'][key]:.4g} {unit}",
                         other,
@@ -83,16 +90,29 @@ def _surroundings(results: Sequence[Result]) -> list[str]:
         "imprint to the other, medians of rounds in alternation. How to read them: benchmarks/README.md.",
         "",
     ]
-    told = {}
-    for result in results:
-        about = result["circumstances"]
-        processor = f"{about['processor']} ({about['instructions']})"
-        machine = ", ".join([processor, f"{about['cores']} cores", *about["devices"]])
-        versions = ", ".join(
-            f"{name} {about['versions'][name]}" for name in ("python", "torch", "diffusers", "transformers", "peft")
-        )
-        told[machine, versions] = f"- {machine}; {result['threads']} thread a process; {versions}"
-    return lines + list(told.values())
+    machines = _machines(results)
+    marked = [f"[{number}] {machine}" for number, machine in enumerate(machines, start=1)]
+    return lines + [f"- {line}" for line in (marked if len(marked) > 1 else machines)]
+
+
+def _machines(results: Sequence[Result]) -> dict[str, None]:
+    """With threads and versions, in order."""
+    return dict.fromkeys(_machine(result) for result in results)
+
+
+def _machine(result: Result) -> str:
+    about = result["circumstances"]
+    processor = f"{about['processor']} ({about['instructions']})"
+    machine = ", ".join([processor, f"{about['cores']} cores", *about["devices"]])
+    versions = ", ".join(
+        f"{name} {about['versions'][name]}" for name in ("python", "torch", "diffusers", "transformers", "peft")
+    )
+    return f"{machine}; {result['threads']} thread a process; {versions}"
+
+
+def _mark(result: Result, machines: Sequence[str]) -> str:
+    """Which machine it was, where there are several."""
+    return f" [{machines.index(_machine(result)) + 1}]" if len(machines) > 1 else ""
 
 
 def _when(result: Result) -> str:

@@ -1,29 +1,17 @@
 """The sizes of models that are measured."""
 
-from dataclasses import dataclass
+from typing import TypeAlias
 
+from pipelines.flux import Flux
+from pipelines.sd import StableDiffusion
+from pipelines.sdxl import StableDiffusionXL
+from pipelines.z_image import ZImage
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """What a Stable Diffusion pipeline's computation depends on."""
+Layout: TypeAlias = StableDiffusion | StableDiffusionXL | Flux | ZImage
 
-    resolution: int
-    unet_channels: tuple[int, ...]
-    attention_levels: int  # of the UNet's, from the first on
-    layers: int  # of each level, in UNet and autoencoder
-    heads: int
-    vae_channels: tuple[int, ...]
-    latent_channels: int
-    groups: int  # of the group norms
-    text_width: int
-    text_layers: int
-    text_heads: int
-    tokens: int
-
-
-LAYOUTS = {
+LAYOUTS: dict[str, Layout] = {
     # As the recipe of the built-in miniature has it.
-    "mini": Layout(
+    "mini": StableDiffusion(
         resolution=64,
         unet_channels=(96, 144),
         attention_levels=2,
@@ -38,7 +26,7 @@ LAYOUTS = {
         tokens=32,
     ),
     # Stable Diffusion 1.5's, at a quarter of its width.
-    "mid": Layout(
+    "mid": StableDiffusion(
         resolution=128,
         unet_channels=(80, 160, 320, 320),
         attention_levels=3,
@@ -53,7 +41,7 @@ LAYOUTS = {
         tokens=77,
     ),
     # Stable Diffusion 1.5's own.
-    "full": Layout(
+    "full": StableDiffusion(
         resolution=512,
         unet_channels=(320, 640, 1280, 1280),
         attention_levels=3,
@@ -68,7 +56,7 @@ LAYOUTS = {
         tokens=77,
     ),
     # Too small to measure anything by: for trying the benchmark itself.
-    "tiny": Layout(
+    "tiny": StableDiffusion(
         resolution=32,
         unet_channels=(8, 16),
         attention_levels=1,
@@ -81,5 +69,137 @@ LAYOUTS = {
         text_layers=1,
         text_heads=2,
         tokens=24,
+    ),
+    # Stable Diffusion XL's, at a quarter of its width.
+    "sdxl": StableDiffusionXL(
+        resolution=128,
+        unet_channels=(80, 160, 320),
+        depths=(1, 2, 10),
+        heads=(5, 10, 20),
+        layers=2,
+        vae_channels=(32, 64, 128, 128),
+        groups=16,
+        text_widths=(192, 320),
+        text_layers=(12, 32),
+        text_heads=(3, 5),
+        time_width=64,
+        tokens=77,
+    ),
+    # FLUX.1's, at a quarter of its width and a sixth of its depth.
+    "flux": Flux(
+        resolution=128,
+        heads=6,
+        head_width=128,
+        rope=(16, 56, 56),
+        double_layers=3,
+        single_layers=6,
+        vae_channels=(32, 64, 128, 128),
+        groups=16,
+        clip_width=192,
+        clip_layers=12,
+        clip_heads=3,
+        t5_width=1024,
+        t5_inner=2560,
+        t5_layers=4,
+        t5_heads=16,
+        tokens=64,
+    ),
+    # Z-Image's, at a quarter of its width and of its depth.
+    "z_image": ZImage(
+        resolution=128,
+        width=960,
+        heads=30,
+        rope=(8, 12, 12),
+        layers=8,
+        refiner_layers=1,
+        vae_channels=(32, 64, 128, 128),
+        groups=16,
+        text_width=640,
+        text_inner=2432,
+        text_layers=9,
+        text_heads=(8, 2),
+        tokens=128,
+    ),
+    # Stable Diffusion XL's own.
+    "sdxl_full": StableDiffusionXL(
+        resolution=1024,
+        unet_channels=(320, 640, 1280),
+        depths=(1, 2, 10),
+        heads=(5, 10, 20),
+        layers=2,
+        vae_channels=(128, 256, 512, 512),
+        groups=32,
+        text_widths=(768, 1280),
+        text_layers=(12, 32),
+        text_heads=(12, 20),
+        time_width=256,
+        tokens=77,
+    ),
+    # FLUX.1's own, but for a sixth of T5's layers.
+    "flux_full": Flux(
+        resolution=512,
+        heads=24,
+        head_width=128,
+        rope=(16, 56, 56),
+        double_layers=19,
+        single_layers=38,
+        vae_channels=(128, 256, 512, 512),
+        groups=32,
+        clip_width=768,
+        clip_layers=12,
+        clip_heads=12,
+        t5_width=4096,
+        t5_inner=10240,
+        t5_layers=4,
+        t5_heads=64,
+        tokens=512,
+    ),
+    # As tiny, of the other families.
+    "sdxl_tiny": StableDiffusionXL(
+        resolution=32,
+        unet_channels=(8, 16),
+        depths=(1, 1),
+        heads=(1, 2),
+        layers=1,
+        vae_channels=(8, 8),
+        groups=4,
+        text_widths=(16, 24),
+        text_layers=(2, 2),
+        text_heads=(2, 2),
+        time_width=8,
+        tokens=24,
+    ),
+    "flux_tiny": Flux(
+        resolution=32,
+        heads=2,
+        head_width=16,
+        rope=(4, 6, 6),
+        double_layers=1,
+        single_layers=1,
+        vae_channels=(8, 8),
+        groups=4,
+        clip_width=16,
+        clip_layers=1,
+        clip_heads=2,
+        t5_width=16,
+        t5_inner=32,
+        t5_layers=1,
+        t5_heads=2,
+        tokens=24,
+    ),
+    "z_image_tiny": ZImage(
+        resolution=32,
+        width=32,
+        heads=2,
+        rope=(8, 4, 4),
+        layers=1,
+        refiner_layers=1,
+        vae_channels=(8, 8),
+        groups=4,
+        text_width=32,
+        text_inner=64,
+        text_layers=3,
+        text_heads=(4, 2),
+        tokens=64,
     ),
 }

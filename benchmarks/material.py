@@ -12,7 +12,8 @@ CLASS_PICTURES = 20
 
 
 def prepare(size: str, folder: Path, *, pictures: int = 5) -> Material:
-    side = LAYOUTS[size].resolution
+    layout = LAYOUTS[size]
+    side = layout.resolution
     model, weights = model_of(size, folder / "model")
     return Material(
         size=size,
@@ -21,6 +22,8 @@ def prepare(size: str, folder: Path, *, pictures: int = 5) -> Material:
         weights=weights,
         pictures=noise(folder / f"pictures-{pictures}", side, pictures),
         class_pictures=noise(folder / "class_pictures", side, CLASS_PICTURES, seed=1),
+        family=layout.family,
+        tokens=layout.tokens,
     )
 
 

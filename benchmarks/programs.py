@@ -26,6 +26,7 @@ class Taken:
         tuple[float, float]
     ]  # of its own process: seconds since its beginning, by the clock and of the CPU
     peak_bytes: int  # of the GPU if it was used, else of the process
+    gpu_updates: Sequence[float] = ()  # when the GPU had done each, in seconds since the first
 
     def whole(self, clock: Clock) -> float:
         return self.cpu_seconds if clock == "cpu" else self.seconds
@@ -38,6 +39,8 @@ class Taken:
         """Mean of the later half of the steps, from one update to the next, with all that happens in between."""
         half = len(self.updates) // 2
         assert half > 0, "a step is measured from two updates on"
+        if clock == "wall" and len(self.gpu_updates) == len(self.updates):
+            return (self.gpu_updates[-1] - self.gpu_updates[half - 1]) / (len(self.updates) - half)
         return (self.at(-1, clock) - self.at(half - 1, clock)) / (len(self.updates) - half)
 
     def at(self, update: int, clock: Clock) -> float:
@@ -72,6 +75,7 @@ def run(program: Sequence[str], scratch: Path, *, threads: int) -> Taken:
         cpu_seconds=used.ru_utime + used.ru_stime,
         updates=[(at, cpu) for at, cpu in told["updates"]],
         peak_bytes=told["gpu_peak_bytes"] or told["peak_bytes"],
+        gpu_updates=told["gpu_updates"],
     )
 
 

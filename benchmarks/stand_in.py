@@ -53,8 +53,7 @@ class CenterCrop:
         self.size = size
 
     def __call__(self, picture: Image.Image) -> Image.Image:
-        left, top = (round((side - self.size) / 2) for side in picture.size)
-        return picture.crop((left, top, left + self.size, top + self.size))
+        return center_crop(picture, (self.size, self.size))
 
 
 class RandomCrop:
@@ -89,16 +88,49 @@ class Normalize:
         return (pixels_CHW - self.mean_C11) / self.std_C11
 
 
+def resize(picture: Image.Image, size: Sequence[int], interpolation: InterpolationMode) -> Image.Image:
+    """`size`: height and width, here and below."""
+    height, width = size
+    fitted = (width, height)
+    return picture if fitted == picture.size else picture.resize(fitted, Image.Resampling[interpolation.name])
+
+
+def center_crop(picture: Image.Image, size: Sequence[int]) -> Image.Image:
+    height, width = size
+    return crop(picture, round((picture.height - height) / 2), round((picture.width - width) / 2), height, width)
+
+
+def crop(picture: Image.Image, top: int, left: int, height: int, width: int) -> Image.Image:
+    return picture.crop((left, top, left + width, top + height))
+
+
+def hflip(picture: Image.Image) -> Image.Image:
+    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    return ToTensor()(picture)
+
+
+def normalize(pixels_CHW: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    return Normalize(mean, std)(pixels_CHW)
+
+
 OFFERED = (InterpolationMode, Compose, Resize, CenterCrop, RandomCrop, RandomHorizontalFlip, ToTensor, Normalize)
+FUNCTIONS: tuple[Callable[..., Any], ...] = (resize, center_crop, crop, hflip, to_tensor, normalize)
 
 
 def stand_in_for_torchvision() -> None:
     """From now on, `from torchvision import transforms` gives the above."""
     package = ModuleType("torchvision")
     transforms = ModuleType("torchvision.transforms")
-    for module in (package, transforms):
+    functional = ModuleType("torchvision.transforms.functional")
+    for module in (package, transforms, functional):
         module.__spec__ = ModuleSpec(module.__name__, None)
+        sys.modules[module.__name__] = module
     for offered in OFFERED:
         setattr(transforms, offered.__name__, offered)
+    for offered in FUNCTIONS:
+        setattr(functional, offered.__name__, offered)
     package.transforms = transforms  # type: ignore[attr-defined]
-    sys.modules.update({"torchvision": package, "torchvision.transforms": transforms})
+    transforms.functional = functional  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ class Task:
     rank: int = 4
     seed: int = 0
     precision: Literal["32", "bf16"] = "32"
+    peer_caches: bool = False  # the peer's script is told to keep what the autoencoder makes of the pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class Material:
     pictures: Path  # folders of pictures, and of nothing else
     class_pictures: Path
     noun: str = "dog"
+    family: str = "sd"  # as imprint's choice of a model is called
+    tokens: int = 77  # of a caption
 
     @property
     def prompt(self) -> str:

@@ -4,7 +4,8 @@
     python watched.py REPORT imprint [its arguments]
 
 REPORT becomes a JSON file: for every update of an optimiser the seconds since the process began, by the clock and of
-the CPU, and the most memory that the process took. torch itself calls us after each update, on either side.
+the CPU, and the most memory that the process took. torch itself calls us after each update, on either side. A GPU is
+not waited for: events in its queue say afterwards when it had come so far.
 """
 
 import atexit
@@ -46,16 +47,41 @@ def _watch(report: Path) -> None:
 
     since = float(os.environ.get(SINCE, time.time()))
     updates: list[tuple[float, float]] = []
+    events: list[Any] = []
 
     def note(*_: Any) -> None:
         updates.append((time.time() - since, time.process_time()))
+        if (event := _gpu_event()) is not None:
+            events.append(event)
 
     def tell() -> None:
-        told = {"updates": updates, "peak_bytes": peak_bytes(), "gpu_peak_bytes": _gpu_peak_bytes()}
+        told = {
+            "updates": updates,
+            "gpu_updates": _gpu_seconds(events),
+            "peak_bytes": peak_bytes(),
+            "gpu_peak_bytes": _gpu_peak_bytes(),
+        }
         report.write_text(json.dumps(told), encoding="utf-8")
 
     register_optimizer_step_post_hook(note)
     atexit.register(tell)
+
+
+def _gpu_event() -> Any:
+    import torch
+
+    if not torch.cuda.is_initialized():
+        return None
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def _gpu_seconds(events: list[Any]) -> list[float]:
+    """Of each since the first."""
+    if events:
+        events[-1].synchronize()
+    return [events[0].elapsed_time(event) / 1000 for event in events]
 
 
 def _gpu_peak_bytes() -> int:

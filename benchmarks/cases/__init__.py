@@ -8,8 +8,8 @@ from cases.base import Case
 from cases.training import Trainers
 
 SHORT = ("step-mini-*", "class-pictures-mini")  # what is measured if nothing is said
-ALL = ("*-mini", "*-mini-*", "*-mid", "*-mid-*")
-ALL_ON_GPU = ("*-full", "*-full-*", *ALL)
+ALL = ("*-mini", "*-mini-*", "*-mid", "*-mid-*", "*-sdxl-*", "*-flux-*", "*-z_image-*")
+ALL_ON_GPU = ("*-full", "*-full-*", "*-sdxl_full-*", *ALL)
 
 
 def every_case(peer: Path | None) -> Mapping[str, Case]:

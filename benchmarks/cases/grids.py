@@ -21,6 +21,7 @@ class Grid(NamedTuple):
     target: Fraction | None
     points: int = POINTS
     memory: float | None = None
+    family: str = "sd"
 
 
 GRIDS = (
@@ -29,16 +30,19 @@ GRIDS = (
     Grid("mini", "lora", 200, Fraction(1, 8)),
     Grid("mid", "lora", 30, Fraction(1, 4), memory=1.9),
     Grid("full", "lora", 30, None),
+    Grid("sdxl", "lora", 20, Fraction(1, 4), family="sdxl"),
+    Grid("flux", "lora", 10, Fraction(1, 4), family="flux"),
+    Grid("z_image", "lora", 10, Fraction(1, 4), family="z_image"),
     Grid("mini", "textual_inversion", 50, Fraction(1, 8)),
     Grid("mid", "textual_inversion", 30, Fraction(1, 3)),
     Grid("mini", "dreambooth", 50, Fraction(10, 27)),
     Grid("mid", "dreambooth", 30, Fraction(1, 2)),
 )
-ROUNDS = {"tiny": 1, "mini": 3, "mid": 1, "full": 1}
+ROUNDS = {"mini": 3}
 
 
 def cases(trainers: Trainers) -> list[Case]:
-    return [_case(trainers, grid) for grid in GRIDS]
+    return [_case(trainers, grid) for grid in GRIDS if trainers.has(grid.family)]
 
 
 def _case(trainers: Trainers, grid: Grid) -> Case:
@@ -49,7 +53,7 @@ def _case(trainers: Trainers, grid: Grid) -> Case:
         name=f"grid-{grid.size}-{grid.method}-{grid.steps}",
         size=grid.size,
         title=f"{grid.points} points of {NAMES[grid.method]}{' + prior' * (prior == 'drawn')}, {grid.steps} steps",
-        rounds=ROUNDS[grid.size],
+        rounds=ROUNDS.get(grid.size, 1),
         quantities={
             "whole": Quantity("all programs", target=float(grid.target) if grid.target else None),
             "memory": Quantity("peak memory of the largest", "MB", grid.memory),

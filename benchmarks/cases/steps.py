@@ -1,6 +1,6 @@
 """One training: its step, how long until the first, the memory it takes; and the class pictures drawn before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -40,36 +40,66 @@ KINDS = {
         0.70,
     ),
 }
+FAMILY_STEP = 0.7  # target
+LORA = Task(method="lora", lr=RATES["lora"], steps=0)
+# Of the families whose scripts differ in this: those of flows keep latents if they are told to.
+OF_FAMILIES: Mapping[str, Mapping[str, Kind]] = {
+    "sdxl": {
+        "lora": Kind("SDXL, LoRA, batch 1", LORA, FAMILY_STEP),
+        "textual_inversion": Kind(
+            "SDXL, Textual Inversion, batch 1", KINDS["textual_inversion"].task, KINDS["textual_inversion"].target
+        ),
+    },
+    **{
+        family: {
+            "lora": Kind(f"{title}, LoRA, batch 1", LORA, FAMILY_STEP),
+            "lora-kept": Kind(
+                f"{title}, LoRA, batch 1, the peer keeps latents", replace(LORA, peer_caches=True), FAMILY_STEP
+            ),
+        }
+        for family, title in {"flux": "FLUX.1", "z_image": "Z-Image"}.items()
+    },
+}
+FAMILY_SIZES = {"sdxl": "sdxl", "sdxl_full": "sdxl", "flux": "flux", "z_image": "z_image"}
 STEPS = {"tiny": 6, "mini": 80, "mid": 30, "full": 60}
+FAMILY_STEPS = {"sdxl": 20, "sdxl_full": 30, "flux": 10, "z_image": 10}
 ROUNDS = {"tiny": 1, "mini": 5, "mid": 3, "full": 3}
+FAMILY_ROUNDS = 2
 CLASS_PICTURES = {"tiny": 2, "mini": 20, "mid": 8, "full": 8}
 
 
 def cases(trainers: Trainers) -> list[Case]:
     return [
         *(_step(trainers, size, name, kind) for size in STEPS for name, kind in KINDS.items()),
+        *(
+            _step(trainers, size, name, kind)
+            for size, family in FAMILY_SIZES.items()
+            for name, kind in OF_FAMILIES[family].items()
+            if trainers.has(family, kind.task.method)
+        ),
         *(_class_pictures(trainers, size, count) for size, count in CLASS_PICTURES.items()),
     ]
 
 
 def _step(trainers: Trainers, size: str, name: str, kind: Kind) -> Case:
-    task = replace(kind.task, steps=STEPS[size])
+    rounds = FAMILY_ROUNDS if size in FAMILY_SIZES else ROUNDS[size]
+    task = replace(kind.task, steps=(FAMILY_STEPS if size in FAMILY_SIZES else STEPS)[size])
     return Case(
         name=f"step-{size}-{name}",
         size=size,
         title=f"{kind.title}, {task.steps} steps",
-        rounds=ROUNDS[size],
+        rounds=rounds,
         quantities={
             "step": Quantity("a step", "ms", kind.target),
             "start": Quantity("start until the first step is done", target=START),
             "whole": Quantity("whole program"),
             "memory": Quantity("peak memory", "MB", MEMORY),
         },
-        sides=trainers.both([task], _read),
+        sides=trainers.both([task], read_run),
     )
 
 
-def _read(found: Sequence[Taken], clock: Clock) -> Values:
+def read_run(found: Sequence[Taken], clock: Clock) -> Values:
     [run] = found
     return {
         "step": run.step(clock) * 1000,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import programs
 from programs import Clock, Taken
 from sides import own, peer, plain
-from task import Material, Task
+from task import Material, Method, Task
 
 from cases.base import Setting, Side, Values
 
@@ -25,6 +25,11 @@ class Trainers:
     def __init__(self, checkout: Path | None) -> None:
         self.other_name = "peer" if checkout else "plain"
         self.other: Programs = partial(peer.programs, checkout) if checkout else plain.programs
+        self._families = peer.SCRIPTS if checkout else plain.FAMILIES
+
+    def has(self, family: str, method: Method = "lora") -> bool:
+        """Whether the other side trains models of this family by this method."""
+        return method in self._families.get(family, ())
 
     def both(self, tasks: Sequence[Task], reading: Reading) -> Mapping[str, Side]:
         return {"imprint": side(self.imprint, tasks, reading), self.other_name: side(self.other, tasks, reading)}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from task import IDENTIFIER, WORD, Material, Task
 
+TOLD_TOKENS = ("flux", "z_image")  # families that are told how many tokens of a caption to read
 PRIORS = {"none": "none", "found": "folder", "drawn": "generated"}
 
 
@@ -29,7 +30,7 @@ def _train(shared: Sequence[str], points: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _point(task: Task) -> list[str]:
-    rank = [f"method.rank={task.rank}"] if task.method == "lora" else []
+    rank = [f"method.rank={task.rank}", f"method.alpha={task.rank}"] if task.method == "lora" else []
     return [f"seed={task.seed}", f"method.lr={task.lr:g}", *rank]
 
 
@@ -37,9 +38,10 @@ def _settings(task: Task, material: Material) -> list[str]:
     """Its defaults but for what makes the task the same. The peer keeps no samples, so none are drawn."""
     is_word = task.method == "textual_inversion"
     return [
-        "model=sd",
+        f"model={material.family}",
         f"model.source={material.model}",
         f"model.resolution={material.resolution}",
+        *([f"model.text_tokens={material.tokens}"] if material.family in TOLD_TOKENS else []),
         "dataset=folder",
         f"dataset.class_noun={material.noun}",
         f"dataset.identifier='{WORD}'" if is_word else f"dataset.identifier={IDENTIFIER}",

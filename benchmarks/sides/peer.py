@@ -1,21 +1,31 @@
 """diffusers' example scripts, as they are: a launch for each task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from task import WORD, Material, Task
+from task import WORD, Material, Method, Task
 
 LAUNCHER = Path(__file__).parents[1] / "peer_script.py"
-SCRIPTS = {
-    "dreambooth": "examples/dreambooth/train_dreambooth.py",
-    "lora": "examples/dreambooth/train_dreambooth_lora.py",
-    "textual_inversion": "examples/textual_inversion/textual_inversion.py",
+SCRIPTS: Mapping[str, Mapping[Method, str]] = {  # by family
+    "sd": {
+        "dreambooth": "examples/dreambooth/train_dreambooth.py",
+        "lora": "examples/dreambooth/train_dreambooth_lora.py",
+        "textual_inversion": "examples/textual_inversion/textual_inversion.py",
+    },
+    "sdxl": {
+        "lora": "examples/dreambooth/train_dreambooth_lora_sdxl.py",
+        "textual_inversion": "examples/textual_inversion/textual_inversion_sdxl.py",
+    },
+    "flux": {"lora": "examples/dreambooth/train_dreambooth_lora_flux.py"},
+    "z_image": {"lora": "examples/dreambooth/train_dreambooth_lora_z_image.py"},
 }
+FLOWS = ("flux", "z_image")
 
 
 def missing(checkout: Path) -> list[str]:
     """The scripts that a checkout lacks."""
-    return [script for script in SCRIPTS.values() if not (checkout / script).is_file()]
+    scripts = [script for by_method in SCRIPTS.values() for script in by_method.values()]
+    return [script for script in scripts if not (checkout / script).is_file()]
 
 
 def programs(checkout: Path, tasks: Sequence[Task], material: Material, outputs: Path) -> list[list[str]]:
@@ -30,7 +40,7 @@ def _program(checkout: Path, task: Task, material: Material, outputs: Path, numb
     taught = _word if task.method == "textual_inversion" else _prompted
     return [
         str(LAUNCHER),
-        str(checkout / SCRIPTS[task.method]),
+        str(checkout / SCRIPTS[material.family][task.method]),
         f"--pretrained_model_name_or_path={material.model}",
         f"--output_dir={result(outputs, number)}",
         f"--resolution={material.resolution}",
@@ -59,6 +69,9 @@ def _prompted(task: Task, material: Material, outputs: Path) -> list[str]:
     options = [f"--instance_data_dir={material.pictures}", f"--instance_prompt={material.prompt}"]
     if task.method == "lora":
         options.append(f"--rank={task.rank}")
+    if material.family in FLOWS:
+        options += [f"--lora_alpha={task.rank}", f"--max_sequence_length={material.tokens}", "--guidance_scale=1"]
+        options += ["--cache_latents"] if task.peer_caches else []
     if task.prior != "none":
         folder = material.class_pictures if task.prior == "found" else outputs / "class"
         options += [

@@ -1,13 +1,14 @@
 """The plain script of our own: a launch for each task."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from plain_loop import PlainSettings
-from task import WORD, Material, Task
+from task import WORD, Material, Method, Task
 
+FAMILIES: Mapping[str, Sequence[Method]] = {"sd": ("dreambooth", "lora", "textual_inversion")}
 SCRIPT = Path(__file__).parents[1] / "plain_loop.py"
 
 

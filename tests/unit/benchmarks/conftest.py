@@ -44,7 +44,8 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Module:
 def peer(tmp_path: Path, module: Module) -> Path:
     """A checkout whose scripts train next to nothing and write down what they were told."""
     checkout = tmp_path / "checkout"
-    for script in module("sides.peer").SCRIPTS.values():
+    by_family = module("sides.peer").SCRIPTS.values()
+    for script in (script for by_method in by_family for script in by_method.values()):
         file = checkout / script
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(SCRIPT)

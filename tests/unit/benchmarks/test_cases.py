@@ -66,3 +66,32 @@ def test_models_and_judges_of_every_size_have_one_vocabulary(tmp_path: Path, mod
     assert len(words.encode("sks", add_special_tokens=False)) == 3
     overrides = module("judges").encoders("tiny", tmp_path / "judges")
     compose("evaluate", ["evaluation=oft", *overrides])
+
+
+@pytest.mark.parametrize("family", ["sdxl", "flux", "z_image"])
+def test_other_families_are_trained_alike(family: str, tmp_path: Path, module: Module) -> None:
+    material = module("material").prepare(f"{family}_tiny", tmp_path)
+    task = module("task").Task(method="lora", steps=3, lr=0.25, rank=2, peer_caches=True)
+    [[_, _, *overrides]] = module("sides.own").programs([task], material, tmp_path / "outputs")
+    cfg = compose("train", overrides)
+    prepare(cfg)  # nothing is wrong with it
+    assert (cfg.method.rank, cfg.method.alpha, cfg.hparams.steps) == (2, 2, 3)
+    [[_, script, *options]] = module("sides.peer").programs(tmp_path, [task], material, tmp_path / "outputs")
+    assert script.endswith(f"_lora_{family}.py")
+    assert "--rank=2" in options
+    if family != "sdxl":
+        assert {"--lora_alpha=2", "--cache_latents", f"--max_sequence_length={cfg.model.text_tokens}"} <= set(options)
+
+
+def test_a_family_is_compared_only_where_the_other_side_trains_it(tmp_path: Path, module: Module) -> None:
+    of_families = ("step-sdxl-lora", "step-flux-lora", "step-z_image-lora-kept", "grid-sdxl-lora-20")
+    assert set(of_families) <= set(module("cases").every_case(tmp_path))
+    assert not set(of_families) & set(module("cases").every_case(None))
+
+
+@pytest.mark.parametrize("size", ["tiny", "sdxl_tiny", "flux_tiny", "z_image_tiny"])
+def test_a_floor_is_of_the_denoiser_that_is_trained(size: str, module: Module) -> None:
+    floors = module("floors")
+    there, back = floors.passes(floors.denoiser(size), module("layouts").LAYOUTS[size].inputs(2), 2, 1)
+    assert there > 0
+    assert back > 0

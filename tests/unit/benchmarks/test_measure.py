@@ -82,6 +82,21 @@ def test_the_page_shows_tables_targets_and_figures(
         assert private not in page
 
 
+def test_the_page_says_which_machine_it_was(fake: Callable[..., Any], module: Module, tmp_path: Path) -> None:
+    keeping = module("keeping")
+    for name, processor in (("first", "one"), ("second", "another")):
+        result = measured(
+            module, fake({"imprint": [{"step": 1.0}] * 3, "peer": [{"step": 4.0}] * 3}, name=name, title=name)
+        )
+        result["circumstances"] = {**result["circumstances"], "processor": processor}
+        keeping.keep(result, keeping.file_of(tmp_path, name, ["imprint", "peer"]))
+    page = keeping.write_page(tmp_path).read_text()
+    assert "- [1] one (" in page
+    assert "- [2] another (" in page
+    assert "| first: the step [1] |" in page
+    assert "| second: the step [2] |" in page
+
+
 def test_what_was_measured_with_this_code_is_passed_over(
     fake: Callable[..., Any], module: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The stand-in does what torchvision's transforms do of a picture."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -41,3 +42,25 @@ def test_a_flip_is_as_likely_as_said(picture: Image.Image, module: Module) -> No
     flip = module("stand_in").RandomHorizontalFlip
     assert flip(p=0.0)(picture).getpixel((0, 0)) == (0, 0, 0)
     assert flip(p=1.0)(picture).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_functions_do_what_the_transforms_do(picture: Image.Image, module: Module) -> None:
+    stand_in = module("stand_in")
+    small = stand_in.resize(picture, [10, 20], stand_in.InterpolationMode.BILINEAR)
+    assert small.size == (20, 10)
+    assert small.tobytes() == stand_in.Resize(10)(picture).tobytes()
+    assert stand_in.center_crop(picture, [10, 30]).size == (30, 10)
+    assert stand_in.crop(picture, 0, 20, 20, 20).getextrema() == ((255, 255),) * 3
+    assert stand_in.hflip(picture).getpixel((0, 0)) == (255, 255, 255)
+    pixels_CHW = stand_in.normalize(stand_in.to_tensor(picture), [0.5], [0.5])
+    assert torch.equal(pixels_CHW, stand_in.Compose([stand_in.ToTensor(), stand_in.Normalize([0.5], [0.5])])(picture))
+
+
+def test_scripts_find_the_functions(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional"):
+        monkeypatch.setitem(sys.modules, name, None)  # put back afterwards
+    module("stand_in").stand_in_for_torchvision()
+    from torchvision.transforms import functional
+    from torchvision.transforms.functional import crop
+
+    assert functional.crop is crop is module("stand_in").crop
