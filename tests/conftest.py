@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import FAMILIES, load_tiny
+from families import load_tiny, write_tiny
 from small_runs import configure, draw_masks, draw_pictures
 from thin import thin_pipeline
 from tiny import tiny_pipeline
@@ -64,9 +64,10 @@ def no_waiting_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The pipeline folder of a family by its name in conf/model, written when it is first asked for. Read only."""
+    """The pipeline folder of a family by its name in conf/model, or of one of its forms, written when it is first asked
+    for. Read only."""
     folder = tmp_path_factory.mktemp("tiny")
-    return functools.cache(lambda choice: FAMILIES[choice].pipeline(folder / choice))
+    return functools.cache(lambda name: write_tiny(name, folder / name))
 
 
 @pytest.fixture(scope="session")

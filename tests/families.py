@@ -25,6 +25,18 @@ FAMILIES: Mapping[str, TinyFamily] = {  # by what `model=` names them by
 }
 
 
+def forms_of(choice: str) -> list[str]:
+    """A family and, as "family/form", the other forms in which its checkpoints are found."""
+    return [choice, *(f"{choice}/{form}" for form in FAMILIES[choice].forms)]
+
+
+def write_tiny(name: str, folder: Path) -> Path:
+    """Writes the tiny model of a family, or of a form of it."""
+    choice, _, form = name.partition("/")
+    own = FAMILIES[choice]
+    return own.pipeline(folder, **(own.forms[form] if form else {}))
+
+
 def choice_of(folder: Path) -> str:
     """What `model=` is for a pipeline's folder."""
     return _of_class([json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]])

@@ -21,7 +21,8 @@ class Guided(NamedTuple):
 class TinyFamily(NamedTuple):
     """`pipeline` writes a tiny model into a folder, `source` constructs its configuration, `drawing` is what the
     library's pipeline must be told to draw the same, `mending` puts right what it does wrong, and `settings` what a run
-    is told of a model so small. `refused` are methods that it cannot be taught by, and why. `golden` are settings whose
+    is told of a model so small. `forms` are others in which its checkpoints are found, by name: what `pipeline` is told
+    to write one. `refused` are methods that it cannot be taught by, and why. `golden` are settings whose
     losses are kept, by the names of methods, and `grid` are points that learn side by side.
     `unread` are formats of `imprint export` that the library does not read of a model of this size, and why;
     `reads_lokr`: it reads LoKr.
@@ -34,6 +35,7 @@ class TinyFamily(NamedTuple):
     source: Callable[..., PipelineSource]
     drawing: Mapping[str, Any] = {}
     settings: Sequence[str] = ()
+    forms: Mapping[str, Mapping[str, Any]] = {}
     mending: Callable[[Any], None] | None = None
     refused: Mapping[str, str] = {}
     golden: Mapping[str, Sequence[str]] = {}

@@ -1,6 +1,6 @@
 """Tiny Stable Diffusion 3 models with random weights, in the published form and topology: two CLIP encoders with
-projections, of which the second pads with "!", T5, and as in 3.5 medium a first block in which the picture attends to
-itself alone, too."""
+projections, of which the second pads with "!", T5 or, as people save it to spare memory, no T5, and as in 3.5 medium a
+first block in which the picture attends to itself alone, too."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +20,11 @@ from imprint.types import Sampler
 WIDTHS = {"clip_l": 16, "clip_g": 24, "t5": 48}  # T5's is more than that of both CLIPs together
 SUMMARIES = (12, 16)  # numbers of both CLIPs' projections
 CELL = 4  # pixels on a side of a latent's pixel
+WITHOUT_T5 = {"t5": False}
 PLACES = 2 * RESOLUTION // CELL // 2  # for tokens on a side: pictures of twice the usual size
 
 
-def tiny_sd3_pipeline(folder: Path, *, seed: int = 0) -> Path:
+def tiny_sd3_pipeline(folder: Path, *, seed: int = 0, t5: bool = True) -> Path:
     """Writes a pipeline folder and returns it."""
     tokenizers = tiny_tokenizer(), tiny_tokenizer(pad="!"), tiny_t5_tokenizer()
     with torch.random.fork_rng(devices=[]):
@@ -53,10 +54,10 @@ def tiny_sd3_pipeline(folder: Path, *, seed: int = 0) -> Path:
             vae=tiny_autoencoder(scale=1.5305, shift=0.0609),
             text_encoder=clips[0],
             text_encoder_2=clips[1],
-            text_encoder_3=T5EncoderModel(tiny_t5(tokenizers[2], width=WIDTHS["t5"])).eval(),
+            text_encoder_3=T5EncoderModel(tiny_t5(tokenizers[2], width=WIDTHS["t5"])).eval() if t5 else None,
             tokenizer=tokenizers[0],
             tokenizer_2=tokenizers[1],
-            tokenizer_3=tokenizers[2],
+            tokenizer_3=tokenizers[2] if t5 else None,
             scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         )
         _listen(pipeline.transformer)
@@ -104,6 +105,8 @@ FAMILY = TinyFamily(
     tiny_sd3_pipeline,
     tiny_sd3_source,
     drawing={"max_sequence_length": T5_TOKENS},
+    settings=[f"model.text_tokens={T5_TOKENS}"],
+    forms={"without_t5": WITHOUT_T5},
     unread={"kohya": "the library loads nothing of it, without an error"},
     refused={"custom_diffusion": "denoiser has none of these layers"},
     golden={  # times are logit-normal and shifted as the schedule is
@@ -119,6 +122,7 @@ FAMILY = TinyFamily(
     guided={
         "by no text": Guided(4.5, "", {"guidance_scale": 4.5}),
         "by a negative prompt": Guided(3.0, "a cat", {"guidance_scale": 3.0, "negative_prompt": "a cat"}),
+        "without T5": Guided(4.5, "a cat", {"guidance_scale": 4.5, "negative_prompt": "a cat"}, WITHOUT_T5),
         "not at all": Guided(1.0, "", {"guidance_scale": 0.0}),  # as of a distilled checkpoint
     },
     velocity=sd3_velocity,

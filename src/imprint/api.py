@@ -162,6 +162,7 @@ class Run:
         import torch
         from diffusers import DiffusionPipeline
 
+        from imprint.models.checkpoint.finding import left_out
         from imprint.results.load import trained_model
 
         model, _, method = trained_model(self._finished(), scale={}, quantised=False)
@@ -169,7 +170,8 @@ class Run:
         with tempfile.TemporaryDirectory(dir=own_folder(), ignore_cleanup_errors=True) as folder:
             place = Path(folder) / "pipeline"
             formats["pipeline"].write(place, torch.float32)
-            pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(place, disable_mmap=True)
+            without = dict.fromkeys(left_out(place))  # which the library wants to be told
+            pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(place, disable_mmap=True, **without)
         return pipeline
 
     def evaluate(self, *overrides: str) -> list[Score]:

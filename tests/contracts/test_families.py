@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import PROMPTS, ROUNDING, SEEDS, distance, draw, stock
-from families import FAMILIES, mend
+from families import FAMILIES, choice_of, forms_of, mend
 from lessons import CPU, assembled, batches
 from PIL import Image
 from results import CLOSE, drawn, with_lora
@@ -107,15 +107,15 @@ def test_a_saved_pipeline_makes_the_same_pictures(choice: str, made: Made, tmp_p
     assert distance(drawn, by_the_library(choice, tmp_path, guided)) <= ROUNDING
 
 
-@pytest.mark.parametrize("choice", FLOWS)
+@pytest.mark.parametrize("form", [form for choice in FLOWS for form in forms_of(choice)])
 def test_a_loss_is_the_one_that_a_few_lines_compute(
-    choice: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
+    form: str, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
 ) -> None:
     """The straight line between latent and noise, and its direction, with the stock pipeline's own parts."""
-    folder = tiny_folder(choice)
+    folder = tiny_folder(form)
     settings = ["hparams.batch_size=2", "dataset.flip=true", "dataset.caption_dropout=0.5"]
     module = assembled(configure(folder, pictures, tmp_path, *settings))
-    velocity = FLOWS[choice].velocity
+    velocity = FLOWS[choice_of(folder)].velocity
     assert velocity is not None
     pipeline = stock(folder)
     seen = 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 from drawing import ROUNDING, distance, draw
-from families import FAMILIES, load_tiny
+from families import FAMILIES, forms_of, load_tiny
 from lessons import after_every_step, assembled
 from results import CLOSE, by_the_library
 from rounding import near
@@ -57,7 +57,14 @@ def settings_of(method: str, *more: str) -> list[str]:
     return [f"method={method}", *usual, *rates, *more]
 
 
-TAUGHT = [f"{model}-{method}" for model, own in FAMILIES.items() for method in METHODS if method not in own.refused]
+FORMS_TAUGHT = ("dreambooth", "textual_inversion")  # of which the one writes all parts, the other all vocabularies
+TAUGHT = [
+    f"{form}-{method}"
+    for model, own in FAMILIES.items()
+    for form in forms_of(model)
+    for method in (METHODS if form == model else FORMS_TAUGHT)
+    if method not in own.refused
+]
 REFUSED = [(model, method) for model, own in FAMILIES.items() for method in own.refused]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, add_metadata, merged_formats, set_strength
-from imprint.methods.base import FROM_BASE, Method, strengths_without_use
+from imprint.methods.base import Method, from_base, strengths_without_use
 from imprint.methods.lora import DESCRIPTION, FILE
 from imprint.methods.stored_weights import read_weights
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines
@@ -36,7 +36,7 @@ class Adopted(Method):
         raise AssertionError("it has problems with every model")
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
-        lines = [FROM_BASE]
+        lines = [from_base(facts)]
         if self.roles:
             lines.append("pipeline.load_lora_weights(folder)")
         if self.word:

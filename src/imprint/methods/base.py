@@ -14,11 +14,17 @@ from imprint.methods.settings import template_faults
 from imprint.models.base import TEXT, Format, MetaModel, Model, ModelInfo, is_text
 from imprint.types import Concept, ParamGroup
 
-# For a model card: Python that makes `pipeline`.
-FROM_BASE = (
-    "from diffusers import DiffusionPipeline\n\n"
-    'pipeline = DiffusionPipeline.from_pretrained("the base model, or another of its kind")'
-)
+
+def from_base(facts: ModelInfo) -> str:
+    """For a model card: Python that makes `pipeline`."""
+    return pipeline_lines('"the base model, or another of its kind"', facts)
+
+
+def pipeline_lines(place: str, facts: ModelInfo) -> str:
+    """Python that makes `pipeline` of what is at `place`, an expression. The library refuses to open a pipeline that
+    lacks what others of its class have, unless it is told so."""
+    without = "".join(f", {name}=None" for name in facts.lacking)
+    return f"from diffusers import DiffusionPipeline\n\npipeline = DiffusionPipeline.from_pretrained({place}{without})"
 
 
 class Added(NamedTuple):

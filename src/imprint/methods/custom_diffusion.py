@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import add_metadata, write_weights
-from imprint.methods.base import FROM_BASE, Method, strengths_without_use
+from imprint.methods.base import Method, from_base, strengths_without_use
 from imprint.methods.settings import missing_layers, selected, under
 from imprint.methods.stored_weights import read_weights
 from imprint.methods.textual_inversion import TextualInversion
@@ -61,7 +61,7 @@ class CustomDiffusion(Method):
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         return (
-            f"{FROM_BASE}\n"
+            f"{from_base(facts)}\n"
             "# Without _pipeline, diffusers 0.42 reads the file and changes nothing.\n"
             f'pipeline.unet.load_attn_procs(folder, weight_name="{FILE}", _pipeline=pipeline)\n'
             f"{loading_lines(concepts, facts)}"

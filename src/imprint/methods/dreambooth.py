@@ -9,7 +9,7 @@ from pydantic import PositiveFloat
 
 from imprint.errors import Problem
 from imprint.kinds import of_kind
-from imprint.methods.base import Method
+from imprint.methods.base import Method, pipeline_lines
 from imprint.methods.settings import (
     RateSettings,
     Selection,
@@ -68,7 +68,7 @@ class DreamBooth(Method):
         return True
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
-        return "from diffusers import DiffusionPipeline\n\npipeline = DiffusionPipeline.from_pretrained(folder)"
+        return pipeline_lines("folder", facts)
 
     def save(self, model: Model, folder: Path) -> None:
         model.save_pipeline(folder)

@@ -17,7 +17,7 @@ from imprint.libraries.peft import use_layers
 from imprint.manifest import REMEDY
 from imprint.methods.adapter_layers import NAME, add_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
-from imprint.methods.base import FROM_BASE
+from imprint.methods.base import from_base
 from imprint.methods.kohya import DOWN, UP, KohyaAdapter
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.methods.stored_weights import read_weights
@@ -46,7 +46,7 @@ class LoRA(Adapters):
         return frozenset(self.roles if self.use_dora else ())  # DoRA's magnitudes begin at those of the weights
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
-        return f"{FROM_BASE}\npipeline.load_lora_weights(folder)"
+        return f"{from_base(facts)}\npipeline.load_lora_weights(folder)"
 
     def save(self, model: Model, folder: Path) -> None:
         """What the adapters count by is multiplied into them, and every alpha is its rank: so readers that pass over

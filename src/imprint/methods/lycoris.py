@@ -13,7 +13,7 @@ from torch import Tensor
 from imprint.kinds import of_kind
 from imprint.methods.adapter_layers import NAME, add_metadata, weights, write_weights
 from imprint.methods.adapters import Adapters
-from imprint.methods.base import FROM_BASE
+from imprint.methods.base import from_base
 from imprint.methods.kohya import KohyaAdapter
 from imprint.methods.stored_weights import read_weights
 from imprint.models.base import Format, Model, ModelInfo
@@ -40,7 +40,7 @@ class PeftFolder(Adapters):
         return (
             "from pathlib import Path\n\n"
             "from peft import PeftModel\n"
-            f"{FROM_BASE}\n"
+            f"{from_base(facts)}\n"
             f"# peft merges it into the network: {self.readers}\n"
             'for file in Path(folder).glob("*/adapter_config.json"):\n'
             "    part = file.parent.name\n"

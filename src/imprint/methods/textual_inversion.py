@@ -14,7 +14,7 @@ from torch import Tensor
 
 from imprint.errors import Problem
 from imprint.kinds import of_kind
-from imprint.methods.base import FROM_BASE, Method
+from imprint.methods.base import Method, from_base
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, write_origin_of_words, write_words
 from imprint.models.base import Format, Model, ModelInfo, is_text
 from imprint.models.words import Vocabulary, tokens_of
@@ -101,7 +101,7 @@ class TextualInversion(Method):
         return [ParamGroup("words", learned, self.lr, ALWAYS)]
 
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
-        return f"{FROM_BASE}\n{loading_lines(concepts, facts)}"
+        return f"{from_base(facts)}\n{loading_lines(concepts, facts)}"
 
     def save(self, model: Model, folder: Path) -> None:
         write_words(model, folder)

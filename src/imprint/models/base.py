@@ -40,6 +40,7 @@ class ModelInfo(NamedTuple):
     pixel_bytes: int  # of memory that a pixel takes at least, while the autoencoder works on its picture
     tokenizers: Mapping[str, "PreTrainedTokenizerBase"]  # by vocabulary; shared, so no words may be added to them
     pipeline: str  # the library's class of its pipelines
+    lacking: tuple[str, ...]  # components that such a pipeline usually has, and this model has not
     lower_case: bool  # whether it reads texts in lower case alone
     word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -34,7 +34,7 @@ from imprint.types import Beginning, Conditioning, Moments, Sampler
 class PipelineModel(Model):
     """A family adds its layout, and the conditioning of its denoiser."""
 
-    layout: ClassVar[Layout]
+    layout: Layout  # the family's; of a model, that of its checkpoint, which may lack parts
 
     def __init__(
         self, *, checkpoint: Checkpoint, parts: Mapping[str, nn.Module], prediction: Prediction, sampler: Sampler
@@ -42,6 +42,7 @@ class PipelineModel(Model):
         """`parts` are by the names of the layout; this module's children have the same names."""
         super().__init__()
         self.checkpoint = checkpoint
+        self.layout = checkpoint.layout
         for part in self.layout.parts:
             setattr(self, part.name, parts[part.name])
         self.process = noise_process(checkpoint.scheduler, prediction, patch=self.layout.patch)

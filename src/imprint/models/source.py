@@ -90,7 +90,7 @@ class PipelineSource(ModelSource):
             raise ValueError(f"sampler.steps={self.sampler.steps}: at least one step is needed.")
 
     def facts(self) -> ModelInfo:
-        checkpoint, prediction, layout = self._checkpoint, self._prediction, self.layout
+        checkpoint, prediction, layout = self._checkpoint, self._prediction, self._checkpoint.layout
         with checkpoint.using(SCHEDULER_CONFIG):
             process = checked_process(checkpoint.scheduler, self.sampler.scheduler, prediction, patch=layout.patch)
         autoencoder = checkpoint.config(layout.part(AUTOENCODER).config)
@@ -114,6 +114,7 @@ class PipelineSource(ModelSource):
             pixel_bytes=pixel_bytes,
             tokenizers=checkpoint.tokenizers(shared=True),
             pipeline=layout.pipeline,
+            lacking=tuple(name for name in layout.absent if name not in self.layout.absent),
             lower_case=layout.lower_case,
             word_parts={
                 name: (layout.part(own.role).name, checkpoint.place(own)) for name, own in layout.tokenizers.items()
@@ -122,7 +123,7 @@ class PipelineSource(ModelSource):
         )
 
     def meta_model(self) -> MetaModel:
-        layout = self.layout
+        layout = self._checkpoint.layout
         own_parts = {role: layout.part(role) for role in layout.roles}
         roles = {role: part.with_role(self._checkpoint.outline(part)) for role, part in own_parts.items()}
         widths = {
@@ -166,11 +167,11 @@ class PipelineSource(ModelSource):
 
     def stored_part(self, role: str) -> nn.Module:
         """A network as its files have it: in their precision, and mapped from them where that can be."""
-        name = self.layout.part(role).name
+        name = self._checkpoint.layout.part(role).name
         return self._checkpoint.load([name], dtypes={name: self._checkpoint.stored_type(name)})[name]
 
     def load(self) -> PipelineModel:
-        parts, loading = self.layout.parts, self.loading
+        parts, loading = self._checkpoint.layout.parts, self.loading
         present = [part for part in parts if part.role not in loading.absent]
         model = self.model(
             checkpoint=self._checkpoint,
@@ -192,15 +193,17 @@ class PipelineSource(ModelSource):
 
     def load_without_weights(self) -> PipelineModel:
         """Their memory is reserved, and as long as nothing is computed with them, not used."""
+        checkpoint = self._checkpoint
         return self.model(
-            checkpoint=self._checkpoint,
-            parts={part.name: self._checkpoint.outline(part).to_empty(device="cpu") for part in self.layout.parts},
+            checkpoint=checkpoint,
+            parts={part.name: checkpoint.outline(part).to_empty(device="cpu") for part in checkpoint.layout.parts},
             prediction=self._prediction,
             sampler=self.sampler,
         )
 
     @property
     def layout(self) -> Layout:
+        """The family's; that of the checkpoint may lack parts of it."""
         return self.model.layout
 
     @property
@@ -264,20 +267,21 @@ class PipelineSource(ModelSource):
             remedy = f'it needs {needed}: pip install "imprint-diffusion[{EXTRA}]"'
             raise UserError(str(Problem("model.quantise", self.quantise, f"{remedy}.")))
         parts = self._large_parts if self.quantise_parts is None else self.quantise_parts
-        if not parts or not set(parts) <= set(self.layout.roles):
-            remedy = f"give null, or one or several of {', '.join(self.layout.roles)}."
+        if not parts or not set(parts) <= set(self._checkpoint.layout.roles):
+            remedy = f"give null, or one or several of {', '.join(self._checkpoint.layout.roles)}."
             raise UserError(str(Problem("model.quantise_parts", self.quantise_parts, remedy)))
         return dict.fromkeys(parts, known)
 
     @property
     def _large_parts(self) -> list[str]:
         """The denoiser, and the text encoders beside which it is not all that takes memory."""
-        texts = [role for role in self.layout.roles if role != DENOISER]
-        return [DENOISER, *(role for role in texts if is_large(self._checkpoint.outline(self.layout.part(role))))]
+        checkpoint, layout = self._checkpoint, self._checkpoint.layout
+        texts = [role for role in layout.roles if role != DENOISER]
+        return [DENOISER, *(role for role in texts if is_large(checkpoint.outline(layout.part(role))))]
 
     def _read_later(self, role: str) -> nn.Module:
         """A part that was absent, or has left: what was there at first has been cast meanwhile."""
-        part = self.layout.part(role)
+        part = self._checkpoint.layout.part(role)
         return self._read([part], exact=self.loading.exact & self.loading.absent)[part.name]
 
     @cached_property

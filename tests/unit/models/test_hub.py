@@ -1,7 +1,7 @@
 """Downloads: what is needed and no more, and once."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -9,6 +9,7 @@ import pytest
 import torch
 from hub_server import REPOSITORY, Hub, serving
 from tiny import tiny_pipeline, tiny_source
+from tiny_sd3 import tiny_sd3_source
 
 from imprint.errors import ModelNotFound
 
@@ -24,15 +25,19 @@ def hub(tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     (folder / "safety_checker").mkdir()
     (folder / "safety_checker" / "model.safetensors").touch()
     with serving(folder) as hub:
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.address)
-        monkeypatch.setattr(
-            huggingface_hub.constants,
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            hub.address + "/{repo_id}/resolve/{revision}/{filename}",
-        )
+        use(hub, tmp_path / "cache", monkeypatch)
         yield hub
+
+
+def use(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.address)
+    monkeypatch.setattr(
+        huggingface_hub.constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        hub.address + "/{repo_id}/resolve/{revision}/{filename}",
+    )
 
 
 def test_only_what_is_needed_is_downloaded(hub: Hub, tiny_sd: Path) -> None:
@@ -71,3 +76,12 @@ def test_the_hubs_refusals_are_explained(code: str, remedy: str, hub: Hub) -> No
     hub.refusal = code
     with pytest.raises(ModelNotFound, match=remedy):
         tiny_source(REPOSITORY).facts()
+
+
+def test_a_part_that_a_model_may_lack_is_not_asked_for(
+    tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_folder("sd3/without_t5")
+    with serving(folder) as hub:
+        use(hub, tmp_path / "cache", monkeypatch)
+        assert tiny_sd3_source(REPOSITORY).facts().fingerprint == tiny_sd3_source(folder).facts().fingerprint

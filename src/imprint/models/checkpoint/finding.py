@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imprint.errors import ModelNotFound, Problem, UserError
+from imprint.foreign_files import Unreadable, read_json
 from imprint.locations import local_path
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.hub import fetch
-from imprint.models.checkpoint.layout import Layout, NetworkFormat, Part
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Layout, NetworkFormat, Part
 from imprint.models.checkpoint.network_file import QUANTISED, NetworkFile, lacking, read_network, usual_base
 from imprint.models.checkpoint.single_file import PICKLED, SAFE, SingleFile, read_tensors, usual_configs
 
@@ -45,7 +46,8 @@ class Place:
         )
 
     def _folder(self, path: Path) -> PipelineFolder:
-        return PipelineFolder(self.layout, self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
+        layout = self.layout.without({*self.layout.dispensable} & {*left_out(path)})
+        return PipelineFolder(layout, self.source, path, variant=self.variant, allow_pickle=self.allow_pickle)
 
     def _from_hub(self) -> PipelineFolder:
         return self._folder(self._fetched(self.source, self.revision, self.layout.parts, key="model.source"))
@@ -54,7 +56,12 @@ class Place:
         """The folder of a hub id, with the configurations of all parts and the weights of these."""
 
         def weights(names: Sequence[str]) -> list[str]:
-            chosen = self._folder(Path(repository)).choose(names, parts) if parts else {}
+            there = [
+                part
+                for part in parts
+                if part.name not in self.layout.dispensable or any(name.startswith(f"{part.name}/") for name in names)
+            ]
+            chosen = self._folder(Path(repository)).choose(names, there) if there else {}
             return [name for files in chosen.values() for name in files]
 
         patterns = (*self.layout.config_patterns, *([SHARD_INDICES] if parts else []))
@@ -81,7 +88,8 @@ class Place:
         except ModelNotFound as error:
             names = ", ".join(part.name for part in absent) or "configurations"
             raise ModelNotFound(f"model.source={self.source!r}: the file holds no {names}. {error}") from error
-        return NetworkFile(self.layout, self.source, path, tensors, self._folder(folder))
+        whole = self._folder(folder)
+        return NetworkFile(whole.layout, self.source, path, tensors, whole)
 
     def _warn_of_unused(self, *, single_file: bool) -> None:
         if self.revision is not None:
@@ -90,6 +98,15 @@ class Place:
             log.warning("model.variant=%s has no effect: %s is a single file.", self.variant, self.source)
         if not single_file and self.config is not None:
             log.warning("model.config=%s has no effect: %s is a folder.", self.config, self.source)
+
+
+def left_out(folder: Path) -> list[str]:
+    """The components that the pipeline in a folder was saved without, as people do to spare memory, by its index."""
+    try:
+        index = read_json(folder / PIPELINE_CONFIG)
+    except Unreadable:
+        return []  # as is said when the folder is checked
+    return [name for name, entry in index.items() if entry == [None, None]] if isinstance(index, dict) else []
 
 
 def find_file(source: str, *, key: str) -> Path:

@@ -1,8 +1,8 @@
 """The parts of a family's pipelines: a table by which they are found, read, written and fingerprinted."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -118,6 +118,7 @@ class Layout:
     latents        those of the autoencoder
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     lower_case     texts are read in lower case, whatever the tokenizer knows
+    dispensable    the text encoders that a checkpoint may lack, by their parts' names
     """
 
     title: str
@@ -138,11 +139,24 @@ class Layout:
     latents: Latents = SCALED
     patch: int = 1
     lower_case: bool = False
+    dispensable: tuple[str, ...] = ()
 
     @property
     def roles(self) -> tuple[str, ...]:
         """Those of the parts that a method may train."""
         return tuple(part.role for part in self.parts if part.role != AUTOENCODER)
+
+    def without(self, names: Collection[str]) -> "Layout":
+        """That of a checkpoint that lacks these parts, and with them their tokenizers."""
+        gone = [part for part in self.parts if part.name in names]
+        roles = [part.role for part in gone]
+        unread = [own.name for own in self.tokenizers.values() if own.role in roles]
+        return replace(
+            self,
+            parts=tuple(part for part in self.parts if part not in gone),
+            tokenizers={name: own for name, own in self.tokenizers.items() if own.role not in roles},
+            absent=(*self.absent, *(part.name for part in gone), *unread),
+        )
 
     def part(self, role: str) -> Part:
         return next(part for part in self.parts if part.role == role)

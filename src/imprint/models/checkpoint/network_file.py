@@ -90,6 +90,13 @@ class NetworkFile(Checkpoint):
 
     def check(self) -> None:
         super().check()
+        known = {part.name for part in self.layout.parts}
+        prefixes = {name: prefix for name, prefix in _format(self.layout).parts.items() if name not in known}
+        if unread := [name for name, own in prefixes.items() if any(key.startswith(own) for key in self.tensors)]:
+            raise self.refusal(
+                f"it holds {', '.join(unread)}, which the pipeline in {self.configs} lacks. Set model.config to the "
+                "folder or hub id of one that has all parts."
+            )
         self._check_network(self._found)
         if self.lacking:
             try:

@@ -1,5 +1,6 @@
 """Stable Diffusion 3 and 3.5 (arXiv 2403.03206): a transformer over squares of latents and a caption's tokens, which
-two CLIP encoders and T5 read. Both CLIPs' summaries of it go where the time does.
+two CLIP encoders and T5 read. Both CLIPs' summaries of it go where the time does. A checkpoint may lack T5: in place of
+what it reads, the denoiser is then given as many tokens of zeros, as by diffusers' pipeline.
 
 The layers that diffusers' pipeline can skip while it guides, as is recommended for 3.5 medium, are not skipped here.
 """
@@ -30,7 +31,7 @@ TEXT_2 = "text_2"
 TEXT_3 = "text_3"
 CLIPS = ("text_encoder", "text_encoder_2")
 TEXT_WIDTHS = (("text_encoder_3", "d_model", "joint_attention_dim"),)
-PATCH = 2  # latent pixels on a side of an image token
+PATCH = 2  # latent pixels on a side of an image token, in all published ones
 LAYERS: Mapping[str, Sequence[str]] = {
     # attn2 is the picture's attention to itself alone, which 3.5 medium has besides
     "attention": tuple(f"{own}.{name}" for own in ("attn", "attn2") for name in ("to_q", "to_k", "to_v", "to_out.0")),
@@ -42,6 +43,7 @@ LAYERS: Mapping[str, Sequence[str]] = {
 
 class StableDiffusion3(PipelineModel):
     transformer: SD3Transformer2DModel
+    text_tokens: int  # that T5 reads
     adapter_targets: Mapping[str, Mapping[str, Sequence[str]]] = {
         DENOISER: LAYERS,
         TEXT: CLIP_LAYERS,
@@ -61,8 +63,11 @@ class StableDiffusion3(PipelineModel):
 
     def encode_text(self, texts: Sequence[str], *, empty_is_unconditional: bool) -> Conditioning:
         first, second = (self.encoded(role, texts, output_hidden_states=True) for role in (TEXT, TEXT_2))
-        read_BLD = self.encoded(TEXT_3, texts).last_hidden_state
         clip_BLD = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
+        if TEXT_3 in self.roles:
+            read_BLD = self.encoded(TEXT_3, texts).last_hidden_state
+        else:
+            read_BLD = clip_BLD.new_zeros(len(texts), self.text_tokens, self.transformer.config.joint_attention_dim)
         clip_BLD = functional.pad(clip_BLD, (0, read_BLD.shape[-1] - clip_BLD.shape[-1]))
         return {
             "tokens": torch.cat([clip_BLD, read_BLD], dim=1),
@@ -83,12 +88,12 @@ class StableDiffusion3(PipelineModel):
 
 def _largest_side(layout: Layout, denoiser: Mapping[str, int], autoencoder: Mapping[str, int]) -> int:
     """By the denoiser's table of places for tokens."""
-    return denoiser["pos_embed_max_size"] * PATCH * layout.latents.cell(autoencoder)
+    return denoiser["pos_embed_max_size"] * denoiser.get("patch_size", PATCH) * layout.latents.cell(autoencoder)
 
 
 def _misfits(configs: Configs) -> Iterator[str]:
     yield from wrong_channels(configs, patch=1)
-    yield from wrong_text_widths(configs, TEXT_WIDTHS)
+    yield from wrong_text_widths(configs, [own for own in TEXT_WIDTHS if own[0] in configs])
     denoiser, clips = configs[TRANSFORMER], [configs[name] for name in CLIPS]
     width, summary = (sum(clip.get(key, 0) for clip in clips) for key in ("hidden_size", "projection_dim"))
     if (expected := denoiser.get("pooled_projection_dim")) != summary:
@@ -138,6 +143,7 @@ LAYOUT = Layout(
     multiple=16,
     predictions=FLOW,
     patch=PATCH,
+    dispensable=("text_encoder_3",),
 )
 StableDiffusion3.layout = LAYOUT
 
@@ -147,7 +153,7 @@ StableDiffusion3.layout = LAYOUT
 class StableDiffusion3Source(PipelineSource):
     """Of Stable Diffusion 3 and 3.5, and what descends from them.
 
-    `text_tokens` is how many tokens of a caption T5 reads; CLIP reads 77.
+    `text_tokens` is how many tokens of a caption T5 reads, or how many of zeros are in their place; CLIP reads 77.
     """
 
     model = StableDiffusion3
@@ -164,5 +170,8 @@ class StableDiffusion3Source(PipelineSource):
 
     def load(self) -> PipelineModel:
         model = super().load()
-        model.limit_tokens(TEXT_3, self.text_tokens)
+        assert isinstance(model, StableDiffusion3)
+        model.text_tokens = self.text_tokens
+        if TEXT_3 in model.roles:
+            model.limit_tokens(TEXT_3, self.text_tokens)
         return model
