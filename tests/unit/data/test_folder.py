@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from folder_settings import FOLDER_SETTINGS
 from PIL import Image
 from skips import NOT_HERE
 
@@ -14,25 +15,7 @@ from imprint.errors import ConfigError, PictureError, UserError
 
 
 def folder_of(path: Path, **changes: Any) -> PictureFolder:
-    settings: dict[str, Any] = {
-        "identifier": "auto",
-        "class_noun": "dog",
-        "nouns": "common",
-        "subject": "auto",
-        "kind": "object",
-        "holdout": 0,
-        "captions": "auto",
-        "caption_dropout": 0.0,
-        "masks": "auto",
-        "mask_background": 0.1,
-        "bad_pictures": "strict",
-        "background": "white",
-        "crop": "centre",
-        "flip": False,
-        "rights": None,
-        "opt_out": "tell",
-    }
-    return PictureFolder(path=str(path), **(settings | changes))
+    return PictureFolder(path=str(path), **(FOLDER_SETTINGS | changes))
 
 
 @pytest.fixture

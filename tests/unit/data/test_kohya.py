@@ -4,30 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from folder_settings import FOLDER_SETTINGS
 
 from imprint.data.kohya import KohyaFolder, Named, named
 
 
 def dataset(path: Path, **changes: Any) -> KohyaFolder:
-    settings: dict[str, Any] = {
-        "identifier": "auto",
-        "class_noun": "auto",
-        "nouns": "common",
-        "subject": "auto",
-        "kind": "object",
-        "holdout": 0,
-        "captions": "auto",
-        "caption_dropout": 0.0,
-        "masks": "auto",
-        "mask_background": 0.1,
-        "bad_pictures": "strict",
-        "background": "white",
-        "crop": "centre",
-        "flip": False,
-        "rights": None,
-        "opt_out": "tell",
-    }
-    return KohyaFolder(path=str(path), **(settings | changes))
+    return KohyaFolder(path=str(path), **(FOLDER_SETTINGS | {"class_noun": "auto"} | changes))
 
 
 @pytest.mark.parametrize(
