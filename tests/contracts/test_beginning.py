@@ -120,12 +120,6 @@ def test_a_picture_does_not_depend_on_its_batch_or_the_sampler_on_the_networks(t
     assert distance(both[:1], drawn(model, BEGINNINGS[:1], 0.5, sampler, kept=LEFT_HALF)) <= ROUNDING
 
 
-def test_a_sampler_that_takes_one_seed_draws_them_one_at_a_time(tiny_sd: Path) -> None:
-    pytest.importorskip("torchsde", reason="the scheduler needs it")
-    sampler = by_default("sd", "DPMSolverSDEScheduler")
-    assert len(drawn(load_tiny(tiny_sd), BEGINNINGS, 0.5, sampler)) == 2
-
-
 def test_a_strength_that_leaves_no_step_is_refused(tiny_sd: Path) -> None:
     with pytest.raises(UserError, match=r"strength=0.1: of 5 steps this leaves none. Give at least 0.2, or more steps"):
         drawn(load_tiny(tiny_sd), BEGINNINGS, 0.1, by_default("sd"))

@@ -36,6 +36,6 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("model", ["flux", "sd15"])
 def test_it_is_what_the_training_takes(model: str, tmp_path: Path) -> None:
     run("write", model, str(tmp_path))
-    for method, settings in (("lora", "plain"), ("dreambooth", "kept cheap")):
+    for method, settings in (("lora", "plain"), ("dreambooth", "plain")):
         found = run("compare", model, str(tmp_path), method, settings)
         assert found["estimate"] == pytest.approx(found["anonymous"], rel=0.15), (method, settings)

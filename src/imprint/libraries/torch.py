@@ -1,6 +1,6 @@
 """Undocumented behaviour of torch. Tested with torch 2.13.0."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,12 @@ def divide_gradients_in_step(optimizer: AdamW, divisor: Tensor) -> None:
     """Makes the next step of a fused optimiser divide the gradients in place while it reads them. The kernel does so
     for a GradScaler, which sets this attribute; so there must be none."""
     optimizer.grad_scale = divisor  # type: ignore[attr-defined]
+
+
+def hold_children(blocks: nn.ModuleList, children: Sequence[nn.Module]) -> None:
+    """Has a list hold these, under their numbers. A list can be made longer, and its members can be deleted one by one,
+    which numbers the others anew each time."""
+    blocks._modules = {str(number): child for number, child in enumerate(children)}
 
 
 def seed_cpu(seed: int) -> None:

@@ -11,6 +11,7 @@ from imprint.kinds import of_kind
 from imprint.models.quantisation.base import Quantisation, as_bytes
 
 BLOCK = 64  # weights with a scale: QLoRA's, and the library's usual
+ZEROS = 0x77  # two codes of zero
 SCALES = 256  # of them with a scale of their own; the library has no other
 
 
@@ -30,7 +31,10 @@ class NormalFloat4(Quantisation):
 
         flat = weight_OI.flatten()
         filled = functional.pad(flat, (0, _blocks(len(flat)) * BLOCK - len(flat)))
-        return {name: as_bytes(tensor) for name, tensor in quantised(filled, block=BLOCK).items()}
+        packed = quantised(filled, block=BLOCK)
+        # The library divides a block by its largest number: of one of zeros come any codes, and a scale that is not 0.
+        packed["codes"].view(-1, BLOCK // 2)[~filled.view(-1, BLOCK).any(dim=1)] = ZEROS
+        return {name: as_bytes(tensor) for name, tensor in packed.items()}
 
     def unpack(self, packed: Mapping[str, Tensor], rows: int, columns: int, dtype: torch.dtype) -> Tensor:
         from imprint.libraries.bitsandbytes import dequantised

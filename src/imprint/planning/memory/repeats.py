@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from imprint.libraries.torch import hold_children
+
 FEW = 2  # blocks of a kind that are always there: a first and a last one
 MANY = 6  # from as many on, some are left out
 
@@ -67,15 +69,14 @@ def _alike(blocks: nn.ModuleList) -> Iterator[Sequence[str]]:
 @contextmanager
 def _left_out(counts: Sequence[tuple[Repeat, int]]) -> Iterator[None]:
     """Within, only so many of each kind are in their list."""
-    whole = {id(repeat.blocks): (repeat.blocks, dict(repeat.blocks._modules)) for repeat, _ in counts}
+    whole = {id(repeat.blocks): (repeat.blocks, dict(repeat.blocks.named_children())) for repeat, _ in counts}
     gone: dict[int, set[str]] = defaultdict(set)
     for repeat, count in counts:
         gone[id(repeat.blocks)].update(repeat.places[count:])
     try:
         for own, (blocks, modules) in whole.items():
-            left = [module for place, module in modules.items() if place not in gone[own]]
-            blocks._modules = {str(number): module for number, module in enumerate(left)}
+            hold_children(blocks, [module for place, module in modules.items() if place not in gone[own]])
         yield
     finally:
         for blocks, modules in whole.values():
-            blocks._modules = modules
+            hold_children(blocks, list(modules.values()))
