@@ -34,7 +34,13 @@ SCRIPTS: Mapping[str, Sequence[tuple[str, str, str]]] = {
 }
 MODELS = {"": "sd", "sd15": "sd15", "sd3": "sd3"}  # of a script's name; others are called as here
 PRECISIONS = {"no": '"32"', "fp16": "16-mixed", "bf16": "bf16-mixed"}
-OPTIMISERS = {"adamw": "adamw", "adamw8bit": "adamw8bit", "pagedadamw8bit": "paged_adamw8bit", "sgdnesterov": "sgd"}
+OPTIMISERS = {
+    "adamw": "adamw",
+    "adamw8bit": "adamw8bit",
+    "pagedadamw8bit": "paged_adamw8bit",
+    "sgdnesterov": "sgd",
+    "adafactor": "adafactor",
+}
 TRACKERS = {"wandb": "report=online", "tensorboard": "report/loggers=tensorboard"}
 TIMES = {"logit_normal": "logit_normal", "mode": "mode", "sigmoid": "logit_normal", "uniform": "uniform"}
 NETWORKS = {"networks.lora": "lora", "networks.lora_flux": "lora", "networks.dylora": "dylora", "networks.loha": "loha"}
