@@ -14,7 +14,9 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
 
 import functools
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,13 @@ from tiny import tiny_pipeline
 
 from imprint.models.base import Model
 from imprint.runs import Run
+
+with suppress(ImportError):  # tensorboard and mlcroissant bring it
+    from absl import logging as absl_logging
+
+    # It holds what was sys.stderr when it was imported: the file into which pytest captures. And it closes that file
+    # when logging is configured anew within a test, as Hydra does, since sys.stderr is another file then.
+    absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 torch.set_num_threads(1)
 pytest_plugins = ["skips"]
