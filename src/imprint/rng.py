@@ -6,7 +6,8 @@ the run was interrupted: there is no RNG state to save.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -31,6 +32,15 @@ def seed_layers(seed: int, device: torch.device) -> None:
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
+
+
+@contextmanager
+def named_layers(*name: int | str) -> Iterator[None]:
+    """Within, what samples from the CPU's global generator, as new layers and other libraries do, samples by name.
+    Afterwards the generator is where it was."""
+    with torch.random.fork_rng(devices=[]):
+        seed_cpu(seed_of(*name))
+        yield
 
 
 def normal(names: Iterable[Sequence[int | str]], shape: Sequence[int]) -> Tensor:

@@ -81,6 +81,8 @@ class Study:
         """Raises ConfigError with everything that is wrong, before anything is learned."""
         problems: list[Problem | str] = [*self._unnamed(), *self.task.problems(self.material)]
         problems += arms_.problems(self.arms, self.material, self.shots)
+        for name, learner in self.learners.items():
+            problems += learner.problems(self.encoders, f"learners.{name}")
         try:
             needs = {f"learners.{name}": learner.needs for name, learner in self.learners.items()}
             self.features.check(needs, "encoders")
@@ -145,8 +147,12 @@ class Study:
     def boards(self, done: Sequence[tuple[Cell, Result]]) -> list[Board]:
         return boards(self.task, done, nouns=self.material.nouns, against=self.against, ceiling=self.ceiling)
 
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.features, self.encoders, self.device)
+
     def _done(self) -> Iterator[tuple[Cell, Result]]:
-        tools = Tools(self.features, self.device)
+        tools = self.tools
         for number, cell in enumerate(self.cells, start=1):
             result = read(self.folder, cell)
             if result is None:

@@ -1,0 +1,112 @@
+"""What every learner of conf/learners must keep to: each is found by its file."""
+
+import shutil
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from study_world import SUBJECTS
+
+from imprint.config import conf_folder
+from imprint.kinds import kind_of
+from imprint.study.cells import Place, Result
+from imprint.study.order import Seen, Training
+from imprint.study.study import Study
+
+Made = Callable[..., Study]
+LEARNERS = sorted(file.stem for file in (conf_folder() / "learners").glob("*.yaml"))
+AUGMENTED = ["classical", "trivial", "mixup", "cutmix"]
+
+
+def results(study: Study) -> list[Result]:
+    return [result for _, result in study._done()]
+
+
+def board_numbers(study: Study) -> Any:
+    return [board.standings for board in study.boards(list(study._done()))]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_learner_is_a_file_and_a_yaml_of_one_name(made: Made, name: str) -> None:
+    [learner] = made("arms=[classical]", learners=[name]).learners.values()
+    assert kind_of(type(learner)) == f"learner/{name}"
+    content = yaml.safe_load((conf_folder() / "learners" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert content[name]["_target_"].split(".")[-2] == name
+
+
+@pytest.mark.parametrize("task", ["identify", "one_vs_all"])
+@pytest.mark.parametrize("name", LEARNERS)
+def test_labels_of_the_test_change_no_choice_and_no_weight(
+    made: Made, world: Path, tmp_path: Path, name: str, task: str
+) -> None:
+    shuffled = tmp_path / "shuffled"
+    names = list(SUBJECTS)
+    for subject, other in zip(names, names[1:] + names[:1], strict=True):
+        shutil.copytree(world / "test" / subject, shuffled / other)
+    given = ["arms=[classical,synthetic]", f"task={task}", *(["task.rivals=all"] if task == "one_vs_all" else [])]
+    study = made(*given, learners=[name])
+    blind = made(*given, learners=[name], test=shuffled, out=tmp_path / "blind")
+    for one, other in zip(results(study), results(blind), strict=True):
+        assert (one.place, one.choices, one.weights) == (other.place, other.choices, other.weights)
+        assert one.probabilities == other.probabilities
+    assert board_numbers(study) != board_numbers(blind)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_arms_begin_alike_and_see_the_same_positions(made: Made, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The number of updates, the labels, and the photos where an arm has no picture in their place are equal."""
+    study = made(f"arms=[{','.join(AUGMENTED)},synthetic]", "shots=[2]", learners=[name])
+    positions: dict[str, list[tuple[int, Seen]]] = {}
+    asked: list[tuple[int, Seen]] = []
+    at = Training.at
+
+    def noted(self: Training, position: int) -> Seen:
+        asked.append((position, at(self, position)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(Training, "at", noted)
+    for cell in study.cells:
+        asked.clear()
+        cell.learner.learn(cell.training, study.tools)
+        positions[cell.place.arm] = list(asked)
+    assert positions["classical"]
+    for one, other in pairwise(positions.values()):
+        assert [(place, seen.label) for place, seen in one] == [(place, seen.label) for place, seen in other]
+    for arm in AUGMENTED:
+        assert positions[arm] == positions["classical"]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_augmentation_changes_what_is_learned_and_does_so_again(made: Made, tmp_path: Path, name: str) -> None:
+    given = [f"arms=[real,{','.join(AUGMENTED)}]", "shots=[2]"]
+    found = []
+    for seed in (1, 2):  # of nobody's: random numbers have names
+        torch.manual_seed(seed)
+        found.append(weights(made(*given, learners=[name], out=tmp_path / f"{seed}")))
+    assert found[0] == found[1]
+    assert len(set(found[0].values())) == len(found[0]) == 1 + len(AUGMENTED)
+
+
+def weights(study: Study) -> dict[Place, str]:
+    return {cell.place: result.weights for cell, result in study._done()}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_soft_labels_are_learned(made: Made, world: Path, tmp_path: Path, name: str) -> None:
+    """Of pictures that are of two subjects, both learn."""
+    data = shutil.copytree(world / "data", tmp_path / "data")
+    rows = (data / "train/metadata.jsonl").read_text(encoding="utf-8")
+    soft = rows.replace(
+        '"labels": [{"label": "cat", "share": 1.0}]',
+        '"labels": [{"label": "cat", "share": 0.5}, {"label": "dog", "share": 0.5}]',
+    )
+    assert soft != rows
+    given = ["arms=[synthetic]", "against=synthetic", "shots=[2]"]
+    hard = weights(made(*given, learners=[name]))
+    (data / "train/metadata.jsonl").write_text(soft, encoding="utf-8")
+    study = made(*given, learners=[name], data=f"[{world / 'photos'},{data}]", out=tmp_path / "soft")
+    assert weights(study) != hard
