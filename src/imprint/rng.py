@@ -14,6 +14,8 @@ from torch import Tensor
 
 from imprint.libraries.torch import seed_cpu
 
+CPU = torch.device("cpu")
+
 
 def seed_of(*name: int | str) -> int:
     """A 63-bit seed that depends on every part of `name` and on their order."""
@@ -35,11 +37,12 @@ def seed_layers(seed: int, device: torch.device) -> None:
 
 
 @contextmanager
-def named_layers(*name: int | str) -> Iterator[None]:
-    """Within, what samples from the CPU's global generator, as new layers and other libraries do, samples by name.
-    Afterwards the generator is where it was."""
-    with torch.random.fork_rng(devices=[]):
-        seed_cpu(seed_of(*name))
+def named_layers(*name: int | str, device: torch.device = CPU) -> Iterator[None]:
+    """Within, what samples from the global generators, as new layers, dropout and other libraries do, samples by name.
+    Afterwards the generators are where they were."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        seed_layers(seed_of(*name), device)
         yield
 
 

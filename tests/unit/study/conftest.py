@@ -16,6 +16,7 @@ THIN = ["encoders=mini", "accelerator=cpu", "seeds=[0]", f"shots=[1,{SHOTS}]"]
 THIN_LEARNERS = {
     "probe": ["positions=8", "decays=[1e-2,1e-4]"],
     "resnet": ["widths=[8,16]", "size=16", "updates=4", "batch=12"],
+    "tuned": ["rank=2", "updates=2", "batch=4"],
     "vit": ["patch=8", "width=16", "depth=1", "heads=2", "size=16", "updates=4", "warmup=2", "batch=12"],
 }
 USUAL = ("probe", "resnet")

@@ -110,3 +110,13 @@ def test_soft_labels_are_learned(made: Made, world: Path, tmp_path: Path, name: 
     (data / "train/metadata.jsonl").write_text(soft, encoding="utf-8")
     study = made(*given, learners=[name], data=f"[{world / 'photos'},{data}]", out=tmp_path / "soft")
     assert weights(study) != hard
+
+
+@pytest.mark.parametrize("name", ["resnet", "vit"])
+def test_features_are_what_the_last_layer_decides_by(made: Made, name: str) -> None:
+    study = made("arms=[classical]", "shots=[2]", learners=[name])
+    [cell] = study.cells
+    learned: Any = cell.learner.learn(cell.training, study.tools)
+    [last] = [layer for layer in learned._network.classifier.modules() if isinstance(layer, torch.nn.Linear)]
+    logits = last(learned.features(cell.tests))
+    assert torch.allclose(logits.softmax(dim=1).double(), learned.probabilities(cell.tests), atol=1e-6)

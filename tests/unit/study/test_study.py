@@ -189,6 +189,11 @@ def test_an_unknown_arm_to_compare_with_is_named(made: Made) -> None:
         made("arms=[real,synthetic]")
 
 
+def test_an_encoder_that_cannot_be_tuned_is_refused(made: Made) -> None:
+    with pytest.raises(ConfigError, match="learners.tuned.encoder=oracle: miniature oracle cannot be tuned"):
+        made("arms=[classical]", "learners.tuned.encoder=oracle", learners=["tuned"])
+
+
 def test_rivals_of_the_same_class_have_to_be_there(made: Made) -> None:
     with pytest.raises(ConfigError, match="same class as cat"):
         made("arms=[classical,synthetic]", "task=one_vs_all")

@@ -1,7 +1,7 @@
 """Networks that know nothing before, and learn from what an arm has alone."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class FromNothing(Learner):
     decay    of its weights
     """
 
+    gives = frozenset({"probabilities", "features"})
+
     size: int
     updates: int
     batch: int
@@ -38,7 +40,7 @@ class FromNothing(Learner):
 
     @abstractmethod
     def network(self, classes: int) -> nn.Module:
-        """With random weights. Its output has `logits`."""
+        """With random weights: its output has `logits`, which its `classifier` computes."""
 
     def learn(self, training: Training, tools: Tools) -> Learned:
         with rng.named_layers(*training.name, "initial weights"):
@@ -90,14 +92,27 @@ class _Trained:
     def weights(self) -> str:
         return weights_hash(self._network.state_dict().values())
 
-    @torch.no_grad()
     def probabilities(self, examples: Sequence[Example]) -> Tensor:
-        found = []
-        for first in range(0, len(examples), TEST_BATCH):
-            batch = [self._learner.pixels(example) for example in examples[first : first + TEST_BATCH]]
-            logits_BK = self._network(_centred(torch.stack(batch)).to(self._device)).logits
-            found.append(logits_BK.double().softmax(dim=1).cpu())
-        return torch.cat(found)
+        return torch.cat([logits_BK.softmax(dim=1) for logits_BK, _ in self._outputs(examples)])
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """What its last layer decides by."""
+        return torch.cat([features_BD.float() for _, features_BD in self._outputs(examples)])
+
+    @torch.no_grad()
+    def _outputs(self, examples: Sequence[Example]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits, and what they are computed from, in double on the CPU."""
+        decided_by: list[Tensor] = []
+        hook = self._network.get_submodule("classifier").register_forward_pre_hook(
+            lambda _, inputs: decided_by.append(inputs[0].flatten(1))
+        )
+        try:
+            for first in range(0, len(examples), TEST_BATCH):
+                batch = [self._learner.pixels(example) for example in examples[first : first + TEST_BATCH]]
+                logits_BK = self._network(_centred(torch.stack(batch)).to(self._device)).logits
+                yield logits_BK.double().cpu(), decided_by.pop().double().cpu()
+        finally:
+            hook.remove()
 
 
 def _centred(pictures_B3HW: Tensor) -> Tensor:
