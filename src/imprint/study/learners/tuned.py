@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from annotated_types import Ge, Gt, Lt
 from PIL import Image
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from imprint import rng
@@ -42,7 +42,7 @@ class Tuned(Learner):
     dropout      of its inputs
     patches      learn from the mean of the patches beside the class token
     temperature  by which cosines are divided
-    updates      with `batch` pairs each: the classes take turns
+    updates      with `batch` pairs each: the classes take turns. 0: the encoder as it is
     lr           of Adam, constant
     head         nearest, a class is its nearest photo; mean, the mean of its photos
     """
@@ -58,7 +58,7 @@ class Tuned(Learner):
         dropout: Annotated[float, Ge(0), Lt(1)],
         patches: bool,
         temperature: PositiveFloat,
-        updates: PositiveInt,
+        updates: NonNegativeInt,
         batch: Annotated[int, Ge(2)],
         lr: Annotated[float, Gt(0)],
         head: Literal["nearest", "mean"],
