@@ -12,6 +12,7 @@ import yaml
 from study_world import SUBJECTS
 
 from imprint.config import conf_folder
+from imprint.errors import ConfigError
 from imprint.kinds import kind_of
 from imprint.study.cells import Place, Result
 from imprint.study.order import Seen, Training
@@ -120,3 +121,34 @@ def test_features_are_what_the_last_layer_decides_by(made: Made, name: str) -> N
     [last] = [layer for layer in learned._network.classifier.modules() if isinstance(layer, torch.nn.Linear)]
     logits = last(learned.features(cell.tests))
     assert torch.allclose(logits.softmax(dim=1).double(), learned.probabilities(cell.tests), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("patch=7", "it must divide size=16"),
+        ("heads=3", "they must divide width=16"),
+        ("warmup=4", "fewer than updates=4"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(made: Made, given: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"learners.vit.{given}: .*{said}"):
+        made("arms=[classical]", f"learners.vit.{given}", learners=["vit"])
+
+
+def test_a_rate_rises_and_falls(made: Made) -> None:
+    [learner] = made(
+        "arms=[classical]", "learners.vit.updates=12", "learners.vit.warmup=4", learners=["vit"]
+    ).learners.values()
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    rate = learner._rate(optimizer)  # type: ignore[attr-defined]
+    rates = []
+    for _ in range(12):
+        rates.append(rate.get_last_lr()[0])
+        optimizer.step()
+        rate.step()
+    assert rates.index(max(rates)) == 4
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[4] == pytest.approx(1)
+    assert rates[-1] < 0.1
