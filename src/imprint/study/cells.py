@@ -30,6 +30,7 @@ from imprint.study.tasks.base import Question, tested
 
 VERSION = 1  # of what the numbers of a cell mean
 REMEDY = "Delete it: the same command makes it again."
+FOLDER = "cells"  # in the study's
 
 
 class Place(NamedTuple):
@@ -70,6 +71,15 @@ class Cell:
     training: Training
     tests: Sequence[Example]
     identity: str
+
+    @property
+    def said(self) -> str:
+        """Of it in a message."""
+        place = self.place
+        question = f", {place.question}" if place.question else ""
+        return (
+            f"{place.learner}, {place.arm}, {place.shots} shot{'s' * (place.shots != 1)}, seed {place.seed}{question}"
+        )
 
     def run(self, tools: Tools) -> Result:
         began = time.perf_counter()
@@ -179,4 +189,4 @@ def write(folder: Path, cell: Cell, result: Result) -> None:
 
 
 def file_of(folder: Path, cell: Cell) -> Path:
-    return folder / "cells" / f"{cell.identity}.json"
+    return folder / FOLDER / f"{cell.identity}.json"

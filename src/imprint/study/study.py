@@ -18,9 +18,10 @@ from imprint.partial_files import remove_abandoned
 from imprint.reporting.units import duration
 from imprint.study import arms as arms_
 from imprint.study.arms import Arm
-from imprint.study.cells import Cell, Result, cells, file_of, read, write
+from imprint.study.cells import Cell, Result, cells, file_of, read
 from imprint.study.examples import Material
 from imprint.study.learners.base import Learner, Tools
+from imprint.study.learning import learn_missing, missing
 from imprint.study.scores import Board, boards
 from imprint.study.tasks.base import Question, Task
 from imprint.study.writing import counted
@@ -105,7 +106,7 @@ class Study:
                     )
 
     def plan(self) -> Iterator[str]:
-        left = [cell for cell in self.cells if read(self.folder, cell) is None]
+        left = self.missing()
         material = self.material
         yield (
             f"{self.folder}: {counted(len(self.cells), 'cell')} (arms: {', '.join(self.arms)}; shots: "
@@ -134,26 +135,27 @@ class Study:
         remarks = list(self.remarks())
         for remark in remarks:
             log.warning(remark)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(self.folder)
-        done = list(self._done())
+        self.learn()
+        done = self.done()
         found = self.boards(done)
         return write_study(
             self.folder, found, about=self._about(done, remarks), against=self.against, ceiling=self.ceiling
         )
 
+    def learn(self) -> None:
+        """Learns what is missing, with other processes that carry out the same study."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(self.folder)
+        learn_missing(self.folder, self.cells, Tools(self.features, self.device))
+
+    def missing(self) -> list[Cell]:
+        return missing(self.folder, self.cells)
+
+    def done(self) -> list[tuple[Cell, Result]]:
+        return [(cell, result) for cell in self.cells if (result := read(self.folder, cell)) is not None]
+
     def boards(self, done: Sequence[tuple[Cell, Result]]) -> list[Board]:
         return boards(self.task, done, nouns=self.material.nouns, against=self.against, ceiling=self.ceiling)
-
-    def _done(self) -> Iterator[tuple[Cell, Result]]:
-        tools = Tools(self.features, self.device)
-        for number, cell in enumerate(self.cells, start=1):
-            result = read(self.folder, cell)
-            if result is None:
-                result = cell.run(tools)
-                write(self.folder, cell, result)
-                log.info("%d of %d: %s, %.1f s", number, len(self.cells), _said(cell), result.seconds)
-            yield cell, result
 
     def _about(self, done: Sequence[tuple[Cell, Result]], remarks: Sequence[str]) -> dict[str, Any]:
         material = self.material
@@ -192,12 +194,6 @@ class Study:
         if not left or any(cell.place.learner not in known for cell in left):
             return None
         return sum(sum(own) / len(own) for own in (known[cell.place.learner] for cell in left))
-
-
-def _said(cell: Cell) -> str:
-    place = cell.place
-    question = f", {place.question}" if place.question else ""
-    return f"{place.learner}, {place.arm}, {counted(place.shots, 'shot')}, seed {place.seed}{question}"
 
 
 def _chosen(done: Sequence[tuple[Cell, Result]]) -> Iterator[str]:

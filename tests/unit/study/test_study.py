@@ -24,7 +24,8 @@ def truth(world: Path) -> str:
 
 
 def results(study: Study) -> dict[Any, Result]:
-    return {cell.place: result for cell, result in study._done()}
+    study.learn()
+    return {cell.place: result for cell, result in study.done()}
 
 
 def content(study: Study) -> dict[str, Any]:
