@@ -129,7 +129,7 @@ def _settings(verb: str) -> str:
 
 def sweeps(verb: str, arguments: Sequence[str]) -> bool:
     """Whether commas separate the values of a grid."""
-    return verb in ("benchmark", "synthesise") or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
+    return verb in ("benchmark", "synthesise", "study") or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
 
 
 def check(verb: str, arguments: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from imprint.errors import ConfigError, Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
 from imprint.partial_files import remove_abandoned
+from imprint.reporting.tracking.session import WandbSettings
 from imprint.reporting.units import duration
 from imprint.study import arms as arms_
 from imprint.study.arms import Arm
@@ -130,8 +131,8 @@ class Study:
         if (seconds := self._seconds(left)) is not None:
             yield f"It takes about {duration(seconds)}, going by the cells that are there."
 
-    def carry_out(self) -> list[Table]:
-        """Learns what is missing, and writes the results. Returns the tables."""
+    def carry_out(self, tracking: WandbSettings | None = None) -> list[Table]:
+        """Learns what is missing, and writes the results, at W&B too with `tracking`. Returns the tables."""
         remarks = list(self.remarks())
         for remark in remarks:
             log.warning(remark)
