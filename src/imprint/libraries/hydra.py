@@ -64,9 +64,9 @@ def forget_plugin_choice(group: str, file: str) -> None:
 
 
 def is_basic(launcher: Launcher) -> bool:
-    """Whether it is Hydra's own, which runs one job after another in this process: nothing has to be launched for that."""
-    # By its name: the modules of plugins are loaded a second time where Hydra looks for them, with other classes.
-    return type(launcher).__name__ == BasicLauncher.__name__
+    """Whether it is Hydra's own, which runs one job after another in this process."""
+    # By its name: Hydra loads the modules of its plugins a second time when it looks for them, with other classes.
+    return type(launcher).__name__ == str(BasicLauncher.__name__)
 
 
 def outcome(job: JobReturn) -> Any:

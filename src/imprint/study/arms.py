@@ -1,6 +1,7 @@
 """What a learner is given: photos, and perhaps other pictures."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Annotated
 
 from annotated_types import Ge, Lt, MinLen
@@ -33,6 +34,12 @@ class Arm:
         self.sources = sources
         self.share = share
         self.augmentation = augmentation
+        self.most: int | None = None  # pictures of each subject; None: all
+
+    def limited(self, most: int) -> "Arm":
+        arm = copy(self)
+        arm.most = most
+        return arm
 
     def pictures(self, material: Material, shots: int) -> dict[str, list[Example]]:
         """By subject, those that were made of the arm's own photos and of no other."""
@@ -41,7 +48,24 @@ class Arm:
         for one in material.pictures:
             if one.source in self.sources and one.is_made_of(photos):
                 found[one.subject].append(one)
+        if self.most is not None:  # of more, the first are those of fewer; by content, for rows are ordered by prompts
+            return {subject: sorted(own, key=lambda one: one.content)[: self.most] for subject, own in found.items()}
         return found
+
+
+def with_numbers(arms: Mapping[str, Arm], images: Sequence[int]) -> dict[str, Arm]:
+    """Beside each arm with pictures, the same with so many of each subject."""
+    found: dict[str, Arm] = {}
+    for name, arm in arms.items():
+        found[name] = arm
+        if arm.sources:
+            found |= {f"{name} {most}": arm.limited(most) for most in sorted(set(images))}
+    return found
+
+
+def family_of(name: str, arm: Arm) -> str:
+    """The name of the arm with all pictures."""
+    return name if arm.most is None else name.removesuffix(f" {arm.most}")
 
 
 def keys_of(photos: Mapping[str, Sequence[Example]]) -> dict[str, frozenset[str]]:
@@ -54,9 +78,17 @@ def problems(arms: Mapping[str, Arm], material: Material, shots: Sequence[int]) 
         if not arm.sources:
             continue
         for few in shots:
-            empty = [subject for subject, own in arm.pictures(material, few).items() if not own]
-            if empty:
+            pictures = arm.pictures(material, few)
+            empty = [subject for subject, own in pictures.items() if not own]
+            if empty and arm.most is None:
                 yield _empty(f"arms.{name}, shots={few}", empty, arm.sources, material, few)
+            short = [f"{subject} {len(own)}" for subject, own in pictures.items() if 0 < len(own) < (arm.most or 0)]
+            if short:
+                more = f" and {len(short) - SHOWN} more" if len(short) > SHOWN else ""
+                yield (
+                    f"images={arm.most}: with shots={few}, arms.{family_of(name, arm)} has fewer pictures of "
+                    f"{', '.join(short[:SHOWN])}{more}. Give a smaller number, or more pictures."
+                )
 
 
 def _empty(where: str, subjects: Sequence[str], sources: Sequence[str], material: Material, shots: int) -> str:

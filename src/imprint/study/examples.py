@@ -53,6 +53,15 @@ class Example(NamedTuple):
         return self.taught is None or self.taught == photos.get(self.subject)
 
 
+class PictureSet(NamedTuple):
+    """A folder that was read. `source` is what its pictures count as, where the study says so; `pictures` are hashes of
+    those that are no photos."""
+
+    folder: LabelledFolder
+    source: str
+    pictures: frozenset[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Material:
     """`photos` are by subject, in the order in which shots are counted."""
@@ -61,6 +70,7 @@ class Material:
     pictures: Sequence[Example]
     tests: Sequence[Example]
     nouns: Mapping[str, str]
+    sets: Sequence[PictureSet]
     filters_looked_with: frozenset[str]  # fingerprints of encoders
     remarks: Sequence[str]
 
@@ -103,6 +113,7 @@ def read_material(
         pictures=kept.pictures,
         tests=kept.tests,
         nouns=_nouns([*folders, *named.values()]),
+        sets=found.sets,
         filters_looked_with=frozenset(_looked_with([*folders, *named.values()])),
         remarks=[*remarks, *_untold(kept)],
     )
@@ -112,6 +123,7 @@ class _Found(NamedTuple):
     photos: dict[str, list[Example]]
     pictures: list[Example]
     tests: list[Example]
+    sets: list[PictureSet]
 
 
 def _read(key: str, path: str, problems: list[Problem | str]) -> LabelledFolder | None:
@@ -127,8 +139,9 @@ def _read(key: str, path: str, problems: list[Problem | str]) -> LabelledFolder 
 def _gathered(
     folders: Sequence[LabelledFolder], named: Mapping[str, LabelledFolder], tested: LabelledFolder | None
 ) -> _Found:
-    found = _Found({}, [], [])
+    found = _Found({}, [], [], [])
     for folder in folders:
+        before = len(found.pictures)
         for split, row in folder.rows():
             if split == TEST:
                 if tested is None and row.is_real:
@@ -138,14 +151,21 @@ def _gathered(
                 own.append(_example(folder, split, row, row.source, len(own)))
             else:
                 found.pictures.append(_example(folder, split, row, row.source, 0))
+        found.sets.append(_set(folder, "", found.pictures[before:]))
     for source, folder in named.items():
+        before = len(found.pictures)
         found.pictures.extend(_example(folder, split, row, source, 0) for split, row in folder.rows() if split != TEST)
+        found.sets.append(_set(folder, source, found.pictures[before:]))
     if tested is not None:
         only = TEST if tested.splits.get(TEST) else None
         found.tests.extend(
             _example(tested, split, row, row.source, 0) for split, row in tested.rows() if only in (None, split)
         )
     return found
+
+
+def _set(folder: LabelledFolder, source: str, pictures: Sequence[Example]) -> PictureSet:
+    return PictureSet(folder, source, frozenset(one.content for one in pictures))
 
 
 def _example(folder: LabelledFolder, split: str, row: Row, source: str, number: int) -> Example:
@@ -178,6 +198,7 @@ def _chosen(found: _Found, subjects: Sequence[str] | None, problems: list[Proble
             {subject: photos for subject, photos in found.photos.items() if subject in chosen},
             [one for one in found.pictures if one.subject in chosen],
             [one for one in found.tests if one.subject in chosen],
+            found.sets,
         ),
         remarks,
     )

@@ -1,7 +1,7 @@
 """Learns the cells that a study lacks, together with other processes that carry out the same study.
 
-Each cell is locked while it is learned (`claims.py`), so none is learned twice, and a killed process leaves its cell to the
-others.
+Each cell is locked while it is learned (`claims.py`), so none is learned twice, and a killed process leaves its cell to
+the others.
 """
 
 import logging

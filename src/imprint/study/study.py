@@ -21,12 +21,14 @@ from imprint.study import arms as arms_
 from imprint.study.arms import Arm
 from imprint.study.cells import Cell, Result, cells, file_of, read
 from imprint.study.examples import Material
+from imprint.study.findings import Findings
 from imprint.study.learners.base import Learner, Tools
 from imprint.study.learning import learn_missing, missing
 from imprint.study.scores import Board, boards
+from imprint.study.tables import counted
 from imprint.study.tasks.base import Question, Task
-from imprint.study.writing import counted
-from imprint.study.writing import write as write_study
+from imprint.study.tracking import log_study
+from imprint.study.writing import write
 from imprint.suggestions import nearest
 from imprint.tables.table import Table
 
@@ -137,10 +139,25 @@ class Study:
         for remark in remarks:
             log.warning(remark)
         self.learn()
+        findings = self.findings(remarks)
+        tables = write(findings)
+        if tracking is not None:
+            log_study(findings, tracking)
+        return tables
+
+    def findings(self, remarks: Sequence[str]) -> Findings:
         done = self.done()
-        found = self.boards(done)
-        return write_study(
-            self.folder, found, about=self._about(done, remarks), against=self.against, ceiling=self.ceiling
+        return Findings(
+            folder=self.folder,
+            material=self.material,
+            arms=self.arms,
+            shots=self.shots,
+            seeds=self.seeds,
+            against=self.against,
+            ceiling=self.ceiling,
+            done=done,
+            boards=self.boards(done),
+            about=self._about(done, remarks),
         )
 
     def learn(self) -> None:

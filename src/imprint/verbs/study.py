@@ -22,7 +22,7 @@ from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking.session import WandbSettings
 from imprint.requests import as_list, read_request
 from imprint.setting_types import Place
-from imprint.study.arms import Arm
+from imprint.study.arms import Arm, with_numbers
 from imprint.study.examples import read_material
 from imprint.study.learners.base import Learner
 from imprint.study.study import Study
@@ -50,6 +50,7 @@ class Request:
     learners: Mapping[str, Learner]
     encoders: Mapping[str, Encoder]
     shots: list[PositiveInt]
+    images: list[PositiveInt] | None
     seeds: list[Annotated[int, Ge(0), Lt(2**32)]]
     against: str
     ceiling: str
@@ -173,7 +174,7 @@ def _study(request: Request) -> Study:
             parts=request.parts,
         ),
         task=request.task,
-        arms=request.arms,
+        arms=with_numbers(request.arms, request.images or []),
         learners=request.learners,
         encoders=request.encoders,
         shots=list(dict.fromkeys(request.shots)),

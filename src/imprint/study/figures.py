@@ -1,0 +1,227 @@
+"""Figures of a study: differences with their intervals, curves over shots and pictures, and how sure learners are."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from imprint.evaluation.statistics.intervals import Interval
+from imprint.reporting.scoreboard.style import COLOURS, INK, colour, inline, mark, quiet, single_axes
+from imprint.reporting.units import bounds, plus, probability, score
+from imprint.study.calibration import Curve
+from imprint.study.scores import Board, Standing
+from imprint.study.tables import counted, facts_of, first_metric, title_of
+
+APART = 0.09  # of the distance between two ticks: intervals at one place stand beside one another
+SMALLEST, LARGEST = 2.5, 8.0  # marks of bins, by how many answers are in them
+
+
+class Style(NamedTuple):
+    label: str
+    colour: str
+    dash: str
+    mark: str
+    is_reference: bool
+
+
+class Figure(NamedTuple):
+    svg: str
+    caption: str
+
+
+def styles_of(arms: Sequence[str], ceiling: str) -> dict[str, Style]:
+    """The ceiling is no contestant: it has the colour of text."""
+    others = [arm for arm in arms if arm != ceiling]
+    dashes = ("solid", "dashed", "dotted")
+    found = {
+        arm: Style(arm, colour(place), dashes[place // len(COLOURS) % len(dashes)], mark(place), False)
+        for place, arm in enumerate(others)
+    }
+    return found | ({ceiling: Style(ceiling, INK, "dashed", "o", True)} if ceiling in arms else {})
+
+
+def differences(boards: Sequence[Board], metric: str, *, against: str, styles: Mapping[str, Style]) -> Figure | None:
+    """Of one learner: each arm less `against`, for each number of shots."""
+    lines = [(board, one) for board in boards for one in board.standings[metric] if one.difference is not None]
+    if not lines:
+        return None
+    learner, title = boards[0].learner, facts_of(metric).title
+    with single_axes(5.6, 1.2 + 0.27 * (len(lines) + len(boards))) as (figure, axes):
+        labels: dict[Artist, str] = {}
+        ticks: list[tuple[float, str]] = []
+        place = 0.0
+        for board in boards:
+            if len(boards) > 1:
+                axes.annotate(
+                    counted(board.shots, "shot"),
+                    (0, place),
+                    (4, 0),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=9,
+                    alpha=0.7,
+                )
+                place += 1
+            for one in (one for own, one in lines if own is board):
+                labels[_difference(axes, one, place, styles[one.arm])] = _said(one, against, title, board)
+                ticks.append((place, one.arm))
+                place += 1
+        axes.axvline(0, color=INK, alpha=0.5, linewidth=0.9)
+        axes.set_ylim(place - 0.4, -0.6)
+        axes.set_yticks([tick for tick, _ in ticks], [arm for _, arm in ticks])
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_title(f"{learner}: {title} less {against}", loc="left")
+        quiet(axes, grid="x")
+        svg = inline(figure, label=f"{learner}: {title}, arms less {against}", labels=labels)
+    return Figure(svg, f"{learner}: {_better(metric)}")
+
+
+def over_shots(boards: Sequence[Board], metric: str, styles: Mapping[str, Style]) -> Figure | None:
+    """Of one learner, a line an arm; None of a single number of shots."""
+    shots = sorted({board.shots for board in boards})
+    if len(shots) < 2:
+        return None
+    points = {
+        arm: [
+            (float(board.shots), one)
+            for board in sorted(boards, key=lambda board: board.shots)
+            for one in board.standings[metric]
+            if one.arm == arm
+        ]
+        for arm in styles
+    }
+    return _curves(points, boards[0].learner, metric, "photos of each subject", styles)
+
+
+def over_pictures(
+    board: Board,
+    metric: str,
+    numbers: Mapping[str, float],
+    families: Mapping[str, Sequence[str]],
+    styles: Mapping[str, Style],
+    *,
+    against: str,
+) -> Figure | None:
+    """Of one learner and number of shots: `families` are arms that differ by how many pictures they have, `numbers` of
+    each subject. They begin with `against`, which has none."""
+    own = {one.arm: one for one in board.standings[metric]}
+    points = {
+        family: sorted(
+            [(numbers[arm], own[arm]) for arm in arms if arm in own]
+            + ([(0.0, own[against])] if against in own and not numbers.get(against) else []),
+            key=lambda point: point[0],
+        )
+        for family, arms in families.items()
+        if len(arms) > 1
+    }
+    if not any(len(curve) > 1 for curve in points.values()):
+        return None
+    return _curves(
+        points, title_of(board), metric, f"pictures of each subject beside the photos (0: {against})", styles
+    )
+
+
+def reliability(curves: Sequence[Curve], styles: Mapping[str, Style]) -> Figure:
+    """Of one learner and number of shots."""
+    with single_axes(5.6, 4.2) as (figure, axes):
+        labels: dict[Artist, str] = {}
+        axes.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=0.9, linestyle=(0, (4, 3)))
+        most = max(one.answers for curve in curves for one in curve.bins)
+        for curve in curves:
+            style = styles[curve.arm]
+            across, up = [one.said for one in curve.bins], [one.right for one in curve.bins]
+            axes.plot(across, up, color=style.colour, linewidth=1.2, linestyle=style.dash, alpha=0.7)
+            for one in curve.bins:
+                size = SMALLEST + (LARGEST - SMALLEST) * (one.answers / most) ** 0.5
+                (point,) = axes.plot(one.said, one.right, style.mark, color=style.colour, markersize=size)
+                labels[point] = (
+                    f"{curve.arm}\nsays {one.said:.2f}, is right {one.right:.2f}\n{counted(one.answers, 'answer')}"
+                )
+        axes.set_xlabel("probability of the answer")
+        axes.set_ylabel("share that is right")
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        title = f"{curves[0].learner}, {counted(curves[0].shots, 'shot')}"
+        axes.set_title(title, loc="left")
+        quiet(axes, grid="both")
+        return Figure(inline(figure, label=f"{title}: how often answers are right", labels=labels), title)
+
+
+def _curves(
+    points: Mapping[str, Sequence[tuple[float, Standing]]],
+    name: str,
+    metric: str,
+    across: str,
+    styles: Mapping[str, Style],
+) -> Figure:
+    """Numbers across stand at equal distances, whatever they are."""
+    title = facts_of(metric).title
+    levels = sorted({number for curve in points.values() for number, _ in curve})
+    with single_axes(5.6, 3.4) as (figure, axes):
+        labels: dict[Artist, str] = {}
+        for order, (arm, curve) in enumerate(points.items()):
+            style, shift = styles[arm], APART * (order - (len(points) - 1) / 2) if len(points) < 8 else 0.0
+            places = [levels.index(number) + shift for number, _ in curve]
+            axes.plot(
+                places,
+                [one.mean for _, one in curve],
+                color=style.colour,
+                linewidth=1.6,
+                linestyle=style.dash,
+                zorder=2,
+            )
+            for place, (number, one) in zip(places, curve, strict=True):
+                _interval(axes.vlines, place, one.interval, style)
+                (point,) = axes.plot(place, one.mean, style.mark, color=style.colour, markersize=4.5, zorder=3)
+                labels[point] = f"{one.arm}, {number:g}\n{title} {score(one.mean)} {bounds(one.interval)}".strip()
+        axes.set_xticks(range(len(levels)), [f"{number:g}" for number in levels])
+        axes.set_xlabel(across)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_title(f"{name}: {title}", loc="left")
+        quiet(axes, grid="both")
+        return Figure(inline(figure, label=f"{name}: {title} over {across}", labels=labels), f"{name}: {title}")
+
+
+def _difference(axes: Axes, one: Standing, place: float, style: Style) -> Artist:
+    assert one.difference is not None
+    _interval(axes.hlines, place, one.difference.interval, style)
+    (point,) = axes.plot(one.difference.mean, place, style.mark, color=style.colour, markersize=5.5, zorder=3)
+    return point
+
+
+def _interval(line: object, place: float, interval: Interval | None, style: Style) -> None:
+    if interval is not None:
+        assert callable(line)
+        line(place, interval.low, interval.high, color=style.colour, alpha=0.45, linewidth=1.6, zorder=2)
+
+
+def _said(one: Standing, against: str, title: str, board: Board) -> str:
+    difference = one.difference
+    assert difference is not None
+    interval = difference.interval
+    said = "" if interval is None else f" [{plus(interval.low)}, {plus(interval.high)}]"
+    return (
+        f"{one.arm}, {counted(board.shots, 'shot')}\n{title} {score(one.mean)}\nless {against} "
+        f"{plus(difference.mean)}{said}\np (Holm) {probability(difference.p_holm)}"
+    )
+
+
+def _better(metric: str) -> str:
+    return f"{'right' if facts_of(metric).better == 'higher' else 'left'} of the line is better. Lines are intervals."
+
+
+def of_learners(boards: Sequence[Board]) -> dict[str, list[Board]]:
+    found: dict[str, list[Board]] = {}
+    for board in boards:
+        found.setdefault(board.learner, []).append(board)
+    return found
+
+
+def metrics_of(boards: Sequence[Board]) -> list[str]:
+    """The first one first."""
+    metrics = list(dict.fromkeys(metric for board in boards for metric in board.standings))
+    first = first_metric(boards[0])
+    return [first, *(metric for metric in metrics if metric != first)]
