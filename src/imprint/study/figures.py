@@ -1,5 +1,6 @@
 """Figures of a study: differences with their intervals, curves over shots and pictures, and how sure learners are."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from imprint.study.calibration import Curve
 from imprint.study.scores import Board, Standing
 from imprint.study.tables import counted, facts_of, first_metric, title_of
 
-APART = 0.09  # of the distance between two ticks: intervals at one place stand beside one another
+BESIDE = 0.012  # of an axis's length: intervals at one place stand beside one another
+LEAST_BETWEEN = 0.06  # of an axis's length, of two labels
 SMALLEST, LARGEST = 2.5, 8.0  # marks of bins, by how many answers are in them
 
 
@@ -43,8 +45,13 @@ def styles_of(arms: Sequence[str], ceiling: str) -> dict[str, Style]:
 
 
 def differences(boards: Sequence[Board], metric: str, *, against: str, styles: Mapping[str, Style]) -> Figure | None:
-    """Of one learner: each arm less `against`, for each number of shots."""
-    lines = [(board, one) for board in boards for one in board.standings[metric] if one.difference is not None]
+    """Of one learner: each arm that has a style less `against`, for each number of shots."""
+    lines = [
+        (board, one)
+        for board in boards
+        for one in board.standings[metric]
+        if one.difference is not None and one.arm in styles
+    ]
     if not lines:
         return None
     learner, title = boards[0].learner, facts_of(metric).title
@@ -157,32 +164,36 @@ def _curves(
     across: str,
     styles: Mapping[str, Style],
 ) -> Figure:
-    """Numbers across stand at equal distances, whatever they are."""
+    """Numbers across stand at distances as their logarithms, and there may be none."""
     title = facts_of(metric).title
     levels = sorted({number for curve in points.values() for number, _ in curve})
+    width = math.log2(1 + levels[-1]) - math.log2(1 + levels[0])
     with single_axes(5.6, 3.4) as (figure, axes):
         labels: dict[Artist, str] = {}
         for order, (arm, curve) in enumerate(points.items()):
-            style, shift = styles[arm], APART * (order - (len(points) - 1) / 2) if len(points) < 8 else 0.0
-            places = [levels.index(number) + shift for number, _ in curve]
-            axes.plot(
-                places,
-                [one.mean for _, one in curve],
-                color=style.colour,
-                linewidth=1.6,
-                linestyle=style.dash,
-                zorder=2,
-            )
+            style, shift = styles[arm], BESIDE * width * (order - (len(points) - 1) / 2)
+            places, means = [math.log2(1 + number) + shift for number, _ in curve], [one.mean for _, one in curve]
+            axes.plot(places, means, color=style.colour, linewidth=1.6, linestyle=style.dash, zorder=2)
             for place, (number, one) in zip(places, curve, strict=True):
                 _interval(axes.vlines, place, one.interval, style)
                 (point,) = axes.plot(place, one.mean, style.mark, color=style.colour, markersize=4.5, zorder=3)
-                labels[point] = f"{one.arm}, {number:g}\n{title} {score(one.mean)} {bounds(one.interval)}".strip()
-        axes.set_xticks(range(len(levels)), [f"{number:g}" for number in levels])
+                labels[point] = f"{one.arm}, {number:.3g}\n{title} {score(one.mean)} {bounds(one.interval)}".strip()
+        ticks = _ticks(levels, LEAST_BETWEEN * width)
+        axes.set_xticks([math.log2(1 + number) for number in ticks], [f"{number:.3g}" for number in ticks])
         axes.set_xlabel(across)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_title(f"{name}: {title}", loc="left")
         quiet(axes, grid="both")
         return Figure(inline(figure, label=f"{name}: {title} over {across}", labels=labels), f"{name}: {title}")
+
+
+def _ticks(levels: Sequence[float], least: float) -> list[float]:
+    """Those whose labels do not cover one another, the last one among them."""
+    found = [levels[-1]]
+    for number in reversed(levels[:-1]):
+        if math.log2(1 + found[-1]) - math.log2(1 + number) >= least:
+            found.append(number)
+    return found
 
 
 def _difference(axes: Axes, one: Standing, place: float, style: Style) -> Artist:

@@ -65,28 +65,41 @@ def _is_ahead(one: Standing, other: Standing, sign: int) -> bool:
 
 
 def headlines(boards: Sequence[Board], *, against: str, ceiling: str) -> list[str]:
-    """A sentence for each learner and number of shots: which arm gains most, if that is more than luck."""
-    return [line for board in boards for line in _headline(board, against, ceiling)]
+    """Sentences: with each learner and number of shots, which arm gains most, where that is more than luck."""
+    said: dict[tuple[str, str], list[int]] = {}  # shots, by learner and what is said of it
+    for board in boards:
+        if text := _headline(board, against, ceiling):
+            said.setdefault((board.learner, text), []).append(board.shots)
+    return [f"{learner}, {_shots(shots)}: {text}" for (learner, text), shots in said.items()]
 
 
-def _headline(board: Board, against: str, ceiling: str) -> Iterator[str]:
+def _headline(board: Board, against: str, ceiling: str) -> str:
     metric = first_metric(board)
     facts = facts_of(metric)
     sign = 1 if facts.better == "higher" else -1
     rivals = [one for one in board.standings[metric] if one.difference is not None and one.arm != ceiling]
     sure = [one for one in rivals if one.difference and one.difference.p_holm <= SURE]
-    best = max(sure, key=lambda one: sign * one.difference.mean if one.difference else 0, default=None)
+    gains = {one.arm: one for one in sure if one.difference and sign * one.difference.mean > 0}
+    behind = [one.arm for one in sure if one.arm not in gains]
     if not rivals:
-        return
-    if best is None or best.difference is None:
-        yield f"{title_of(board)}: no arm is told apart from {against} in {_small(facts.title)}."
-        return
+        return ""
+    if not gains:
+        rest = f"; behind it: {', '.join(behind)}" if behind else ""
+        return f"no arm is told to be ahead of {against} in {_small(facts.title)}{rest}."
+    best = max(gains.values(), key=lambda one: sign * one.difference.mean if one.difference else 0)
+    assert best.difference is not None
     closed = "" if best.closed is None else f", {best.closed:.0%} of what {ceiling} gains"
-    more = f" (of {len(sure)} arms that are told apart from it)" if len(sure) > 1 else ""
-    yield (
-        f"{title_of(board)}: {best.arm} {plus(best.difference.mean)} {_small(facts.title)} beside {against}"
+    more = f"; the furthest of {len(gains)} that are ahead" if len(gains) > 1 else ""
+    return (
+        f"{best.arm} {plus(best.difference.mean)} {_small(facts.title)} beside {against}"
         f"{_said(best.difference.interval)}, p {probability(best.difference.p_holm)}{closed}{more}."
     )
+
+
+def _shots(shots: Sequence[int]) -> str:
+    if len(shots) == 1:
+        return counted(shots[0], "shot")
+    return f"{', '.join(map(str, shots[:-1]))} and {shots[-1]} shots"
 
 
 def _small(title: str) -> str:
