@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from imprint.evaluation.features import FeatureStore
 from imprint.partial_files import remove_abandoned
 from imprint.reporting.units import duration
 from imprint.study import arms as arms_
-from imprint.study.arms import Arm
+from imprint.study.arms import Arm, Member
 from imprint.study.cells import Cell, Result, cells, file_of, read, write
+from imprint.study.curves import curves, worths
 from imprint.study.examples import Material
 from imprint.study.learners.base import Learner, Tools
 from imprint.study.scores import Board, boards
@@ -36,12 +37,14 @@ FEW_SEEDS = 3  # below, luck of the seed is not told from anything else
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """`against` and `ceiling` are names of arms; the ceiling need not be among them."""
+    """`against` and `ceiling` are names of arms; the ceiling need not be among them. `members` says of each arm which
+    of the configuration's it is, and with how many pictures."""
 
     folder: Path
     material: Material
     task: Task
     arms: Mapping[str, Arm]
+    members: Mapping[str, Member]
     learners: Mapping[str, Learner]
     encoders: Mapping[str, Encoder]
     shots: Sequence[int]
@@ -68,6 +71,7 @@ class Study:
         return list(
             cells(
                 self.material,
+                self.task,
                 self.questions,
                 arms=self.arms,
                 learners=self.learners,
@@ -81,6 +85,19 @@ class Study:
         """Raises ConfigError with everything that is wrong, before anything is learned."""
         problems: list[Problem | str] = [*self._unnamed(), *self.task.problems(self.material)]
         problems += arms_.problems(self.arms, self.material, self.shots)
+        for name, learner in self.learners.items():
+            if self.task.asks not in learner.gives:
+                problems.append(
+                    f"learners.{name}: it gives {' and '.join(sorted(learner.gives))}, and this task asks for "
+                    f"{self.task.asks}. Take another one (docs/study.md), or another task."
+                )
+        if self.task.asks == "maps":
+            problems += [
+                f"arms.{name}.augmentation: it does not say where a picture's parts go, which this task must know. "
+                "Take augmentation/classical, or null."
+                for name, arm in self.arms.items()
+                if arm.augmentation is not None and not arm.augmentation.moves_masks
+            ]
         try:
             needs = {f"learners.{name}": learner.needs for name, learner in self.learners.items()}
             self.features.check(needs, "encoders")
@@ -138,12 +155,25 @@ class Study:
         remove_abandoned(self.folder)
         done = list(self._done())
         found = self.boards(done)
-        return write_study(
-            self.folder, found, about=self._about(done, remarks), against=self.against, ceiling=self.ceiling
-        )
+        about = self._about(done, remarks) | self._curves(found)
+        return write_study(self.folder, found, about=about, against=self.against, ceiling=self.ceiling)
 
     def boards(self, done: Sequence[tuple[Cell, Result]]) -> list[Board]:
         return boards(self.task, done, nouns=self.material.nouns, against=self.against, ceiling=self.ceiling)
+
+    def _curves(self, found: Sequence[Board]) -> dict[str, Any]:
+        """docs/study.md says what these keys hold."""
+        pictures = {
+            (name, few): sum(map(len, own.values())) / len(own)
+            for name, arm in self.arms.items()
+            for few in self.shots
+            for own in [arm.pictures(self.material, few)]
+        }
+        return {
+            "arms": {name: member._asdict() for name, member in self.members.items()},
+            "curves": [asdict(one) for one in curves(found, self.members, pictures, against=self.against)],
+            "worth": [asdict(one) for one in worths(found, pictures, against=self.against)],
+        }
 
     def _done(self) -> Iterator[tuple[Cell, Result]]:
         tools = Tools(self.features, self.device)

@@ -9,13 +9,13 @@ from imprint.evaluation.statistics.crossing import FEWEST_SUBJECTS
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.files import write_json, write_text
 from imprint.reporting.units import duration
-from imprint.study.scores import METRICS, Board, Standing
+from imprint.study.metrics import METRICS
+from imprint.study.scores import Board, Standing
 from imprint.tables.html import page_environment
 from imprint.tables.markdown import markdown, plain
 from imprint.tables.table import Cell, Column, Row, Table
 
 VERSION = 1
-FIRST = "accuracy"  # the metric that the first table is about
 JSON, MARKDOWN, PAGE = "study.json", "study.md", "study.html"
 
 
@@ -36,7 +36,8 @@ def write(
 ) -> list[Table]:
     """Returns the tables that are for the terminal, too."""
     shown = [_table(board, against, ceiling) for board in boards]
-    further = [_further(board, metric, against, ceiling) for board in boards for metric in METRICS if metric != FIRST]
+    further = [_further(board, metric, against, ceiling) for board in boards for metric in board.metrics[1:]]
+    further += [_by_shift(board) for board in boards if board.shifts]
     further += [_by_subject(board) for board in boards]
     write_json(folder / JSON, {"version": VERSION, **about, "boards": [_as_json(board) for board in boards]})
     facts = [f"{key}: {value}" for key, value in about["facts"].items()]
@@ -49,14 +50,14 @@ def write(
 
 
 def _table(board: Board, against: str, ceiling: str) -> Table:
-    """What arms come to: accuracy as it is tested, and the means of the other metrics."""
-    others = [metric for metric in METRICS if metric != FIRST]
-    columns = [*_columns(board, FIRST, against, ceiling)]
+    """What arms come to: what the task is about as it is tested, and the means of the other metrics."""
+    others = board.metrics[1:]
+    columns = [*_columns(board, board.first, against, ceiling)]
     columns += [Column(METRICS[metric].title, number, about=METRICS[metric].about) for metric in others]
     columns.append(Column("Time", duration, about="of learning and testing, in all cells"))
     rows = []
-    for place, row in enumerate(_rows(board, FIRST, against, ceiling)):
-        arm = board.standings[FIRST][place].arm
+    for place, row in enumerate(_rows(board, board.first, against, ceiling)):
+        arm = board.standings[board.first][place].arm
         means = [Cell(board.standings[metric][place].mean) for metric in others]
         rows.append(row._replace(cells=[*row.cells, *means, Cell(board.seconds[arm])]))
     return Table(
@@ -103,12 +104,14 @@ def _rows(board: Board, metric: str, against: str, ceiling: str) -> list[Row]:
             cells += [Cell(), Cell()]
         else:
             cells += [Cell(difference.mean, _bounds(difference.interval)), Cell(difference.p_holm)]
-        rows.append(Row([*cells, Cell(one.closed)] if _has(board, ceiling) else cells, is_reference=one.arm == ceiling))
+        if _has(board, ceiling):
+            cells.append(Cell(one.closed, _bounds(one.closed_interval)))
+        rows.append(Row(cells, is_reference=one.arm == ceiling))
     return rows
 
 
 def _has(board: Board, arm: str) -> bool:
-    return any(one.arm == arm for one in board.standings[FIRST])
+    return any(one.arm == arm for one in board.standings[board.first])
 
 
 def _title(board: Board) -> str:
@@ -116,27 +119,46 @@ def _title(board: Board) -> str:
 
 
 def _notes(board: Board, against: str, ceiling: str) -> Iterator[str]:
-    first = board.standings[FIRST][0]
+    standings = board.standings[board.first]
+    first = standings[0]
     seeds = min(len(numbers) for numbers in first.by_subject.values())
-    subjects = counted(len(first.by_subject), "subject")
-    yield f"{subjects}; {counted(seeds, 'seed')}, averaged before subjects are compared."
-    spreads = {one.arm: one.spread for one in board.standings[FIRST] if one.spread is not None}
+    units = f"{board.unit}{'e' * board.unit.endswith('s')}s"
+    count = len(first.by_subject)
+    of = units if count != 1 else board.unit
+    yield f"{count} {of}; {counted(seeds, 'seed')}, averaged before {units} are compared."
+    spreads = {one.arm: one.spread for one in standings if one.spread is not None}
     if spreads:
         listed = ", ".join(f"{arm} {spread:.3f}" for arm, spread in spreads.items())
-        yield f"Standard deviation of the mean accuracy over seeds: {listed}."
+        yield f"Standard deviation of the mean {METRICS[board.first].title} over seeds: {listed}."
     if first.interval is None:
-        yield "No intervals: there are too few subjects to speak of others."
+        yield "No intervals: there are too few {units} to speak of others."
     else:
         yield f"Intervals: {first.interval.confidence:.0%}, {first.interval.covers}."
-    differences = [one.difference for one in board.standings[FIRST] if one.difference is not None]
+    differences = [one.difference for one in standings if one.difference is not None]
     if differences and differences[0].interval is None:
-        yield f"Differences from {against} have no intervals, for there are fewer than {FEWEST_SUBJECTS} subjects."
-    if _has(board, ceiling) and all(one.closed is None for one in board.standings[FIRST]):
+        yield f"Differences from {against} have no intervals, for there are fewer than {FEWEST_SUBJECTS} {units}."
+    if _has(board, ceiling) and all(one.closed is None for one in standings):
         yield f"No share of a gap is told: what {ceiling} gains over {against} may be chance."
 
 
+def _by_shift(board: Board) -> Table:
+    """The first metric of each kind of photos to test on, in arms' order."""
+    kinds = {kind: {one.arm: one for one in of[board.first]} for kind, of in board.shifts.items()}
+    rows = []
+    for one in board.standings[board.first]:
+        own = [of[one.arm] for of in kinds.values()]
+        rows.append(Row([Cell(one.arm), *(Cell(each.mean, _bounds(each.interval)) for each in own)]))
+    return Table(
+        columns=[Column("Arm", kind="text"), *(Column(kind, number) for kind in kinds)],
+        rows=rows,
+        title=f"{METRICS[board.first].title} by shift: {_title(board)}",
+        key=f"shifts-{board.learner}-{board.shots}",
+        notes=["A shift is what photos to test on have that training has not, as their rows say."],
+    )
+
+
 def _by_subject(board: Board) -> Table:
-    standings = board.standings[FIRST]
+    standings = board.standings[board.first]
     rows = [
         Row(
             [
@@ -147,9 +169,9 @@ def _by_subject(board: Board) -> Table:
         for subject in standings[0].by_subject
     ]
     return Table(
-        columns=[Column("Subject", kind="text"), *(Column(one.arm, number) for one in standings)],
+        columns=[Column(board.unit.capitalize(), kind="text"), *(Column(one.arm, number) for one in standings)],
         rows=rows,
-        title=f"Accuracy by subject: {_title(board)}",
+        title=f"{METRICS[board.first].title} by {board.unit}: {_title(board)}",
         key=f"subjects-{board.learner}-{board.shots}",
     )
 
@@ -163,11 +185,16 @@ def _as_json(board: Board) -> dict[str, Any]:
         "learner": board.learner,
         "shots": board.shots,
         "seconds": dict(board.seconds),
-        "arms": {
-            standing.arm: {metric: _standing(of[place]) for metric, of in board.standings.items()}
-            for place, standing in enumerate(board.standings[FIRST])
-        },
+        "unit": board.unit,
+        "metrics": list(board.metrics),
+        "arms": _by_arm(board.standings),
+        "shifts": {kind: _by_arm(standings) for kind, standings in board.shifts.items()},
     }
+
+
+def _by_arm(standings: Mapping[str, Sequence[Standing]]) -> dict[str, Any]:
+    arms = [one.arm for one in next(iter(standings.values()))]
+    return {arm: {metric: _standing(of[place]) for metric, of in standings.items()} for place, arm in enumerate(arms)}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.locations import locate
 from imprint.requests import as_list, read_request
 from imprint.setting_types import Place
-from imprint.study.arms import Arm
+from imprint.study.arms import Arm, with_counts
 from imprint.study.examples import read_material
 from imprint.study.learners.base import Learner
 from imprint.study.study import Study
@@ -42,6 +42,7 @@ class Request:
     encoders: Mapping[str, Encoder]
     shots: list[PositiveInt]
     seeds: list[Annotated[int, Ge(0), Lt(2**32)]]
+    counts: Mapping[str, list[PositiveInt]] | None
     against: str
     ceiling: str
     out: Place
@@ -72,18 +73,21 @@ def study_of(cfg: DictConfig) -> Study:
     request = read_request(Request, cfg)
     if problems := list(_faults(request)):
         raise ConfigError(problems)
+    arms, members = with_counts(request.arms, request.counts or {})
+    material = read_material(
+        as_list(request.data),
+        request.pictures or {},
+        request.test,
+        subjects=request.subjects,
+        shots=request.shots,
+        parts=request.parts,
+    )
     found = Study(
         folder=locate(request.out),
-        material=read_material(
-            as_list(request.data),
-            request.pictures or {},
-            request.test,
-            subjects=request.subjects,
-            shots=request.shots,
-            parts=request.parts,
-        ),
+        material=request.task.usable(material),
         task=request.task,
-        arms=request.arms,
+        arms=arms,
+        members=members,
         learners=request.learners,
         encoders=request.encoders,
         shots=list(dict.fromkeys(request.shots)),
