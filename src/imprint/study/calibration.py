@@ -17,27 +17,28 @@ class Bin(NamedTuple):
     answers: int
 
 
-class Curve(NamedTuple):
+class Sureness(NamedTuple):
     learner: str
     shots: int
     arm: str
     bins: Sequence[Bin]
 
 
-def calibration(done: Sequence[tuple[Cell, Result]]) -> list[Curve]:
+def calibration(done: Sequence[tuple[Cell, Result]]) -> list[Sureness]:
     """Of the most probable class of each picture, over all questions and seeds. None of tasks whose cells have no
     probabilities of classes."""
     answers: dict[tuple[str, int, str], list[tuple[float, bool]]] = {}
     for cell, result in done:
         place = cell.place
         answers.setdefault((place.learner, place.shots, place.arm), []).extend(_answers(cell, result))
-    return [Curve(*place, _binned(own)) for place, own in answers.items() if own]
+    return [Sureness(*place, _binned(own)) for place, own in answers.items() if own]
 
 
 def _answers(cell: Cell, result: Result) -> Iterator[tuple[float, bool]]:
     classes, question = cell.training.classes, cell.question
-    tests = [one for one in cell.tests if question.of.get(one.subject) in classes]
-    if not tests or len(classes) < 2:
+    answers = {**question.of, **question.strangers}
+    tests = [one for one in cell.tests if answers.get(one.subject) in classes]
+    if not tests or len(classes) < 2 or not result.probabilities:
         return
     probabilities_NK = result.of(tests)
     sums_N = probabilities_NK.sum(dim=1)
@@ -45,7 +46,7 @@ def _answers(cell: Cell, result: Result) -> Iterator[tuple[float, bool]]:
         return
     sure_N, guesses_N = probabilities_NK.max(dim=1)
     for one, sure, guess in zip(tests, sure_N.tolist(), guesses_N.tolist(), strict=True):
-        yield sure, classes[guess] == question.of[one.subject]
+        yield sure, classes[guess] == answers[one.subject]
 
 
 def _binned(answers: Sequence[tuple[float, bool]]) -> list[Bin]:

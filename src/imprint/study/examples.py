@@ -7,11 +7,13 @@ here, and all that is wrong with them is said at once.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from PIL import Image
 
+from imprint.data.decoding import decode_mask
+from imprint.data.decoding import read as read_file
 from imprint.data.listing import printable
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
@@ -26,6 +28,25 @@ TAUGHT = "photos"  # in what a data set says of itself: by subject, the photos t
 ENCODERS = "encoders"  # likewise: of each filter, the fingerprints of the encoders that it looked with
 BY_NOBODY = ("untuned", "truth")  # sources that were taught from no photo
 SHOWN = 5  # names in a message
+
+# Of masks: as they were made; put beside a photo by somebody; found by an algorithm.
+Quality = Literal["exact", "given", "estimated"]
+
+
+class Marking(NamedTuple):
+    """Where in a picture its subject is: white in a mask."""
+
+    file: Path
+    quality: Quality
+    estimator: str  # what found it, where that is known
+
+    @property
+    def content(self) -> str:
+        return file_hash(self.file)
+
+    def load(self) -> Image.Image:
+        """Grey."""
+        return decode_mask(read_file(self.file))
 
 
 class Example(NamedTuple):
@@ -42,6 +63,8 @@ class Example(NamedTuple):
     taught: frozenset[str] | None
     untold: bool  # whether a generator made it of which nobody says what it was taught from
     read: Callable[[], Image.Image]
+    marking: Marking | None = None
+    shift: str = ""  # of a photo to test on: what it has that photos to train on have not
 
     def load(self) -> Image.Image:
         return self.read()
@@ -64,11 +87,13 @@ class PictureSet(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """`photos` are by subject, in the order in which shots are counted."""
+    """`photos` are by subject, in the order in which shots are counted. `strangers` are photos to test on of subjects
+    that there are no photos to train on of."""
 
     photos: Mapping[str, Sequence[Example]]
     pictures: Sequence[Example]
     tests: Sequence[Example]
+    strangers: Sequence[Example]
     nouns: Mapping[str, str]
     sets: Sequence[PictureSet]
     filters_looked_with: frozenset[str]  # fingerprints of encoders
@@ -112,7 +137,8 @@ def read_material(
         photos={subject: kept.photos[subject] for subject in sorted(kept.photos)},
         pictures=kept.pictures,
         tests=kept.tests,
-        nouns=_nouns([*folders, *named.values()]),
+        strangers=[] if subjects is not None else [one for one in found.tests if one.subject not in found.photos],
+        nouns=_nouns([tested] if tested is not None else folders) | _nouns([*folders, *named.values()]),
         sets=found.sets,
         filters_looked_with=frozenset(_looked_with([*folders, *named.values()])),
         remarks=[*remarks, *_untold(kept)],
@@ -183,7 +209,18 @@ def _example(folder: LabelledFolder, split: str, row: Row, source: str, number: 
         taught=known,
         untold=known is None and source not in (REAL, *BY_NOBODY) and (bool(row.run) or not row.parent),
         read=partial(folder.load, split, row),
+        marking=_marking(folder, split, row),
+        shift=row.shift,
     )
+
+
+def _marking(folder: LabelledFolder, split: str, row: Row) -> Marking | None:
+    file = folder.mask(split, row)
+    if file is None:
+        return None
+    if row.label_quality == "construction":
+        return Marking(file, "exact", "")
+    return Marking(file, "given" if row.is_real and not row.estimator else "estimated", row.estimator)
 
 
 def _chosen(found: _Found, subjects: Sequence[str] | None, problems: list[Problem | str]) -> tuple[_Found, list[str]]:
@@ -192,7 +229,7 @@ def _chosen(found: _Found, subjects: Sequence[str] | None, problems: list[Proble
         problems += [Problem("subjects", subject, nearest(subject, found.photos)) for subject in unknown]
     chosen = set(found.photos if subjects is None else subjects)
     others = sorted({one.subject for one in (*found.pictures, *found.tests)} - chosen) if subjects is None else []
-    remarks = [f"There are no photos to train on of {_some(others)}, whose pictures are left out."] if others else []
+    remarks = [f"There are no photos to train on of {_some(others)}: nothing is learned of them."] if others else []
     return (
         _Found(
             {subject: photos for subject, photos in found.photos.items() if subject in chosen},

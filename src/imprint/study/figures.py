@@ -10,10 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.scoreboard.style import COLOURS, INK, colour, inline, mark, quiet, single_axes
-from imprint.reporting.units import bounds, plus, probability, score
-from imprint.study.calibration import Curve
+from imprint.reporting.units import plus, probability, score
+from imprint.study.calibration import Sureness
+from imprint.study.curves import Curve
+from imprint.study.metrics import METRICS
 from imprint.study.scores import Board, Standing
-from imprint.study.tables import counted, facts_of, first_metric, title_of
+from imprint.study.tables import counted
 
 BESIDE = 0.012  # of an axis's length: intervals at one place stand beside one another
 LEAST_BETWEEN = 0.06  # of an axis's length, of two labels
@@ -30,7 +32,6 @@ class Style(NamedTuple):
 
 class Figure(NamedTuple):
     svg: str
-    caption: str
 
 
 def styles_of(arms: Sequence[str], ceiling: str) -> dict[str, Style]:
@@ -54,7 +55,7 @@ def differences(boards: Sequence[Board], metric: str, *, against: str, styles: M
     ]
     if not lines:
         return None
-    learner, title = boards[0].learner, facts_of(metric).title
+    learner, title = boards[0].learner, METRICS[metric].title
     with single_axes(5.6, 1.2 + 0.27 * (len(lines) + len(boards))) as (figure, axes):
         labels: dict[Artist, str] = {}
         ticks: list[tuple[float, str]] = []
@@ -83,55 +84,42 @@ def differences(boards: Sequence[Board], metric: str, *, against: str, styles: M
         axes.set_title(f"{learner}: {title} less {against}", loc="left")
         quiet(axes, grid="x")
         svg = inline(figure, label=f"{learner}: {title}, arms less {against}", labels=labels)
-    return Figure(svg, f"{learner}: {_better(metric)}")
+    return Figure(svg)
 
 
-def over_shots(boards: Sequence[Board], metric: str, styles: Mapping[str, Style]) -> Figure | None:
-    """Of one learner, a line an arm; None of a single number of shots."""
-    shots = sorted({board.shots for board in boards})
-    if len(shots) < 2:
-        return None
-    points = {
-        arm: [
-            (float(board.shots), one)
-            for board in sorted(boards, key=lambda board: board.shots)
-            for one in board.standings[metric]
-            if one.arm == arm
-        ]
-        for arm in styles
-    }
-    return _curves(points, boards[0].learner, metric, "photos of each subject", styles)
+def curve_figure(curves: Sequence[Curve], styles: Mapping[str, Style], *, against: str) -> Figure:
+    """Of one learner and metric, a line an arm. Numbers across stand at distances as their logarithms; there may be
+    none."""
+    first = curves[0]
+    title = METRICS[first.metric].title
+    shots = "" if first.shots is None else f", {counted(first.shots, 'shot')}"
+    over = "photos of each subject" if first.over == "shots" else f"pictures of each subject (0: {against})"
+    levels = sorted({point.at for curve in curves for point in curve.points})
+    width = math.log2(1 + levels[-1]) - math.log2(1 + levels[0])
+    with single_axes(5.6, 3.4) as (figure, axes):
+        labels: dict[Artist, str] = {}
+        for order, curve in enumerate(curves):
+            style, shift = styles[curve.arm], BESIDE * width * (order - (len(curves) - 1) / 2)
+            places = [math.log2(1 + point.at) + shift for point in curve.points]
+            means = [point.mean for point in curve.points]
+            axes.plot(places, means, color=style.colour, linewidth=1.6, linestyle=style.dash, zorder=2)
+            for place, point in zip(places, curve.points, strict=True):
+                said = ""
+                if point.low is not None and point.high is not None:
+                    axes.vlines(place, point.low, point.high, color=style.colour, alpha=0.45, linewidth=1.6, zorder=2)
+                    said = f" [{score(point.low)}, {score(point.high)}]"
+                (drawn,) = axes.plot(place, point.mean, style.mark, color=style.colour, markersize=4.5, zorder=3)
+                labels[drawn] = f"{point.arm}, {point.at:.3g}\n{title} {score(point.mean)}{said}"
+        ticks = _ticks(levels, LEAST_BETWEEN * width)
+        axes.set_xticks([math.log2(1 + number) for number in ticks], [f"{number:.3g}" for number in ticks])
+        axes.set_xlabel(over)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_title(f"{first.learner}{shots}: {title}", loc="left")
+        quiet(axes, grid="both")
+        return Figure(inline(figure, label=f"{first.learner}{shots}: {title} over {over}", labels=labels))
 
 
-def over_pictures(
-    board: Board,
-    metric: str,
-    numbers: Mapping[str, float],
-    families: Mapping[str, Sequence[str]],
-    styles: Mapping[str, Style],
-    *,
-    against: str,
-) -> Figure | None:
-    """Of one learner and number of shots: `families` are arms that differ by how many pictures they have, `numbers` of
-    each subject. They begin with `against`, which has none."""
-    own = {one.arm: one for one in board.standings[metric]}
-    points = {
-        family: sorted(
-            [(numbers[arm], own[arm]) for arm in arms if arm in own]
-            + ([(0.0, own[against])] if against in own and not numbers.get(against) else []),
-            key=lambda point: point[0],
-        )
-        for family, arms in families.items()
-        if len(arms) > 1
-    }
-    if not any(len(curve) > 1 for curve in points.values()):
-        return None
-    return _curves(
-        points, title_of(board), metric, f"pictures of each subject beside the photos (0: {against})", styles
-    )
-
-
-def reliability(curves: Sequence[Curve], styles: Mapping[str, Style]) -> Figure:
+def reliability(curves: Sequence[Sureness], styles: Mapping[str, Style]) -> Figure:
     """Of one learner and number of shots."""
     with single_axes(5.6, 4.2) as (figure, axes):
         labels: dict[Artist, str] = {}
@@ -154,37 +142,7 @@ def reliability(curves: Sequence[Curve], styles: Mapping[str, Style]) -> Figure:
         title = f"{curves[0].learner}, {counted(curves[0].shots, 'shot')}"
         axes.set_title(title, loc="left")
         quiet(axes, grid="both")
-        return Figure(inline(figure, label=f"{title}: how often answers are right", labels=labels), title)
-
-
-def _curves(
-    points: Mapping[str, Sequence[tuple[float, Standing]]],
-    name: str,
-    metric: str,
-    across: str,
-    styles: Mapping[str, Style],
-) -> Figure:
-    """Numbers across stand at distances as their logarithms, and there may be none."""
-    title = facts_of(metric).title
-    levels = sorted({number for curve in points.values() for number, _ in curve})
-    width = math.log2(1 + levels[-1]) - math.log2(1 + levels[0])
-    with single_axes(5.6, 3.4) as (figure, axes):
-        labels: dict[Artist, str] = {}
-        for order, (arm, curve) in enumerate(points.items()):
-            style, shift = styles[arm], BESIDE * width * (order - (len(points) - 1) / 2)
-            places, means = [math.log2(1 + number) + shift for number, _ in curve], [one.mean for _, one in curve]
-            axes.plot(places, means, color=style.colour, linewidth=1.6, linestyle=style.dash, zorder=2)
-            for place, (number, one) in zip(places, curve, strict=True):
-                _interval(axes.vlines, place, one.interval, style)
-                (point,) = axes.plot(place, one.mean, style.mark, color=style.colour, markersize=4.5, zorder=3)
-                labels[point] = f"{one.arm}, {number:.3g}\n{title} {score(one.mean)} {bounds(one.interval)}".strip()
-        ticks = _ticks(levels, LEAST_BETWEEN * width)
-        axes.set_xticks([math.log2(1 + number) for number in ticks], [f"{number:.3g}" for number in ticks])
-        axes.set_xlabel(across)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_title(f"{name}: {title}", loc="left")
-        quiet(axes, grid="both")
-        return Figure(inline(figure, label=f"{name}: {title} over {across}", labels=labels), f"{name}: {title}")
+        return Figure(inline(figure, label=f"{title}: how often answers are right", labels=labels))
 
 
 def _ticks(levels: Sequence[float], least: float) -> list[float]:
@@ -220,19 +178,8 @@ def _said(one: Standing, against: str, title: str, board: Board) -> str:
     )
 
 
-def _better(metric: str) -> str:
-    return f"{'right' if facts_of(metric).better == 'higher' else 'left'} of the line is better. Lines are intervals."
-
-
 def of_learners(boards: Sequence[Board]) -> dict[str, list[Board]]:
     found: dict[str, list[Board]] = {}
     for board in boards:
         found.setdefault(board.learner, []).append(board)
     return found
-
-
-def metrics_of(boards: Sequence[Board]) -> list[str]:
-    """The first one first."""
-    metrics = list(dict.fromkeys(metric for board in boards for metric in board.standings))
-    first = first_metric(boards[0])
-    return [first, *(metric for metric in metrics if metric != first)]

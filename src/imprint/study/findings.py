@@ -7,13 +7,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from imprint.study.arms import Arm, family_of
-from imprint.study.calibration import Curve, calibration
+from imprint.study.arms import Arm, Member
+from imprint.study.calibration import Sureness, calibration
 from imprint.study.cells import Cell, Result
 from imprint.study.costs import ArmCost, arm_costs
+from imprint.study.curves import Curve, Worth, curves, worths
 from imprint.study.examples import Material
 from imprint.study.scores import Board
-from imprint.study.tables import by_subject, further_tables, headlines, main_table
+from imprint.study.tables import by_shift, by_subject, further_tables, headlines, main_table
 from imprint.tables.table import Table
 
 OUTPUTS = "outputs"  # where runs usually are
@@ -24,6 +25,7 @@ class Findings:
     folder: Path
     material: Material
     arms: Mapping[str, Arm]
+    members: Mapping[str, Member]
     shots: Sequence[int]
     seeds: Sequence[int]
     against: str
@@ -49,11 +51,15 @@ class Findings:
         ]
 
     @cached_property
+    def shift_tables(self) -> list[Table]:
+        return [by_shift(board) for board in self.boards if board.shifts]
+
+    @cached_property
     def subject_tables(self) -> list[Table]:
         return [by_subject(board) for board in self.boards]
 
     @cached_property
-    def calibration(self) -> list[Curve]:
+    def calibration(self) -> list[Sureness]:
         return calibration(self.done)
 
     @cached_property
@@ -62,16 +68,24 @@ class Findings:
         return arm_costs(self.boards, self.arms, self.material, self.shots, near=near)
 
     @cached_property
-    def families(self) -> dict[str, list[str]]:
-        """Arms that differ by how many pictures they have, by the name of the one with all."""
-        found: dict[str, list[str]] = {}
-        for name, arm in self.arms.items():
-            found.setdefault(family_of(name, arm), []).append(name)
-        return found
-
-    def pictures(self, shots: int) -> dict[str, float]:
-        """Of each arm: how many there are beside the photos, of a subject on average."""
+    def pictures(self) -> dict[tuple[str, int], float]:
+        """By arm and shots: how many there are beside the photos, of a subject on average."""
         return {
-            name: fmean(len(own) for own in arm.pictures(self.material, shots).values())
+            (name, few): fmean(len(own) for own in arm.pictures(self.material, few).values())
             for name, arm in self.arms.items()
+            for few in self.shots
         }
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        return list(curves(self.boards, self.members, self.pictures, against=self.against))
+
+    @cached_property
+    def worths(self) -> list[Worth]:
+        """How many photos the arms' pictures are worth."""
+        return list(worths(self.boards, self.pictures, against=self.against))
+
+    @property
+    def whole(self) -> list[str]:
+        """The arms with all of their pictures."""
+        return [name for name, member in self.members.items() if member.pictures is None]

@@ -1,17 +1,19 @@
 """A study's page: one HTML file that needs no other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from imprint.reporting.thumbnails import picture_page
 from imprint.study import figures
 from imprint.study.acceptance import sheets
-from imprint.study.calibration import Curve
+from imprint.study.calibration import Sureness
 from imprint.study.costs import cost_table
-from imprint.study.figures import Figure, Style, metrics_of, of_learners, styles_of
+from imprint.study.curves import Curve
+from imprint.study.figures import Figure, Style, curve_figure, of_learners, styles_of
 from imprint.study.findings import Findings
-from imprint.study.tables import arms_of, facts_of, first_metric
+from imprint.study.metrics import METRICS
+from imprint.study.tables import arms_of, worth_table
 from imprint.tables.table import Table
 
 FEW = 15  # lines; longer tables are folded
@@ -27,7 +29,9 @@ class Folded(NamedTuple):
 
 def render(findings: Findings) -> str:
     styles = styles_of(arms_of(findings.boards), findings.ceiling)
-    whole = {name: styles[name] for name in findings.families if name in styles}
+    whole = {name: styles[name] for name in findings.whole if name in styles}
+    sizes = {curve.arm for curve in findings.curves if curve.over == "pictures"}
+    first = findings.boards[0].first if findings.boards else ""
     data_sets = sheets(findings.material)
     usual, rest = _reliability(findings.calibration, whole)
     return picture_page(
@@ -42,12 +46,14 @@ def render(findings: Findings) -> str:
         against=findings.against,
         styles=styles,
         whole=whole,
-        counted={name: whole[name] for name, arms in findings.families.items() if len(arms) > 1 and name in whole},
+        counted={name: style for name, style in whole.items() if name in sizes},
         differences=list(_differences(findings, whole)),
         tables=findings.main_tables,
         metrics=list(_metrics(findings, whole)),
-        shots=list(_over_shots(findings, whole)),
-        pictures=list(_over_pictures(findings, styles)),
+        shots=list(_curves(findings, first, "shots", whole)),
+        pictures=list(_curves(findings, first, "pictures", whole)),
+        worth=worth_table(findings.worths) if findings.worths else None,
+        shifts=findings.shift_tables,
         subjects=findings.subject_tables,
         reliability=usual,
         reliabilities=rest,
@@ -57,44 +63,33 @@ def render(findings: Findings) -> str:
     )
 
 
-def _differences(findings: Findings, styles: dict[str, Style]) -> Iterator[Figure]:
+def _differences(findings: Findings, styles: Mapping[str, Style]) -> Iterator[Figure]:
     for boards in of_learners(findings.boards).values():
-        metric = first_metric(boards[0])
-        if figure := figures.differences(boards, metric, against=findings.against, styles=styles):
+        if figure := figures.differences(boards, boards[0].first, against=findings.against, styles=styles):
             yield figure
 
 
-def _over_shots(findings: Findings, styles: dict[str, Style]) -> Iterator[Figure]:
-    for boards in of_learners(findings.boards).values():
-        if figure := figures.over_shots(boards, first_metric(boards[0]), styles):
-            yield figure
+def _curves(
+    findings: Findings, metric: str, over: Literal["shots", "pictures"], styles: Mapping[str, Style]
+) -> Iterator[Figure]:
+    """A figure for each learner and, over pictures, number of shots."""
+    alike: dict[tuple[str, int | None], list[Curve]] = {}
+    for curve in findings.curves:
+        if (curve.metric, curve.over) == (metric, over) and curve.arm in styles:
+            alike.setdefault((curve.learner, curve.shots), []).append(curve)
+    for own in alike.values():
+        yield curve_figure(own, styles, against=findings.against)
 
 
-def _over_pictures(findings: Findings, styles: dict[str, Style]) -> Iterator[Figure]:
-    for board in findings.boards:
-        figure = figures.over_pictures(
-            board,
-            first_metric(board),
-            findings.pictures(board.shots),
-            findings.families,
-            styles,
-            against=findings.against,
-        )
-        if figure:
-            yield figure
-
-
-def _metrics(findings: Findings, styles: dict[str, Style]) -> Iterator[Folded]:
+def _metrics(findings: Findings, styles: Mapping[str, Style]) -> Iterator[Folded]:
     """Of each metric but the first: curves and tables."""
-    learners = of_learners(findings.boards)
-    for metric in dict.fromkeys(metric for boards in learners.values() for metric in metrics_of(boards)[1:]):
-        own = [[board for board in boards if metric in board.standings] for boards in learners.values()]
-        curves = [figures.over_shots(boards, metric, styles) for boards in own if boards]
+    for metric in findings.boards[0].metrics[1:] if findings.boards else ():
         tables = [table for table in findings.further_tables if table.key.startswith(f"{metric}-")]
-        yield Folded(f"{facts_of(metric).title}: {facts_of(metric).about}", [one for one in curves if one], tables)
+        title, _, about = METRICS[metric]
+        yield Folded(f"{title}: {about}", list(_curves(findings, metric, "shots", styles)), tables)
 
 
-def _reliability(curves: Sequence[Curve], styles: dict[str, Style]) -> tuple[list[Figure], list[Figure]]:
+def _reliability(curves: Sequence[Sureness], styles: Mapping[str, Style]) -> tuple[list[Figure], list[Figure]]:
     """Of each learner with the most shots, and with fewer."""
     most = {curve.learner: max(one.shots for one in curves if one.learner == curve.learner) for curve in curves}
     places = dict.fromkeys((curve.learner, curve.shots) for curve in curves)

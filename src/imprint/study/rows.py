@@ -18,9 +18,10 @@ class Number(NamedTuple):
     arm: str
     against: str  # of a difference
     metric: str
-    subject: str  # empty: the mean over subjects
+    shift: str  # of photos to test on; empty: all of them
+    subject: str  # or class, whatever scores are by; empty: the mean over them
     seed: int | None  # empty: the mean over seeds
-    statistic: str  # value, mean, low, high, seed_spread, subjects, difference, p, p_holm, gap_closed, seconds
+    statistic: str  # docs/study.md lists them
     value: float
 
 
@@ -30,9 +31,11 @@ def number_table(boards: Sequence[Board], *, against: str, seeds: Sequence[int])
 
 
 def _numbers(board: Board, against: str, seeds: Sequence[int]) -> Iterator[Number]:
-    for metric, standings in board.standings.items():
+    kinds = [("", metric, of) for metric, of in board.standings.items()]
+    kinds += [(shift, metric, of) for shift, metrics in board.shifts.items() for metric, of in metrics.items()]
+    for shift, metric, standings in kinds:
         for one in standings:
-            row = Number(board.learner, board.shots, one.arm, "", metric, "", None, "", 0.0)
+            row = Number(board.learner, board.shots, one.arm, "", metric, shift, "", None, "", 0.0)
             for subject, numbers in one.by_subject.items():
                 of_subject = row._replace(subject=subject)
                 for seed, value in zip(seeds, numbers, strict=False):
@@ -45,7 +48,7 @@ def _numbers(board: Board, against: str, seeds: Sequence[int]) -> Iterator[Numbe
                     yield compared._replace(subject=subject, statistic="difference", value=value)
                 yield from _known(compared, _differences(one))
     for arm, seconds in board.seconds.items():
-        yield Number(board.learner, board.shots, arm, "", "", "", None, "seconds", seconds)
+        yield Number(board.learner, board.shots, arm, "", "", "", "", None, "seconds", seconds)
 
 
 def _known(row: Number, values: Mapping[str, float | None]) -> Iterator[Number]:
@@ -72,6 +75,7 @@ def _differences(one: Standing) -> Mapping[str, float | None]:
         "p": difference.p,
         "p_holm": difference.p_holm,
         "gap_closed": one.closed,
+        **{f"gap_closed_{end}": value for end, value in _bounds(one.closed_interval).items()},
     }
 
 

@@ -18,7 +18,7 @@ from imprint.partial_files import remove_abandoned
 from imprint.reporting.tracking.session import WandbSettings
 from imprint.reporting.units import duration
 from imprint.study import arms as arms_
-from imprint.study.arms import Arm
+from imprint.study.arms import Arm, Member
 from imprint.study.cells import Cell, Result, cells, file_of, read
 from imprint.study.examples import Material
 from imprint.study.findings import Findings
@@ -40,12 +40,14 @@ FEW_SEEDS = 3  # below, luck of the seed is not told from anything else
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """`against` and `ceiling` are names of arms; the ceiling need not be among them."""
+    """`against` and `ceiling` are names of arms; the ceiling need not be among them. `members` says of each arm which
+    of the configuration's it is, and with how many pictures."""
 
     folder: Path
     material: Material
     task: Task
     arms: Mapping[str, Arm]
+    members: Mapping[str, Member]
     learners: Mapping[str, Learner]
     encoders: Mapping[str, Encoder]
     shots: Sequence[int]
@@ -72,6 +74,7 @@ class Study:
         return list(
             cells(
                 self.material,
+                self.task,
                 self.questions,
                 arms=self.arms,
                 learners=self.learners,
@@ -85,6 +88,19 @@ class Study:
         """Raises ConfigError with everything that is wrong, before anything is learned."""
         problems: list[Problem | str] = [*self._unnamed(), *self.task.problems(self.material)]
         problems += arms_.problems(self.arms, self.material, self.shots)
+        for name, learner in self.learners.items():
+            if self.task.asks not in learner.gives:
+                problems.append(
+                    f"learners.{name}: it gives {' and '.join(sorted(learner.gives))}, and this task asks for "
+                    f"{self.task.asks}. Take another one (docs/study.md), or another task."
+                )
+        if self.task.asks == "maps":
+            problems += [
+                f"arms.{name}.augmentation: it does not say where a picture's parts go, which this task must know. "
+                "Take augmentation/classical, or null."
+                for name, arm in self.arms.items()
+                if arm.augmentation is not None and not arm.augmentation.moves_masks
+            ]
         try:
             needs = {f"learners.{name}": learner.needs for name, learner in self.learners.items()}
             self.features.check(needs, "encoders")
@@ -151,6 +167,7 @@ class Study:
             folder=self.folder,
             material=self.material,
             arms=self.arms,
+            members=self.members,
             shots=self.shots,
             seeds=self.seeds,
             against=self.against,

@@ -7,10 +7,11 @@ import numpy as np
 from imprint.evaluation.statistics.crossing import FEWEST_SUBJECTS, table_of_differences
 from imprint.evaluation.statistics.intervals import Interval, difference_interval
 from imprint.reporting.units import duration, plus, probability
-from imprint.study.scores import DRAWS, METRICS, SEED, Board, Metric, Standing
+from imprint.study.curves import Worth
+from imprint.study.metrics import METRICS
+from imprint.study.scores import DRAWS, SEED, Board, Standing
 from imprint.tables.table import Cell, Column, Row, Table
 
-USUAL = "accuracy"  # the metric that the first table is about, where the task has it
 SURE = 0.05  # above it, Holm's p says that it may be luck
 
 
@@ -22,20 +23,12 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}{'s' * (count != 1)}"
 
 
-def first_metric(board: Board) -> str:
-    return USUAL if USUAL in board.standings else next(iter(board.standings))
-
-
-def facts_of(metric: str) -> Metric:
-    return METRICS[metric]
-
-
 def title_of(board: Board) -> str:
     return f"{board.learner}, {counted(board.shots, 'shot')}"
 
 
 def has(board: Board, arm: str) -> bool:
-    return any(one.arm == arm for one in board.standings[first_metric(board)])
+    return any(one.arm == arm for one in board.standings[board.first])
 
 
 def leading(board: Board, metric: str, ceiling: str) -> str | None:
@@ -44,7 +37,7 @@ def leading(board: Board, metric: str, ceiling: str) -> str | None:
     rivals = [one for one in board.standings[metric] if one.arm != ceiling]
     if len(rivals) < 2:
         return None
-    sign = 1 if facts_of(metric).better == "higher" else -1
+    sign = 1 if METRICS[metric].better == "higher" else -1
     first = max(rivals, key=lambda one: sign * one.mean)
     ahead = all(_is_ahead(first, other, sign) for other in rivals if other is not first)
     return first.arm if ahead else None
@@ -74,8 +67,8 @@ def headlines(boards: Sequence[Board], *, against: str, ceiling: str) -> list[st
 
 
 def _headline(board: Board, against: str, ceiling: str) -> str:
-    metric = first_metric(board)
-    facts = facts_of(metric)
+    metric = board.first
+    facts = METRICS[metric]
     sign = 1 if facts.better == "higher" else -1
     rivals = [one for one in board.standings[metric] if one.difference is not None and one.arm != ceiling]
     sure = [one for one in rivals if one.difference and one.difference.p_holm <= SURE]
@@ -112,10 +105,10 @@ def _said(interval: Interval | None) -> str:
 
 def main_table(board: Board, *, against: str, ceiling: str) -> Table:
     """What arms come to: the first metric as it is tested, and the means of the others."""
-    first = first_metric(board)
+    first = board.first
     others = [metric for metric in board.standings if metric != first]
     columns = [*_columns(board, first, against, ceiling)]
-    columns += [Column(facts_of(metric).title, number, about=facts_of(metric).about) for metric in others]
+    columns += [Column(METRICS[metric].title, number, about=METRICS[metric].about) for metric in others]
     columns.append(Column("Time", duration, about="of learning and testing, in all cells"))
     rows = []
     for place, row in enumerate(_rows(board, first, against, ceiling)):
@@ -136,35 +129,97 @@ def further_table(board: Board, metric: str, *, against: str, ceiling: str) -> T
     return Table(
         columns=_columns(board, metric, against, ceiling),
         rows=_rows(board, metric, against, ceiling),
-        title=f"{facts_of(metric).title}: {title_of(board)}",
+        title=f"{METRICS[metric].title}: {title_of(board)}",
         key=f"{metric}-{board.learner}-{board.shots}",
-        notes=[facts_of(metric).about],
+        notes=[METRICS[metric].about],
     )
 
 
 def further_tables(board: Board, *, against: str, ceiling: str) -> list[Table]:
-    first = first_metric(board)
+    first = board.first
     others = [metric for metric in board.standings if metric != first]
     return [further_table(board, metric, against=against, ceiling=ceiling) for metric in others]
 
 
 def by_subject(board: Board) -> Table:
-    first = first_metric(board)
+    first = board.first
     standings = board.standings[first]
     rows = [
         Row([Cell(subject), *(Cell(float(np.mean(one.by_subject[subject]))) for one in standings)])
         for subject in standings[0].by_subject
     ]
     return Table(
-        columns=[Column("Subject", kind="text"), *(Column(one.arm, number) for one in standings)],
+        columns=[Column(board.unit.capitalize(), kind="text"), *(Column(one.arm, number) for one in standings)],
         rows=rows,
-        title=f"{facts_of(first).title} by subject: {title_of(board)}",
+        title=f"{METRICS[first].title} by {board.unit}: {title_of(board)}",
         key=f"subjects-{board.learner}-{board.shots}",
     )
 
 
+def by_shift(board: Board) -> Table:
+    """The first metric of each kind of photos to test on."""
+    kinds = {kind: {one.arm: one for one in of[board.first]} for kind, of in board.shifts.items()}
+    rows = []
+    for one in board.standings[board.first]:
+        own = [of[one.arm] for of in kinds.values()]
+        rows.append(Row([Cell(one.arm), *(Cell(each.mean, _bounds(each.interval)) for each in own)]))
+    return Table(
+        columns=[Column("Arm", kind="text"), *(Column(kind, number) for kind in kinds)],
+        rows=rows,
+        title=f"{METRICS[board.first].title} by shift: {title_of(board)}",
+        key=f"shifts-{board.learner}-{board.shots}",
+        notes=["A shift is what photos to test on have that training has not, as their rows say."],
+    )
+
+
+def worth_table(worths: Sequence[Worth]) -> Table:
+    columns = [
+        Column("Learner", kind="text"),
+        Column("Arm", kind="text"),
+        Column("Shots", str),
+        Column("Pictures", "{:.3g}".format, about="beside the photos, of a subject"),
+        Column("As good as", kind="text", about="so many photos alone, between those that were tried"),
+        Column("Pictures a photo", "{:.3g}".format, about="how many of them are worth a photo more"),
+    ]
+    rows = [
+        Row(
+            [
+                Cell(one.learner),
+                Cell(one.arm),
+                Cell(one.shots),
+                Cell(one.pictures),
+                Cell(_photos(one), detail=_between(one)),
+                Cell(one.each),
+            ]
+        )
+        for one in worths
+    ]
+    notes = [
+        "By what the task is about, along the photos alone. Intervals are of other subjects like these; an end that is "
+        "not told is beyond what was tried."
+    ]
+    return Table(columns=columns, rows=rows, title="What pictures are worth", key="worth", notes=notes)
+
+
+def _photos(worth: Worth) -> str:
+    if worth.photos is None:
+        return f"beyond the {worth.beyond} photos tried"
+    return f"{worth.photos:.3g} photos"
+
+
+def _between(worth: Worth) -> str:
+    if worth.low is None and worth.high is None:
+        return ""
+    low, high = ("…" if end is None else f"{end:.3g}" for end in (worth.low, worth.high))
+    return f"[{low}, {high}]"
+
+
+def _units(board: Board) -> str:
+    return f"{board.unit}{'e' * board.unit.endswith('s')}s"
+
+
 def _columns(board: Board, metric: str, against: str, ceiling: str) -> list[Column]:
-    title, better, about = facts_of(metric)[:3]
+    title, better, about = METRICS[metric][:3]
     columns = [
         Column("Arm", kind="text"),
         Column(title, number, about=about, best_first=better == "higher"),
@@ -184,34 +239,37 @@ def _rows(board: Board, metric: str, against: str, ceiling: str) -> list[Row]:
             cells += [Cell(), Cell()]
         else:
             cells += [Cell(difference.mean, _bounds(difference.interval)), Cell(difference.p_holm)]
-        rows.append(Row([*cells, Cell(one.closed)] if has(board, ceiling) else cells, is_reference=one.arm == ceiling))
+        if has(board, ceiling):
+            cells.append(Cell(one.closed, _bounds(one.closed_interval)))
+        rows.append(Row(cells, is_reference=one.arm == ceiling))
     return rows
 
 
 def _notes(board: Board, against: str, ceiling: str) -> Iterator[str]:
-    standings = board.standings[first_metric(board)]
+    standings = board.standings[board.first]
     first = standings[0]
     seeds = min(len(numbers) for numbers in first.by_subject.values())
-    subjects = counted(len(first.by_subject), "subject")
-    yield f"{subjects}; {counted(seeds, 'seed')}, averaged before subjects are compared."
+    units, count = _units(board), len(first.by_subject)
+    of = board.unit if count == 1 else units
+    yield f"{count} {of}; {counted(seeds, 'seed')}, averaged before {units} are compared."
     spreads = {one.arm: one.spread for one in standings if one.spread is not None}
     if spreads:
         listed = ", ".join(f"{arm} {spread:.3f}" for arm, spread in spreads.items())
-        title = _small(facts_of(first.metric).title)
+        title = _small(METRICS[first.metric].title)
         yield f"Standard deviation of the mean {title} over seeds: {listed}."
     if first.interval is None:
-        yield "No intervals: there are too few subjects to speak of others."
+        yield f"No intervals: there are too few {units} to speak of others."
     else:
         yield f"Intervals: {first.interval.confidence:.0%}, {first.interval.covers}."
     differences = [one.difference for one in standings if one.difference is not None]
     if differences and differences[0].interval is None:
-        yield f"Differences from {against} have no intervals, for there are fewer than {FEWEST_SUBJECTS} subjects."
+        yield f"Differences from {against} have no intervals, for there are fewer than {FEWEST_SUBJECTS} {units}."
     if has(board, ceiling) and all(one.closed is None for one in standings):
         yield f"No share of a gap is told: what {ceiling} gains over {against} may be chance."
 
 
 def arms_of(boards: Sequence[Board]) -> list[str]:
-    return list(dict.fromkeys(one.arm for board in boards for one in board.standings[first_metric(board)]))
+    return list(dict.fromkeys(one.arm for board in boards for one in board.standings[board.first]))
 
 
 def _bounds(interval: Interval | None) -> tuple[float, float] | None:

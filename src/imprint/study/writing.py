@@ -1,6 +1,6 @@
 """What a study leaves: study.json and study.csv for programs, study.md and study.html to read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,12 +11,11 @@ from imprint.study.findings import Findings
 from imprint.study.page import render
 from imprint.study.rows import number_table
 from imprint.study.scores import Board, Standing
-from imprint.study.tables import first_metric
 from imprint.tables.csv import as_csv
 from imprint.tables.markdown import markdown, plain
 from imprint.tables.table import Table
 
-VERSION = 2
+VERSION = 1
 JSON, CSV, MARKDOWN, PAGE = "study.json", "study.csv", "study.md", "study.html"
 
 
@@ -36,7 +35,10 @@ def as_json(findings: Findings) -> dict[str, Any]:
         **findings.about,
         "headlines": findings.headlines,
         "seeds": list(findings.seeds),
-        "boards": [_board(board, findings.pictures(board.shots)) for board in findings.boards],
+        "arms": {name: member._asdict() for name, member in findings.members.items()},
+        "curves": [asdict(one) for one in findings.curves],
+        "worth": [asdict(one) for one in findings.worths],
+        "boards": [_board(board) for board in findings.boards],
         "calibration": [
             {**curve._asdict(), "bins": [one._asdict() for one in curve.bins]} for curve in findings.calibration
         ],
@@ -58,21 +60,25 @@ def _markdown(findings: Findings) -> str:
     facts = [f"{key}: {value}" for key, value in findings.about["facts"].items()]
     said = [*findings.headlines, *facts, *findings.about["remarks"]]
     lines = ["# Does it help?", "", *(f"- {plain(fact)}" for fact in said), ""]
-    tables = [*findings.main_tables, *findings.further_tables, *findings.subject_tables]
+    tables = [*findings.main_tables, *findings.further_tables, *findings.shift_tables, *findings.subject_tables]
     return "\n".join([*lines, *map(markdown, tables)])
 
 
-def _board(board: Board, pictures: Mapping[str, float]) -> dict[str, Any]:
+def _board(board: Board) -> dict[str, Any]:
     return {
         "learner": board.learner,
         "shots": board.shots,
-        "pictures": {arm: pictures[arm] for arm in board.seconds if arm in pictures},
         "seconds": dict(board.seconds),
-        "arms": {
-            standing.arm: {metric: _standing(of[place]) for metric, of in board.standings.items()}
-            for place, standing in enumerate(board.standings[first_metric(board)])
-        },
+        "unit": board.unit,
+        "metrics": list(board.metrics),
+        "arms": _by_arm(board.standings),
+        "shifts": {kind: _by_arm(standings) for kind, standings in board.shifts.items()},
     }
+
+
+def _by_arm(standings: Mapping[str, Sequence[Standing]]) -> dict[str, Any]:
+    arms = [one.arm for one in next(iter(standings.values()))]
+    return {arm: {metric: _standing(of[place]) for metric, of in standings.items()} for place, arm in enumerate(arms)}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

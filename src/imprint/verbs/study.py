@@ -22,7 +22,7 @@ from imprint.reporting.reporter import Reporter
 from imprint.reporting.tracking.session import WandbSettings
 from imprint.requests import as_list, read_request
 from imprint.setting_types import Place
-from imprint.study.arms import Arm, with_numbers
+from imprint.study.arms import Arm, with_counts
 from imprint.study.examples import read_material
 from imprint.study.learners.base import Learner
 from imprint.study.study import Study
@@ -50,8 +50,8 @@ class Request:
     learners: Mapping[str, Learner]
     encoders: Mapping[str, Encoder]
     shots: list[PositiveInt]
-    images: list[PositiveInt] | None
     seeds: list[Annotated[int, Ge(0), Lt(2**32)]]
+    counts: Mapping[str, list[PositiveInt]] | None
     against: str
     ceiling: str
     out: Place
@@ -163,18 +163,21 @@ def study_of(cfg: DictConfig) -> Study:
 def _study(request: Request) -> Study:
     if problems := list(_faults(request)):
         raise ConfigError(problems)
+    arms, members = with_counts(request.arms, request.counts or {})
+    material = read_material(
+        as_list(request.data),
+        request.pictures or {},
+        request.test,
+        subjects=request.subjects,
+        shots=request.shots,
+        parts=request.parts,
+    )
     found = Study(
         folder=locate(request.out),
-        material=read_material(
-            as_list(request.data),
-            request.pictures or {},
-            request.test,
-            subjects=request.subjects,
-            shots=request.shots,
-            parts=request.parts,
-        ),
+        material=request.task.usable(material),
         task=request.task,
-        arms=with_numbers(request.arms, request.images or []),
+        arms=arms,
+        members=members,
         learners=request.learners,
         encoders=request.encoders,
         shots=list(dict.fromkeys(request.shots)),

@@ -1,6 +1,6 @@
 """learners=resnet: a small ResNet that knows nothing before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -31,6 +31,8 @@ class ResNet(Learner):
     lr       of AdamW at the beginning; it falls to 0 along a cosine
     decay    of its weights
     """
+
+    gives = frozenset({"probabilities", "features"})
 
     def __init__(
         self,
@@ -110,14 +112,25 @@ class _Trained:
     def weights(self) -> str:
         return weights_hash(self._network.state_dict().values())
 
-    @torch.no_grad()
     def probabilities(self, examples: Sequence[Example]) -> Tensor:
-        found = []
+        return torch.cat([logits_BK.softmax(dim=1) for logits_BK, _ in self._outputs(examples)])
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """What its last layer decides by."""
+        return torch.cat([features_BD.float() for _, features_BD in self._outputs(examples)])
+
+    @torch.no_grad()
+    def _outputs(self, examples: Sequence[Example]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits, and what they are computed from, in double on the CPU."""
         for first in range(0, len(examples), TEST_BATCH):
             batch = [self._learner.pixels(example) for example in examples[first : first + TEST_BATCH]]
+            decided_by: list[Tensor] = []
+            hook = self._network.get_submodule("classifier").register_forward_pre_hook(
+                lambda _, inputs, seen=decided_by: seen.append(inputs[0].flatten(1))
+            )
             logits_BK = self._network(_centred(torch.stack(batch)).to(self._device)).logits
-            found.append(logits_BK.double().softmax(dim=1).cpu())
-        return torch.cat(found)
+            hook.remove()
+            yield logits_BK.double().cpu(), decided_by[0].double().cpu()
 
 
 def _centred(pictures_B3HW: Tensor) -> Tensor:
