@@ -28,12 +28,9 @@ class Folded(NamedTuple):
 
 
 def render(findings: Findings) -> str:
-    styles = styles_of(arms_of(findings.boards), findings.ceiling)
-    whole = {name: styles[name] for name in findings.whole if name in styles}
+    whole = _styles(findings)
     sizes = {curve.arm for curve in findings.curves if curve.over == "pictures"}
-    first = findings.boards[0].first if findings.boards else ""
     data_sets = sheets(findings.material)
-    usual, rest = _reliability(findings.calibration, whole)
     return picture_page(
         "study.html.j2",
         [file for sheet in data_sets for file in sheet.files],
@@ -44,23 +41,37 @@ def render(findings: Findings) -> str:
         headlines=findings.headlines,
         cells=len(findings.done),
         against=findings.against,
-        styles=styles,
         whole=whole,
         counted={name: style for name, style in whole.items() if name in sizes},
-        differences=list(_differences(findings, whole)),
+        figures=figures_of(findings),
         tables=findings.main_tables,
         metrics=list(_metrics(findings, whole)),
-        shots=list(_curves(findings, first, "shots", whole)),
-        pictures=list(_curves(findings, first, "pictures", whole)),
         worth=worth_table(findings.worths) if findings.worths else None,
         shifts=findings.shift_tables,
         subjects=findings.subject_tables,
-        reliability=usual,
-        reliabilities=rest,
+        reliabilities=_reliability(findings.calibration, whole)[1],
         sheets=data_sets,
         few=FEW,
         cost=cost_table(findings.costs),
     )
+
+
+def figures_of(findings: Findings) -> dict[str, list[Figure]]:
+    """Those of what the task is about, by what they show."""
+    whole = _styles(findings)
+    first = findings.boards[0].first if findings.boards else ""
+    return {
+        "differences": list(_differences(findings, whole)),
+        "shots": list(_curves(findings, first, "shots", whole)),
+        "pictures": list(_curves(findings, first, "pictures", whole)),
+        "reliability": _reliability(findings.calibration, whole)[0],
+    }
+
+
+def _styles(findings: Findings) -> dict[str, Style]:
+    """Of the arms with all of their pictures."""
+    styles = styles_of([arm for arm in arms_of(findings.boards) if arm in findings.whole], findings.ceiling)
+    return {name: styles[name] for name in findings.whole if name in styles}
 
 
 def _differences(findings: Findings, styles: Mapping[str, Style]) -> Iterator[Figure]:
