@@ -33,6 +33,7 @@ def _told(row: Row, base: Path, pods: Pods) -> Row:
         noun=pods.nouns.get(row.subject, row.noun),
         mask_file_name=os.path.relpath(mask, base) if mask else row.mask_file_name,
         label_quality="estimated" if mask else row.label_quality,  # nothing says how they were made
+        shift=pods.shifts.get((row.subject, file.stem), row.shift),
     )
 
 

@@ -55,6 +55,9 @@ def test_what_photos_to_test_on_have_that_training_has_not(pods: Path) -> None:
     found = pods_in(pods)
     assert found is not None
     assert found.shifts == {(name, f"{name}_{number}"): kind for name in OBJECTS for number, kind in enumerate(KINDS)}
+    for part, kinds in ((pods, KINDS), (pods / "test_dense", KINDS[:2])):
+        tests = [row for split, row in read_folder(part).rows() if split != "train"]
+        assert [row.shift for row in tests] == [*kinds] * len(OBJECTS)
 
 
 @pytest.mark.parametrize("group", ["val", "test", None])

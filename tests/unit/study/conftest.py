@@ -14,6 +14,7 @@ from imprint.verbs.study import study_of
 THIN = ["encoders=mini", "accelerator=cpu", "seeds=[0]", f"shots=[1,{SHOTS}]"]
 # Few updates of a narrow network, and few positions: nothing here depends on how well it is learned.
 THIN_LEARNERS = {
+    "patches": ["positions=4", "size=16"],
     "probe": ["positions=8", "decays=[1e-2,1e-4]"],
     "resnet": ["widths=[8,16]", "size=16", "updates=4", "batch=12"],
     "tuned": ["rank=2", "updates=2", "batch=4"],

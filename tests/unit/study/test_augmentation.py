@@ -174,3 +174,12 @@ def test_without_kornia_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     constructor = Constructor()
     constructor.build({"_target_": "imprint.study.mixing.CutMix", "beta": 1.0}, "augmentation")
     assert "imprint-diffusion[augmentation]" in str(constructor.problems[0])
+
+
+def test_masks_go_where_their_pictures_go() -> None:
+    steps = {"one": Classical(flip=0.5, crop=0.5, colour=0), "two": Classical(flip=0.5, crop=0.7, colour=0)}
+    both = InTurn(steps=steps)
+    assert both.moves_masks
+    seen = both(PICTURES, torch.Generator().manual_seed(0))
+    assert torch.allclose(both.moved(PICTURES[:, :1], torch.Generator().manual_seed(0)), seen[:, :1], atol=1e-6)
+    assert not InTurn(steps={**steps, "three": TrivialAugment(operations={"invert": None})}).moves_masks

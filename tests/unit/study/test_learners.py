@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 from study_world import SUBJECTS
 
 from imprint.config import conf_folder
 from imprint.errors import ConfigError
 from imprint.kinds import kind_of
-from imprint.study.cells import Place, Result
+from imprint.study.cells import Cell, Place, Result
 from imprint.study.order import Seen, Training
 from imprint.study.study import Study
 
@@ -23,41 +25,61 @@ LEARNERS = sorted(file.stem for file in (conf_folder() / "learners").glob("*.yam
 AUGMENTED = ["classical", "trivial", "mixup", "cutmix"]
 
 
+def class_of(name: str) -> Any:
+    content = yaml.safe_load((conf_folder() / "learners" / f"{name}.yaml").read_text(encoding="utf-8"))
+    module, _, kind = content[name]["_target_"].rpartition(".")
+    return getattr(import_module(module), kind)
+
+
+TASKS = {"probabilities": ("identify", "one_vs_all"), "maps": ("segment",)}
+ASKED = [(name, task) for name in LEARNERS for gives in TASKS if gives in class_of(name).gives for task in TASKS[gives]]
+CLASSIFYING = [name for name in LEARNERS if "probabilities" in class_of(name).gives]
+
+
+def done(study: Study) -> list[tuple[Cell, Result]]:
+    study.learn()
+    return study.done()
+
+
 def results(study: Study) -> list[Result]:
-    return [result for _, result in study._done()]
+    return [result for _, result in done(study)]
 
 
 def board_numbers(study: Study) -> Any:
-    return [board.standings for board in study.boards(list(study._done()))]
+    return [board.standings for board in study.boards(done(study))]
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_learner_is_a_file_and_a_yaml_of_one_name(made: Made, name: str) -> None:
-    [learner] = made("arms=[classical]", learners=[name]).learners.values()
-    assert kind_of(type(learner)) == f"learner/{name}"
-    content = yaml.safe_load((conf_folder() / "learners" / f"{name}.yaml").read_text(encoding="utf-8"))
-    assert content[name]["_target_"].split(".")[-2] == name
+def test_a_learner_is_a_file_and_a_yaml_of_one_name(name: str) -> None:
+    own = class_of(name)
+    assert kind_of(own) == f"learner/{name}"
+    assert own.__module__.rpartition(".")[2] == name
 
 
-@pytest.mark.parametrize("task", ["identify", "one_vs_all"])
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(("name", "task"), ASKED)
 def test_labels_of_the_test_change_no_choice_and_no_weight(
     made: Made, world: Path, tmp_path: Path, name: str, task: str
 ) -> None:
+    given = ["arms=[classical,synthetic]", f"task={task}", *(["task.rivals=all"] if task == "one_vs_all" else [])]
+    places: dict[str, Any] = {}
+    tests = world / "test"
+    if task == "segment":
+        tests = with_masks(tests, tmp_path / "test")
+        places, given[0] = {"data": with_masks(world / "photos", tmp_path / "photos")}, "arms=[classical]"
     shuffled = tmp_path / "shuffled"
     names = list(SUBJECTS)
     for subject, other in zip(names, names[1:] + names[:1], strict=True):
-        shutil.copytree(world / "test" / subject, shuffled / other)
-    given = ["arms=[classical,synthetic]", f"task={task}", *(["task.rivals=all"] if task == "one_vs_all" else [])]
-    study = made(*given, learners=[name])
-    blind = made(*given, learners=[name], test=shuffled, out=tmp_path / "blind")
+        shutil.copytree(tests / subject, shuffled / other)
+    study = made(*given, learners=[name], test=tests, **places)
+    blind = made(*given, learners=[name], test=shuffled, out=tmp_path / "blind", **places)
+    assert results(study)
     for one, other in zip(results(study), results(blind), strict=True):
         assert (one.place, one.choices, one.weights) == (other.place, other.choices, other.weights)
-        assert one.probabilities == other.probabilities
+        assert (one.probabilities, one.maps) == (other.probabilities, other.maps)
     assert board_numbers(study) != board_numbers(blind)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", CLASSIFYING)
 def test_arms_begin_alike_and_see_the_same_positions(made: Made, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The number of updates, the labels, and the photos where an arm has no picture in their place are equal."""
     study = made(f"arms=[{','.join(AUGMENTED)},synthetic]", "shots=[2]", learners=[name])
@@ -81,7 +103,7 @@ def test_arms_begin_alike_and_see_the_same_positions(made: Made, monkeypatch: py
         assert positions[arm] == positions["classical"]
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", CLASSIFYING)
 def test_every_augmentation_changes_what_is_learned_and_does_so_again(made: Made, tmp_path: Path, name: str) -> None:
     given = [f"arms=[real,{','.join(AUGMENTED)}]", "shots=[2]"]
     found = []
@@ -93,10 +115,19 @@ def test_every_augmentation_changes_what_is_learned_and_does_so_again(made: Made
 
 
 def weights(study: Study) -> dict[Place, str]:
-    return {cell.place: result.weights for cell, result in study._done()}
+    return {cell.place: result.weights for cell, result in done(study)}
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+def with_masks(folder: Path, out: Path) -> Path:
+    """A copy in which each picture has one, in another place each."""
+    for number, file in enumerate(sorted(shutil.copytree(folder, out).rglob("*.png"))):
+        mask = Image.new("L", Image.open(file).size)
+        mask.paste(255, (8 + number % 16, 8, 40, 40))
+        mask.save(file.with_name(f"{file.stem}.mask.png"))
+    return out
+
+
+@pytest.mark.parametrize("name", CLASSIFYING)
 def test_soft_labels_are_learned(made: Made, world: Path, tmp_path: Path, name: str) -> None:
     """Of pictures that are of two subjects, both learn."""
     data = shutil.copytree(world / "data", tmp_path / "data")

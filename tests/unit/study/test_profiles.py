@@ -135,7 +135,7 @@ def test_pods_is_carried_out_as_it_lies_on_disk(asked: Asked) -> None:
     }
     assert set(precision["tuned"]) == {"real", "paste", "synthetic", "all"}
     assert len(set(precision["before"].values())) == 1  # nothing is learned
-    assert len({result.weights for cell, result in study._done() if cell.place.learner == "tuned"}) == 4 * 2
+    assert len({result.weights for cell, result in study.done() if cell.place.learner == "tuned"}) == 4 * 2
 
 
 def test_a_group_that_nobody_knows_is_told(asked: Asked) -> None:

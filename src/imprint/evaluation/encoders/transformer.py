@@ -56,6 +56,19 @@ class TransformerEncoder(Encoder):
         hidden = self._forward(pictures, output_hidden_states=True).hidden_states
         return [states_NLD.cpu() for states_NLD in hidden]
 
+    @torch.inference_mode()
+    def patches(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """Of the last block. What comes before the patches (the class, registers) is left out."""
+        pixels_B3SS = self.transform.whole(pictures).to(self.device)
+        last_NLD: Tensor = self._seen(pixels_B3SS).last_hidden_state
+        side = pixels_B3SS.shape[-1] // self._patch_size
+        patches_NHWD: Tensor = last_NLD[:, -(side**2) :].unflatten(1, (side, side))
+        return patches_NHWD.float().cpu()
+
+    @property
+    @abstractmethod
+    def _patch_size(self) -> int: ...
+
     @abstractmethod
     def sight(self) -> Sight:
         """What it sees pictures with, read anew and frozen, on its device: to be changed."""
@@ -67,12 +80,14 @@ class TransformerEncoder(Encoder):
     @abstractmethod
     def _load(self, files: Pretrained) -> torch.nn.Module: ...
 
-    @abstractmethod
+    @torch.inference_mode()
     def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
         """The output of the network for pictures."""
+        return self._seen(self.transform(pictures).to(self.device), **settings)
 
-    def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
-        return self.transform(pictures).to(self.device)
+    @abstractmethod
+    def _seen(self, pixels_B3HW: Tensor, **settings: Any) -> Any:
+        """The output of the network."""
 
     def _files(self, key: str = "encoder") -> Pretrained:
         if self._found is None:
@@ -93,7 +108,7 @@ class TransformerEncoder(Encoder):
 class Clip(TransformerEncoder):
     """CLIP. Features are the projected ones, which it was trained to compare."""
 
-    sides = frozenset({"images", "texts", "layers"})
+    sides = frozenset({"images", "texts", "layers", "patches"})
     extras = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
     def check(self, key: str = "encoder") -> None:
@@ -138,9 +153,12 @@ class Clip(TransformerEncoder):
     def _load(self, files: Pretrained) -> torch.nn.Module:
         return files.load(CLIPModel)
 
-    @torch.inference_mode()
-    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
-        return self._model.vision_model(pixel_values=self._pixels(pictures), **settings)
+    def _seen(self, pixels_B3HW: Tensor, **settings: Any) -> Any:
+        return self._model.vision_model(pixel_values=pixels_B3HW, **settings)
+
+    @property
+    def _patch_size(self) -> int:
+        return int(self._model.config.vision_config.patch_size)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -164,7 +182,7 @@ class Vit(TransformerEncoder):
     Features are the last layer's class token. The pooler on top of it, which DINO's files lack, is never used.
     """
 
-    sides = frozenset({"images", "layers"})
+    sides = frozenset({"images", "layers", "patches"})
     extras = ()
 
     @property
@@ -198,6 +216,9 @@ class Vit(TransformerEncoder):
             getattr(transformers, VIT_CLASSES[kind]), **({"add_pooling_layer": False} if kind == "vit" else {})
         )
 
-    @torch.inference_mode()
-    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
-        return self._model(pixel_values=self._pixels(pictures), **settings)
+    def _seen(self, pixels_B3HW: Tensor, **settings: Any) -> Any:
+        return self._model(pixel_values=pixels_B3HW, **settings)
+
+    @property
+    def _patch_size(self) -> int:
+        return int(self._model.config.patch_size)

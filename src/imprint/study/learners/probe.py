@@ -29,6 +29,8 @@ class Probe(Learner):
                of a single photo of each subject none can be left out, and it is the first
     """
 
+    gives = frozenset({"probabilities", "features"})
+
     def __init__(self, *, encoder: str, positions: PositiveInt, decays: Sequence[PositiveFloat]) -> None:
         if not decays:
             raise ValueError("decays: give at least one")
@@ -85,7 +87,7 @@ class Probe(Learner):
 class _Probed(NamedTuple):
     probe: LinearProbe
     decay: float
-    features: Callable[[Sequence[Example]], Tensor]
+    encoded: Callable[[Sequence[Example]], Tensor]
 
     @property
     def choices(self) -> Mapping[str, float]:
@@ -96,4 +98,9 @@ class _Probed(NamedTuple):
         return weights_hash([self.probe.weight_DK, self.probe.bias_K])
 
     def probabilities(self, examples: Sequence[Example]) -> Tensor:
-        return self.probe.probabilities(self.features(examples))
+        return self.probe.probabilities(self.encoded(examples))
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """What it learned is which directions matter: the logits, around their mean, which says nothing."""
+        logits_NK = self.encoded(examples).double() @ self.probe.weight_DK + self.probe.bias_K
+        return (logits_NK - logits_NK.mean(dim=1, keepdim=True)).float()
