@@ -167,3 +167,16 @@ class Beginning(NamedTuple):
     def only(self, index: int) -> "Beginning":
         kept = None if self.kept is None else self.kept[index : index + 1]
         return Beginning(self.pictures[index : index + 1], self.strength, kept)
+
+
+class Tiles(NamedTuple):
+    """The overlapping squares in which a large picture is drawn, so that memory is bounded by one of them.
+
+    size     pixels on a side
+    overlap  pixels that neighbours have in common, at least
+    batch    how many the denoiser sees at a time: changes memory and time alone
+    """
+
+    size: int
+    overlap: int
+    batch: int
