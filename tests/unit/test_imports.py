@@ -44,6 +44,7 @@ FLOORS = [
     ["provenance"],
     ["methods", "objectives", "data", "evaluation"],
     ["labelled"],
+    ["masks"],
     ["filters"],
     ["training"],
     ["reporting"],
