@@ -1,6 +1,6 @@
 """Studies in small."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ THIN = [
 Made = Callable[..., Study]
 
 
+def thin(settings: Sequence[str]) -> list[str]:
+    """Without settings of learners that are not asked for."""
+    asked = next((each for each in settings if each.startswith("learners=[")), "learners=[probe,resnet]")
+    names = asked.removeprefix("learners=[").removesuffix("]").split(",")
+    return [each for each in THIN if not each.startswith("learners.") or each.split(".")[1] in names]
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_world(tmp_path_factory.mktemp("world"))
@@ -40,6 +47,6 @@ def made(world: Path, tmp_path: Path) -> Made:
     def make(*settings: str, **places: Any) -> Study:
         given = {"data": f"[{world / 'photos'},{world / 'data'}]", "test": world / "test", "out": tmp_path / "study"}
         located = [f"{key}={value}" for key, value in (given | places).items()]
-        return study_of(compose("study", [*located, *THIN, *settings]))
+        return study_of(compose("study", [*located, *thin(settings), *settings]))
 
     return make
