@@ -1,29 +1,79 @@
-"""Classical augmentation: what is done to a picture each time a learner sees it."""
+"""Augmentation: what is done to a picture each time a learner sees it."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor
 from torch.nn import functional
 
-from imprint.kinds import of_kind
+from imprint.evaluation.fingerprints import settings_of
+from imprint.kinds import hashed_class, of_kind
 
 Share = Annotated[float, Ge(0), Le(1)]
 GREY = (0.299, 0.587, 0.114)  # how bright red, green and blue are (ITU-R BT.601)
 
 
 class Augmentation(ABC):
+    """What is done to pictures, of levels from 0 to 1 and of one size. All that is random comes from the generator, and
+    nothing of it depends on the pictures: it is the same in all arms."""
+
+    mixes = False  # whether pictures of a batch are mixed with one another
     moves_masks = False  # whether `moved` says where a picture's parts go
 
     @abstractmethod
     def __call__(self, pictures_B3HW: Tensor, generator: torch.Generator) -> Tensor:
-        """Of levels from 0 to 1, of the same size. All that is random comes from the generator."""
+        """To each picture for itself."""
 
     def moved(self, masks_B1HW: Tensor, generator: torch.Generator) -> Tensor:
         """Masks of the pictures, with a generator as it was for them: what is done to places alone."""
         raise NotImplementedError(f"{type(self).__name__} moves no masks")
+
+    def mixed(self, pictures_B3HW: Tensor, targets_BK: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Afterwards: pictures of a batch with one another, and their shares of classes likewise."""
+        return pictures_B3HW, targets_BK
+
+    def identity(self) -> list[Any]:
+        """All that changes what it does. It keeps every setting under its name."""
+        return [hashed_class(type(self)), settings_of(self)]
+
+
+@of_kind("augmentation/in_turn")
+class InTurn(Augmentation):
+    """Several, one after the other. `steps` are by names of the user's choice."""
+
+    def __init__(self, *, steps: Mapping[str, Augmentation]) -> None:
+        if not steps:
+            raise ValueError("steps: give at least one")
+        self.steps = steps
+
+    @property
+    def mixes(self) -> bool:  # type: ignore[override]
+        return any(step.mixes for step in self.steps.values())
+
+    @property
+    def moves_masks(self) -> bool:  # type: ignore[override]
+        return all(step.moves_masks for step in self.steps.values())
+
+    def moved(self, masks_B1HW: Tensor, generator: torch.Generator) -> Tensor:
+        for step in self.steps.values():
+            masks_B1HW = step.moved(masks_B1HW, generator)
+        return masks_B1HW
+
+    def __call__(self, pictures_B3HW: Tensor, generator: torch.Generator) -> Tensor:
+        for step in self.steps.values():
+            pictures_B3HW = step(pictures_B3HW, generator)
+        return pictures_B3HW
+
+    def mixed(self, pictures_B3HW: Tensor, targets_BK: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        for step in self.steps.values():
+            pictures_B3HW, targets_BK = step.mixed(pictures_B3HW, targets_BK, generator)
+        return pictures_B3HW, targets_BK
+
+    def identity(self) -> list[Any]:
+        return [hashed_class(type(self)), [step.identity() for step in self.steps.values()]]
 
 
 @of_kind("augmentation/classical")

@@ -157,7 +157,7 @@ def _identity(
             training.name,
             _settings(learner),
             encoders,
-            None if augmentation is None else _settings(augmentation),
+            None if augmentation is None else augmentation.identity(),
             training.share,
             {label: [[_hashed(one) for one in side] for side in pool] for label, pool in training.pools.items()},
             dict(training.answers),

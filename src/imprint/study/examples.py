@@ -20,6 +20,7 @@ from imprint.hashing import file_hash
 from imprint.labelled.captions import caption_of
 from imprint.labelled.folder import LabelledFolder, read_folder
 from imprint.labelled.layout import TEST
+from imprint.labelled.pods import GROUPS
 from imprint.labelled.row import REAL, Row
 from imprint.labelled.splits import refuse_shared, shared_with_test
 from imprint.locations import locate
@@ -106,18 +107,21 @@ def read_material(
     pictures: Mapping[str, str],
     test: str | None,
     *,
-    subjects: Sequence[str] | None,
+    subjects: Sequence[str] | str | None,
     shots: Sequence[int],
     parts: Literal["refuse", "tell"],
 ) -> Material:
-    """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. `parts`:
-    what becomes of pictures that repeat a part of a photo to test on. Raises ConfigError with all that is wrong."""
+    """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. `subjects`
+    are names, or the name of a group of the data. `parts`: what becomes of pictures that repeat a part of a photo to
+    test on. Raises ConfigError with all that is wrong."""
     problems: list[Problem | str] = []
     folders = [folder for path in data if (folder := _read("data", path, problems))]
     named = {
         source: folder for source, path in pictures.items() if (folder := _read(f"pictures.{source}", path, problems))
     }
     tested = _read("test", test, problems) if test is not None else None
+    if isinstance(subjects, str):
+        subjects = _grouped(subjects, folders, problems)
     if problems:
         raise ConfigError(problems)
     found = _gathered(folders, named, tested)
@@ -156,6 +160,17 @@ def _read(key: str, path: str, problems: list[Problem | str]) -> LabelledFolder 
         problems.append(f"{key}={printable(path)}: {error}")
         return None
     return folder
+
+
+def _grouped(name: str, folders: Sequence[LabelledFolder], problems: list[Problem | str]) -> list[str]:
+    known: dict[str, list[str]] = {}
+    for folder in folders:
+        for group, own in (folder.about.get(GROUPS) or {}).items():
+            known.setdefault(group, []).extend(own)
+    if name not in known:
+        there = nearest(name, known) if known else "the data knows none. Give names: subjects=[dog,cat]."
+        problems.append(Problem("subjects", name, f"there is no such group of subjects; {there}"))
+    return known.get(name, [])
 
 
 def _gathered(

@@ -86,6 +86,7 @@ class Study:
         problems: list[Problem | str] = [*self._unnamed(), *self.task.problems(self.material)]
         problems += arms_.problems(self.arms, self.material, self.shots)
         for name, learner in self.learners.items():
+            problems += learner.problems(self.encoders, f"learners.{name}")
             if self.task.asks not in learner.gives:
                 problems.append(
                     f"learners.{name}: it gives {' and '.join(sorted(learner.gives))}, and this task asks for "
@@ -175,8 +176,12 @@ class Study:
             "worth": [asdict(one) for one in worths(found, pictures, against=self.against)],
         }
 
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.features, self.encoders, self.device)
+
     def _done(self) -> Iterator[tuple[Cell, Result]]:
-        tools = Tools(self.features, self.device)
+        tools = self.tools
         for number, cell in enumerate(self.cells, start=1):
             result = read(self.folder, cell)
             if result is None:

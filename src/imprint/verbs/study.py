@@ -35,7 +35,7 @@ class Request:
     pictures: Mapping[str, Place] | None
     test: str | None
     parts: Literal["refuse", "tell"]
-    subjects: list[str] | None
+    subjects: list[str] | str | None
     task: Task
     arms: Mapping[str, Arm]
     learners: Mapping[str, Learner]

@@ -15,6 +15,7 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.encoders.pretrained import Pretrained, find
+from imprint.evaluation.encoders.sight import Sight
 from imprint.evaluation.encoders.transform import Transform
 from imprint.kinds import hashed_class, of_kind
 
@@ -67,6 +68,10 @@ class TransformerEncoder(Encoder):
     @property
     @abstractmethod
     def _patch_size(self) -> int: ...
+
+    @abstractmethod
+    def sight(self) -> Sight:
+        """What it sees pictures with, read anew and frozen, on its device: to be changed."""
 
     @abstractmethod
     def _fault(self, config: Mapping[str, Any]) -> str | None:
@@ -129,6 +134,11 @@ class Clip(TransformerEncoder):
     def width(self) -> int | None:
         return int(self._files().config.get("projection_dim", 512))
 
+    def sight(self) -> Sight:
+        model: Any = self._load(self._files()).to(self.device)
+        seeing = model.vision_model
+        return Sight(seeing, norm=seeing.post_layernorm, projection=model.visual_projection, before_patches=1)
+
     @property
     def sharpness(self) -> float:
         """What it was trained to multiply cosines by where it chooses between texts."""
@@ -182,6 +192,12 @@ class Vit(TransformerEncoder):
     def images(self, pictures: Sequence[Image.Image]) -> Tensor:
         last_NLD: Tensor = self._forward(pictures).last_hidden_state
         return last_NLD[:, 0].cpu()
+
+    def sight(self) -> Sight:
+        model: Any = self._load(self._files()).to(self.device)
+        registers = int(self._files().config.get("num_register_tokens", 0))
+        nothing = torch.nn.Identity()
+        return Sight(model, norm=nothing, projection=nothing, before_patches=1 + registers)
 
     def _fault(self, config: Mapping[str, Any]) -> str | None:
         kind = config.get("model_type")

@@ -3,12 +3,13 @@ by photos to train on."""
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.records import Features, Needs
 from imprint.study.examples import Example
 from imprint.study.order import Training
@@ -20,7 +21,10 @@ NO_NEEDS = Needs(sets=(), untuned=(), encoders=(), photos=0)
 
 
 class Tools(NamedTuple):
+    """`features` are those of `encoders` as they are, by role."""
+
     features: Features
+    encoders: Mapping[str, Encoder]
     device: torch.device
 
 
@@ -61,6 +65,10 @@ class Learner(ABC):
     def needs(self) -> Needs:
         """The encoders that it looks with."""
         return NO_NEEDS
+
+    def problems(self, encoders: Mapping[str, Encoder], key: str) -> Iterator[str]:
+        """Why it could not learn with these. `key` is its place in the user's configuration."""
+        return iter(())
 
     @abstractmethod
     def learn(self, training: Training, tools: Tools) -> Learned: ...
