@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
+from hydra.utils import get_class
 from PIL import Image
 from study_world import SUBJECTS, save
 from torchmetrics.functional.classification import binary_f1_score, binary_jaccard_index
 
-from imprint.config import choices
+from imprint.config import choices, conf_folder
 from imprint.data.estimated_masks import save_estimated
 from imprint.errors import ConfigError
 from imprint.miniature.renderer import draw, mask
@@ -29,6 +31,10 @@ from imprint.study.tasks.segment import Segment
 
 Made = Callable[..., Study]
 TASKS = sorted(choices("task"))
+FILES = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in (conf_folder() / "learners").glob("*")}
+REPRESENTING = sorted(
+    name for name, content in FILES.items() if "features" in get_class(content[name]["_target_"]).gives
+)
 NEEDS = {  # what a task must be given in the small world
     "one_vs_all": ["task.rivals=all", "learners=[probe]"],
     "segment": ["learners=[patches]", "learners.patches.positions=4", "learners.patches.size=64"],
@@ -200,6 +206,18 @@ def test_pictures_are_ranked_by_their_likeness_to_what_is_known(known: str, by: 
     answers = Retrieve(known=known, by=by).answers(Looked(vectors), training, [example("cat", "t")])  # type: ignore[arg-type]
     assert answers[0, 0] == pytest.approx((1 + likeness) / 2, abs=1e-6)
     assert answers[0, 1] == pytest.approx(0.5)  # the drawn one is the opposite, and the photo nearer
+
+
+@pytest.mark.parametrize("name", REPRESENTING)
+def test_each_learner_that_has_features_is_asked_for_them(name: str, made: Made) -> None:
+    """What was learned by another seed sees differently."""
+    given = ["task=retrieve", "arms=[classical]", f"learners=[{name}]", "shots=[1]"]
+    one, other = ([result for _, result in made(*given, seed)._done()] for seed in ("seeds=[0]", "seeds=[1]"))
+    assert one[0].probabilities.keys() == other[0].probabilities.keys()
+    assert one[0].probabilities != other[0].probabilities
+    likeness = np.array([*one[0].probabilities.values()])
+    assert likeness.shape == (9, 3)
+    assert likeness.std() > 1e-4
 
 
 def test_a_ranking_is_scored_over_all_pictures() -> None:
