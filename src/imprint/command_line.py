@@ -28,6 +28,7 @@ VERBS = {
         "run",
         ("negative_prompt", "dataset.rights"),
     ),
+    "masks": Verb("find where the subject is in photos, and write a mask beside each", "photos"),
     "study": Verb("measure whether drawn pictures help a learner, beside photos alone", "data"),
     "export": Verb("write a trained run, or a data set, in another format", "run"),
     "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),

@@ -47,6 +47,7 @@ HOMES: Mapping[str, str] = {
     "synthesis": "imprint.synthesis",
     "prompts": "imprint.synthesis",
     "filter": "imprint.filters",
+    "masks": "imprint.masks",
     "data_format": "imprint.labelled.formats",
     "task": "imprint.study",
     "arm": "imprint.study",

@@ -16,11 +16,12 @@ from command import Said, typed_with
 from composed import compose
 from drawing import ROUNDING, distance
 from launched import HERE
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from small_runs import configure, draw_masks, draw_pictures, overrides
 
 from imprint.errors import ConfigError, UserError
 from imprint.labelled.folder import read_folder
+from imprint.labelled.row import Row
 from imprint.models.families.sd import StableDiffusion
 from imprint.provenance.marks import read_marks
 from imprint.runs import Run
@@ -122,6 +123,33 @@ def test_each_method_makes_a_data_set_that_says_what_it_is(choice: str, made: Ma
     tested = data_set.splits["test"]
     assert [(row.subject, row.source) for row in tested] == [("rex", "real"), ("tom", "real")]
     assert about(folder)["counts"] == {name: {"asked": 4, "kept": 4} for name in ("rex", "tom")}
+
+
+def test_estimated_masks_say_so(tiny_sd: Path, tmp_path: Path) -> None:
+    """Of a photo without a mask, what is cut out of it, and of what is drawn from noise."""
+    photos = draw_pictures(tmp_path / "photos", 2)
+    for number in range(2):
+        picture = Image.new("RGB", (64, 64), (200, 200, 190))
+        ImageDraw.Draw(picture).ellipse((16, 12, 48, 50), fill=(60, 20 + 60 * number, 120))
+        picture.save(photos / f"{number}.png")
+    run = train(configure(tiny_sd, photos, tmp_path, *LORA, "dataset.subject=rex"))
+
+    def rows(out: str, *settings: str) -> Sequence[Row]:
+        asked = [f"run={run.folder}", f"out={tmp_path / out}", "images=2", *DRAWING, *PROMPTS, *settings]
+        return read_folder(synthesise(compose("synthesise", asked))).splits["train"]
+
+    with pytest.raises(ConfigError, match="no mask says where the subject is"):
+        rows("pasted", "synthesis=paste", "synthesis.places=drawn")
+    pasted = rows("pasted", "synthesis=paste", "synthesis.places=drawn", "masks=border")
+    assert {row.label_quality for row in pasted} == {"estimated"}
+    assert all(row.estimator.startswith("border ") for row in pasted)
+    assert all(row.mask_file_name and row.objects for row in pasted)
+    assert not any(row.mask_file_name for row in rows("drawn"))
+    with pytest.raises(ConfigError, match="the data set there is another one"):
+        rows("drawn", "masks=border")
+    found = rows("found", "masks=border")
+    assert all(row.label_quality == ("estimated" if row.mask_file_name else "") for row in found)
+    assert [row.mask_file_name for row in rows("found", "masks=border")] == [row.mask_file_name for row in found]
 
 
 def test_the_same_again_does_nothing_and_more_pictures_extend_it(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

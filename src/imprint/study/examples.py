@@ -17,6 +17,7 @@ from imprint.data.decoding import read as read_file
 from imprint.data.listing import printable
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
+from imprint.labelled.captions import caption_of
 from imprint.labelled.folder import LabelledFolder, read_folder
 from imprint.labelled.layout import TEST
 from imprint.labelled.pods import GROUPS
@@ -24,9 +25,11 @@ from imprint.labelled.row import REAL, Row
 from imprint.labelled.splits import refuse_shared, shared_with_test
 from imprint.locations import locate
 from imprint.suggestions import nearest
+from imprint.synthesis.prompts import NOUN, named_places
 
 TAUGHT = "photos"  # in what a data set says of itself: by subject, the photos that its generator was taught from
 ENCODERS = "encoders"  # likewise: of each filter, the fingerprints of the encoders that it looked with
+DRAWING = "drawing"  # as a data set calls its state that is not finished
 BY_NOBODY = ("untuned", "truth")  # sources that were taught from no photo
 SHOWN = 5  # names in a message
 
@@ -145,7 +148,7 @@ def read_material(
         nouns=_nouns([tested] if tested is not None else folders) | _nouns([*folders, *named.values()]),
         sets=found.sets,
         filters_looked_with=frozenset(_looked_with([*folders, *named.values()])),
-        remarks=[*remarks, *_untold(kept)],
+        remarks=[*remarks, *_untold(kept), *_places_of_tests([*folders, *named.values()], tested)],
     )
 
 
@@ -160,6 +163,11 @@ def _read(key: str, path: str, problems: list[Problem | str]) -> LabelledFolder 
     try:
         folder = read_folder(locate(path))
         folder.check_pictures()
+        if folder.about.get("state") == DRAWING:
+            raise UserError(
+                "this data set is not finished: its drawing was stopped, or goes on. The same imprint synthesise "
+                "command ends it."
+            )
     except UserError as error:
         problems.append(f"{key}={printable(path)}: {error}")
         return None
@@ -312,6 +320,30 @@ def _untold(kept: _Found) -> Iterator[str]:
         yield (
             f"Of pictures by {_some(untold)} nothing says which photos their generator was taught from: that these are "
             "the arm's own, and none to test on, is for you to know."
+        )
+
+
+def _places_of_tests(folders: Sequence[LabelledFolder], tested: LabelledFolder | None) -> Iterator[str]:
+    """Prompts of pictures that name a place which photos to test on are said to show."""
+    prompts = {
+        f"a {NOUN}{after}": row.prompt
+        for folder in folders
+        for split, row in folder.rows()
+        if split != TEST and not row.is_real
+        for _, found, after in [row.prompt.partition(row.noun)]
+        if found
+    }
+    sides = [(tested, None)] if tested is not None else [(folder, TEST) for folder in folders]
+    captions = [
+        caption
+        for side, only in sides
+        for split, row in side.rows()
+        if only in (None, split) and (caption := caption_of(side, split, row))
+    ]
+    if told := [prompts[template] for template in named_places(list(prompts), captions)]:
+        yield (
+            "These prompts of pictures name places of photos to test on: a learner may come to know the places by "
+            f"them. {_some(sorted(told))}."
         )
 
 
