@@ -10,12 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.scoreboard.style import COLOURS, INK, colour, inline, mark, quiet, single_axes
-from imprint.reporting.units import plus, probability, score
+from imprint.reporting.units import probability, score
 from imprint.study.calibration import Sureness
 from imprint.study.curves import Curve
 from imprint.study.metrics import METRICS
 from imprint.study.scores import Board, Standing
-from imprint.study.tables import counted
+from imprint.study.tables import counted, less
 
 BESIDE = 0.012  # of an axis's length: intervals at one place stand beside one another
 LEAST_BETWEEN = 0.06  # of an axis's length, of two labels
@@ -171,10 +171,10 @@ def _said(one: Standing, against: str, title: str, board: Board) -> str:
     difference = one.difference
     assert difference is not None
     interval = difference.interval
-    said = "" if interval is None else f" [{plus(interval.low)}, {plus(interval.high)}]"
+    said = "" if interval is None else f" [{less(interval.low)}, {less(interval.high)}]"
     return (
         f"{one.arm}, {counted(board.shots, 'shot')}\n{title} {score(one.mean)}\nless {against} "
-        f"{plus(difference.mean)}{said}\np (Holm) {probability(difference.p_holm)}"
+        f"{less(difference.mean)}{said}\np (Holm) {probability(difference.p_holm)}"
     )
 
 
