@@ -119,7 +119,8 @@ def test_a_killed_study_leaves_its_cells_to_others(world: Path, alone: Path, tmp
     program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 300
     while not list(out.glob("cells/*.json")):
-        assert program.poll() is None and time.monotonic() < end
+        assert program.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.02)
     program.send_signal(signal.SIGKILL)
     program.wait()
