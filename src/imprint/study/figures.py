@@ -20,6 +20,7 @@ from imprint.study.tables import counted, less
 BESIDE = 0.012  # of an axis's length: intervals at one place stand beside one another
 LEAST_BETWEEN = 0.06  # of an axis's length, of two labels
 SMALLEST, LARGEST = 2.5, 8.0  # marks of bins, by how many answers are in them
+FEWEST = 10  # answers of a bin that is drawn: of fewer, the share that is right is any
 
 
 class Style(NamedTuple):
@@ -126,10 +127,10 @@ def reliability(curves: Sequence[Sureness], styles: Mapping[str, Style]) -> Figu
         axes.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=0.9, linestyle=(0, (4, 3)))
         most = max(one.answers for curve in curves for one in curve.bins)
         for curve in curves:
-            style = styles[curve.arm]
-            across, up = [one.said for one in curve.bins], [one.right for one in curve.bins]
+            style, bins = styles[curve.arm], [one for one in curve.bins if one.answers >= FEWEST]
+            across, up = [one.said for one in bins], [one.right for one in bins]
             axes.plot(across, up, color=style.colour, linewidth=1.2, linestyle=style.dash, alpha=0.7)
-            for one in curve.bins:
+            for one in bins:
                 size = SMALLEST + (LARGEST - SMALLEST) * (one.answers / most) ** 0.5
                 (point,) = axes.plot(one.said, one.right, style.mark, color=style.colour, markersize=size)
                 labels[point] = (
