@@ -92,7 +92,8 @@ def test_labels_of_the_test_change_no_answer(choice: str, made: Made, masked: Pa
     found = []
     for test, out in ((tmp_path / "test", "seen"), (shuffled, "blind")):
         study = made(*given, data=f"[{tmp_path / 'photos'}]", test=test, out=tmp_path / out)
-        found.append([result for _, result in study._done()])
+        study.learn()
+        found.append([result for _, result in study.done()])
     for one, other in zip(*found, strict=True):
         assert (one.weights, one.choices, one.probabilities, one.maps) == (
             other.weights,
@@ -212,7 +213,10 @@ def test_pictures_are_ranked_by_their_likeness_to_what_is_known(known: str, by: 
 def test_each_learner_that_has_features_is_asked_for_them(name: str, made: Made) -> None:
     """What was learned by another seed sees differently."""
     given = ["task=retrieve", "arms=[classical]", f"learners=[{name}]", "shots=[1]"]
-    one, other = ([result for _, result in made(*given, seed)._done()] for seed in ("seeds=[0]", "seeds=[1]"))
+    studies = [made(*given, seed) for seed in ("seeds=[0]", "seeds=[1]")]
+    for study in studies:
+        study.learn()
+    one, other = ([result for _, result in study.done()] for study in studies)
     assert one[0].probabilities.keys() == other[0].probabilities.keys()
     assert one[0].probabilities != other[0].probabilities
     likeness = np.array([*one[0].probabilities.values()])
