@@ -56,8 +56,7 @@ CASES: Mapping[str, Sequence[tuple[str, str]]] = {
 }
 
 # What is freed goes back to the system at once. Otherwise what the C library keeps would be measured, a third of all. And
-# kernels that oneDNN compiles for each size of product, in bfloat16 on a CPU, are not kept: 20 to 75 MiB that belong to the
-# program, and that no larger model has more of.
+# kernels that oneDNN compiles for each size of a product, in bfloat16 on a CPU, are not kept: they belong to the program.
 RETURNED = {
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "MALLOC_TRIM_THRESHOLD_": "65536",
