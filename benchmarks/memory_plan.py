@@ -55,8 +55,9 @@ CASES: Mapping[str, Sequence[tuple[str, str]]] = {
     "sana": [("lora", PLAIN), ("lora", CHEAP), ("dreambooth", PLAIN)],
 }
 
-# What is freed goes back to the system at once. Otherwise what the C library keeps would be measured, a third of all. And
-# kernels that oneDNN compiles for each size of a product, in bfloat16 on a CPU, are not kept: they belong to the program.
+# What is freed goes back to the system at once. Otherwise what the C library keeps would be measured, a third of all.
+# And kernels that oneDNN compiles for each size of a product, in bfloat16 on a CPU, are not kept: they belong to the
+# program.
 RETURNED = {
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "MALLOC_TRIM_THRESHOLD_": "65536",
