@@ -22,7 +22,7 @@ from memory import measured
 ROOT = Path(__file__).parents[1]
 PAGE, KNOWN = ROOT / "docs/memory.md", ROOT / "build/memory_plan.json"
 BEGIN, END = "<!-- measured: made by `python benchmarks/memory_plan.py` -->", "<!-- end of what was measured -->"
-SIDE, STEPS = 256, 2
+SIDE, TINY_SIDE, STEPS = 256, 64, 2  # a tiny model of some families goes no further
 WORD = "dataset.identifier=auto"  # which the method makes
 METHODS: Mapping[str, Sequence[str]] = {
     "lora": ["method=lora"],
@@ -152,8 +152,10 @@ def _compared(model: str, own: Path, method: str, settings: str) -> Mapping[str,
     from imprint.planning.prepare import prepare
     from imprint.verbs.train import train
 
-    train(_configuration(model, own / "tiny", own, method, settings))  # so that all that is imported is there
-    cfg = _configuration(model, own / "model", own, method, settings)
+    train(
+        _configuration(model, own / "tiny", own, method, settings, TINY_SIDE)
+    )  # so that all that is imported is there
+    cfg = _configuration(model, own / "model", own, method, settings, SIDE)
     plan = prepare(cfg)
     found = estimate(plan, plan.parts.trainer.device)
     if isinstance(found, Unknown):
@@ -163,7 +165,7 @@ def _compared(model: str, own: Path, method: str, settings: str) -> Mapping[str,
     return {"estimate": found.peak / 2**20, "phase": found.largest.name, **peak}
 
 
-def _configuration(model: str, source: Path, own: Path, method: str, settings: str) -> Any:
+def _configuration(model: str, source: Path, own: Path, method: str, settings: str, side: int) -> Any:
     from published import settings_of
 
     from imprint.config import compose
@@ -173,7 +175,7 @@ def _configuration(model: str, source: Path, own: Path, method: str, settings: s
         [
             f"model={model}",
             f"model.source={source}",
-            f"model.resolution={SIDE}",
+            f"model.resolution={side}",
             "dataset=folder",
             f"dataset.path={own / 'pictures'}",
             "dataset.class_noun=dog",
