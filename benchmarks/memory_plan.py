@@ -152,10 +152,9 @@ def _compared(model: str, own: Path, method: str, settings: str) -> Mapping[str,
     from imprint.planning.prepare import prepare
     from imprint.verbs.train import train
 
-    train(
-        _configuration(model, own / "tiny", own, method, settings, TINY_SIDE)
-    )  # so that all that is imported is there
-    cfg = _configuration(model, own / "model", own, method, settings, SIDE)
+    # so that all that is imported is there
+    train(_configuration(model, own / "tiny", own, (method, settings), side=TINY_SIDE))
+    cfg = _configuration(model, own / "model", own, (method, settings), side=SIDE)
     plan = prepare(cfg)
     found = estimate(plan, plan.parts.trainer.device)
     if isinstance(found, Unknown):
@@ -165,11 +164,12 @@ def _compared(model: str, own: Path, method: str, settings: str) -> Mapping[str,
     return {"estimate": found.peak / 2**20, "phase": found.largest.name, **peak}
 
 
-def _configuration(model: str, source: Path, own: Path, method: str, settings: str, side: int) -> Any:
+def _configuration(model: str, source: Path, own: Path, case: tuple[str, str], *, side: int) -> Any:
     from published import settings_of
 
     from imprint.config import compose
 
+    method, settings = case
     return compose(
         "train",
         [
