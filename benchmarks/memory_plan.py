@@ -22,7 +22,7 @@ from memory import measured
 ROOT = Path(__file__).parents[1]
 PAGE, KNOWN = ROOT / "docs/memory.md", ROOT / "build/memory_plan.json"
 BEGIN, END = "<!-- measured: made by `python benchmarks/memory_plan.py` -->", "<!-- end of what was measured -->"
-SIDE, STEPS = 256, 2
+SIDE, TINY_SIDE, STEPS = 256, 64, 2  # a tiny model of some families goes no further
 WORD = "dataset.identifier=auto"  # which the method makes
 METHODS: Mapping[str, Sequence[str]] = {
     "lora": ["method=lora"],
@@ -55,9 +55,9 @@ CASES: Mapping[str, Sequence[tuple[str, str]]] = {
     "sana": [("lora", PLAIN), ("lora", CHEAP), ("dreambooth", PLAIN)],
 }
 
-# What is freed goes back to the system at once. Otherwise what the C library keeps would be measured, a third of all. And
-# kernels that oneDNN compiles for each size of product, in bfloat16 on a CPU, are not kept: 20 to 75 MiB that belong to the
-# program, and that no larger model has more of.
+# What is freed goes back to the system at once. Otherwise what the C library keeps would be measured, a third of all.
+# And kernels that oneDNN compiles for each size of a product, in bfloat16 on a CPU, are not kept: they belong to the
+# program.
 RETURNED = {
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "MALLOC_TRIM_THRESHOLD_": "65536",
@@ -152,8 +152,9 @@ def _compared(model: str, own: Path, method: str, settings: str) -> Mapping[str,
     from imprint.planning.prepare import prepare
     from imprint.verbs.train import train
 
-    train(_configuration(model, own / "tiny", own, method, settings))  # so that all that is imported is there
-    cfg = _configuration(model, own / "model", own, method, settings)
+    # so that all that is imported is there
+    train(_configuration(model, own / "tiny", own, (method, settings), side=TINY_SIDE))
+    cfg = _configuration(model, own / "model", own, (method, settings), side=SIDE)
     plan = prepare(cfg)
     found = estimate(plan, plan.parts.trainer.device)
     if isinstance(found, Unknown):
@@ -163,17 +164,18 @@ def _compared(model: str, own: Path, method: str, settings: str) -> Mapping[str,
     return {"estimate": found.peak / 2**20, "phase": found.largest.name, **peak}
 
 
-def _configuration(model: str, source: Path, own: Path, method: str, settings: str) -> Any:
+def _configuration(model: str, source: Path, own: Path, case: tuple[str, str], *, side: int) -> Any:
     from published import settings_of
 
     from imprint.config import compose
 
+    method, settings = case
     return compose(
         "train",
         [
             f"model={model}",
             f"model.source={source}",
-            f"model.resolution={SIDE}",
+            f"model.resolution={side}",
             "dataset=folder",
             f"dataset.path={own / 'pictures'}",
             "dataset.class_noun=dog",
