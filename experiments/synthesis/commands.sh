@@ -1,0 +1,46 @@
+# All commands of this experiment, stage by stage: `bash experiments/synthesis/commands.sh STAGE`, in an empty folder. A stage
+# that was stopped goes on where it was.
+set -e
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+evaluated="dog dog2 dog6 cat cat2 backpack backpack_dog colorful_sneaker shiny_sneaker bear_plushie"
+tuned="dog:1 dog:2 cat:1 cat:2 backpack:1 backpack:2 sneaker:1 sneaker:2"
+training="model=mini dataset.captions=template dataset.nouns=mini samples=none evaluation=none report=local report.progress=off
+    trainer.memory=null trainer.accelerator=cpu outputs=outputs"
+
+world() {
+    python -m imprint.miniature export evaluated/ $evaluated --photos 16 --masks --format png --places all --fresh 44
+    python -m imprint.miniature export tuned/ $tuned --photos 16 --masks --format png --places all --fresh 20
+    python -m imprint.miniature export empty/ dog6 --empty 3
+    cp "$here/subjects-evaluated.yaml" evaluated/dataset/subjects.yaml
+    cp "$here/subjects-tuned.yaml" tuned/dataset/subjects.yaml
+    for who in evaluated/fresh/*; do # the first 24 are tested on; the others are what a data set without limit has
+        mkdir -p "evaluated/unlimited/$(basename "$who")"
+        mv "$who"/2[4-9].png "$who"/[34]?.png "evaluated/unlimited/$(basename "$who")"
+    done
+}
+
+# set_of SIDE NAME SETTING...: data sets of the evaluated or the tuned subjects, one for each number of shots
+set_of() {
+    local side=$1 name=$2
+    shift 2
+    imprint synthesise $training method=lora collection=folders collection.path=$side/dataset images=20 \
+        dataset.shots=1,4 "out=$side/$name-\${dataset.shots}" "$@"
+}
+
+# Other sides, light and dress than the photos have
+views=(synthesis_prompts@synthesis.prompts=grammar
+    'synthesis.prompts.template="a {identifier} {noun} {accessory} {place} {property}"'
+    'synthesis.prompts.properties=["","","",seen from the side,seen from behind,seen from above,at sunset,in dim light]'
+    'synthesis.prompts.accessories=["","","",wearing a red hat,wearing a santa hat,wearing a rainbow scarf,in a police outfit]')
+large='synthesis.scale=[0.55,0.85]' # as large as subjects of this world are
+
+tuning_sets() {
+    set_of tuned paste synthesis=paste synthesis.places=empty/places filter=none
+    set_of tuned paste_large synthesis=paste synthesis.places=empty/places "$large" filter=none
+    set_of tuned views guidance=2 "${views[@]}"
+    set_of tuned img2img synthesis=img2img 'synthesis.strengths=[0.3,0.5,0.7]' guidance=2
+    set_of tuned from_noise
+}
+evaluated_runs() { set_of evaluated from_noise; }
+
+"$@"
