@@ -39,8 +39,34 @@ tuning_sets() {
     set_of tuned paste_large synthesis=paste synthesis.places=empty/places "$large" filter=none
     set_of tuned views guidance=2 "${views[@]}"
     set_of tuned img2img synthesis=img2img 'synthesis.strengths=[0.3,0.5,0.7]' guidance=2
-    set_of tuned from_noise
 }
-evaluated_runs() { set_of evaluated from_noise; }
+study="imprint study --config-dir $here/conf encoders=mini accelerator=cpu parts=tell"
+
+tuning() {
+    for k in 1 4; do
+        $study data=[tuned/dataset] test=tuned/fresh "arms=[classical,candidates]" shots=[$k] seeds=[0,1] out=tuned/study-$k \
+            "pictures={paste:tuned/paste-$k,paste_large:tuned/paste_large-$k,views:tuned/views-$k,img2img:tuned/img2img-$k}" \
+            learners.resnet.updates=80 learners.probe.positions=32
+    done
+}
+
+evaluated_sets() {
+    set_of evaluated from_noise
+    set_of evaluated paste synthesis=paste synthesis.places=empty/places "$large" filter=none
+    set_of evaluated views guidance=2 "${views[@]}"
+    set_of evaluated untuned synthesis=untuned dataset.shots=1 filter=none
+}
+
+# comparing AGAINST: of each number of shots, all arms and how they differ from one
+comparing() {
+    for k in 1 4; do
+        $study data=[evaluated/dataset] test=evaluated/fresh "arms=[real,classical,compared]" shots=[$k] seeds=[0,1,2] \
+            out=evaluated/study-$k against=$1 \
+            "pictures={paste:evaluated/paste-$k,from_noise:evaluated/from_noise-$k,views:evaluated/views-$k,untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}" \
+            learners.resnet.updates=100 learners.probe.positions=32
+        mkdir -p "$here/results/against_$1-$k"
+        cp evaluated/study-$k/study.md evaluated/study-$k/study.json "$here/results/against_$1-$k"
+    done
+}
 
 "$@"
