@@ -38,15 +38,21 @@ tuning_sets() {
     set_of tuned paste synthesis=paste synthesis.places=empty/places filter=none
     set_of tuned paste_large synthesis=paste synthesis.places=empty/places "$large" filter=none
     set_of tuned views guidance=2 "${views[@]}"
-    set_of tuned img2img synthesis=img2img 'synthesis.strengths=[0.3,0.5,0.7]' guidance=2
 }
-study="imprint study --config-dir $here/conf encoders=mini accelerator=cpu parts=tell"
+study="imprint study --config-dir $here/conf encoders=mini accelerator=cpu parts=tell learners.resnet.updates=80
+    learners.probe.positions=32 learners.probe.decays=[1e-3]"
+
+# keep FOLDER NAME: what a study came to, in results/
+keep() {
+    mkdir -p "$here/results/$2"
+    cp $1/study.md $1/study.json "$here/results/$2"
+}
 
 tuning() {
     for k in 1 4; do
-        $study data=[tuned/dataset] test=tuned/fresh "arms=[classical,candidates]" shots=[$k] seeds=[0,1] out=tuned/study-$k \
-            "pictures={paste:tuned/paste-$k,paste_large:tuned/paste_large-$k,views:tuned/views-$k,img2img:tuned/img2img-$k}" \
-            learners.resnet.updates=80 learners.probe.positions=32
+        $study data=[tuned/dataset] test=tuned/fresh "arms=[classical,candidates]" shots=[$k] seeds=[0] out=tuned/study-$k \
+            "pictures={paste:tuned/paste-$k,paste_large:tuned/paste_large-$k,views:tuned/views-$k}"
+        keep tuned/study-$k tuning-$k
     done
 }
 
@@ -62,11 +68,9 @@ comparing() {
     for k in 1 4; do
         $study data=[evaluated/dataset] test=evaluated/fresh "arms=[real,classical,compared]" shots=[$k] seeds=[0,1,2] \
             out=evaluated/study-$k against=$1 \
-            "pictures={paste:evaluated/paste-$k,from_noise:evaluated/from_noise-$k,views:evaluated/views-$k,untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}" \
-            learners.resnet.updates=100 learners.probe.positions=32
-        mkdir -p "$here/results/against_$1-$k"
-        cp evaluated/study-$k/study.md evaluated/study-$k/study.json "$here/results/against_$1-$k"
+            "pictures={paste:evaluated/paste-$k,from_noise:evaluated/from_noise-$k,views:evaluated/views-$k,untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}"
+        keep evaluated/study-$k against_$1-$k
     done
 }
 
-"$@"
+"$@"; exit # on one line: the file may change while it runs

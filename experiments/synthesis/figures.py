@@ -1,0 +1,78 @@
+"""Accuracy of the arms with their intervals, from what the studies left in results/.
+
+python experiments/synthesis/figures.py
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imprint.files import write_text
+from imprint.reporting.scoreboard.style import colour, mark, quiet, save, single_axes
+
+RESULTS = Path(__file__).parent / "results"
+STUDIES = ("tuning", "against_classical", "against_paste")
+
+
+def main() -> None:
+    for name in STUDIES:
+        boards = read(name)
+        if boards:
+            write_text(RESULTS / f"{name}.md", table(boards))
+            if name != "against_paste":  # the same means
+                draw(name, boards)
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    files = sorted(RESULTS.glob(f"{name}-*/study.json"))
+    return [board for file in files for board in json.loads(file.read_text(encoding="utf-8"))["boards"]]
+
+
+def title(board: Mapping[str, Any]) -> str:
+    return f"{board['learner']}, {board['shots']} shot{'s' * (board['shots'] != 1)}"
+
+
+def table(boards: list[dict[str, Any]]) -> str:
+    """Means, and the difference from the arm that others are compared with."""
+    lines = [f"| | {' | '.join(map(title, boards))} |", f"|---|{'---|' * len(boards)}"]
+    for arm in dict.fromkeys(arm for board in boards for arm in board["arms"]):
+        lines.append(f"| {arm} | {' | '.join(cell(board['arms'].get(arm)) for board in boards)} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(of: Mapping[str, Any] | None) -> str:
+    if of is None:
+        return ""
+    own = of["accuracy"]
+    mean = f"{own['mean']:.3f}"
+    difference = own["difference"]
+    if difference is None:
+        return mean
+    bounds = difference["interval"]
+    interval = f" [{bounds['low']:+.3f}, {bounds['high']:+.3f}]" if bounds else ""
+    return f"{mean}, {difference['mean']:+.3f}{interval}, p {difference['p_holm']:.3f}"
+
+
+def draw(name: str, boards: list[dict[str, Any]]) -> None:
+    arms = list(dict.fromkeys(arm for board in boards for arm in board["arms"]))
+    with single_axes(7.2, 0.42 * len(arms) + 1.2) as (figure, axes):
+        for place, board in enumerate(boards):
+            shift = 0.16 * (place - (len(boards) - 1) / 2)
+            for row, arm in enumerate(arms):
+                own = board["arms"][arm]["accuracy"]
+                y = len(arms) - row - shift
+                if own["interval"]:
+                    axes.plot([own["interval"]["low"], own["interval"]["high"]], [y, y], color=colour(place), lw=1.2)
+                axes.plot([own["mean"]], [y], mark(place), color=colour(place), label=title(board) if not row else None)
+        axes.set_yticks([len(arms) - row for row in range(len(arms))], arms)
+        axes.set_xlabel("accuracy, with 95% intervals for other subjects")
+        quiet(axes, grid="x")
+        figure.legend(loc="outside upper center", ncols=len(boards))
+        svg, png = save(figure, RESULTS, name)
+        png.unlink()
+        print(svg)
+
+
+if __name__ == "__main__":
+    main()
