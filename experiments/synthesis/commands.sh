@@ -19,12 +19,12 @@ world() {
     done
 }
 
-# set_of SIDE NAME SETTING...: data sets of the evaluated or the tuned subjects, one for each number of shots
+# set_of SIDE NAME SHOTS SETTING...: data sets of the evaluated or the tuned subjects, one for each number of shots
 set_of() {
-    local side=$1 name=$2
-    shift 2
+    local side=$1 name=$2 shots=$3
+    shift 3
     imprint synthesise $training method=lora collection=folders collection.path=$side/dataset images=20 \
-        dataset.shots=1,4 "out=$side/$name-\${dataset.shots}" "$@"
+        dataset.shots=$shots "out=$side/$name-\${dataset.shots}" "$@"
 }
 
 # Other sides, light and dress than the photos have
@@ -35,18 +35,14 @@ views=(synthesis_prompts@synthesis.prompts=grammar
 large='synthesis.scale=[0.55,0.85]' # as large as subjects of this world are
 
 tuning_sets() {
-    set_of tuned paste synthesis=paste synthesis.places=empty/places filter=none
-    set_of tuned paste_large synthesis=paste synthesis.places=empty/places "$large" filter=none
-    set_of tuned views guidance=2 "${views[@]}"
+    set_of tuned paste 1,4 synthesis=paste synthesis.places=empty/places filter=none
+    set_of tuned paste_large 1,4 synthesis=paste synthesis.places=empty/places "$large" filter=none
+    set_of tuned views 1,4 guidance=2 "${views[@]}"
 }
 study="imprint study --config-dir $here/conf encoders=mini accelerator=cpu parts=tell learners.resnet.updates=80
     learners.probe.positions=32 learners.probe.decays=[1e-3]"
 
-# keep FOLDER NAME: what a study came to, in results/
-keep() {
-    mkdir -p "$here/results/$2"
-    cp $1/study.md $1/study.json "$here/results/$2"
-}
+keep() { python "$here/figures.py" keep "$1" "$2"; }
 
 tuning() {
     for k in 1 4; do
@@ -56,21 +52,20 @@ tuning() {
     done
 }
 
-evaluated_sets() {
-    set_of evaluated from_noise
-    set_of evaluated paste synthesis=paste synthesis.places=empty/places "$large" filter=none
-    set_of evaluated views guidance=2 "${views[@]}"
-    set_of evaluated untuned synthesis=untuned dataset.shots=1 filter=none
+# of_others SHOTS: the data sets of the subjects that nothing is chosen on
+of_others() {
+    set_of evaluated views $1 guidance=2 "${views[@]}"
+    set_of evaluated paste $1 synthesis=paste synthesis.places=empty/places "$large" filter=none
 }
+floor() { set_of evaluated untuned 1 synthesis=untuned filter=none; } # of all numbers of shots
 
-# comparing AGAINST: of each number of shots, all arms and how they differ from one
+# comparing SHOTS AGAINST ARMS [MORE PICTURES]: how arms differ from one
 comparing() {
-    for k in 1 4; do
-        $study data=[evaluated/dataset] test=evaluated/fresh "arms=[real,classical,compared]" shots=[$k] seeds=[0,1,2] \
-            out=evaluated/study-$k against=$1 \
-            "pictures={paste:evaluated/paste-$k,from_noise:evaluated/from_noise-$k,views:evaluated/views-$k,untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}"
-        keep evaluated/study-$k against_$1-$k
-    done
+    local k=$1
+    $study data=[evaluated/dataset] test=evaluated/fresh "arms=[$3]" shots=[$k] seeds=[0,1,2] \
+        out=evaluated/study-$k against=$2 \
+        "pictures={paste:evaluated/paste-$k,views:evaluated/views-$k,truth:evaluated/true,unlimited:evaluated/unlimited$4}"
+    keep evaluated/study-$k against_$2-$k
 }
 
 "$@"; exit # on one line: the file may change while it runs

@@ -1,9 +1,11 @@
 """Accuracy of the arms with their intervals, from what the studies left in results/.
 
-python experiments/synthesis/figures.py
+python experiments/synthesis/figures.py                        tables and figures
+python experiments/synthesis/figures.py keep FOLDER NAME       first puts a study's numbers there
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ RESULTS = Path(__file__).parent / "results"
 STUDIES = ("tuning", "against_classical", "against_paste")
 
 
-def main() -> None:
+def main(*arguments: str) -> None:
+    if arguments:
+        _, folder, name = arguments
+        keep(Path(folder), name)
     for name in STUDIES:
         boards = read(name)
         if boards:
@@ -24,9 +29,17 @@ def main() -> None:
                 draw(name, boards)
 
 
+def keep(folder: Path, name: str) -> None:
+    """Tables as they are, and their numbers on one line each; without the place where it was computed."""
+    text = (folder / "study.md").read_text(encoding="utf-8")
+    write_text(RESULTS / f"{name}.md", text.replace(f"{Path.cwd()}/", ""))
+    boards = json.loads((folder / "study.json").read_text(encoding="utf-8"))["boards"]
+    write_text(RESULTS / f"{name}.json", "[\n" + ",\n".join(map(json.dumps, boards)) + "\n]\n")
+
+
 def read(name: str) -> list[dict[str, Any]]:
-    files = sorted(RESULTS.glob(f"{name}-*/study.json"))
-    return [board for file in files for board in json.loads(file.read_text(encoding="utf-8"))["boards"]]
+    files = sorted(RESULTS.glob(f"{name}-*.json"))
+    return [board for file in files for board in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def title(board: Mapping[str, Any]) -> str:
@@ -75,4 +88,4 @@ def draw(name: str, boards: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
