@@ -59,13 +59,32 @@ of_others() {
 }
 floor() { set_of evaluated untuned 1 synthesis=untuned filter=none; } # of all numbers of shots
 
-# comparing SHOTS AGAINST ARMS [MORE PICTURES]: how arms differ from one
+# comparing SHOTS
 comparing() {
     local k=$1
-    $study data=[evaluated/dataset] test=evaluated/fresh "arms=[$3]" shots=[$k] seeds=[0,1,2] \
-        out=evaluated/study-$k against=$2 \
-        "pictures={paste:evaluated/paste-$k,views:evaluated/views-$k,truth:evaluated/true,unlimited:evaluated/unlimited$4}"
-    keep evaluated/study-$k against_$2-$k
+    $study data=[evaluated/dataset] test=evaluated/fresh "arms=[real,classical,compared]" shots=[$k] seeds=[0,1,2] \
+        out=evaluated/study \
+        "pictures={paste:evaluated/paste-$k,views:evaluated/views-$k,truth:evaluated/true,unlimited:evaluated/unlimited}"
+    keep evaluated/study compared-$k
+}
+
+# How many drawn pictures is a real one worth? More photos alone, and one photo with fewer drawn pictures
+worth() {
+    local more="" n who
+    $study data=[evaluated/dataset] test=evaluated/fresh arms=[classical] shots=[1,2,4,16] seeds=[0,1,2] out=evaluated/study
+    keep evaluated/study real-1
+    for n in 2 5 15; do
+        for who in evaluated/views-1/train/*/; do
+            mkdir -p "evaluated/drawn_$n/$(basename "$who")"
+            for file in $(ls "$who" | sort -V | head -$n); do
+                cp "$who$file" "evaluated/drawn_$n/$(basename "$who")"
+            done
+        done
+        more="$more,drawn_$n:evaluated/drawn_$n"
+    done
+    $study data=[evaluated/dataset] test=evaluated/fresh arms=[classical,few] shots=[1] seeds=[0,1,2] out=evaluated/study \
+        "pictures={${more#,}}"
+    keep evaluated/study drawn-1
 }
 
 "$@"; exit # on one line: the file may change while it runs

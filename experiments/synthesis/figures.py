@@ -10,11 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from imprint.evaluation.statistics.comparing import sign_flip_p
+from imprint.evaluation.statistics.crossing import table_of_differences
+from imprint.evaluation.statistics.intervals import difference_interval
 from imprint.files import write_text
 from imprint.reporting.scoreboard.style import colour, mark, quiet, save, single_axes
 
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("tuning", "against_classical", "against_paste")
+STUDIES = ("tuning", "compared", "real", "drawn")
+PAIRS = (
+    ("chosen", "paste_tuned"),
+    ("chosen", "paste"),
+    ("paste_tuned", "paste"),
+    ("all", "paste"),
+    ("synthetic", "paste"),
+)
+METRICS = ("accuracy", "average_precision", "nll")
 
 
 def main(*arguments: str) -> None:
@@ -22,11 +35,11 @@ def main(*arguments: str) -> None:
         _, folder, name = arguments
         keep(Path(folder), name)
     for name in STUDIES:
-        boards = read(name)
-        if boards:
+        if boards := read(name):
             write_text(RESULTS / f"{name}.md", table(boards))
-            if name != "against_paste":  # the same means
-                draw(name, boards)
+            draw(name, boards)
+    if boards := read("compared"):
+        write_text(RESULTS / "pairs.md", pairs(boards))
 
 
 def keep(folder: Path, name: str) -> None:
@@ -65,6 +78,27 @@ def cell(of: Mapping[str, Any] | None) -> str:
     bounds = difference["interval"]
     interval = f" [{bounds['low']:+.3f}, {bounds['high']:+.3f}]" if bounds else ""
     return f"{mean}, {difference['mean']:+.3f}{interval}, p {difference['p_holm']:.3f}"
+
+
+def pairs(boards: list[dict[str, Any]]) -> str:
+    """Arms less others than `classical`, subject by subject, with seeds averaged."""
+    lines = [f"| | | {' | '.join(map(title, boards))} |", f"|---|---|{'---|' * len(boards)}"]
+    for arm, base in PAIRS:
+        for metric in METRICS:
+            cells = " | ".join(difference(board["arms"], arm, base, metric) for board in boards)
+            lines.append(f"| {arm} less {base} | {metric} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def difference(arms: Mapping[str, Any], arm: str, base: str, metric: str) -> str:
+    own, other = (arms[name][metric]["by_subject"] for name in (arm, base))
+    by_subject = {who: float(np.mean(own[who]) - np.mean(other[who])) for who in own}
+    mean = float(np.mean(list(by_subject.values())))
+    cells = table_of_differences({who: {"": value} for who, value in by_subject.items()})
+    bounds = difference_interval(cells, centre=mean, draws=10_000, seed=0)
+    assert bounds is not None
+    p = sign_flip_p(np.array(list(by_subject.values())))
+    return f"{mean:+.3f} [{bounds.low:+.3f}, {bounds.high:+.3f}], p {p:.3f}"
 
 
 def draw(name: str, boards: list[dict[str, Any]]) -> None:
