@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -346,6 +347,36 @@ def test_of_a_collection_what_is_missing_is_trained_and_each_combination_is_a_da
     assert (wrong.code, "several data sets would lie there. Name what differs" in wrong.text) == (1, True)
     both = said(f"run={trained[0].parent}", f"out={tmp_path}/sets/one", "images=1")
     assert (both.code, "run and collection: both are given" in both.text) == (1, True)
+
+
+def test_shots_are_an_axis_and_each_set_is_made_of_the_first_photos_alone(
+    tiny_sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for name in ("rex", "tom"):
+        draw_masks(draw_pictures(photos / name, 3))
+    usual = overrides(tiny_sd, photos, tmp_path / "outputs", *LORA, "hparams.steps=1")
+    left_out = ("dataset=", "dataset.class_noun=", "dataset.path=", "hparams.steps=6")
+    own = [each for each in usual if not each.startswith(left_out)]
+    collection = ["collection=folders", f"collection.path={photos}", "collection.noun=dog"]
+    given = {each.partition("=")[0]: each for each in [*own, *collection, *DRAWING, *PROMPTS, "images=2"]}.values()
+    typed = typed_with(capfd)
+    axes = ["dataset.shots=1,2", f"out={tmp_path}/sets/${{dataset.shots}}"]
+    planned = typed("synthesise", *given, *axes, "dry_run=true")
+    assert (planned.code, "4 points: 4 to train" in planned.text) == (0, True), planned.text
+    for shots in ("1 photo", "2 photos"):
+        for name in ("rex", "tom"):
+            assert f"{name} (dog, {shots}, {name}-" in planned.text
+    assert len(set(re.findall(r"photos?, ([\w-]+)\)", planned.text))) == 4, "each has a run of its own"
+    assert typed("synthesise", *given, *axes, "synthesis=paste", "synthesis.places=drawn").code == 0
+    for shots in (1, 2):
+        folder = tmp_path / "sets" / str(shots)
+        said = about(folder)["photos"]
+        assert said == {name: [f"{name}/{number}.png" for number in range(shots)] for name in ("rex", "tom")}
+        rows = [row for _, row in read_folder(folder).rows()]
+        assert {row.parent for row in rows} == {key for keys in said.values() for key in keys}
+    many = typed("synthesise", *given, "dataset.shots=9", f"out={tmp_path}/sets/9")
+    assert (many.code, "dataset.shots=9: there are only 3 to train on" in many.text) == (1, True), many.text
 
 
 @pytest.mark.slow

@@ -60,6 +60,20 @@ def test_empty_places_are_what_subjects_stand_in(tmp_path: Path) -> None:
     assert (np.abs(np.asarray(draw(scene), dtype=int) - empty)[np.asarray(mask(scene)) == 255] > 0).any()
 
 
+def test_more_photos_fresh_pictures_and_true_ones_in_several_poses(tmp_path: Path) -> None:
+    export(tmp_path, ["dog6"], suffix=".png", places=["snow"], photos=9, each=3, fresh=4)
+    pixels = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.png")}
+    assert len(set(pixels.values())) == len(pixels) == 9 + 3 + 4
+    assert {name for name in pixels if name.startswith("true/")} == {
+        f"true/dog6/{name}.png" for name in ("snow", "snow-1", "snow-2")
+    }
+    export(tmp_path / "fewer", ["dog6"], suffix=".png", places=["snow"], each=2, fresh=2)
+    for path in (tmp_path / "fewer").rglob("*.png"):
+        name = path.relative_to(tmp_path / "fewer").as_posix()
+        if not name.startswith("dataset/"):
+            assert path.read_bytes() == pixels[name]
+
+
 def test_the_truth_of_every_picture_is_in_one_file(tmp_path: Path) -> None:
     written = export(tmp_path, ["dog6", "stuffed_animal:2"], suffix=".jpg", places=["beach"])
     truth = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))
