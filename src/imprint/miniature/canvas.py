@@ -135,8 +135,10 @@ class Pen:
         steps = [math.radians(start + (end - start) * i / 14) for i in range(15)]
         self.line([(cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in steps], width, fill)
 
-    def tint(self, shapes: Sequence[Sequence[Point]], colour: Colour, strength: int, *, inside: Sequence[Point]) -> None:
-        """Fills `shapes`, as far as they lie in the outline `inside`, letting 255 - `strength` of what is there show."""
+    def tint(
+        self, shapes: Sequence[Sequence[Point]], colour: Colour, strength: int, *, inside: Sequence[Point]
+    ) -> None:
+        """Fills `shapes` within the outline `inside`, letting 255 - `strength` of what is there show."""
         cover = Image.new("L", self.image.size)
         draw = ImageDraw.Draw(cover)
         for shape in shapes:

@@ -24,9 +24,7 @@ def _contours(grey: Image.Image) -> np.ndarray:
     """Pillow's FIND_EDGES with strokes that are as wide a share of the picture at every size."""
     reach = max(1, round(_times(grey)))
     pixels = np.asarray(grey.filter(ImageFilter.BoxBlur((reach - 1) / 2)), dtype=np.int32)
-    around = sum(
-        np.roll(pixels, (down, right), (0, 1)) for down in (-reach, 0, reach) for right in (-reach, 0, reach)
-    )
+    around = sum(np.roll(pixels, (down, right), (0, 1)) for down in (-reach, 0, reach) for right in (-reach, 0, reach))
     edges = np.clip(9 * pixels - around, 0, 255)
     inside = np.zeros(edges.shape, dtype=bool)
     inside[reach:-reach, reach:-reach] = True

@@ -1,7 +1,7 @@
 """Pictures of 64 pixels stay what they were before larger ones could be drawn, byte for byte.
 
-All of the miniature's networks, sets and committed numbers come from them. The hashes were taken before; after a change that
-is meant to alter these pictures, `python tests/unit/miniature/test_same_small_pictures.py` takes them anew.
+All of the miniature's networks, sets and committed numbers come from them. The hashes were taken before; after a change
+that is meant to alter these pictures, `python tests/unit/miniature/test_same_small_pictures.py` takes them anew.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def random_scenes() -> Iterator[Image.Image]:
         yield draw(pretraining_scene(0, i))
 
 
-GROUPS = {
-    f.__name__: f for f in (classes, subjects, places, styles, properties, accessories, cut_out, random_scenes)
-}
+GROUPS = {f.__name__: f for f in (classes, subjects, places, styles, properties, accessories, cut_out, random_scenes)}
 
 
 def digest(group: str) -> str:

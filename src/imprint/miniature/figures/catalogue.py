@@ -28,7 +28,9 @@ def draw_figure(pen: Pen, who: Subject, view: str, accessory: str, finish: Finis
     """Draws `who` as seen from `view`; only the classes in WEARERS can wear an accessory."""
     in_profile = view == "from the side" and who.noun in LIVE_NOUNS
     front = view != "from behind"
-    sketch = Sketch(pen=pen, who=who, turn=TURN if view == "from the side" else 0.0, face=front, textured=finish.texture)
+    sketch = Sketch(
+        pen=pen, who=who, turn=TURN if view == "from the side" else 0.0, face=front, textured=finish.texture
+    )
     if in_profile:
         animals.profile(sketch)
     else:

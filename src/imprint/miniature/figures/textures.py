@@ -1,7 +1,7 @@
 """What a coat is made of, where a picture is large enough to show it: fur and weave.
 
-Each individual has its own, the same in every picture. Light strokes balance dark ones, so that a small picture, which cannot
-show them, has the same colours.
+Each individual has its own, the same in every picture. Light strokes balance dark ones, so that a small picture, which
+cannot show them, has the same colours.
 """
 
 from __future__ import annotations
