@@ -9,12 +9,12 @@ from torch import Tensor
 
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe.loop import Course, autocast, fit
-from imprint.miniature.recipe.pictures import as_tensor
+from imprint.miniature.recipe.pictures import as_tensor, corners, cut
 from imprint.miniature.recipe.settings import AutoencoderSettings
 
 
-def fresh(settings: AutoencoderSettings) -> AutoencoderKL:
-    """Untrained, factor 2 ** (levels - 1), without attention: 8x8 positions need none."""
+def fresh(settings: AutoencoderSettings, size: int = SIZE) -> AutoencoderKL:
+    """Untrained, of pictures of `size`, factor 2 ** (levels - 1), without attention: 8x8 positions need none."""
     levels = len(settings.channels)
     return AutoencoderKL(
         in_channels=3,
@@ -25,7 +25,7 @@ def fresh(settings: AutoencoderSettings) -> AutoencoderKL:
         layers_per_block=1,
         latent_channels=settings.latent_channels,
         norm_num_groups=8,
-        sample_size=SIZE,
+        sample_size=size,
         mid_block_add_attention=False,
     )
 
@@ -59,12 +59,20 @@ def train(
     validation: int,
     start: AutoencoderKL | None = None,
 ) -> AutoencoderKL:
-    """The trained autoencoder; the last `validation` pictures only measure it."""
+    """The trained autoencoder. The last `validation` pictures only measure it; it learns from squares of the others."""
     torch.manual_seed(course.seed)
     held_out = as_tensor(pictures[-validation:]).to(course.device)
 
     def loss_at(autoencoder: AutoencoderKL, step: int) -> Tensor:
-        rows = np.random.default_rng((course.seed, step)).integers(0, len(pictures) - validation, settings.batch)
-        return reconstruction_loss(autoencoder, as_tensor(pictures[np.sort(rows)]).to(course.device), settings)
+        rng = np.random.default_rng((course.seed, step))
+        rows = np.sort(rng.integers(0, len(pictures) - validation, settings.batch))
+        at = corners(rng, pictures.shape[1], settings.crop, settings.batch)
+        pixels = cut(as_tensor(pictures[rows]), at, settings.crop)
+        return reconstruction_loss(autoencoder, pixels.to(course.device), settings)
 
-    return fit(start or fresh(settings), course, loss_at, lambda average: f"{psnr(average, held_out):.2f} dB")
+    return fit(
+        start or fresh(settings, pictures.shape[1]),
+        course,
+        loss_at,
+        lambda average: f"{psnr(average, held_out):.2f} dB",
+    )
