@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoPipelineForImage2Image
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.auto_pipeline import AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, AUTO_TEXT2IMAGE_PIPELINES_MAPPING
-from drawing import PROMPTS, ROUNDING, SEEDS, distance, stock
+from drawing import PROMPTS, ROUNDING, SEEDS, distance, given, stock
 from families import FAMILIES, load_tiny
 from PIL import Image
 from tiny import RESOLUTION
@@ -58,9 +58,9 @@ def drawn(
     kept: Image.Image | None = None,
 ) -> list[Image.Image]:
     beginning = Beginning(beginnings, strength, None if kept is None else [kept] * len(beginnings))
-    size = {"height": RESOLUTION, "width": RESOLUTION}
+    more = {"height": RESOLUTION, "width": RESOLUTION, **given(model, len(beginnings))}
     return model.generate(
-        PROMPTS[: len(beginnings)], SEEDS[: len(beginnings)], sampler=sampler, beginning=beginning, **size
+        PROMPTS[: len(beginnings)], SEEDS[: len(beginnings)], sampler=sampler, beginning=beginning, **more
     )
 
 

@@ -12,6 +12,7 @@ from imprint.errors import Problem, UserError
 from imprint.models.base import Model
 from imprint.models.beginning import Begun, begin, encoded, first_step
 from imprint.models.conditioning import joined
+from imprint.models.low_res import check_asked, conditioning_of_low_res
 from imprint.models.schedulers import (
     draws_from_one_seed,
     extra_arguments,
@@ -19,7 +20,7 @@ from imprint.models.schedulers import (
     scaled_input,
     with_timesteps,
 )
-from imprint.types import Beginning, Conditioning, Geometry, Sampler
+from imprint.types import Beginning, Conditioning, Geometry, LowRes, Sampler
 
 
 def sample(
@@ -31,6 +32,7 @@ def sample(
     height: int,
     width: int,
     beginning: Beginning | None,
+    low_res: LowRes | None,
 ) -> list[Image.Image]:
     """One picture per (prompt, seed), the same as by the library's own pipeline.
 
@@ -40,15 +42,17 @@ def sample(
     """
     assert len(prompts) == len(seeds), "one seed for each prompt"
     _check_size(height, width, model.pixel_multiple, model.largest_side)
+    check_asked(model, low_res, height, width)
     scheduler, size = model.scheduler(sampler.scheduler), (height, width)
     if not draws_from_one_seed(scheduler):
-        latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, size=size, beginning=beginning)
+        begun: dict[str, Any] = {"beginning": beginning, "low_res": low_res}
+        latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, size=size, **begun)
     else:
         latents: list[Tensor] = []
         for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             scheduler = model.scheduler(sampler.scheduler, noise_sampler_seed=seed)
-            own = None if beginning is None else beginning.only(index)
-            latents.append(_latents(model, scheduler, [prompt], [seed], sampler=sampler, size=size, beginning=own))
+            begun = {"beginning": beginning and beginning.only(index), "low_res": low_res and low_res.only(index)}
+            latents.append(_latents(model, scheduler, [prompt], [seed], sampler=sampler, size=size, **begun))
         latents_BCHW = torch.cat(latents)
     # one at a time: in a batch the autoencoder, not the denoiser, would need the most memory
     return [_picture(model.decode(latent_BCHW)) for latent_BCHW in latents_BCHW.split(1)]
@@ -73,12 +77,16 @@ def _latents(
     sampler: Sampler,
     size: tuple[int, int],
     beginning: Beginning | None,
+    low_res: LowRes | None,
 ) -> Tensor:
     """Between steps the latents are in float32, whatever the precision of the networks."""
     device = next(model.roles["denoiser"].parameters()).device
     generators = [generator_of(seed) for seed in seeds]
     guided = model.draws_twice(sampler.guidance)
-    conditioning = conditioning_of(model, prompts, sampler, *size)
+    low = conditioning_of_low_res(model, low_res, generators, device)
+    if guided:  # both see the same
+        low = joined([low, low])
+    conditioning = {**conditioning_of(model, prompts, sampler, *size), **low}
     shape = model.latent_shape(*size)
     scheduler = with_timesteps(
         scheduler,
