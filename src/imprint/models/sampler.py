@@ -83,10 +83,7 @@ def _latents(
     device = next(model.roles["denoiser"].parameters()).device
     generators = [generator_of(seed) for seed in seeds]
     guided = model.draws_twice(sampler.guidance)
-    low = conditioning_of_low_res(model, low_res, generators, device)
-    if guided:  # both see the same
-        low = joined([low, low])
-    conditioning = {**conditioning_of(model, prompts, sampler, *size), **low}
+    conditioning = conditioning_of(model, prompts, sampler, *size)
     shape = model.latent_shape(*size)
     scheduler = with_timesteps(
         scheduler,
@@ -100,6 +97,8 @@ def _latents(
     timesteps = scheduler.timesteps
     # the library takes a picture's latent from its distribution first, and then the noise, from the same generator
     found_BCHW = None if beginning is None else encoded(model, beginning.pictures, generators, device)
+    low = conditioning_of_low_res(model, low_res, generators, device)
+    conditioning = {**conditioning, **(joined([low, low]) if guided else low)}
     noise_BCHW = torch.stack([starting_noise(generator, shape) for generator in generators]).to(device)
     if beginning is None or found_BCHW is None:
         latents_BCHW = first_noise(scheduler, noise_BCHW)
