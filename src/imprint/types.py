@@ -181,3 +181,16 @@ class LowRes(NamedTuple):
 
     def only(self, index: int) -> "LowRes":
         return LowRes(self.pictures[index : index + 1], self.level)
+
+
+class Tiles(NamedTuple):
+    """The squares in which a large picture is drawn, so that memory is bounded by one of them.
+
+    size     pixels on a side
+    overlap  pixels that neighbours have in common, at least
+    batch    how many the denoiser sees at a time: changes memory and time alone
+    """
+
+    size: int
+    overlap: int
+    batch: int

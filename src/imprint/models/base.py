@@ -20,7 +20,7 @@ from imprint.models.quantisation.base import Quantisation
 from imprint.models.residency import Residency, all_present
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
-from imprint.types import Beginning, Conditioning, Geometry, LowRes, Moments, Sampler
+from imprint.types import Beginning, Conditioning, Geometry, LowRes, Moments, Sampler, Tiles
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -287,11 +287,12 @@ class Model(nn.Module, ABC):
         height: int,
         width: int,
         beginning: Beginning | None = None,
+        tiles: Tiles | None = None,
         low_res: LowRes | None = None,
     ) -> list[Image.Image]:
         """One picture per (prompt, seed), all in one batch; from noise, or from a beginning; those of an upscaler show
-        `low_res`. The noise is sampled on
-        the CPU from the seed alone, so that a picture does not depend on its batch or device. Deterministic."""
+        `low_res`. The noise is sampled on the CPU from the seed alone, so that a picture does not depend on its batch
+        or device. Deterministic. In tiles, pictures are drawn one after another."""
 
     @abstractmethod
     def train_with(self, adapter: TrainingAdapter) -> None:

@@ -1,7 +1,7 @@
 """imprint generate: pictures of a trained run, each with the prompt and seed that made it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import product
@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from omegaconf import DictConfig
+from PIL import Image
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from imprint.construct import rebuilt
-from imprint.errors import ConfigError, UserError
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.hashing import file_hash
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
-from imprint.models.base import DENOISER, ModelSource
+from imprint.models.base import DENOISER, ModelInfo, ModelSource
 from imprint.models.block_swap import BlockSwap
-from imprint.pictures.generate import generate_missing, generate_with
-from imprint.pictures.store import PictureStore, Recipe, file_name
+from imprint.models.tiles import tile_size
+from imprint.pictures.passes import Passes
+from imprint.pictures.second_pass import KEY as HIRES
+from imprint.pictures.second_pass import SecondPass, Wanted
+from imprint.pictures.store import Recipe, file_name
 from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.planning.sizes import too_large_pictures
@@ -52,6 +57,7 @@ class PictureRequest:
     size: tuple[PositiveInt, PositiveInt] | None
     batch_size: PositiveInt
     scale: Scale
+    hires: SecondPass | None
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     provenance: Provenance
     trust: list[str]
@@ -137,6 +143,14 @@ class Mix:
         facts = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
         return Recipe(file, prompt, seed, sampler, (height, width), facts)
 
+    def wanted(self, prompt: str, seed: int, request: PictureRequest) -> Wanted:
+        """The picture that is asked for, be it drawn once or twice."""
+        recipe = self.recipe(prompt, seed, request)
+        return Wanted(recipe) if request.hires is None else request.hires.wanted(recipe, self.facts())
+
+    def facts(self) -> ModelInfo:
+        return _facts(self.runs, self.base)
+
     def made_by(self) -> MadeBy:
         """What its pictures say of the weights that drew them."""
         return MadeBy((self._base_hash(),), tuple(result_hash(run.result) for run in self.runs))
@@ -163,10 +177,11 @@ def generate(cfg: DictConfig) -> Path:
     source, _ = mix.chosen()
     check_size(source, request)
     concepts = mix.runs[0].concepts if mix.is_one_run else named_apart([run.concepts for run in mix.runs])
-    wanted = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
-    recipes = [mix.recipe(prompt, seed, request) for prompt, seed in wanted]
-    store = PictureStore(locate(request.outputs), recipes, {}, writer=request.provenance.writer(cache(mix.made_by)))
-    if store.missing():
+    asked = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
+    wanted = [mix.wanted(prompt, seed, request) for prompt, seed in asked]
+    check_second_passes([(mix, one) for one in wanted], request)
+    passes = passes_of(mix, locate(request.outputs), wanted, request.provenance)
+    if passes.missing():
         device = available_device(request.accelerator)
         loading = loading_to_draw(request.precision, device)
         swapped = request.blocks_on_device != "all" and has_own_memory(device)
@@ -180,16 +195,46 @@ def generate(cfg: DictConfig) -> Path:
             model.block_swap = BlockSwap([model.roles[DENOISER]], device, request.blocks_on_device)
             model.to(device)
         with computing(request.precision, device):
-            generate_missing(
-                store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False
-            )
-    store.rewrite()
-    pictures = store.outcomes()
+            passes.draw(model, batch_size=request.batch_size, label="Drawing")
+    passes.rewrite()
+    pictures = passes.outcomes()
     for drawn in pictures[:SHOWN]:
         log.info("%s  %s", drawn.file, drawn.recipe.prompt)
     more = f" and {len(pictures) - SHOWN} more" if len(pictures) > SHOWN else ""
-    log.info("Pictures%s: %s", more, store.folder)
-    return store.folder
+    log.info("Pictures%s: %s", more, passes.folder)
+    return passes.folder
+
+
+def passes_of(mix: Mix, folder: Path, wanted: Sequence[Wanted], provenance: Provenance) -> Passes:
+    """The pictures of a mix. One that was drawn again says of what, and how."""
+    made_by = cache(mix.made_by)
+    twice = {one.recipe.file: one for one in wanted if one.low}
+
+    def save(picture: Image.Image, file: Path) -> None:
+        one = twice[file.name]
+        low = (file_hash(folder / one.low.file),) if one.low else ()
+        settings = tuple(f"{HIRES}.{name}={value}" for name, value in one.recipe.facts[HIRES].items())
+        provenance.save(picture, file, made_by()._replace(parents=low, settings=settings))
+
+    writer = provenance.writer(made_by)
+    return Passes(folder, wanted, writer=writer, large_writer=writer._replace(save=save))
+
+
+def check_second_passes(wanted: Iterable[tuple[Mix, Wanted]], request: PictureRequest) -> None:
+    """Raises ConfigError with all that is wrong with how pictures are drawn again."""
+    problems: dict[str, Problem] = {}
+    device = available_device(request.accelerator)
+    for mix, one in wanted:
+        if one.low is None or one.again is None:
+            continue
+        found = list(one.again.settings.problems(one.low.size, one.low.sampler, mix.facts()))
+        if not found:
+            tiles = one.again.tiles
+            key, seen = ("factor", one.recipe.size) if tiles is None else ("tile", tile_size(one.recipe.size, tiles))
+            found = list(too_large_pictures(mix.facts(), f"{HIRES}.{key}", seen, device))
+        problems |= {str(problem): problem for problem in found}
+    if problems:
+        raise ConfigError(problems.values())
 
 
 def check_size(source: ModelSource, request: PictureRequest) -> None:
@@ -227,6 +272,12 @@ def filled(templates: Sequence[str], concepts: Sequence[Concept], *, key: str) -
 @lru_cache(maxsize=16)
 def _content(run: Run, base: str) -> str:
     return other_model(run, base, {}).facts().fingerprint
+
+
+@lru_cache(maxsize=16)
+def _facts(runs: tuple[Run, ...], base: str | None) -> ModelInfo:
+    source, _ = checked_results(runs, weights=None, scale={}, base=base)
+    return source.facts()
 
 
 @lru_cache(maxsize=16)
