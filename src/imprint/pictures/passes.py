@@ -1,6 +1,7 @@
 """The pictures of a folder, some of which are drawn twice: first low, and then larger, of the low ones."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +10,7 @@ from imprint.models.base import Model
 from imprint.pictures.files import PictureWriter
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.low import from_low
-from imprint.pictures.second_pass import SecondDrawing, Wanted
+from imprint.pictures.second_pass import Wanted
 from imprint.pictures.store import Outcome, PictureStore, Recipe
 
 
@@ -23,7 +24,7 @@ class Passes:
         first = {recipe.file: recipe for recipe in (one.low or one.recipe for one in wanted)}
         second = {one.recipe.file: one.recipe for one in wanted if one.again}
         self._again = {one.recipe.file: one.again for one in wanted if one.again}
-        self._asked = [one.recipe.file for one in wanted]
+        self._wanted = wanted
         self._first = PictureStore(folder, list(first.values()), {}, writer=writer)
         self._second = PictureStore(folder, list(second.values()), {}, writer=large_writer)
 
@@ -33,17 +34,13 @@ class Passes:
 
     def draw(self, model: Model, *, batch_size: int | None, label: str) -> None:
         """Raises ConfigError, before the first, where the model cannot draw some of them."""
-        for recipe in self._second.recipes:
-            self._drawing(recipe).check(model, recipe.size)
+        for one in self._wanted:
+            one.check(model)
         generate_missing(self._first, generate_with(model), batch_size=batch_size, label=label, counts_failures=False)
         if self._second.recipes:  # each by itself: what is computed together are tiles
-
-            def again(recipe: Recipe, low: Image.Image) -> Image.Image:
-                return self._drawing(recipe).drawn(model, recipe, low)
-
             generate_missing(
                 self._second,
-                from_low(self._first, again),
+                from_low(self._first, partial(self._drawn_again, model)),
                 batch_size=1,
                 label=f"{label}, second pass",
                 counts_failures=False,
@@ -57,7 +54,7 @@ class Passes:
     def outcomes(self) -> list[Outcome]:
         """Of what is asked for, without low ones, in its order."""
         found = {one.recipe.file: one for one in (*self._first.outcomes(), *self._second.outcomes())}
-        return [found[file] for file in self._asked if file in found]
+        return [found[one.recipe.file] for one in self._wanted if one.recipe.file in found]
 
-    def _drawing(self, recipe: Recipe) -> SecondDrawing:
-        return self._again[recipe.file]
+    def _drawn_again(self, model: Model, recipe: Recipe, low: Image.Image) -> Image.Image:
+        return self._again[recipe.file].drawn(model, recipe, low)

@@ -34,16 +34,6 @@ class SecondDrawing(NamedTuple):
     settings: "SecondPass"
     tiles: Tiles | None
 
-    def check(self, model: Model, size: Size) -> None:
-        """Raises ConfigError where the denoiser has no places for a picture of this size, or for a tile."""
-        largest = model.largest_side
-        seen = size if self.tiles is None else tile_size(size, self.tiles)
-        if largest is None or max(seen) <= largest:
-            return
-        key, remedy = ("factor", "Choose hires=tiles.") if self.tiles is None else ("tile", "Choose a smaller one.")
-        reason = f"it makes {max(seen)} pixels on a side, and this model has places for {largest}."
-        raise ConfigError([f"{KEY}.{key}: {reason} {remedy}"])
-
     def drawn(self, model: Model, recipe: Recipe, low: Image.Image) -> Image.Image:
         """The larger picture. Its noise is named by the seed, and is that of the whole, whatever the tiles."""
         height, width = recipe.size
@@ -67,6 +57,18 @@ class Wanted(NamedTuple):
     recipe: Recipe
     low: Recipe | None = None
     again: SecondDrawing | None = None
+
+    def check(self, model: Model) -> None:
+        """Raises ConfigError where the denoiser has no places for a picture so large, or for a tile of it."""
+        largest, size = model.largest_side, self.recipe.size
+        if self.again is None or largest is None:
+            return
+        tiles = self.again.tiles
+        side = max(size if tiles is None else tile_size(size, tiles))
+        if side > largest:
+            key, remedy = ("factor", "Choose hires=tiles.") if tiles is None else ("tile", "Choose a smaller one.")
+            reason = f"it makes {side} pixels on a side, and this model has places for {largest}."
+            raise ConfigError([f"{KEY}.{key}: {reason} {remedy}"])
 
 
 @of_kind("hires/second_pass")
