@@ -23,6 +23,7 @@ HOMES: Mapping[str, str] = {
     "model": "imprint.models",
     "quantisation": "imprint.models.quantisation",
     "sampler": "imprint.types",
+    "hires": "imprint.pictures",
     "method": "imprint.methods",
     "dataset": "imprint.data",
     "collection": "imprint.data",
