@@ -74,7 +74,7 @@ def with_table_of_levels(learned: UNet2DConditionModel) -> UNet2DConditionModel:
 
 @torch.no_grad()
 def standardise(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> None:
-    """Gives each channel of a sampled latent mean 0 and, scaled, spread 1 over these pictures; what is decoded stays."""
+    """Gives each channel of a latent mean 0 and, scaled, spread 1 over these pictures; what is decoded stays."""
     posterior = autoencoder.encode(pixels_BCHW).latent_dist
     mean_C = posterior.mean.mean((0, 2, 3))
     std_C = (posterior.mean.var((0, 2, 3)) + posterior.var.mean((0, 2, 3))).sqrt() * SCALING
