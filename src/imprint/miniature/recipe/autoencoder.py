@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor
 
 from imprint.miniature.canvas import SIZE
@@ -40,11 +43,20 @@ def psnr(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> float:
     return float(-10 * torch.cat(each).log10().mean())
 
 
-def reconstruction_loss(autoencoder: AutoencoderKL, pixels_BCHW: Tensor, settings: AutoencoderSettings) -> Tensor:
+Loss = Callable[[AutoencoderKL, Tensor], Tensor]  # of a batch of pictures
+
+
+def reconstruction_loss(settings: AutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
         back = autoencoder.decode(posterior.sample()).sample
-    error = back.float() - pixels_BCHW
+    return error_of(settings, back, pixels_BCHW, posterior)
+
+
+def error_of(
+    settings: AutoencoderSettings, back_BCHW: Tensor, pixels_BCHW: Tensor, posterior: DiagonalGaussianDistribution
+) -> Tensor:
+    error = back_BCHW.float() - pixels_BCHW
     mean, log_variance = posterior.mean.float(), posterior.logvar.float()
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
     loss: Tensor = error.square().mean() + settings.l1_weight * error.abs().mean() + settings.kl_weight * kl
@@ -57,6 +69,7 @@ def train(
     *,
     course: Course,
     validation: int,
+    loss: Loss,
     start: AutoencoderKL | None = None,
 ) -> AutoencoderKL:
     """The trained autoencoder. The last `validation` pictures only measure it; it learns from squares of the others."""
@@ -68,7 +81,7 @@ def train(
         rows = np.sort(rng.integers(0, len(pictures) - validation, settings.batch))
         at = corners(rng, pictures.shape[1], settings.crop, settings.batch)
         pixels = cut(as_tensor(pictures[rows]), at, settings.crop)
-        return reconstruction_loss(autoencoder, pixels.to(course.device), settings)
+        return loss(autoencoder, pixels.to(course.device))
 
     return fit(
         start or fresh(settings, pictures.shape[1]),

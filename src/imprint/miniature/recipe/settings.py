@@ -61,6 +61,12 @@ class FlowSettings(CaptionedSettings):
 
 
 @dataclass
+class UpscalerAutoencoderSettings(AutoencoderSettings):
+    low_weight: float
+    drop_detail: float
+
+
+@dataclass
 class UpscalerSettings(CaptionedSettings):
     pictures: int
     validation_pictures: int
@@ -106,7 +112,7 @@ class Settings:
     text: TextSettings
     denoiser: DenoiserSettings
     flow: FlowSettings
-    upscaler_autoencoder: AutoencoderSettings
+    upscaler_autoencoder: UpscalerAutoencoderSettings
     upscaler: UpscalerSettings
     clip: ClipSettings
     instance: InstanceSettings

@@ -40,7 +40,6 @@ UPSCALER_WEIGHTS = Path(__file__).parents[1] / "upscaler_weights"
 EVALUATORS = Path(__file__).parents[1] / "evaluators"
 
 UPSCALER = "upscaler"  # its folder in the work folder
-STANDARDISED_BY = 512  # pictures
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ def train_autoencoder(job: Job) -> None:
         pictures,
         course=job.course("autoencoder", s.autoencoder),
         validation=s.validation_pictures,
+        loss=partial(autoencoder.reconstruction_loss, s.autoencoder),
         start=start,
     )
     trained.save_pretrained(job.work / "vae")
@@ -139,8 +139,9 @@ def train_upscaler_autoencoder(job: Job) -> None:
         _large_pictures(job),
         course=job.course("upscaler_autoencoder", s.upscaler_autoencoder),
         validation=s.upscaler.validation_pictures,
+        loss=partial(upscaler.autoencoder_loss, s.upscaler_autoencoder),
     )
-    upscaler.standardise(trained, as_tensor(_large_pictures(job)[:STANDARDISED_BY]))
+    upscaler.standardise(trained, as_tensor(_large_pictures(job)[: upscaler.STANDARDISED_BY]))
     trained.save_pretrained(job.work / UPSCALER / "vae")
 
 

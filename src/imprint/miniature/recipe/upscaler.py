@@ -15,14 +15,16 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import SIZE
+from imprint.miniature.recipe.autoencoder import error_of
 from imprint.miniature.recipe.denoiser import captions_of, token_ids
 from imprint.miniature.recipe.latents import Latents
 from imprint.miniature.recipe.loop import Course, autocast, fit
 from imprint.miniature.recipe.pictures import as_tensor, bicubic, corners, cut, shrunk
-from imprint.miniature.recipe.settings import UpscalerSettings
+from imprint.miniature.recipe.settings import UpscalerAutoencoderSettings, UpscalerSettings
 from imprint.miniature.scene import Scene
 
 FACTOR = 2
@@ -30,6 +32,9 @@ LARGE = FACTOR * SIZE
 SCALING = 0.08333  # the stock pipeline sets it, whatever the autoencoder's configuration says
 LEVELS = 350  # up to which the low picture's noise is known
 STEPS = 1000
+STANDARDISED_BY = 512  # pictures
+COLOURS = 3
+CONSTANT = 8.0
 SHOWN = 8  # pictures that tell how good it is while it learns
 
 
@@ -53,11 +58,40 @@ def fresh(settings: UpscalerSettings, *, latent_channels: int, words: int) -> UN
     plain = len(settings.channels) - 1
     return UNet2DConditionModel(
         sample_size=SIZE, in_channels=latent_channels + 3, out_channels=latent_channels,
-        block_out_channels=list(settings.channels), layers_per_block=1, norm_num_groups=8,
+        block_out_channels=list(settings.channels), layers_per_block=1, norm_num_groups=4,
         down_block_types=[*["DownBlock2D"] * plain, "CrossAttnDownBlock2D"],
         up_block_types=["CrossAttnUpBlock2D", *["UpBlock2D"] * plain],
         cross_attention_dim=words, attention_head_dim=settings.heads, class_embed_type="timestep",
     )  # fmt: skip
+
+
+@torch.no_grad()
+def hand_through(unet: UNet2DConditionModel, low_BCHW: Tensor) -> None:
+    """Has an untrained denoiser begin with the small picture as its guess, standardised as latents of such pictures.
+
+    Its last norm would take away how light the picture is. So a constant, larger than all else, stands beside the
+    colours in their group, and they pass the activation in pairs of opposite sign, whose difference it leaves alone.
+    """
+    mean_C, std_C = low_BCHW.mean((0, 2, 3)), low_BCHW.std((0, 2, 3))
+    first, last, norm, out = unet.conv_in, unet.up_blocks[-1].resnets[-1], unet.conv_norm_out, unet.conv_out
+    seen = slice(first.in_channels - COLOURS, None)
+    plus, minus, constant, all_of_it = slice(COLOURS), slice(COLOURS, 2 * COLOURS), 2 * COLOURS, slice(2 * COLOURS + 1)
+    size = norm.num_channels // norm.num_groups
+    share = CONSTANT / size
+    spread = (CONSTANT * share - share**2) ** 0.5  # of the group
+    one = torch.eye(COLOURS)
+    for weights in (first.weight, first.bias, last.conv2.weight, last.conv2.bias, last.conv_shortcut.bias):
+        weights[all_of_it] = 0
+    first.weight[plus, seen, 1, 1], first.weight[minus, seen, 1, 1], first.bias[constant] = one, -one, CONSTANT
+    last.conv_shortcut.weight[all_of_it] = 0
+    beside = last.conv_shortcut.in_channels - norm.num_channels  # where what the first convolution saw comes in again
+    last.conv_shortcut.weight[all_of_it, beside : beside + constant + 1, 0, 0] = torch.eye(constant + 1)
+    norm.bias[all_of_it] = share / spread
+    out.weight.zero_()
+    scale = torch.diag(spread / std_C)
+    out.weight[plus, plus, 1, 1], out.weight[plus, minus, 1, 1] = -scale, scale
+    out.bias.zero_()
+    out.bias[plus] = mean_C / std_C
 
 
 @torch.no_grad()
@@ -70,6 +104,22 @@ def with_table_of_levels(learned: UNet2DConditionModel) -> UNet2DConditionModel:
     weights["class_embedding.weight"] = learned.class_embedding(learned.time_proj(torch.arange(STEPS)))
     tabled.load_state_dict(weights)
     return tabled
+
+
+def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
+    """Of an autoencoder whose first three numbers are the small picture's pixel; the others have what that lacks.
+
+    So the denoiser need not find out how a small picture is written. What is decoded without the others, as they are in
+    some of the examples, is the likeliest large picture.
+    """
+    with autocast(pixels_BCHW.device):
+        posterior = autoencoder.encode(pixels_BCHW).latent_dist
+        latents = posterior.sample()
+        low, detail = latents[:, :COLOURS], latents[:, COLOURS:]
+        kept = torch.rand(len(latents), 1, 1, 1, device=latents.device) >= settings.drop_detail
+        back = autoencoder.decode(torch.cat([low, detail * kept], dim=1)).sample
+    written = (posterior.mean[:, :COLOURS].float() - avg_pool2d(pixels_BCHW, FACTOR)).square().mean()
+    return error_of(settings, back, pixels_BCHW, posterior) + settings.low_weight * written
 
 
 @torch.no_grad()
@@ -201,6 +251,8 @@ def train(
         words = words_of(rows, step, settings.drop_caption)
         return loss_of(settings, network, latents.to(device), low.to(device), words)
 
+    if not course.path.exists():
+        hand_through(unet, shrunk(as_tensor(examples.pictures[: min(count, STANDARDISED_BY)]), FACTOR))
     shown = np.arange(count, count + min(SHOWN, held_out))
     truth = as_tensor(examples.pictures[shown])
     low, words = shrunk(truth, FACTOR), words_of(shown, 0, 0.0)

@@ -21,7 +21,7 @@ TINY = (
     f"upscaler.pictures={PICTURES}", "upscaler.validation_pictures=8", "checkpoint_every_s=1000",
     "upscaler_autoencoder.channels=[8,16]", "upscaler_autoencoder.crop=32", "upscaler_autoencoder.batch=8",
     "upscaler_autoencoder.steps=30", "upscaler_autoencoder.warmup=2", "upscaler_autoencoder.ema=0.9",
-    "upscaler.channels=[16,24]", "upscaler.heads=2", "upscaler.crop=16", "upscaler.batch=8", "upscaler.steps=60",
+    "upscaler.channels=[32,32]", "upscaler.heads=2", "upscaler.crop=16", "upscaler.batch=8", "upscaler.steps=60",
     "upscaler.matrix_lr=0.01",
     "upscaler.warmup=2", "upscaler.hold=1.0", "upscaler.ema=0.9",
 )  # fmt: skip
@@ -74,6 +74,19 @@ def test_the_autoencoder_learns(made: stages.Job, truth: Tensor) -> None:
     assert autoencoder.psnr(trained, truth) > autoencoder.psnr(untrained, truth) + 3
 
 
+def test_three_numbers_of_a_latent_come_to_be_the_small_picture(made: stages.Job, truth: Tensor) -> None:
+    torch.manual_seed(made.settings.seed)
+    networks = [autoencoder.fresh(made.settings.upscaler_autoencoder, 128) for _ in range(2)]
+    state = checkpoint.load(made.work / "upscaler_autoencoder.pt")
+    assert state is not None
+    networks[1].load_state_dict(state["average"])
+    with torch.no_grad():
+        errors = [
+            (network.encode(truth).latent_dist.mean[:, :3] - shrunk(truth, 2)).square().mean() for network in networks
+        ]
+    assert errors[1] < 0.3 * errors[0]
+
+
 def test_latents_are_standardised_and_what_is_decoded_stays(made: stages.Job, truth: Tensor) -> None:
     state = checkpoint.load(made.work / "upscaler_autoencoder.pt")
     assert state is not None
@@ -116,6 +129,19 @@ def test_the_denoiser_learns_and_tells_levels_of_noise_apart(made: stages.Job, t
         upscaler.enlarged(trained, own, shrunk(truth, 2), words, steps=2, level=level, seed=0) for level in (0, 300)
     )
     assert (low - high).abs().mean() > 0.01
+
+
+def test_an_untrained_denoiser_begins_with_the_small_picture(made: stages.Job) -> None:
+    torch.manual_seed(0)
+    low = shrunk(as_tensor(rendered(made.work, seed=0, count=PICTURES, size=128)), 2)
+    unet = upscaler.fresh(settings.read([]).upscaler, latent_channels=4, words=16)
+    upscaler.hand_through(unet, low)
+    noise, words = torch.randn(PICTURES, 4, 64, 64), torch.randn(PICTURES, 3, 16)
+    with torch.no_grad():
+        velocity = unet(torch.cat([noise, low], 1), 999, words, class_labels=torch.zeros(PICTURES)).sample
+    guess = (low - low.mean((0, 2, 3), keepdim=True)) / low.std((0, 2, 3), keepdim=True)
+    assert (velocity[:, :3] + guess).square().mean() < 0.01  # at the noisiest time, minus the picture
+    assert not velocity[:, 3].any()
 
 
 def test_what_it_does_at_each_level_becomes_a_table(made: stages.Job) -> None:
