@@ -21,6 +21,7 @@ from imprint.rng import seed_of
 from imprint.runs import Run
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.generate import generate
+from imprint.verbs.report import write_report
 from imprint.verbs.train import train
 
 FIXED = ["steps=2", "scheduler=model", "accelerator=cpu", "upscaler.steps=2"]
@@ -211,6 +212,10 @@ class TestScores:
 
     def test_a_sheet_shows_low_interpolated_untuned_tuned_and_true_pictures(self, scored: Run) -> None:
         assert opened(scored.folder / "upscaling" / "pairs.png").width > 5 * 256
+
+    def test_the_report_shows_it(self, scored: Run, tmp_path: Path) -> None:
+        page = write_report([scored.folder.parent], tmp_path / "page.html").read_text(encoding="utf-8")
+        assert '<h2>Enlarged</h2>\n<figure><img src="data:image/webp' in page
 
     def test_a_profile_of_prompts_is_refused_for_it_and_one_of_pairs_for_others(self, scored: Run, base: Run) -> None:
         for run, profile, reason in (

@@ -101,6 +101,12 @@ def pairs_file(subject: str) -> str:
     return f"pairs-{subject}.png" if subject else "pairs.png"
 
 
+def sheets_of(folder: Path) -> list[Path]:
+    """Those of a run: of its photos, and of what `imprint generate` enlarged of its pictures."""
+    places = (folder / FOLDER, folder / "generated" / FOLDER)
+    return [file for place in places for file in sorted(place.glob("*.png"))]
+
+
 def label_of(told: Mapping[str, Any]) -> str:
     """An upscaler, by what an index says of it."""
     run = str(told.get("run") or "untuned")
