@@ -48,6 +48,7 @@ PARTS = {
         "docs/files",
         "docs/grids",
         "docs/synthesis",
+        "docs/upscaling",
         "docs/report",
         "docs/evaluation",
         "docs/tracking",
