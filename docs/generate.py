@@ -47,6 +47,7 @@ PARTS = {
         "docs/migration",
         "docs/files",
         "docs/grids",
+        "docs/high_resolution",
         "docs/synthesis",
         "docs/upscaling",
         "docs/report",
