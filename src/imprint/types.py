@@ -184,7 +184,7 @@ class LowRes(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """The squares in which a large picture is drawn, so that memory is bounded by one of them.
+    """The overlapping squares in which a large picture is drawn, so that memory is bounded by one of them.
 
     size     pixels on a side
     overlap  pixels that neighbours have in common, at least

@@ -1,6 +1,8 @@
 """imprint generate hires=..., the same on a grid and in a program: larger pictures, with the low ones beside them."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from PIL import Image
 from tiny import RESOLUTION
 
 import imprint
+from imprint.command_line import as_overrides
 from imprint.errors import ConfigError
 from imprint.hashing import file_hash
 from imprint.models.families.sd import StableDiffusion
@@ -19,9 +22,11 @@ from imprint.pictures.low import LOW
 from imprint.pictures.store import read_index
 from imprint.provenance.marks import read_marks
 from imprint.runs import Run
-from imprint.verbs.generate import generate
+from imprint.verbs.generate import Request, generate, read_picture_request
 from imprint.verbs.grid import grid
+from imprint.verbs.grid.pictures import Request as GridRequest
 
+ROOT = Path(__file__).parents[2]
 DRAWING = ["scheduler=model", "steps=4", "guidance=4", "accelerator=cpu"]
 PROMPT = "prompt='a {identifier} {noun}'"
 LARGE = (2 * RESOLUTION, 2 * RESOLUTION)
@@ -186,3 +191,15 @@ def test_axes_that_cannot_be_are_told(settings: list[str], expected: str, run: R
         grid(compose("grid", [f"run={run.folder}", f"outputs={tmp_path}", *DRAWING, *settings]))
     assert expected in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_every_command_of_the_guide_can_be_given() -> None:
+    guide = (ROOT / "docs" / "high_resolution.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) > 4
+    for line in lines:
+        program, verb, *arguments = shlex.split(line, comments=True)
+        assert program == "imprint"
+        kind = {"generate": Request, "grid": GridRequest}[verb]
+        assert read_picture_request(kind, compose(verb, as_overrides(verb, arguments))).hires is not None

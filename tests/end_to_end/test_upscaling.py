@@ -19,7 +19,9 @@ from imprint.provenance.base import result_hash
 from imprint.provenance.marks import read_marks
 from imprint.rng import seed_of
 from imprint.runs import Run
+from imprint.verbs.evaluate import evaluate
 from imprint.verbs.generate import generate
+from imprint.verbs.report import write_report
 from imprint.verbs.train import train
 
 FIXED = ["steps=2", "scheduler=model", "accelerator=cpu", "upscaler.steps=2"]
@@ -183,3 +185,42 @@ def test_short_forms_name_a_run_or_a_model(upscaler: Run) -> None:
     assert as_overrides("generate", ["upscaler=sd_upscaler"]) == ["model@upscaler.model=sd_upscaler"]
     assert as_overrides("generate", ["upscaler=outputs/UP"]) == ["upscaler.run=outputs/UP"]
     assert as_overrides("train", ["upscaler=outputs/UP"]) == ["upscaler=outputs/UP"]
+
+
+class TestScores:
+    SETTINGS = ("evaluation=upscaling", "evaluation.sampler.steps=2", "evaluation.pictures.subject.images=2")
+    MASKED = ("+metric@evaluation.metrics.psnr_mask=psnr_mask", "+metric@evaluation.metrics.ssim_mask=ssim_mask")
+
+    @pytest.fixture(scope="class")
+    def scored(
+        self, tiny_folder: Callable[[str], Path], masked_pictures: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> Run:
+        more = ["dataset.holdout=1", "hparams.steps=1", *self.SETTINGS, *self.MASKED]
+        return train(configure(tiny_folder("sd_upscaler"), masked_pictures, tmp_path_factory.mktemp("runs"), *more))
+
+    def test_a_run_is_scored_by_the_photo_that_was_held_out_beside_the_untuned_upscaler(self, scored: Run) -> None:
+        [note] = scored.read().scores.values()
+        assert set(note.means) == {"psnr", "ssim", "psnr_mask", "ssim_mask"}
+        sheet = json.loads((scored.folder / note.file).read_text(encoding="utf-8"))
+        assert set(sheet["rows"]) == {"tuned", "prompt_only"}
+        assert all(0 < sheet["rows"][row]["psnr"]["mean"] < 60 for row in sheet["rows"])
+        [folder] = note.pictures
+        index = json.loads((scored.folder / folder / "pictures.json").read_text(encoding="utf-8"))
+        assert index["low_res"] == {"from": "photo", "level": 20.0}
+        [first, second] = [opened(scored.folder / folder / entry["file"]) for entry in index["pictures"]]
+        assert distance([first], [second]) > 0  # of one photo, with another noise
+
+    def test_a_sheet_shows_low_interpolated_untuned_tuned_and_true_pictures(self, scored: Run) -> None:
+        assert opened(scored.folder / "upscaling" / "pairs.png").width > 5 * 256
+
+    def test_the_report_shows_it(self, scored: Run, tmp_path: Path) -> None:
+        page = write_report([scored.folder.parent], tmp_path / "page.html").read_text(encoding="utf-8")
+        assert '<h2>Enlarged</h2>\n<figure><img src="data:image/webp' in page
+
+    def test_a_profile_of_prompts_is_refused_for_it_and_one_of_pairs_for_others(self, scored: Run, base: Run) -> None:
+        for run, profile, reason in (
+            (scored, "quick", "an upscaler needs one to enlarge. Choose upscaling"),
+            (base, "upscaling", "it is for upscalers, which enlarge photos"),
+        ):
+            with pytest.raises(UserError, match=reason):
+                evaluate(compose("evaluate", [f"run={run.folder}", f"evaluation={profile}", "accelerator=cpu"]))

@@ -7,6 +7,7 @@ from imprint.data.framing import Framing
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import GeneratedPrior
 from imprint.errors import Problem, UserError
+from imprint.evaluation.profile import Profile
 from imprint.kinds import kind_of
 from imprint.models.base import ModelInfo, is_text
 from imprint.planning.subjects import Subject
@@ -14,10 +15,22 @@ from imprint.planning.subjects import Subject
 WORDS = "what an upscaler adds comes from the picture beside the words, and words hold no pixels"
 
 
+def wrong_profile(profile: Profile, facts: ModelInfo) -> Problem | None:
+    """What is wrong where an upscaler is to be judged by what prompts draw, or another model by what it enlarges."""
+    if facts.upscaling is not None and not profile.compares_pairs:
+        remedy = "its pictures are drawn from prompts alone, and an upscaler needs one to enlarge. Choose upscaling."
+        return Problem("evaluation", profile.name, remedy)
+    if facts.upscaling is None and profile.compares_pairs:
+        return Problem("evaluation", profile.name, "it is for upscalers, which enlarge photos. Choose another.")
+    return None
+
+
 def problems(
     part: Mapping[str, Any], facts: ModelInfo, subjects: Sequence[Subject], framings: Sequence[Framing]
 ) -> Iterator[Problem | str]:
     """Keys are absolute. Skips parts that could not be built."""
+    if part.get("evaluation") and (wrong := wrong_profile(part["evaluation"], facts)):
+        yield wrong
     if facts.upscaling is None:
         return
     if part.get("method"):
@@ -28,11 +41,10 @@ def problems(
             "Choose prior=folder with large photos, prior=base_prediction or prior=none."
         )
         yield Problem("prior", "generated", remedy)
-    if part.get("evaluation"):
-        remedy = "its pictures are drawn from prompts alone, and an upscaler needs one to enlarge. Choose none."
-        yield Problem("evaluation", part["evaluation"].name, remedy)
     for subject, framing in zip(subjects, framings, strict=False):
         yield from _small(subject.pictures, framing, facts)
+        if part.get("evaluation") and subject.dataset.holdout and (held_out := subject.dataset.held_out()):
+            yield from _small(held_out, framing, facts)
     if part.get("prior") and framings:
         try:
             photographs = part["prior"].photographs()

@@ -96,6 +96,17 @@ def enlarged_in(folder: Path) -> tuple[list[Enlarged], list[Path]]:
     return rows, [folder / file for low, made in there.items() for file in (low, *made.values())]
 
 
+def pairs_file(subject: str) -> str:
+    """Of a run's photos that were enlarged again, of one of its subjects; a run of one needs no name."""
+    return f"pairs-{subject}.png" if subject else "pairs.png"
+
+
+def sheets_of(folder: Path) -> list[Path]:
+    """Those of a run: of its photos, and of what `imprint generate` enlarged of its pictures."""
+    places = (folder / FOLDER, folder / "generated" / FOLDER)
+    return [file for place in places for file in sorted(place.glob("*.png"))]
+
+
 def label_of(told: Mapping[str, Any]) -> str:
     """An upscaler, by what an index says of it."""
     run = str(told.get("run") or "untuned")

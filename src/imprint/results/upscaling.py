@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from imprint.errors import ConfigError, Problem
+from imprint.kinds import of_kind
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model, ModelInfo, ModelSource
@@ -29,6 +30,7 @@ KEY = "upscaler"  # of its settings: in a configuration, and in an index
 NOISE = "upscale"  # names its noise, beside the picture's seed
 
 
+@of_kind("upscaler/settings")
 @dataclass(frozen=True, kw_only=True)
 class UpscalerSettings:
     """What `upscaler` is in a configuration; conf/enlarging/by_upscaler.yaml says what it means."""

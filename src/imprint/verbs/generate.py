@@ -309,9 +309,13 @@ def check_second_passes(wanted: Iterable[tuple[Mix, Wanted]], request: PictureRe
 
 
 def check_size(source: ModelSource, request: PictureRequest) -> None:
-    """Raises ConfigError where no memory here holds a picture of the size that is asked for."""
-    device = available_device(request.accelerator)
-    if request.size and (problems := list(too_large_pictures(source.facts(), "size", request.size, device))):
+    """Raises ConfigError where no memory here holds a picture of the size that is asked for, or no prompt makes one."""
+    facts, device = source.facts(), available_device(request.accelerator)
+    if facts.upscaling is not None:
+        raise ConfigError(
+            ["This run is an upscaler's, which draws nothing from prompts: imprint generate RUN picture=..."]
+        )
+    if request.size and (problems := list(too_large_pictures(facts, "size", request.size, device))):
         raise ConfigError(problems)
 
 

@@ -217,7 +217,7 @@ class TestRefusals:
         for reason in (
             "method.roles=['denoiser', 'text']: what an upscaler adds comes from the picture beside the words",
             "prior='generated': an upscaler draws no pictures of a class",
-            "evaluation='quick': its pictures are drawn from prompts alone",
+            "evaluation='quick': its pictures are drawn from prompts alone, and an upscaler needs one to enlarge",
             "model.resolution=32: small.png would have to be enlarged to that",
         ):
             assert reason in str(told.value)
