@@ -20,8 +20,6 @@ import torch
 from PIL import Image
 from points import BASE, LOW_SIDES, SUBJECTS, Point
 
-from imprint.api import compose
-from imprint.construct import construct
 from imprint.evaluation.statistics.comparing import sign_flip_p
 from imprint.evaluation.statistics.crossing import table_of_differences
 from imprint.evaluation.statistics.intervals import difference_interval
@@ -33,7 +31,7 @@ from imprint.miniature.scene import Scene
 from imprint.miniature.subjects import class_noun, named
 from imprint.models.base import Model
 from imprint.models.low_side import LowSide
-from imprint.results.load import trained_model
+from imprint.results.load import own_model, trained_model
 from imprint.runs import Run
 from imprint.types import LowRes
 
@@ -113,8 +111,9 @@ def of_run(point: Point, folder: str, pictures: Mapping[str, list[Shown]]) -> It
             yield from enlarged(model, some[:OTHERS], point.low_side, f"a {class_noun(other)}", point.level)
 
 
-def of_untuned(level: int, pictures: Mapping[str, list[Shown]]) -> Iterator[dict[str, object]]:
-    model = construct(compose("experiment=superres").model).load()
+def of_untuned(folder: str, level: int, pictures: Mapping[str, list[Shown]]) -> Iterator[dict[str, object]]:
+    """Of what the run in `folder` began with."""
+    model = own_model(Run.finished(Path(folder)), {}).load()
     for subject, some in pictures.items():
         for side in LOW_SIDES:
             yield from enlarged(model, some, side, f"a {class_noun(subject)}", level)
@@ -133,7 +132,7 @@ def main(folder: str, out: str) -> None:
     done = {row["run"] for row in rows}
     for level in sorted({point.level for point in points.values()}):
         if (name := f"{UNTUNED}-{level}") not in done:
-            rows += [{"run": name, **row} for row in of_untuned(level, pictures)]
+            rows += [{"run": name, **row} for row in of_untuned(next(iter(runs.values())), level, pictures)]
     for name, point in points.items():
         if name not in done:
             rows += [{"run": name, **row} for row in of_run(point, runs[name], pictures)]

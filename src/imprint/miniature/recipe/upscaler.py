@@ -119,7 +119,8 @@ def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: Autoenc
         kept = torch.rand(len(latents), 1, 1, 1, device=latents.device) >= settings.drop_detail
         back = autoencoder.decode(torch.cat([low, detail * kept], dim=1)).sample
     written = (posterior.mean[:, :COLOURS].float() - avg_pool2d(pixels_BCHW, FACTOR)).square().mean()
-    return error_of(settings, back, pixels_BCHW, posterior) + settings.low_weight * written
+    loss: Tensor = error_of(settings, back, pixels_BCHW, posterior) + settings.low_weight * written
+    return loss
 
 
 @torch.no_grad()
