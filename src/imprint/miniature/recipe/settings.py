@@ -63,7 +63,7 @@ class FlowSettings(CaptionedSettings):
 @dataclass
 class UpscalerAutoencoderSettings(AutoencoderSettings):
     low_weight: float
-    drop_detail: float
+    from_small: float
 
 
 @dataclass

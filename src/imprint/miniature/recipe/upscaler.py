@@ -107,18 +107,19 @@ def with_table_of_levels(learned: UNet2DConditionModel) -> UNet2DConditionModel:
 
 
 def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
-    """Of an autoencoder whose first three numbers are the small picture's pixel; the others have what that lacks.
+    """Of an autoencoder whose first three numbers are the small picture's pixel; the fourth has what that lacks.
 
-    So the denoiser need not find out how a small picture is written. What is decoded without the others, as they are in
-    some of the examples, is the likeliest large picture.
+    So the denoiser need not find out how a small picture is written. Some of the examples are decoded from the small
+    picture alone: without the fourth number, the likeliest large picture is drawn.
     """
+    small = avg_pool2d(pixels_BCHW, FACTOR)
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
         latents = posterior.sample()
-        low, detail = latents[:, :COLOURS], latents[:, COLOURS:]
-        kept = torch.rand(len(latents), 1, 1, 1, device=latents.device) >= settings.drop_detail
-        back = autoencoder.decode(torch.cat([low, detail * kept], dim=1)).sample
-    written = (posterior.mean[:, :COLOURS].float() - avg_pool2d(pixels_BCHW, FACTOR)).square().mean()
+        alone = torch.cat([small, torch.zeros_like(latents[:, COLOURS:])], dim=1)
+        from_small = torch.rand(len(latents), 1, 1, 1, device=latents.device) < settings.from_small
+        back = autoencoder.decode(torch.where(from_small, alone, latents)).sample
+    written = (posterior.mean[:, :COLOURS].float() - small).square().mean()
     loss: Tensor = error_of(settings, back, pixels_BCHW, posterior) + settings.low_weight * written
     return loss
 
