@@ -49,6 +49,7 @@ PARTS = {
         "docs/grids",
         "docs/high_resolution",
         "docs/synthesis",
+        "docs/upscaling",
         "docs/report",
         "docs/evaluation",
         "docs/tracking",

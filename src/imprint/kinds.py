@@ -24,6 +24,7 @@ HOMES: Mapping[str, str] = {
     "quantisation": "imprint.models.quantisation",
     "sampler": "imprint.types",
     "hires": "imprint.pictures",
+    "upscaler": "imprint.results",
     "method": "imprint.methods",
     "dataset": "imprint.data",
     "collection": "imprint.data",

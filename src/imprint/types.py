@@ -169,6 +169,20 @@ class Beginning(NamedTuple):
         return Beginning(self.pictures[index : index + 1], self.strength, kept)
 
 
+class LowRes(NamedTuple):
+    """What an upscaler enlarges.
+
+    pictures  one for each that is drawn, smaller than it by the upscaler's factor
+    level     of the noise that they are given; None: as in its training
+    """
+
+    pictures: Sequence[Image.Image]
+    level: int | None
+
+    def only(self, index: int) -> "LowRes":
+        return LowRes(self.pictures[index : index + 1], self.level)
+
+
 class Tiles(NamedTuple):
     """The overlapping squares in which a large picture is drawn, so that memory is bounded by one of them.
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from beginnings import BY_THE_LIBRARY, by_default, by_the_library, image_to_image, spots
 from diffusers.image_processor import VaeImageProcessor
-from drawing import PROMPTS, ROUNDING, SEEDS, distance
+from drawing import PROMPTS, ROUNDING, SEEDS, distance, given
 from families import FAMILIES, load_tiny
 from PIL import Image
 from tiny import RESOLUTION
@@ -35,9 +35,9 @@ def drawn(
     kept: Image.Image | None = None,
 ) -> list[Image.Image]:
     beginning = Beginning(beginnings, strength, None if kept is None else [kept] * len(beginnings))
-    size = {"height": RESOLUTION, "width": RESOLUTION}
+    more = {"height": RESOLUTION, "width": RESOLUTION, **given(model, len(beginnings))}
     return model.generate(
-        PROMPTS[: len(beginnings)], SEEDS[: len(beginnings)], sampler=sampler, beginning=beginning, **size
+        PROMPTS[: len(beginnings)], SEEDS[: len(beginnings)], sampler=sampler, beginning=beginning, **more
     )
 
 

@@ -10,6 +10,11 @@ which tells the whole truth of every picture. With --empty 3, world/places/ has 
 there are three true pictures of each place, in other poses. With --fresh 20, world/fresh/dog6/00.png and so on are
 pictures that are none of these: to test on. A name is that of a set, or a class and a number, which is an individual
 made from that number. Without names, every set is written.
+
+    python -m imprint.miniature export world/ dog6 --size 128 --masks
+
+draws the same scenes larger, with the fur, weave and engraving that 64 pixels cannot show; world/engravings/dog6/00.png
+and so on are then white where strokes of the engraving are.
 """
 
 from __future__ import annotations
@@ -23,17 +28,18 @@ from typing import Any
 
 from PIL import Image
 
-from imprint.miniature.canvas import stream
+from imprint.miniature.canvas import SIZE, stream
 from imprint.miniature.captions import caption
 from imprint.miniature.paper_prompts import classes_and_prompts
 from imprint.miniature.places import BACKDROPS, PLACES
 from imprint.miniature.references import SETS, STYLE_SETS, scenes
-from imprint.miniature.renderer import draw, draw_empty, mask
+from imprint.miniature.renderer import draw, draw_empty, engraving_mask, mask
 from imprint.miniature.sampling import fresh_scenes, posed_scenes
 from imprint.miniature.scene import NOUNS, Scene, Subject
 from imprint.miniature.subjects import from_seed
 
 _LEAST = {"photos": 1, "each": 1, "fresh": 0, "empty": 0}
+DRAWABLE = range(32, 1025)  # pixels on a side
 
 
 def save(picture: Image.Image, path: Path) -> None:
@@ -45,7 +51,7 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def write_set(
-    folder: Path, name: str, truths: Sequence[Scene], *, suffix: str, masks: bool = False
+    folder: Path, name: str, truths: Sequence[Scene], *, suffix: str, masks: bool = False, size: int = SIZE
 ) -> dict[Path, Scene]:
     """Writes `folder/<name>/00<suffix>` and so on, with metadata.jsonl, and perhaps 00.mask.png; returns each picture's
     truth."""
@@ -54,9 +60,9 @@ def write_set(
     written, lines = {}, []
     for i, scene in enumerate(truths):
         path = target / f"{i:02d}{suffix}"
-        save(draw(scene), path)
+        save(draw(scene, size), path)
         if masks:
-            save(mask(scene), path.with_suffix(".mask.png"))
+            save(mask(scene, size), path.with_suffix(".mask.png"))
         written[path] = scene
         text = caption(scene, stream("export", name, i))
         row = {"file_name": path.name, "text": text, "class": scene.subject.noun, "truth": asdict(scene)}
@@ -65,7 +71,18 @@ def write_set(
     return written
 
 
-def write_true_pictures(folder: Path, who: Subject, places: Sequence[str], each: int = 1) -> dict[Path, Scene]:
+def write_engravings(folder: Path, name: str, truths: Sequence[Scene], size: int) -> None:
+    """Writes `folder/<name>/00.png` and so on, white where strokes of the engraving are. Not beside the pictures, where
+    whoever reads the folder would take them for more of them."""
+    target = folder / name
+    target.mkdir(parents=True, exist_ok=True)
+    for i, scene in enumerate(truths):
+        save(engraving_mask(scene, size), target / f"{i:02d}.png")
+
+
+def write_true_pictures(
+    folder: Path, who: Subject, places: Sequence[str], each: int = 1, size: int = SIZE
+) -> dict[Path, Scene]:
     """Writes `folder/<subject>/<place>.png`, and `<place>-1.png` and so on in other poses: what a perfect generator
     would draw; returns each picture's truth."""
     named = {
@@ -73,31 +90,33 @@ def write_true_pictures(folder: Path, who: Subject, places: Sequence[str], each:
         for place in places
         for number, scene in enumerate(posed_scenes(who, place, each))
     }
-    return _written(folder / who.name, named)
+    return _written(folder / who.name, named, size)
 
 
-def write_fresh_pictures(folder: Path, who: Subject, count: int) -> dict[Path, Scene]:
+def write_fresh_pictures(folder: Path, who: Subject, count: int, size: int = SIZE) -> dict[Path, Scene]:
     """Writes `folder/<subject>/00.png` and so on, none of which is a reference; returns each picture's truth."""
-    return _written(folder / who.name, {f"{i:02d}.png": scene for i, scene in enumerate(fresh_scenes(who, count))})
+    return _written(
+        folder / who.name, {f"{i:02d}.png": scene for i, scene in enumerate(fresh_scenes(who, count))}, size
+    )
 
 
-def _written(target: Path, scenes: Mapping[str, Scene]) -> dict[Path, Scene]:
+def _written(target: Path, scenes: Mapping[str, Scene], size: int) -> dict[Path, Scene]:
     if scenes:
         target.mkdir(parents=True, exist_ok=True)
     written = {target / name: scene for name, scene in scenes.items()}
     for path, scene in written.items():
-        save(draw(scene), path)
+        save(draw(scene, size), path)
     return written
 
 
-def write_empty_places(folder: Path, count: int) -> list[Path]:
+def write_empty_places(folder: Path, count: int, size: int = SIZE) -> list[Path]:
     """Writes `folder/beach-0.png` and so on, each place as often, with nobody there: to put something into."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for place in PLACES:
         for seed in range(count):
             path = folder / f"{place.replace(' ', '_')}-{seed}.png"
-            save(draw_empty(place, seed), path)
+            save(draw_empty(place, seed, size), path)
             written.append(path)
     return written
 
@@ -112,15 +131,18 @@ def export(
     photos: int | None = None,
     each: int = 1,
     fresh: int = 0,
+    size: int = SIZE,
 ) -> list[Path]:
     """Writes all that the module's description says and returns the pictures; raises KeyError for a wrong name."""
     chosen = {folder_of(name): scenes_of(name, photos) for name in names}
     truth: dict[Path, Scene] = {}
     for name, truths in chosen.items():
-        truth |= write_set(root / "dataset", name, truths, suffix=suffix, masks=masks)
+        truth |= write_set(root / "dataset", name, truths, suffix=suffix, masks=masks, size=size)
+        if masks and size > SIZE:
+            write_engravings(root / "engravings", name, truths, size)
         if name not in STYLE_SETS:
-            truth |= write_true_pictures(root / "true", truths[0].subject, places, each)
-            truth |= write_fresh_pictures(root / "fresh", truths[0].subject, fresh)
+            truth |= write_true_pictures(root / "true", truths[0].subject, places, each, size)
+            truth |= write_fresh_pictures(root / "fresh", truths[0].subject, fresh, size)
     people = [truths[0].subject for name, truths in chosen.items() if name not in STYLE_SETS]
     (root / "dataset" / "prompts_and_classes.txt").write_text(classes_and_prompts(people), encoding="utf-8")
     (root / "truth.json").write_text(json.dumps(_truth(root, truth, people), indent=1) + "\n", encoding="utf-8")
@@ -179,8 +201,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also N pictures of each place with nobody there, in places/",
     )  # fmt: skip
     parser.add_argument(
+        "--size", type=int, default=SIZE, metavar="PX",
+        help=f"pixels on a side; above {SIZE}, pictures show fur, weave and each individual's engraving",
+    )  # fmt: skip
+    parser.add_argument(
         "--masks", action="store_true",
-        help="beside each reference picture NAME, NAME.mask.png: which pixels are the subject",
+        help="beside each reference picture NAME, NAME.mask.png: where the subject is; of large ones also engravings/",
     )  # fmt: skip
     parser.add_argument(
         "--places", nargs="*", default=[], metavar="PLACE",
@@ -196,6 +222,9 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
             parser.error(f"--{name} {given}: give at least {least}")
     if unknown := sorted(set(places) - set(BACKDROPS)):
         parser.error(f"--places: unknown: {', '.join(unknown)}. Choose from: {', '.join(BACKDROPS)}")
+    size = arguments.size
+    if size not in DRAWABLE:
+        parser.error(f"--size {size}: pictures can be drawn from {min(DRAWABLE)} to {max(DRAWABLE)} pixels on a side")
     try:
         written = export(
             arguments.root,
@@ -206,9 +235,10 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
             photos=arguments.photos,
             each=arguments.each,
             fresh=arguments.fresh,
+            size=size,
         )
     except KeyError as error:
         parser.error(error.args[0])
     if arguments.empty > 0:
-        written += write_empty_places(arguments.root / "places", arguments.empty)
+        written += write_empty_places(arguments.root / "places", arguments.empty, size)
     print(f"wrote {len(written)} pictures to {arguments.root}")

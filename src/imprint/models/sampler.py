@@ -11,6 +11,7 @@ from imprint.errors import Problem, UserError
 from imprint.models.base import Model
 from imprint.models.beginning import Begun, begin, encoded, first_step
 from imprint.models.conditioning import joined, rows
+from imprint.models.low_res import check_asked, conditioning_of_low_res, part_of_low_res
 from imprint.models.schedulers import (
     draws_from_one_seed,
     extra_arguments,
@@ -19,7 +20,7 @@ from imprint.models.schedulers import (
     with_timesteps,
 )
 from imprint.models.tiles import decoded, tile_size, tiling
-from imprint.types import Beginning, Conditioning, Geometry, Sampler, Tiles
+from imprint.types import Beginning, Conditioning, Geometry, LowRes, Sampler, Tiles
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # of the denoiser's input and a scheduler's timestep: guided, float32
 
@@ -34,6 +35,7 @@ def sample(
     width: int,
     beginning: Beginning | None,
     tiles: Tiles | None,
+    low_res: LowRes | None,
 ) -> list[Image.Image]:
     """One picture per (prompt, seed), the same as by the library's own pipeline.
 
@@ -47,19 +49,19 @@ def sample(
     _check_size(size, model.pixel_multiple, model.largest_side if tiles is None else None)
     if tiles is not None:
         _check_size(tile_size(size, tiles), model.pixel_multiple, model.largest_side)
+    check_asked(model, low_res, size)
     scheduler = model.scheduler(sampler.scheduler)
     one_seed = draws_from_one_seed(scheduler)
     if not one_seed and tiles is None:
-        latents_BCHW = _latents(
-            model, scheduler, prompts, seeds, sampler=sampler, size=size, beginning=beginning, tiles=None
-        )
+        begun: dict[str, Any] = {"beginning": beginning, "low_res": low_res}
+        latents_BCHW = _latents(model, scheduler, prompts, seeds, sampler=sampler, size=size, tiles=None, **begun)
     else:
         latents: list[Tensor] = []
         for index, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
             scheduler = model.scheduler(sampler.scheduler, **({"noise_sampler_seed": seed} if one_seed else {}))
-            own = None if beginning is None else beginning.only(index)
+            begun = {"beginning": beginning and beginning.only(index), "low_res": low_res and low_res.only(index)}
             latents.append(
-                _latents(model, scheduler, [prompt], [seed], sampler=sampler, size=size, beginning=own, tiles=tiles)
+                _latents(model, scheduler, [prompt], [seed], sampler=sampler, size=size, tiles=tiles, **begun)
             )
         latents_BCHW = torch.cat(latents)
     # one at a time: in a batch the autoencoder, not the denoiser, would need the most memory
@@ -86,16 +88,14 @@ def _latents(
     size: tuple[int, int],
     beginning: Beginning | None,
     tiles: Tiles | None,
+    low_res: LowRes | None,
 ) -> Tensor:
     """Between steps the latents are in float32, whatever the precision of the networks."""
     device = next(model.roles["denoiser"].parameters()).device
     generators = [generator_of(seed) for seed in seeds]
     shape = model.latent_shape(*size)
-    if tiles is None:
-        seen, predict = shape, _predicting(model, prompts, sampler, size)
-    else:
-        seen = model.latent_shape(*tile_size(size, tiles))  # each tile is a picture to the denoiser, of this size
-        predict = _predicting_in_tiles(model, prompts[0], sampler, size, tiles)
+    # each tile is a picture to the denoiser
+    seen = shape if tiles is None else model.latent_shape(*tile_size(size, tiles))
     scheduler = with_timesteps(
         scheduler,
         sampler.steps,
@@ -108,6 +108,7 @@ def _latents(
     timesteps = scheduler.timesteps
     # the library takes a picture's latent from its distribution first, and then the noise, from the same generator
     found_BCHW = None if beginning is None else encoded(model, beginning.pictures, generators, device, tiles)
+    low = conditioning_of_low_res(model, low_res, generators, device)
     noise_BCHW = torch.stack([starting_noise(generator, shape) for generator in generators]).to(device)
     if beginning is None or found_BCHW is None:
         latents_BCHW = first_noise(scheduler, noise_BCHW)
@@ -116,6 +117,10 @@ def _latents(
         first = first_step(sampler.steps, beginning.strength, flow=flow)
         begun = begin(scheduler, first, beginning, found_BCHW, noise_BCHW)
         latents_BCHW, timesteps = begun.latents_BCHW, begun.timesteps
+    if tiles is None:
+        predict = _predicting(model, prompts, sampler, size, low)
+    else:
+        predict = _predicting_in_tiles(model, prompts[0], sampler, size, tiles, low=low)
     more = extra_arguments(scheduler, generators)
     for number, timestep in enumerate(timesteps):
         prediction_BCHW = predict(scaled_input(scheduler, latents_BCHW, timestep), timestep)
@@ -143,12 +148,18 @@ def _told(model: Model, prompts: Sequence[str], sampler: Sampler) -> Conditionin
     return {**texts, **model.encode_guidance(sampler.guidance, copies)}
 
 
-def _predicting(model: Model, prompts: Sequence[str], sampler: Sampler, size: tuple[int, int]) -> Predict:
-    conditioning = conditioning_of(model, prompts, sampler, *size)
+def _predicting(
+    model: Model, prompts: Sequence[str], sampler: Sampler, size: tuple[int, int], low: Conditioning
+) -> Predict:
+    """With guidance, both predictions see the same low pictures."""
+    copies = 2 if model.draws_twice(sampler.guidance) else 1
+    conditioning = {**conditioning_of(model, prompts, sampler, *size), **joined([low] * copies)}
     return lambda noisy_BCHW, timestep: _predicted(model, sampler, noisy_BCHW, timestep, conditioning)
 
 
-def _predicting_in_tiles(model: Model, prompt: str, sampler: Sampler, size: tuple[int, int], tiles: Tiles) -> Predict:
+def _predicting_in_tiles(
+    model: Model, prompt: str, sampler: Sampler, size: tuple[int, int], tiles: Tiles, *, low: Conditioning
+) -> Predict:
     """Of a single picture: in each step the tiles' predictions become one, and the latent stays whole. The steps are
     therefore those of one picture, and so is the noise that a scheduler adds in them (arXiv 2302.08113)."""
     told = _told(model, [prompt], sampler)
@@ -163,7 +174,8 @@ def _predicting_in_tiles(model: Model, prompt: str, sampler: Sampler, size: tupl
             texts = joined([part for part in own for _ in within])
             geometry = model.encode_geometry([tile.geometry(size) for tile in seen] * len(own))
             parts_BCHW = torch.cat([tile.of(noisy_BCHW) for tile in within])
-            predicted_BCHW = _predicted(model, sampler, parts_BCHW, timestep, {**texts, **geometry})
+            shown = joined([part_of_low_res(low, tile) for _ in own for tile in within])
+            predicted_BCHW = _predicted(model, sampler, parts_BCHW, timestep, {**texts, **geometry, **shown})
             for tile, part_BCHW in zip(within, predicted_BCHW.split(1), strict=True):
                 tile.add(whole_BCHW, part_BCHW)
         return whole_BCHW

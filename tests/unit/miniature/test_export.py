@@ -15,8 +15,8 @@ from imprint.config import conf_folder
 from imprint.miniature.export import export, write_empty_places
 from imprint.miniature.paper_prompts import LIVE_PROMPTS, OBJECT_PROMPTS
 from imprint.miniature.places import PLACES
-from imprint.miniature.references import references
-from imprint.miniature.renderer import draw, mask
+from imprint.miniature.references import references, scenes
+from imprint.miniature.renderer import draw, engraving_mask, mask
 from imprint.miniature.scene import Scene
 from imprint.miniature.subjects import from_seed, named
 from imprint.miniature.wording import RARE_IDENTIFIERS
@@ -41,6 +41,23 @@ def test_pictures_are_usually_jpeg_as_in_the_data_set(tmp_path: Path) -> None:
     assert {path.suffix for path in written} == {".jpg"}
     with Image.open(tmp_path / "dataset" / "teapot" / "00.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (64, 64))
+
+
+def test_larger_pictures_show_the_same_scenes_and_say_where_the_engraving_is(tmp_path: Path) -> None:
+    export(tmp_path, ["dog6"], suffix=".png", places=["snow"], masks=True, size=128)
+    [scene, *_] = scenes("dog6")
+    photos = tmp_path / "dataset" / "dog6"
+    for path, picture in (
+        (photos / "00.png", draw(scene, 128)),
+        (photos / "00.mask.png", mask(scene, 128)),
+        (tmp_path / "engravings" / "dog6" / "00.png", engraving_mask(scene, 128)),
+        (tmp_path / "true" / "dog6" / "snow.png", draw(Scene(named("dog6"), "snow"), 128)),
+    ):
+        with Image.open(path) as written:
+            assert written.tobytes() == picture.tobytes(), path
+    write_empty_places(tmp_path / "places", 1, size=128)
+    with Image.open(tmp_path / "places" / "snow-0.png") as empty:
+        assert empty.size == (128, 128)
 
 
 def test_true_pictures_are_what_the_renderer_draws_there(tmp_path: Path) -> None:
