@@ -154,6 +154,9 @@ class TestOfGivenPictures:
             entry["picture"]: opened(tmp_path / "out" / entry["file"]).size for entry in pictures if "upscaler" in entry
         }
         assert sizes == {"one.png": (32, 32), "two.png": (64, 32)}
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(ConfigError, match=r"picture='.*empty': "):
+            drawn(upscaler, tmp_path / "out", f"picture={tmp_path / 'empty'}")
 
     @pytest.mark.parametrize(
         ("settings", "reason"),
