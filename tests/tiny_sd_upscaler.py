@@ -27,16 +27,17 @@ FROM_PHOTOS = {"from": "photo", "base": None, "level": LEVEL}
 WORDS_ALONE = "what an upscaler adds comes from the picture beside the words"
 
 
-def tiny_sd_upscaler_pipeline(folder: Path, *, seed: int = 0) -> Path:
+def tiny_sd_upscaler_pipeline(folder: Path, *, seed: int = 0, factor: int = FACTOR) -> Path:
     """Writes a pipeline folder and returns it."""
+    widths = {2: (8, 16), 4: (8, 8, 16)}[factor]
     tokenizer = tiny_tokenizer(pad="!")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pipeline = StableDiffusionUpscalePipeline(
             vae=AutoencoderKL(
-                block_out_channels=(8, 8, 16),
-                down_block_types=("DownEncoderBlock2D",) * 3,
-                up_block_types=("UpDecoderBlock2D",) * 3,
+                block_out_channels=widths,
+                down_block_types=("DownEncoderBlock2D",) * len(widths),
+                up_block_types=("UpDecoderBlock2D",) * len(widths),
                 layers_per_block=1,
                 latent_channels=4,
                 norm_num_groups=4,
@@ -46,7 +47,7 @@ def tiny_sd_upscaler_pipeline(folder: Path, *, seed: int = 0) -> Path:
             text_encoder=CLIPTextModel(tiny_clip(tokenizer, width=WIDTH, act="gelu")),
             tokenizer=tokenizer,
             unet=UNet2DConditionModel(
-                sample_size=RESOLUTION // FACTOR,
+                sample_size=RESOLUTION // factor,
                 in_channels=7,
                 out_channels=4,
                 block_out_channels=(8, 16),

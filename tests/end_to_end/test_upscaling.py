@@ -19,6 +19,7 @@ from imprint.provenance.base import result_hash
 from imprint.provenance.marks import read_marks
 from imprint.rng import seed_of
 from imprint.runs import Run
+from imprint.verbs.adopt import adopt
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.generate import generate
 from imprint.verbs.report import write_report
@@ -153,6 +154,9 @@ class TestOfGivenPictures:
             entry["picture"]: opened(tmp_path / "out" / entry["file"]).size for entry in pictures if "upscaler" in entry
         }
         assert sizes == {"one.png": (32, 32), "two.png": (64, 32)}
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(ConfigError, match=r"picture='.*empty': "):
+            drawn(upscaler, tmp_path / "out", f"picture={tmp_path / 'empty'}")
 
     @pytest.mark.parametrize(
         ("settings", "reason"),
@@ -179,6 +183,22 @@ def test_what_a_run_that_draws_cannot_be_told(base: Run, upscaler: Run, tmp_path
         with pytest.raises(ConfigError, match=reason):
             drawn(base, tmp_path / "out", *settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_lora_of_another_program_is_adopted(
+    upscaler: Run, tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    low_picture().save(tmp_path / "low.png")
+    file, folder = upscaler.result / "pytorch_lora_weights.safetensors", tiny_folder("sd_upscaler")
+    of = [f"files=[{file}]", "model=sd_upscaler", f"model.source={folder}", f"model.resolution={RESOLUTION}"]
+    of += ["model.low_res.level=20", f"dataset.path={tmp_path}", "dataset.class_noun=dog", "dataset.identifier=olis"]
+    again = adopt(compose("adopt", [*of, f"outputs={tmp_path / 'runs'}"]))
+    asked = [f"picture={tmp_path / 'low.png'}", "seeds=[0]", "prompt='a olis dog'"]
+    pictures = []
+    for name, run in (("ours", upscaler), ("theirs", again)):
+        [entry] = [one for one in drawn(run, tmp_path / name, *asked) if "upscaler" in one]
+        pictures.append(opened(tmp_path / name / entry["file"]))
+    assert distance(pictures[:1], pictures[1:]) <= ROUNDING
 
 
 def test_short_forms_name_a_run_or_a_model(upscaler: Run) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from imprint.data.listing import list_pictures
 from imprint.errors import UserError
 from imprint.hashing import file_hash
 from imprint.locations import locate
@@ -14,7 +15,6 @@ from imprint.pictures.generate import generate_missing
 from imprint.pictures.store import PictureStore, Recipe
 from imprint.results.upscaling import Upscaler
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif")
 HASH = 10  # letters of a picture's hash, in names
 
 
@@ -39,9 +39,7 @@ class GivenPicture(NamedTuple):
 def given_pictures(path: str, *, key: str, upscaler: Upscaler) -> list[GivenPicture]:
     """A file, or all pictures that lie directly in a folder. Raises UserError with all that cannot be read."""
     place = locate(path)
-    files = sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES) if place.is_dir() else [place]
-    if not files:
-        raise UserError(f"{key}={path}: there is no picture in this folder. Give another, or a file.")
+    files = list_pictures(place, key=key) if place.is_dir() else [place]
     multiple = upscaler.facts.pixel_multiple // upscaler.upscaling.factor
     found, faults = [], []
     for file in files:

@@ -77,7 +77,7 @@ class Psnr(PixelTruth):
 
 @of_kind("metric/psnr_mask")
 class MaskedPsnr(Psnr):
-    """The same of the subject alone."""
+    """PSNR of the subject alone, by the masks of the photos."""
 
     title = "PSNR (mask)"
     masked = True
@@ -98,7 +98,7 @@ class Ssim(PixelTruth):
 
 @of_kind("metric/ssim_mask")
 class MaskedSsim(Ssim):
-    """The same of the subject alone."""
+    """SSIM of the subject alone, by the masks of the photos."""
 
     title = "SSIM (mask)"
     masked = True

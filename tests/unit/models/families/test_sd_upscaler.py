@@ -15,7 +15,7 @@ from PIL import Image
 from rounding import near_tensors
 from small_runs import configure, draw_pictures
 from tiny import RESOLUTION, tiny_source
-from tiny_sd_upscaler import FROM_PHOTOS, LEVEL, tiny_sd_upscaler_source
+from tiny_sd_upscaler import FROM_PHOTOS, LEVEL, tiny_sd_upscaler_pipeline, tiny_sd_upscaler_source
 from torch.nn import functional
 
 from imprint import rng
@@ -73,6 +73,19 @@ class TestDrawing:
         ]
         sampler, low = Sampler("model", 3, guidance, negative), LowRes([wide_picture()] * 2, level)
         assert distance(model.generate(PROMPTS, SEEDS, sampler=sampler, low_res=low, **SPREAD), theirs) <= ROUNDING
+
+    def test_an_autoencoder_with_two_pixels_a_cell_doubles(self, tmp_path: Path) -> None:
+        folder = tiny_sd_upscaler_pipeline(tmp_path, factor=2)
+        source = tiny_sd_upscaler_source(folder)
+        assert source.facts().upscaling == (2, LEVEL, 350)
+        low = low_picture().resize((RESOLUTION // 2, RESOLUTION // 2))
+        pipeline = stock(folder)
+        pipeline.set_progress_bar_config(disable=True)
+        told = {"image": [low], "noise_level": LEVEL, "num_inference_steps": 2, "guidance_scale": 1.0}
+        theirs = pipeline(prompt="a dog", generator=torch.Generator().manual_seed(5), **told).images
+        sampler, size = Sampler("model", 2, 1.0, ""), {"height": RESOLUTION, "width": RESOLUTION}
+        ours = source.load().generate(["a dog"], [5], sampler=sampler, low_res=LowRes([low], None), **size)
+        assert distance(ours, theirs) <= ROUNDING
 
     def test_a_picture_depends_on_what_it_enlarges_on_the_level_and_not_on_its_batch(self, model: SDUpscaler) -> None:
         sampler = Sampler("DDPMScheduler", 3, 3.0, "")  # whose steps add noise
