@@ -37,9 +37,12 @@ def main(*arguments: str) -> None:
     for name in STUDIES:
         if boards := read(name):
             write_text(RESULTS / f"{name}.md", table(boards))
-            draw(name, boards)
+            if name in ("tuning", "compared"):
+                draw(name, boards)
     if boards := read("compared"):
         write_text(RESULTS / "pairs.md", pairs(boards))
+    if read("real") and read("drawn"):
+        draw_worth(read("real"), read("drawn"))
 
 
 def keep(folder: Path, name: str) -> None:
@@ -117,6 +120,29 @@ def draw(name: str, boards: list[dict[str, Any]]) -> None:
         quiet(axes, grid="x")
         figure.legend(loc="outside upper center", ncols=len(boards))
         svg, png = save(figure, RESULTS, name)
+        png.unlink()
+        print(svg)
+
+
+def draw_worth(real: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> None:
+    """Accuracy by how many pictures of each subject there are: photos alone, or one photo and drawn ones."""
+    with single_axes(6, 3.6) as (figure, axes):
+        for place, learner in enumerate(dict.fromkeys(board["learner"] for board in real)):
+            photos = {board["shots"]: board["arms"]["classical"] for board in real if board["learner"] == learner}
+            [board] = [board for board in drawn if board["learner"] == learner]
+            pictures = {1: board["arms"]["classical"]}
+            pictures |= {1 + int(arm.removeprefix("drawn_")): of for arm, of in board["arms"].items() if "_" in arm}
+            for style, what, points in (("-", "photos", photos), ("--", "one photo, and drawn ones", pictures)):
+                heights = [of["accuracy"]["mean"] for of in points.values()]
+                label = f"{learner}, {what}"
+                axes.plot(list(points), heights, f"{mark(place)}{style}", color=colour(place), label=label)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+        axes.set_xlabel("pictures of each subject")
+        axes.set_ylabel("accuracy")
+        quiet(axes, grid="both")
+        figure.legend(loc="outside right upper")
+        svg, png = save(figure, RESULTS, "worth")
         png.unlink()
         print(svg)
 
