@@ -93,6 +93,7 @@ methods() {
     $study data=[tuned/dataset] test=tuned/fresh "arms=[classical,methods]" shots=[4] seeds=[0,1,2] out=tuned/study-4 \
         "pictures={lora_100:tuned/lora_100-4,lora_300:tuned/views-4,dreambooth_300:tuned/dreambooth_300-4}"
     keep tuned/study-4 methods-4
+    python "$here/figures.py" likeness tuned/lora_100-4 tuned/views-4 tuned/dreambooth_300-4
 }
 
 "$@"; exit # on one line: the file may change while it runs
