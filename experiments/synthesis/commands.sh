@@ -23,7 +23,7 @@ world() {
 set_of() {
     local side=$1 name=$2 shots=$3
     shift 3
-    imprint synthesise $training method=lora collection=folders collection.path=$side/dataset images=20 \
+    imprint synthesise $training method=${method:-lora} collection=folders collection.path=$side/dataset images=20 \
         dataset.shots=$shots "out=$side/$name-\${dataset.shots}" "$@"
 }
 
@@ -57,7 +57,6 @@ of_others() {
     set_of evaluated views $1 guidance=2 "${views[@]}"
     set_of evaluated paste $1 synthesis=paste synthesis.places=empty/places "$large" filter=none
 }
-floor() { set_of evaluated untuned 1 synthesis=untuned filter=none; } # of all numbers of shots
 
 # comparing SHOTS
 comparing() {
@@ -85,6 +84,16 @@ worth() {
     $study data=[evaluated/dataset] test=evaluated/fresh arms=[classical,few] shots=[1] seeds=[0,1,2] out=evaluated/study \
         "pictures={${more#,}}"
     keep evaluated/study drawn-1
+}
+
+# Which method and how many steps make the best data, on the subjects to tune on
+methods() {
+    set_of tuned lora_100 4 hparams.steps=100 guidance=2 "${views[@]}"
+    method=dreambooth set_of tuned dreambooth_300 4 guidance=2 "${views[@]}"
+    $study data=[tuned/dataset] test=tuned/fresh "arms=[classical,methods]" shots=[4] seeds=[0,1,2] out=tuned/study-4 \
+        "pictures={lora_100:tuned/lora_100-4,lora_300:tuned/views-4,dreambooth_300:tuned/dreambooth_300-4}"
+    keep tuned/study-4 methods-4
+    python "$here/figures.py" likeness tuned/lora_100-4 tuned/views-4 tuned/dreambooth_300-4
 }
 
 "$@"; exit # on one line: the file may change while it runs

@@ -2,6 +2,7 @@
 
 python experiments/synthesis/figures.py                        tables and figures
 python experiments/synthesis/figures.py keep FOLDER NAME       first puts a study's numbers there
+python experiments/synthesis/figures.py likeness FOLDER...     first measures drawn pictures
 """
 
 import json
@@ -19,7 +20,7 @@ from imprint.files import write_text
 from imprint.reporting.scoreboard.style import colour, mark, quiet, save, single_axes
 
 RESULTS = Path(__file__).parent / "results"
-STUDIES = ("tuning", "compared", "real", "drawn")
+STUDIES = ("tuning", "compared", "real", "drawn", "methods")
 PAIRS = (
     ("chosen", "paste_tuned"),
     ("chosen", "paste"),
@@ -32,14 +33,20 @@ METRICS = ("accuracy", "average_precision", "nll")
 
 def main(*arguments: str) -> None:
     if arguments:
-        _, folder, name = arguments
-        keep(Path(folder), name)
+        verb, *given = arguments
+        if verb == "keep":
+            keep(Path(given[0]), given[1])
+        else:
+            write_text(RESULTS / "likeness.md", likeness([Path(folder) for folder in given]))
     for name in STUDIES:
         if boards := read(name):
             write_text(RESULTS / f"{name}.md", table(boards))
-            draw(name, boards)
+            if name in ("tuning", "compared"):
+                draw(name, boards)
     if boards := read("compared"):
         write_text(RESULTS / "pairs.md", pairs(boards))
+    if read("real") and read("drawn"):
+        draw_worth(read("real"), read("drawn"))
 
 
 def keep(folder: Path, name: str) -> None:
@@ -48,6 +55,23 @@ def keep(folder: Path, name: str) -> None:
     write_text(RESULTS / f"{name}.md", text.replace(f"{Path.cwd()}/", ""))
     boards = json.loads((folder / "study.json").read_text(encoding="utf-8"))["boards"]
     write_text(RESULTS / f"{name}.json", "[\n" + ",\n".join(map(json.dumps, boards)) + "\n]\n")
+
+
+def likeness(folders: list[Path]) -> str:
+    """How like its subject a picture is, by the filter `identity`: the mean cosine with the subject's photos, less that
+    with the nearest other subject's. Of all that was drawn, whatever filters say of it."""
+    lines = ["| | margin, mean of subjects | lowest | highest | nearest to another subject |", "|---|---|---|---|---|"]
+    for folder in folders:
+        by_subject: dict[str, list[float]] = {}
+        for file in (folder / "train" / "metadata.jsonl", folder / ".rejected" / "metadata.jsonl"):
+            for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+                margins = [score["value"] for score in row["scores"] if score["filter"] == "identity"]
+                by_subject.setdefault(row["subject"], []).extend(margins)
+        means = [float(np.mean(margins)) for margins in by_subject.values()]
+        others = np.mean([margin < 0 for margins in by_subject.values() for margin in margins])
+        numbers = " | ".join(f"{value:.3f}" for value in (np.mean(means), min(means), max(means), others))
+        lines.append(f"| {folder.name} | {numbers} |")
+    return "\n".join(lines) + "\n"
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -117,6 +141,29 @@ def draw(name: str, boards: list[dict[str, Any]]) -> None:
         quiet(axes, grid="x")
         figure.legend(loc="outside upper center", ncols=len(boards))
         svg, png = save(figure, RESULTS, name)
+        png.unlink()
+        print(svg)
+
+
+def draw_worth(real: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> None:
+    """Accuracy by how many pictures of each subject there are: photos alone, or one photo and drawn ones."""
+    with single_axes(6, 3.6) as (figure, axes):
+        for place, learner in enumerate(dict.fromkeys(board["learner"] for board in real)):
+            photos = {board["shots"]: board["arms"]["classical"] for board in real if board["learner"] == learner}
+            [board] = [board for board in drawn if board["learner"] == learner]
+            pictures = {1: board["arms"]["classical"]}
+            pictures |= {1 + int(arm.removeprefix("drawn_")): of for arm, of in board["arms"].items() if "_" in arm}
+            for style, what, points in (("-", "photos", photos), ("--", "one photo, and drawn ones", pictures)):
+                heights = [of["accuracy"]["mean"] for of in points.values()]
+                label = f"{learner}, {what}"
+                axes.plot(list(points), heights, f"{mark(place)}{style}", color=colour(place), label=label)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+        axes.set_xlabel("pictures of each subject")
+        axes.set_ylabel("accuracy")
+        quiet(axes, grid="both")
+        figure.legend(loc="outside upper center", ncols=2)
+        svg, png = save(figure, RESULTS, "worth")
         png.unlink()
         print(svg)
 
