@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imprint.files import write_text
 from imprint.reporting.figures import CurveStyle, panel_svg, panels, plots
+from imprint.reporting.first_pictures import strip
 from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.labels import setting_columns
@@ -13,12 +14,13 @@ from imprint.reporting.record import RunRecord, axes, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import choices, other_settings, run_table
 from imprint.reporting.scoreboard.figures import entry_styles
-from imprint.reporting.scoreboard.style import COLOURS
+from imprint.reporting.scoreboard.style import COLOURS, outline
 from imprint.reporting.scoreboard.tables import comparisons, means
 from imprint.reporting.side_by_side import galleries, labels
 from imprint.reporting.thumbnails import MOST_PICTURES, picture_page
+from imprint.reporting.verdict import deciding
 from imprint.sweeps import Sweep
-from imprint.tables.table import Table
+from imprint.tables.table import Line, Table
 
 DASHES = ("solid", "dashed", "dotted")  # of curves with the same colour
 SORTABLE = 2  # runs; fewer have no order
@@ -63,18 +65,24 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     losses = {str(record.folder): record.curve for record in records}
     score_curves = {str(record.folder): record.score_curves for record in records}
     now = datetime.now().astimezone()
-    lines = {folder: (style.colour, style.dash) for folder, style in styles.items()}
+    lines = {
+        record.name: Line(style.colour, style.dash, outline(style.mark) if style.mark else "")
+        for record in records
+        if (style := styles[str(record.folder)])
+    }
     table = run_table(records, scores, keys, lines=lines, is_sweep=heading.is_sweep, is_live=heading.is_live)
+    deciders = deciding(scores.board.columns, heading.objectives) if scores.board else []
     return picture_page(
         "report.html.j2",
         [file for gallery in pictures for file in gallery.files],
         heading=heading,
         written=now,
         headlines=headlines(records, scores, names, objectives=heading.objectives),
+        strip=strip(pictures, records, scores, deciders),
         counts=counts(records, is_live=heading.is_live),
         records=records,
         labels=names,
-        styles=styles,
+        lines=lines,
         table=table,
         choices=list(choices(table)),
         other_settings=other_settings(records, keys),
@@ -102,18 +110,23 @@ def _methods(scores: RunScores) -> list[Table]:
 
 
 def _curve_styles(records: Sequence[RunRecord], names: Mapping[str, str], scores: RunScores) -> dict[str, CurveStyle]:
-    """Of each run, by folder: the colour that it has in the figures of scores, and a dash where others have it too."""
+    """Of each run, by folder: the colour and the mark that it has in the figures of scores, and a dash where others
+    have its colour, too."""
     colours: dict[str, str] = {}
+    marks: dict[str, str] = {}
     if board := scores.board:
         found = entry_styles(board)
-        of_run = {sheet.run: found[entry.label].colour for entry in board.contestants for sheet in entry.sheets}
-        colours = {str(record.folder): of_run[record.name] for record in records if record.name in of_run}
+        of_run = {sheet.run: found[entry.label] for entry in board.contestants for sheet in entry.sheets}
+        scored = {str(record.folder): of_run[record.name] for record in records if record.name in of_run}
+        colours = {folder: style.colour for folder, style in scored.items()}
+        marks = {folder: style.mark for folder, style in scored.items()}
     free = [colour for colour in COLOURS if colour not in colours.values()] or list(COLOURS)
     unscored = [str(record.folder) for record in records if str(record.folder) not in colours]
     colours |= {folder: free[place % len(free)] for place, folder in enumerate(unscored)}
     styles: dict[str, CurveStyle] = {}
     for record in records:
-        colour = colours[str(record.folder)]
-        before = sum(style.colour == colour for style in styles.values())
-        styles[str(record.folder)] = CurveStyle(names[record.name], colour, DASHES[before % len(DASHES)])
+        folder = str(record.folder)
+        before = sum(style.colour == colours[folder] for style in styles.values())
+        dash = DASHES[before % len(DASHES)]
+        styles[folder] = CurveStyle(names[record.name], colours[folder], dash, marks.get(folder, ""))
     return styles

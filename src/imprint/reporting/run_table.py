@@ -9,7 +9,7 @@ from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.costs import COST_COLUMNS, GROUP, cost_cells
 from imprint.reporting.units import score
-from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
+from imprint.tables.table import UNKNOWN, Cell, Column, Line, Row, Table
 
 STEPS = "hparams.steps"
 FEW = 8  # values; a column of so few can be filtered by them
@@ -26,11 +26,11 @@ def run_table(
     scores: RunScores,
     keys: Sequence[str],
     *,
-    lines: Mapping[str, tuple[str, str]] | None = None,
+    lines: Mapping[str, Line] | None = None,
     is_sweep: bool = False,
     is_live: bool = False,
 ) -> Table:
-    """`keys` are the settings that have columns, `lines` colour and dash of each run's curves, by folder. Points of a
+    """`keys` are the settings that have columns, `lines` how each run is drawn, by name. Points of a
     sweep always have a status."""
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
     statuses = [_status(record, scores, is_live) for record in records]
@@ -50,7 +50,7 @@ def run_table(
                 *training_cells(record)[first_cost:],
             ],
             name=record.name,
-            line=(lines or {}).get(str(record.folder)),
+            line=(lines or {}).get(record.name),
         )
         for number, record in enumerate(records, start=1)
     ]

@@ -206,7 +206,7 @@ def test_a_run_without_losses_or_pictures_still_has_a_page(tmp_path: Path) -> No
     (run / "error.txt").write_text("no such picture")
     html = write_report([run], tmp_path / "report.html").read_text()
     assert "no such picture" in html
-    assert "<svg" not in html
+    assert "<figure>" not in html
 
 
 def test_runs_are_told_apart_by_what_their_parts_are() -> None:
