@@ -72,6 +72,15 @@ class SynthesisSweeper(_LazySweeper):
         run_synthesis(composer, launcher, arguments, axes=self.axes)
 
 
+class StudySweeper(_LazySweeper):
+    """A study for each combination of the axes; with a launcher, its cells in several processes."""
+
+    def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
+        from imprint.verbs.study import run_studies
+
+        run_studies(composer, launcher, [*self.axes, *arguments])
+
+
 class SearchSweeper(_LazySweeper):
     """Points that Optuna chooses by the scores of those before."""
 

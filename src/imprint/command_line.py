@@ -129,7 +129,8 @@ def _settings(verb: str) -> str:
 
 def sweeps(verb: str, arguments: Sequence[str]) -> bool:
     """Whether commas separate the values of a grid."""
-    return verb in ("benchmark", "synthesise") or not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
+    asked = not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
+    return asked or verb in ("benchmark", "synthesise", "study")
 
 
 def check(verb: str, arguments: Sequence[str]) -> None:

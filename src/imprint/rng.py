@@ -6,12 +6,15 @@ the run was interrupted: there is no RNG state to save.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from imprint.libraries.torch import seed_cpu
+
+CPU = torch.device("cpu")
 
 
 def seed_of(*name: int | str) -> int:
@@ -31,6 +34,16 @@ def seed_layers(seed: int, device: torch.device) -> None:
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
+
+
+@contextmanager
+def named_layers(*name: int | str, device: torch.device = CPU) -> Iterator[None]:
+    """Within, what samples from the global generators, as new layers, dropout and other libraries do, samples by name.
+    Afterwards the generators are where they were."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        seed_layers(seed_of(*name), device)
+        yield
 
 
 def normal(names: Iterable[Sequence[int | str]], shape: Sequence[int]) -> Tensor:

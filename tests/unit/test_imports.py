@@ -22,6 +22,7 @@ FLOORS = [
         "suggestions",
         "locations",
         "liveness",
+        "claims",
         "partial_files",
         "process_folder",
         "files",

@@ -1,10 +1,11 @@
 """Which pixels of a picture are the subject: masks that lie beside the pictures.
 
-`NAME.mask.png` or `masks/NAME.png` belongs to the picture NAME, and is of its size. White is the subject; where a file
-is transparent in parts, what is opaque is the subject.
+`NAME.mask.png` or `masks/NAME.png` belongs to the picture NAME, and is of its size; or, of train/SUBJECT, a file of
+train_masks/SUBJECT, as PODS has them. White is the subject; where a file is transparent in parts, what is opaque is.
 """
 
 import logging
+import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from imprint.data.decoding import BadPicture, decode_mask, read
 from imprint.data.framing import Framing, View, cover, cropped
 from imprint.data.listing import MASK, SUFFIXES, list_pictures, printable
 from imprint.data.pictures import Mask, Picture, PictureSet, PixelCache, content_hash
+from imprint.data.pods import mask_folder
 from imprint.errors import PictureError
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ def _masks_of(folder: Path, names: Collection[str], problems: list[str]) -> dict
     found: dict[str, Path] = {}
     for file in _candidates(folder):
         stem = file.stem if file.parent != folder else file.stem.removesuffix(MASK)
-        name = printable(file.relative_to(folder))
+        name = printable(os.path.relpath(file, folder))
         if stem not in names:
             problems.append(f"{name}: there is no picture {printable(stem)} that it could belong to")
         elif found.setdefault(stem, file) != file:
@@ -92,7 +94,7 @@ def _masks_of(folder: Path, names: Collection[str], problems: list[str]) -> dict
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    for parent in (folder, folder / FOLDER):
+    for parent in (folder, folder / FOLDER, mask_folder(folder)):
         for file in sorted(parent.iterdir()) if parent.is_dir() else ():
             named_so = parent != folder or file.stem.endswith(MASK)
             if file.suffix.lower() in SUFFIXES and named_so and not file.name.startswith("."):

@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 class FeatureStore:
     """The features of all encoders, by role; cached in memory and on disk by the encoder's fingerprint and the content.
 
-    Layers are large and not cached.
+    Layers and patches are large and not cached.
     """
 
     def __init__(self, *, encoders: Mapping[str, Encoder], batch_size: int, device: torch.device | str) -> None:
@@ -72,6 +72,15 @@ class FeatureStore:
                 _check_finite(depth_NLD, [_name(picture) for picture in batch], encoder)
             depths.append(tuple(found))
         return [torch.cat(parts) for parts in zip(*depths, strict=True)]
+
+    def patches(self, role: str, pictures: Sequence[Picture]) -> Tensor:
+        encoder = self._encoder(role)
+        found = []
+        for batch in _batches(pictures, self.batch_size):
+            features_BHWD = encoder.patches([_loaded(picture) for picture in batch])
+            _check_finite(features_BHWD, [_name(picture) for picture in batch], encoder)
+            found.append(features_BHWD)
+        return torch.cat(found)
 
     def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor:
         encoder = self._encoder(role)

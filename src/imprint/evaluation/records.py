@@ -13,7 +13,7 @@ from imprint.pictures.files import State, open_picture
 from imprint.rng import seed_of
 from imprint.types import Concept
 
-Side = Literal["images", "texts", "layers", "answers"]  # what an encoder may offer
+Side = Literal["images", "texts", "layers", "answers", "patches"]  # what an encoder may offer
 Question = tuple[str, ...]  # about a picture; which there are, says the encoder that answers them
 Better = Literal["higher", "lower", "neither"]  # which values of a metric
 
@@ -77,6 +77,8 @@ class Features(Protocol):
     def layers(self, role: str, pictures: Sequence[Picture]) -> Sequence[Tensor]: ...  # of each depth: (N, L, D)
 
     def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor: ...  # (N,)
+
+    def patches(self, role: str, pictures: Sequence[Picture]) -> Tensor: ...  # (N, H, W, D)
 
 
 @dataclass(frozen=True, kw_only=True)

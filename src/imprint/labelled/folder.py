@@ -37,6 +37,7 @@ from imprint.labelled.layout import (
     TRAIN,
     name_fault,
 )
+from imprint.labelled.pods import told_by_pods
 from imprint.labelled.row import Row, decoded, encoded
 from imprint.partial_files import remove_abandoned
 from imprint.pictures.files import BACKGROUND, save_png
@@ -117,7 +118,8 @@ def read_folder(folder: Path) -> LabelledFolder:
             f"{printable(folder)}: there is no such folder. Give a labelled data set, or folders of classes."
         )
     if not is_labelled(folder):
-        return LabelledFolder(folder=folder, splits=class_folder_rows(folder), rejected=(), about={})
+        splits, about = told_by_pods(folder, class_folder_rows(folder))
+        return LabelledFolder(folder=folder, splits=splits, rejected=(), about=about)
     faults: list[str] = []
     splits = {
         split: tuple(_rows(folder / split, split, faults))

@@ -76,6 +76,8 @@ class Row:
     guidance: float = 0.0
     run: str = ""
     label_quality: Quality = ""
+    estimator: str = ""  # what found boxes and masks that are estimated, where that is known
+    shift: Annotated[str, Field(max_length=500)] = ""  # of a test: what it has that training has not
     scores: Sequence[Score] = ()
     objects: Sequence[Box] = ()
     reasons: Sequence[str] = field(default=())  # of a rejected picture: why

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, cast
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
@@ -14,6 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 
@@ -59,6 +61,12 @@ def forget_plugin_choice(group: str, file: str) -> None:
     a YAML of that name against it. The store of configurations has no public way to remove one."""
     Plugins.instance()  # registers the choices of all plugins, once
     ConfigStore.instance().repo.get("hydra", {}).get(group, {}).pop(file, None)
+
+
+def is_basic(launcher: Launcher) -> bool:
+    """Whether it is Hydra's own, which runs one job after another in this process."""
+    # By its name: Hydra loads the modules of its plugins a second time when it looks for them, with other classes.
+    return type(launcher).__name__ == str(BasicLauncher.__name__)
 
 
 def outcome(job: JobReturn) -> Any:

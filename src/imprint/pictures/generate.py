@@ -1,21 +1,16 @@
 """Generates the pictures that a store lacks, together with other processes that work on the same store.
 
-Each picture is locked while it is generated. The locks are the operating system's: they end with the process that holds
-them, however it ends.
+Each picture is locked while it is generated (`claims.py`).
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import takewhile
-from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from PIL import Image
 
+from imprint.claims import POLL_INTERVAL, claimed
 from imprint.errors import UserError
 from imprint.models.base import Model
 from imprint.partial_files import remove_abandoned
@@ -27,7 +22,6 @@ Generate = Callable[[Sequence[Recipe]], Sequence[Image.Image]]  # from recipes w
 
 BATCH_PIXELS = 8 * 512**2  # in a batch, for a GPU of the usual size to hold; not measured on one
 LARGEST_BATCH = 32  # of small pictures, with guidance 64 samples: a CPU's core is no faster with more
-POLL_INTERVAL = 0.2  # seconds until it looks again whether other processes have finished
 LOG_INTERVAL = 10.0  # seconds between messages about the progress
 
 
@@ -97,7 +91,7 @@ def _batches(missing: Sequence[Recipe], batch_size: int | None) -> Iterator[list
 
 def _generate_batch(store: PictureStore, generate: Generate, batch: Sequence[Recipe], counts_failures: bool) -> int:
     """Generates what no other process is generating or has generated, and returns how many that were."""
-    with _locked(store.folder / ".claims", [recipe.file for recipe in batch]) as files:
+    with claimed(store.folder / ".claims", [recipe.file for recipe in batch]) as files:
         missing = {recipe.file for recipe in store.missing()} if files else set()
         own = [recipe for recipe in batch if recipe.file in missing.intersection(files)]
         pictures: list[tuple[Recipe, Image.Image | Exception]] = []
@@ -130,36 +124,3 @@ def _generated(
     log.warning("A batch of %d could not be drawn (%s). Each is tried alone.", len(recipes), failure)
     for recipe in recipes:
         yield from _generated(generate, [recipe], counts_failures)
-
-
-@contextmanager
-def _locked(folder: Path, names: Sequence[str]) -> Iterator[list[str]]:
-    """Locks the first of `names`, up to one that another process holds: of two that want the same, one gets all.
-
-    The work may have been done just before: look again. The last process removes the folder of the lock files.
-    """
-    with suppress(FileExistsError):  # another process may remove it between mkdir's two checks
-        folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as locks:
-        yield list(takewhile(lambda name: _try_lock(folder, name, locks), names))
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _try_lock(folder: Path, name: str, locks: ExitStack) -> bool:
-    file = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
-    lock = FileLock(file)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return False
-    except FileNotFoundError:  # the folder was removed just now: its last process has finished
-        return False
-    locks.callback(_release, lock, file)
-    return True
-
-
-def _release(lock: FileLock, file: Path) -> None:
-    with suppress(OSError):
-        file.unlink(missing_ok=True)
-    lock.release()

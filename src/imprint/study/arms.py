@@ -1,14 +1,16 @@
 """What a learner is given: photos, and perhaps other pictures."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from annotated_types import Ge, Lt, MinLen
 
-from imprint.errors import Problem
+from imprint.errors import ConfigError, Problem
 from imprint.kinds import of_kind
 from imprint.study.augmentation import Augmentation
 from imprint.study.examples import Example, Material
+from imprint.suggestions import nearest
 
 SHOWN = 5  # names in a message
 
@@ -19,7 +21,11 @@ class Arm:
     sources       which pictures there are beside the photos, by the `source` of their rows
     share         how often one of them takes a photo's place, in every class alike; 0 where there are none
     augmentation  what is done to all of them; null: nothing
+
+    `count` is how many pictures of each subject there are beside the photos, None: all.
     """
+
+    count: int | None = None
 
     def __init__(
         self,
@@ -41,22 +47,68 @@ class Arm:
         for one in material.pictures:
             if one.source in self.sources and one.is_made_of(photos):
                 found[one.subject].append(one)
-        return found
+        return {subject: own[: self.count] for subject, own in found.items()}
+
+    def counted(self, count: int) -> "Arm":
+        """The same with so many pictures of each subject, the first ones: fewer are some of more."""
+        arm = copy.copy(self)
+        arm.count = count
+        return arm
 
 
 def keys_of(photos: Mapping[str, Sequence[Example]]) -> dict[str, frozenset[str]]:
     return {subject: frozenset(photo.key for photo in own) for subject, own in photos.items()}
 
 
+class Member(NamedTuple):
+    """What an arm of a study is one of: an arm of the configuration, and how many pictures it has; None: all."""
+
+    of: str
+    pictures: int | None
+
+
+def with_counts(
+    arms: Mapping[str, Arm], counts: Mapping[str, Sequence[int]]
+) -> tuple[dict[str, Arm], dict[str, Member]]:
+    """The arms, each followed by those that have so many of its pictures. Raises ConfigError for what is none."""
+    problems: list[Problem | str] = []
+    found: dict[str, Arm] = {}
+    members: dict[str, Member] = {}
+    for name in counts:
+        if name not in arms:
+            problems.append(Problem(f"counts.{name}", list(counts[name]), nearest(name, arms)))
+        elif not arms[name].sources:
+            remedy = "this arm has photos alone, and no pictures to count. Leave it out."
+            problems.append(Problem(f"counts.{name}", list(counts[name]), remedy))
+    for name, arm in arms.items():
+        found[name], members[name] = arm, Member(name, None)
+        for count in dict.fromkeys(counts.get(name, ())):
+            own = f"{name}-{count}"
+            if own in arms:
+                problems.append(Problem(f"counts.{name}", count, f"there is an arm {own} already. Rename that."))
+            found[own], members[own] = arm.counted(count), Member(name, count)
+    if problems:
+        raise ConfigError(problems)
+    return found, members
+
+
 def problems(arms: Mapping[str, Arm], material: Material, shots: Sequence[int]) -> Iterator[Problem | str]:
-    """Classes without pictures, of all arms."""
+    """Classes without pictures, or with fewer than are counted, of all arms."""
     for name, arm in arms.items():
         if not arm.sources:
             continue
         for few in shots:
-            empty = [subject for subject, own in arm.pictures(material, few).items() if not own]
-            if empty:
+            pictures = arm.pictures(material, few)
+            empty = [subject for subject, own in pictures.items() if not own]
+            if empty and arm.count is None:
                 yield _empty(f"arms.{name}, shots={few}", empty, arm.sources, material, few)
+            short = [f"{subject} {len(own)}" for subject, own in pictures.items() if 0 < len(own) < (arm.count or 0)]
+            if short:
+                more = f" and {len(short) - SHOWN} more" if len(short) > SHOWN else ""
+                yield (
+                    f"counts, {name}, shots={few}: there are fewer pictures of these subjects: "
+                    f"{', '.join(short[:SHOWN])}{more}. Count fewer, or draw more (imprint synthesise ... images=N)."
+                )
 
 
 def _empty(where: str, subjects: Sequence[str], sources: Sequence[str], material: Material, shots: int) -> str:

@@ -5,14 +5,19 @@ What is tested on has its part in it as pictures alone. Their labels are no part
 scores, when all has been chosen and learned.
 """
 
+import base64
+import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 import torch
 from annotated_types import Ge, Le
+from PIL import Image
 from pydantic import NonNegativeFloat, TypeAdapter
 from torch import Tensor
 
@@ -26,10 +31,11 @@ from imprint.study.arms import Arm
 from imprint.study.examples import Example, Material
 from imprint.study.learners.base import Learner, Tools
 from imprint.study.order import Pool, Training
-from imprint.study.tasks.base import Question, tested
+from imprint.study.tasks.base import Question, Task, tested
 
 VERSION = 1  # of what the numbers of a cell mean
 REMEDY = "Delete it: the same command makes it again."
+FOLDER = "cells"  # in the study's
 
 
 class Place(NamedTuple):
@@ -44,7 +50,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What is kept of a cell. `probabilities` are by the content of the picture, in the order of the classes."""
+    """What is kept of a cell. `probabilities` are by the content of the picture, in the order of the classes; of a task
+    about places, `maps` have a class for each pixel instead, as PNG."""
 
     version: int
     place: Place
@@ -53,9 +60,12 @@ class Result:
     seconds: NonNegativeFloat
     classes: Sequence[str]
     probabilities: Mapping[str, Sequence[Annotated[float, Ge(0), Le(1)]]]
+    maps: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, examples: Sequence[Example]) -> Tensor:
-        """(N, K)"""
+        """(N, K), or (N, H, W) of maps"""
+        if self.maps:
+            return torch.stack([_map(self.maps[one.content]) for one in examples])
         return torch.tensor([self.probabilities[one.content] for one in examples], dtype=torch.double)
 
 
@@ -65,16 +75,28 @@ RESULT = TypeAdapter(Result)
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     place: Place
+    task: Task
     question: Question
     learner: Learner
     training: Training
     tests: Sequence[Example]
     identity: str
 
+    @property
+    def said(self) -> str:
+        """Of it in a message."""
+        place = self.place
+        question = f", {place.question}" if place.question else ""
+        return (
+            f"{place.learner}, {place.arm}, {place.shots} shot{'s' * (place.shots != 1)}, seed {place.seed}{question}"
+        )
+
     def run(self, tools: Tools) -> Result:
         began = time.perf_counter()
         learned = self.learner.learn(self.training, tools)
-        probabilities_NK = learned.probabilities(self.tests)
+        answers = self.task.answers(learned, self.training, self.tests)
+        by_content = dict(zip([one.content for one in self.tests], answers, strict=True))
+        are_maps = answers.dtype == torch.uint8
         return Result(
             version=VERSION,
             place=self.place,
@@ -82,12 +104,14 @@ class Cell:
             weights=learned.weights,
             seconds=round(time.perf_counter() - began, 3),
             classes=self.training.classes,
-            probabilities={one.content: row for one, row in zip(self.tests, probabilities_NK.tolist(), strict=True)},
+            probabilities={} if are_maps else {content: row.tolist() for content, row in by_content.items()},
+            maps={content: _png(each) for content, each in by_content.items()} if are_maps else {},
         )
 
 
 def cells(
     material: Material,
+    task: Task,
     questions: Sequence[Question],
     *,
     arms: Mapping[str, Arm],
@@ -96,6 +120,7 @@ def cells(
     shots: Sequence[int],
     seeds: Sequence[int],
 ) -> Iterator[Cell]:
+    photos_to_test = [*material.tests, *material.strangers]
     for few in shots:
         photos = material.first(few)
         for arm_name, arm in arms.items():
@@ -106,34 +131,43 @@ def cells(
                         place = Place(arm_name, few, seed, learner_name, question.name)
                         training = Training(
                             pools={label: _pool(question, label, photos, pictures) for label in question.classes},
-                            answers=question.of,
+                            answers=question.answers,
                             share=arm.share,
                             augmentation=arm.augmentation,
                             seed=seed,
                             question=question.name,
                         )
                         # In an order that no label has a part in.
-                        tests = sorted(tested(question, material.tests), key=lambda one: one.content)
+                        tests = sorted(tested(question, photos_to_test), key=lambda one: one.content)
                         looking = {role: encoders[role].fingerprint for role in learner.needs.encoders}
                         yield Cell(
                             place=place,
+                            task=task,
                             question=question,
                             learner=learner,
                             training=training,
                             tests=tests,
-                            identity=_identity(learner, looking, training, tests),
+                            identity=_identity(task, learner, looking, training, tests),
                         )
 
 
-def _identity(learner: Learner, encoders: Mapping[str, str], training: Training, tests: Sequence[Example]) -> str:
+def _identity(
+    task: Task, learner: Learner, encoders: Mapping[str, str], training: Training, tests: Sequence[Example]
+) -> str:
     augmentation = training.augmentation
+    # Tasks that ask for probabilities of the same classes share what is learned.
+    asked: list[Any] = [] if task.asks == "probabilities" else [task.asks, dict(task.settings())]
+    if task.asks == "maps":
+        seen = [one for pool in training.pools.values() for side in pool for one in side]
+        asked += [[one.marking.content if one.marking else "" for one in seen]]
     return fingerprint(
         [
+            *asked,
             VERSION,
             training.name,
             _settings(learner),
             encoders,
-            None if augmentation is None else _settings(augmentation),
+            None if augmentation is None else augmentation.identity(),
             training.share,
             {label: [[_hashed(one) for one in side] for side in pool] for label, pool in training.pools.items()},
             dict(training.answers),
@@ -171,7 +205,14 @@ def read(folder: Path, cell: Cell) -> Result | None:
     except (FileNotFoundError, UserError):
         return None
     is_whole = result.version == VERSION and tuple(result.classes) == cell.training.classes
-    return result if is_whole and {one.content for one in cell.tests} <= result.probabilities.keys() else None
+    known = result.probabilities.keys() | result.maps.keys()
+    if not is_whole or not {one.content for one in cell.tests} <= known:
+        return None
+    with suppress(ValueError, OSError):
+        if result.maps:
+            result.of(cell.tests)  # that they are pictures
+        return result
+    return None
 
 
 def write(folder: Path, cell: Cell, result: Result) -> None:
@@ -179,4 +220,15 @@ def write(folder: Path, cell: Cell, result: Result) -> None:
 
 
 def file_of(folder: Path, cell: Cell) -> Path:
-    return folder / "cells" / f"{cell.identity}.json"
+    return folder / FOLDER / f"{cell.identity}.json"
+
+
+def _png(map_HW: Tensor) -> str:
+    out = io.BytesIO()
+    Image.fromarray(map_HW.numpy()).save(out, format="PNG")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def _map(text: str) -> Tensor:
+    with Image.open(io.BytesIO(base64.b64decode(text)), formats=["PNG"]) as picture:
+        return torch.from_numpy(np.array(picture.convert("L")))

@@ -7,16 +7,19 @@ here, and all that is wrong with them is said at once.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from PIL import Image
 
+from imprint.data.decoding import decode_mask
+from imprint.data.decoding import read as read_file
 from imprint.data.listing import printable
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
 from imprint.labelled.folder import LabelledFolder, read_folder
 from imprint.labelled.layout import TEST
+from imprint.labelled.pods import GROUPS
 from imprint.labelled.row import REAL, Row
 from imprint.labelled.splits import refuse_shared, shared_with_test
 from imprint.locations import locate
@@ -26,6 +29,25 @@ TAUGHT = "photos"  # in what a data set says of itself: by subject, the photos t
 ENCODERS = "encoders"  # likewise: of each filter, the fingerprints of the encoders that it looked with
 BY_NOBODY = ("untuned", "truth")  # sources that were taught from no photo
 SHOWN = 5  # names in a message
+
+# Of masks: as they were made; put beside a photo by somebody; found by an algorithm.
+Quality = Literal["exact", "given", "estimated"]
+
+
+class Marking(NamedTuple):
+    """Where in a picture its subject is: white in a mask."""
+
+    file: Path
+    quality: Quality
+    estimator: str  # what found it, where that is known
+
+    @property
+    def content(self) -> str:
+        return file_hash(self.file)
+
+    def load(self) -> Image.Image:
+        """Grey."""
+        return decode_mask(read_file(self.file))
 
 
 class Example(NamedTuple):
@@ -42,6 +64,8 @@ class Example(NamedTuple):
     taught: frozenset[str] | None
     untold: bool  # whether a generator made it of which nobody says what it was taught from
     read: Callable[[], Image.Image]
+    marking: Marking | None = None
+    shift: str = ""  # of a photo to test on: what it has that photos to train on have not
 
     def load(self) -> Image.Image:
         return self.read()
@@ -53,14 +77,26 @@ class Example(NamedTuple):
         return self.taught is None or self.taught == photos.get(self.subject)
 
 
+class PictureSet(NamedTuple):
+    """A folder that was read. `source` is what its pictures count as, where the study says so; `pictures` are hashes of
+    those that are no photos."""
+
+    folder: LabelledFolder
+    source: str
+    pictures: frozenset[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """`photos` are by subject, in the order in which shots are counted."""
+    """`photos` are by subject, in the order in which shots are counted. `strangers` are photos to test on of subjects
+    that there are no photos to train on of."""
 
     photos: Mapping[str, Sequence[Example]]
     pictures: Sequence[Example]
     tests: Sequence[Example]
+    strangers: Sequence[Example]
     nouns: Mapping[str, str]
+    sets: Sequence[PictureSet]
     filters_looked_with: frozenset[str]  # fingerprints of encoders
     remarks: Sequence[str]
 
@@ -78,18 +114,21 @@ def read_material(
     pictures: Mapping[str, str],
     test: str | None,
     *,
-    subjects: Sequence[str] | None,
+    subjects: Sequence[str] | str | None,
     shots: Sequence[int],
     parts: Literal["refuse", "tell"],
 ) -> Material:
-    """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. `parts`:
-    what becomes of pictures that repeat a part of a photo to test on. Raises ConfigError with all that is wrong."""
+    """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. `subjects`
+    are names, or the name of a group of the data. `parts`: what becomes of pictures that repeat a part of a photo to
+    test on. Raises ConfigError with all that is wrong."""
     problems: list[Problem | str] = []
     folders = [folder for path in data if (folder := _read("data", path, problems))]
     named = {
         source: folder for source, path in pictures.items() if (folder := _read(f"pictures.{source}", path, problems))
     }
     tested = _read("test", test, problems) if test is not None else None
+    if isinstance(subjects, str):
+        subjects = _grouped(subjects, folders, problems)
     if problems:
         raise ConfigError(problems)
     found = _gathered(folders, named, tested)
@@ -102,7 +141,9 @@ def read_material(
         photos={subject: kept.photos[subject] for subject in sorted(kept.photos)},
         pictures=kept.pictures,
         tests=kept.tests,
-        nouns=_nouns([*folders, *named.values()]),
+        strangers=[] if subjects is not None else [one for one in found.tests if one.subject not in found.photos],
+        nouns=_nouns([tested] if tested is not None else folders) | _nouns([*folders, *named.values()]),
+        sets=found.sets,
         filters_looked_with=frozenset(_looked_with([*folders, *named.values()])),
         remarks=[*remarks, *_untold(kept)],
     )
@@ -112,6 +153,7 @@ class _Found(NamedTuple):
     photos: dict[str, list[Example]]
     pictures: list[Example]
     tests: list[Example]
+    sets: list[PictureSet]
 
 
 def _read(key: str, path: str, problems: list[Problem | str]) -> LabelledFolder | None:
@@ -124,11 +166,23 @@ def _read(key: str, path: str, problems: list[Problem | str]) -> LabelledFolder 
     return folder
 
 
+def _grouped(name: str, folders: Sequence[LabelledFolder], problems: list[Problem | str]) -> list[str]:
+    known: dict[str, list[str]] = {}
+    for folder in folders:
+        for group, own in (folder.about.get(GROUPS) or {}).items():
+            known.setdefault(group, []).extend(own)
+    if name not in known:
+        there = nearest(name, known) if known else "the data knows none. Give names: subjects=[dog,cat]."
+        problems.append(Problem("subjects", name, f"there is no such group of subjects; {there}"))
+    return known.get(name, [])
+
+
 def _gathered(
     folders: Sequence[LabelledFolder], named: Mapping[str, LabelledFolder], tested: LabelledFolder | None
 ) -> _Found:
-    found = _Found({}, [], [])
+    found = _Found({}, [], [], [])
     for folder in folders:
+        before = len(found.pictures)
         for split, row in folder.rows():
             if split == TEST:
                 if tested is None and row.is_real:
@@ -138,14 +192,21 @@ def _gathered(
                 own.append(_example(folder, split, row, row.source, len(own)))
             else:
                 found.pictures.append(_example(folder, split, row, row.source, 0))
+        found.sets.append(_set(folder, "", found.pictures[before:]))
     for source, folder in named.items():
+        before = len(found.pictures)
         found.pictures.extend(_example(folder, split, row, source, 0) for split, row in folder.rows() if split != TEST)
+        found.sets.append(_set(folder, source, found.pictures[before:]))
     if tested is not None:
         only = TEST if tested.splits.get(TEST) else None
         found.tests.extend(
             _example(tested, split, row, row.source, 0) for split, row in tested.rows() if only in (None, split)
         )
     return found
+
+
+def _set(folder: LabelledFolder, source: str, pictures: Sequence[Example]) -> PictureSet:
+    return PictureSet(folder, source, frozenset(one.content for one in pictures))
 
 
 def _example(folder: LabelledFolder, split: str, row: Row, source: str, number: int) -> Example:
@@ -163,7 +224,18 @@ def _example(folder: LabelledFolder, split: str, row: Row, source: str, number: 
         taught=known,
         untold=known is None and source not in (REAL, *BY_NOBODY) and (bool(row.run) or not row.parent),
         read=partial(folder.load, split, row),
+        marking=_marking(folder, split, row),
+        shift=row.shift,
     )
+
+
+def _marking(folder: LabelledFolder, split: str, row: Row) -> Marking | None:
+    file = folder.mask(split, row)
+    if file is None:
+        return None
+    if row.label_quality == "construction":
+        return Marking(file, "exact", "")
+    return Marking(file, "given" if row.is_real and not row.estimator else "estimated", row.estimator)
 
 
 def _chosen(found: _Found, subjects: Sequence[str] | None, problems: list[Problem | str]) -> tuple[_Found, list[str]]:
@@ -172,12 +244,13 @@ def _chosen(found: _Found, subjects: Sequence[str] | None, problems: list[Proble
         problems += [Problem("subjects", subject, nearest(subject, found.photos)) for subject in unknown]
     chosen = set(found.photos if subjects is None else subjects)
     others = sorted({one.subject for one in (*found.pictures, *found.tests)} - chosen) if subjects is None else []
-    remarks = [f"There are no photos to train on of {_some(others)}, whose pictures are left out."] if others else []
+    remarks = [f"There are no photos to train on of {_some(others)}: nothing is learned of them."] if others else []
     return (
         _Found(
             {subject: photos for subject, photos in found.photos.items() if subject in chosen},
             [one for one in found.pictures if one.subject in chosen],
             [one for one in found.tests if one.subject in chosen],
+            found.sets,
         ),
         remarks,
     )

@@ -80,6 +80,14 @@ class Training:
             shares_K[self.classes.index(seen.label)] = 1
         return shares_K / shares_K.sum()
 
+    def shown(self, seen: Sequence[Seen], pictures_B3HW: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """As a learner sees the pictures of a batch of this number: augmented, with (B, K) shares of classes."""
+        targets_BK = torch.stack([self.target(one) for one in seen])
+        if self.augmentation is None:
+            return pictures_B3HW, targets_BK
+        changed_B3HW = self.augmentation(pictures_B3HW, rng.generator(*self.name, "augmentation", batch))
+        return self.augmentation.mixed(changed_B3HW, targets_BK, rng.generator(*self.name, "mixing", batch))
+
     def folds(self, most: int) -> Iterator[tuple["Training", list[Seen]]]:
         """The training without some photos, their children, and these photos: to choose settings by. None where a
         subject has a single photo."""

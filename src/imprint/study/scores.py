@@ -7,7 +7,7 @@ metric.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -15,24 +15,14 @@ from imprint.evaluation.statistics.comparing import holm, sign_flip_p
 from imprint.evaluation.statistics.crossing import table_of_differences, table_of_means
 from imprint.evaluation.statistics.intervals import Interval, difference_interval, mean_interval
 from imprint.study.cells import Cell, Place, Result
+from imprint.study.examples import Example
+from imprint.study.gaps import share_interval
+from imprint.study.metrics import METRICS
 from imprint.study.tasks.base import Task
 
 DRAWS = 10_000  # resamples
 SEED = 0  # of the bootstrap
-
-
-class Metric(NamedTuple):
-    title: str
-    better: Literal["higher", "lower"]
-    about: str
-
-
-METRICS = {
-    "accuracy": Metric("Accuracy", "higher", "share of photos that are told right; the mean of subjects"),
-    "average_precision": Metric("AP", "higher", "area under precision over recall of a subject's probability"),
-    "nll": Metric("NLL", "lower", "mean negative logarithm of the right answer's probability"),
-    "calibration_error": Metric("ECE", "lower", "how far a subject's probability is from how often it is right"),
-}
+NO_SHIFT = "none"  # as photos to test on are called that have nothing which training has not
 
 # Of a subject, each seed's number.
 BySubject = Mapping[str, Sequence[float]]
@@ -52,7 +42,7 @@ class Difference:
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """Of an arm, by one metric. `closed` is the share of what the ceiling gains that this arm gains, where the ceiling
-    gains more than chance."""
+    gains more than chance, and `closed_interval` how far that might be off."""
 
     arm: str
     metric: str
@@ -62,31 +52,51 @@ class Standing:
     by_subject: BySubject
     difference: Difference | None
     closed: float | None
+    closed_interval: Interval | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """Of a learner with so many shots: by metric, the arms."""
+    """Of a learner with so many shots: by metric, the arms. The task is about the first metric. `shifts` are the same
+    of test photos of a kind alone, where there are several kinds."""
 
     learner: str
     shots: int
+    unit: str  # what scores are by: subjects, classes
     standings: Mapping[str, Sequence[Standing]]
+    shifts: Mapping[str, Mapping[str, Sequence[Standing]]]
     seconds: Mapping[str, float]  # of learning, by arm
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(self.standings)
+
+    @property
+    def first(self) -> str:
+        return self.metrics[0]
 
 
 def boards(
     task: Task, done: Sequence[tuple[Cell, Result]], *, nouns: Mapping[str, str], against: str, ceiling: str
 ) -> list[Board]:
-    numbers = _numbers(task, done)
+    numbers = _numbers(task, done, None)
+    kinds = sorted({one.shift for cell, _ in done for one in cell.tests})
+    by_shift = {kind or NO_SHIFT: _numbers(task, done, kind) for kind in kinds} if len(kinds) > 1 else {}
     found = []
     for learner, shots in dict.fromkeys((place.learner, place.shots) for place in _places(done)):
         arms = list(dict.fromkeys(p.arm for p in _places(done) if (p.learner, p.shots) == (learner, shots)))
-        own = {arm: numbers[arm, shots, learner] for arm in arms}
+        own, *by_kind = ({arm: of[arm, shots, learner] for arm in arms} for of in (numbers, *by_shift.values()))
         found.append(
             Board(
                 learner=learner,
                 shots=shots,
-                standings={metric: list(_standings(own, metric, nouns, against, ceiling)) for metric in METRICS},
+                unit=task.unit,
+                standings=_by_metric(task, own, nouns, against, ceiling),
+                shifts={
+                    kind: _by_metric(task, each, nouns, against, ceiling)
+                    for kind, each in zip(by_shift, by_kind, strict=True)
+                    if each[arms[0]][task.metrics[0]]  # somebody has a score
+                },
                 seconds={
                     arm: sum(
                         result.seconds
@@ -104,19 +114,28 @@ def _places(done: Sequence[tuple[Cell, Result]]) -> list[Place]:
     return [cell.place for cell, _ in done]
 
 
-def _numbers(
-    task: Task, done: Sequence[tuple[Cell, Result]]
-) -> dict[tuple[str, int, str], dict[str, dict[str, list[float]]]]:
-    """By arm, shots and learner: by metric and subject, a number for each seed, in their order."""
+# By arm, shots and learner: by metric and subject, a number for each seed, in their order.
+_Numbers = Mapping[tuple[str, int, str], Mapping[str, BySubject]]
+
+
+def _numbers(task: Task, done: Sequence[tuple[Cell, Result]], shift: str | None) -> _Numbers:
+    """Of the tests of a kind; None: of all."""
     found: dict[tuple[str, int, str], dict[str, dict[str, list[float]]]] = {}
     for cell, result in done:
         place = cell.place
-        scores = task.scores(cell.question, result.of(cell.tests), cell.tests)
-        by_metric = found.setdefault((place.arm, place.shots, place.learner), {metric: {} for metric in METRICS})
+        tests: list[Example] = [one for one in cell.tests if shift in (None, one.shift)]
+        scores = task.scores(cell.question, result.of(tests), tests) if tests else {}
+        by_metric = found.setdefault((place.arm, place.shots, place.learner), {metric: {} for metric in task.metrics})
         for subject, own in scores.items():
             for metric, value in own.items():
                 by_metric[metric].setdefault(subject, []).append(value)
     return found
+
+
+def _by_metric(
+    task: Task, own: Mapping[str, Mapping[str, BySubject]], nouns: Mapping[str, str], against: str, ceiling: str
+) -> dict[str, list[Standing]]:
+    return {metric: list(_standings(own, metric, nouns, against, ceiling)) for metric in task.metrics}
 
 
 def _standings(
@@ -135,6 +154,12 @@ def _standings(
             classes={subject: nouns.get(subject, subject) for subject in by_subject},
             averaging="macro",
         )
+        difference = found.get(arm)
+        closed = _closed(difference, most, METRICS[metric].better) if arm != ceiling else None
+        closed_interval = None
+        if closed is not None:
+            assert difference is not None and most is not None
+            closed_interval = share_interval(difference.by_subject, most.by_subject)
         yield Standing(
             arm=arm,
             metric=metric,
@@ -142,8 +167,9 @@ def _standings(
             interval=mean_interval(table, centre=mean, draws=DRAWS, seed=SEED),
             spread=_spread(by_subject),
             by_subject=by_subject,
-            difference=found.get(arm),
-            closed=_closed(found.get(arm), most, METRICS[metric].better) if arm != ceiling else None,
+            difference=difference,
+            closed=closed,
+            closed_interval=closed_interval,
         )
 
 

@@ -15,16 +15,20 @@ from imprint.errors import ConfigError, Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
 from imprint.partial_files import remove_abandoned
+from imprint.reporting.tracking.session import WandbSettings
 from imprint.reporting.units import duration
 from imprint.study import arms as arms_
-from imprint.study.arms import Arm
-from imprint.study.cells import Cell, Result, cells, file_of, read, write
+from imprint.study.arms import Arm, Member
+from imprint.study.cells import Cell, Result, cells, file_of, read
 from imprint.study.examples import Material
+from imprint.study.findings import Findings
 from imprint.study.learners.base import Learner, Tools
+from imprint.study.learning import learn_missing, missing
 from imprint.study.scores import Board, boards
+from imprint.study.tables import counted
 from imprint.study.tasks.base import Question, Task
-from imprint.study.writing import counted
-from imprint.study.writing import write as write_study
+from imprint.study.tracking import log_study
+from imprint.study.writing import write
 from imprint.suggestions import nearest
 from imprint.tables.table import Table
 
@@ -36,12 +40,14 @@ FEW_SEEDS = 3  # below, luck of the seed is not told from anything else
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """`against` and `ceiling` are names of arms; the ceiling need not be among them."""
+    """`against` and `ceiling` are names of arms; the ceiling need not be among them. `members` says of each arm which
+    of the configuration's it is, and with how many pictures."""
 
     folder: Path
     material: Material
     task: Task
     arms: Mapping[str, Arm]
+    members: Mapping[str, Member]
     learners: Mapping[str, Learner]
     encoders: Mapping[str, Encoder]
     shots: Sequence[int]
@@ -68,6 +74,7 @@ class Study:
         return list(
             cells(
                 self.material,
+                self.task,
                 self.questions,
                 arms=self.arms,
                 learners=self.learners,
@@ -81,6 +88,20 @@ class Study:
         """Raises ConfigError with everything that is wrong, before anything is learned."""
         problems: list[Problem | str] = [*self._unnamed(), *self.task.problems(self.material)]
         problems += arms_.problems(self.arms, self.material, self.shots)
+        for name, learner in self.learners.items():
+            problems += learner.problems(self.encoders, f"learners.{name}")
+            if self.task.asks not in learner.gives:
+                problems.append(
+                    f"learners.{name}: it gives {' and '.join(sorted(learner.gives))}, and this task asks for "
+                    f"{self.task.asks}. Take another one (docs/study.md), or another task."
+                )
+        if self.task.asks == "maps":
+            problems += [
+                f"arms.{name}.augmentation: it does not say where a picture's parts go, which this task must know. "
+                "Take augmentation/classical, or null."
+                for name, arm in self.arms.items()
+                if arm.augmentation is not None and not arm.augmentation.moves_masks
+            ]
         try:
             needs = {f"learners.{name}": learner.needs for name, learner in self.learners.items()}
             self.features.check(needs, "encoders")
@@ -105,7 +126,7 @@ class Study:
                     )
 
     def plan(self) -> Iterator[str]:
-        left = [cell for cell in self.cells if read(self.folder, cell) is None]
+        left = self.missing()
         material = self.material
         yield (
             f"{self.folder}: {counted(len(self.cells), 'cell')} (arms: {', '.join(self.arms)}; shots: "
@@ -129,31 +150,52 @@ class Study:
         if (seconds := self._seconds(left)) is not None:
             yield f"It takes about {duration(seconds)}, going by the cells that are there."
 
-    def carry_out(self) -> list[Table]:
-        """Learns what is missing, and writes the results. Returns the tables."""
+    def carry_out(self, tracking: WandbSettings | None = None) -> list[Table]:
+        """Learns what is missing, and writes the results, at W&B too with `tracking`. Returns the tables."""
         remarks = list(self.remarks())
         for remark in remarks:
             log.warning(remark)
+        self.learn()
+        findings = self.findings(remarks)
+        tables = write(findings)
+        if tracking is not None:
+            log_study(findings, tracking)
+        return tables
+
+    def findings(self, remarks: Sequence[str]) -> Findings:
+        done = self.done()
+        return Findings(
+            folder=self.folder,
+            material=self.material,
+            arms=self.arms,
+            members=self.members,
+            shots=self.shots,
+            seeds=self.seeds,
+            against=self.against,
+            ceiling=self.ceiling,
+            done=done,
+            boards=self.boards(done),
+            about=self._about(done, remarks),
+        )
+
+    def learn(self) -> None:
+        """Learns what is missing, with other processes that carry out the same study."""
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(self.folder)
-        done = list(self._done())
-        found = self.boards(done)
-        return write_study(
-            self.folder, found, about=self._about(done, remarks), against=self.against, ceiling=self.ceiling
-        )
+        learn_missing(self.folder, self.cells, self.tools)
+
+    def missing(self) -> list[Cell]:
+        return missing(self.folder, self.cells)
+
+    def done(self) -> list[tuple[Cell, Result]]:
+        return [(cell, result) for cell in self.cells if (result := read(self.folder, cell)) is not None]
 
     def boards(self, done: Sequence[tuple[Cell, Result]]) -> list[Board]:
         return boards(self.task, done, nouns=self.material.nouns, against=self.against, ceiling=self.ceiling)
 
-    def _done(self) -> Iterator[tuple[Cell, Result]]:
-        tools = Tools(self.features, self.device)
-        for number, cell in enumerate(self.cells, start=1):
-            result = read(self.folder, cell)
-            if result is None:
-                result = cell.run(tools)
-                write(self.folder, cell, result)
-                log.info("%d of %d: %s, %.1f s", number, len(self.cells), _said(cell), result.seconds)
-            yield cell, result
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.features, self.encoders, self.device)
 
     def _about(self, done: Sequence[tuple[Cell, Result]], remarks: Sequence[str]) -> dict[str, Any]:
         material = self.material
@@ -192,12 +234,6 @@ class Study:
         if not left or any(cell.place.learner not in known for cell in left):
             return None
         return sum(sum(own) / len(own) for own in (known[cell.place.learner] for cell in left))
-
-
-def _said(cell: Cell) -> str:
-    place = cell.place
-    question = f", {place.question}" if place.question else ""
-    return f"{place.learner}, {place.arm}, {counted(place.shots, 'shot')}, seed {place.seed}{question}"
 
 
 def _chosen(done: Sequence[tuple[Cell, Result]]) -> Iterator[str]:

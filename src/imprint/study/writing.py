@@ -1,174 +1,89 @@
-"""What a study leaves: study.json for programs, study.md and study.html to read."""
+"""What a study leaves: study.json and study.csv for programs, study.md and study.html to read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from imprint.evaluation.statistics.crossing import FEWEST_SUBJECTS
-from imprint.evaluation.statistics.intervals import Interval
 from imprint.files import write_json, write_text
-from imprint.reporting.units import duration
-from imprint.study.scores import METRICS, Board, Standing
-from imprint.tables.html import page_environment
+from imprint.study.acceptance import acceptance
+from imprint.study.costs import named, set_cost
+from imprint.study.findings import Findings
+from imprint.study.page import render
+from imprint.study.rows import number_table
+from imprint.study.scores import Board, Standing
+from imprint.tables.csv import as_csv
 from imprint.tables.markdown import markdown, plain
-from imprint.tables.table import Cell, Column, Row, Table
+from imprint.tables.table import Table
 
 VERSION = 1
-FIRST = "accuracy"  # the metric that the first table is about
-JSON, MARKDOWN, PAGE = "study.json", "study.md", "study.html"
+JSON, CSV, MARKDOWN, PAGE = "study.json", "study.csv", "study.md", "study.html"
 
 
-def number(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def signed(value: float) -> str:
-    return f"{round(value, 3) + 0.0:+.3f}"  # no minus before a zero
-
-
-def counted(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
-
-
-def write(
-    folder: Path, boards: Sequence[Board], *, about: Mapping[str, Any], against: str, ceiling: str
-) -> list[Table]:
+def write(findings: Findings) -> list[Table]:
     """Returns the tables that are for the terminal, too."""
-    shown = [_table(board, against, ceiling) for board in boards]
-    further = [_further(board, metric, against, ceiling) for board in boards for metric in METRICS if metric != FIRST]
-    further += [_by_subject(board) for board in boards]
-    write_json(folder / JSON, {"version": VERSION, **about, "boards": [_as_json(board) for board in boards]})
-    facts = [f"{key}: {value}" for key, value in about["facts"].items()]
-    lines = ["# Does it help?", "", *(f"- {plain(fact)}" for fact in [*facts, *about["remarks"]]), ""]
-    write_text(folder / MARKDOWN, "\n".join([*lines, *map(markdown, [*shown, *further])]))
-    template = page_environment("imprint.reporting").get_template("study.html.j2")
-    page = template.render(title=folder.name, facts=facts, remarks=about["remarks"], tables=[*shown, *further])
-    write_text(folder / PAGE, page)
-    return shown
+    folder = findings.folder
+    write_json(folder / JSON, as_json(findings))
+    write_text(folder / CSV, as_csv(number_table(findings.boards, against=findings.against, seeds=findings.seeds)))
+    write_text(folder / MARKDOWN, _markdown(findings))
+    write_text(folder / PAGE, render(findings))
+    return findings.main_tables
 
 
-def _table(board: Board, against: str, ceiling: str) -> Table:
-    """What arms come to: accuracy as it is tested, and the means of the other metrics."""
-    others = [metric for metric in METRICS if metric != FIRST]
-    columns = [*_columns(board, FIRST, against, ceiling)]
-    columns += [Column(METRICS[metric].title, number, about=METRICS[metric].about) for metric in others]
-    columns.append(Column("Time", duration, about="of learning and testing, in all cells"))
-    rows = []
-    for place, row in enumerate(_rows(board, FIRST, against, ceiling)):
-        arm = board.standings[FIRST][place].arm
-        means = [Cell(board.standings[metric][place].mean) for metric in others]
-        rows.append(row._replace(cells=[*row.cells, *means, Cell(board.seconds[arm])]))
-    return Table(
-        columns=columns,
-        rows=rows,
-        title=_title(board),
-        key=f"{board.learner}-{board.shots}",
-        notes=list(_notes(board, against, ceiling)),
-    )
+def as_json(findings: Findings) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        **findings.about,
+        "headlines": findings.headlines,
+        "seeds": list(findings.seeds),
+        "arms": {name: member._asdict() for name, member in findings.members.items()},
+        "curves": [asdict(one) for one in findings.curves],
+        "worth": [asdict(one) for one in findings.worths],
+        "boards": [_board(board) for board in findings.boards],
+        "calibration": [
+            {**curve._asdict(), "bins": [one._asdict() for one in curve.bins]} for curve in findings.calibration
+        ],
+        "data_sets": [
+            {
+                "folder": named(pictures),
+                "source": pictures.source,
+                "seconds": set_cost(pictures, near=[])._asdict(),
+                "acceptance": _values(acceptance(pictures, findings.material.subjects)),
+            }
+            for pictures in findings.material.sets
+            if pictures.pictures
+        ],
+        "costs": {arm: cost._asdict() for arm, cost in findings.costs.items()},
+    }
 
 
-def _further(board: Board, metric: str, against: str, ceiling: str) -> Table:
-    """The same of another metric."""
-    return Table(
-        columns=_columns(board, metric, against, ceiling),
-        rows=_rows(board, metric, against, ceiling),
-        title=f"{METRICS[metric].title}: {_title(board)}",
-        key=f"{metric}-{board.learner}-{board.shots}",
-        notes=[METRICS[metric].about],
-    )
+def _markdown(findings: Findings) -> str:
+    facts = [f"{key}: {value}" for key, value in findings.about["facts"].items()]
+    said = [*findings.headlines, *facts, *findings.about["remarks"]]
+    lines = ["# Does it help?", "", *(f"- {plain(fact)}" for fact in said), ""]
+    tables = [*findings.main_tables, *findings.further_tables, *findings.shift_tables, *findings.subject_tables]
+    return "\n".join([*lines, *map(markdown, tables)])
 
 
-def _columns(board: Board, metric: str, against: str, ceiling: str) -> list[Column]:
-    title, better, about = METRICS[metric]
-    columns = [
-        Column("Arm", kind="text"),
-        Column(title, number, about=about, best_first=better == "higher"),
-        Column(f"less {against}", signed, about=f"the difference from {against}, subject by subject"),
-        Column("p (Holm)", number, about="sign-flip test over subjects, corrected for all arms of the table"),
-    ]
-    closed = Column("gap closed", number, about=f"the share of what {ceiling} gains over {against}")
-    return [*columns, closed] if _has(board, ceiling) else columns
-
-
-def _rows(board: Board, metric: str, against: str, ceiling: str) -> list[Row]:
-    standings = board.standings[metric]
-    least_first = sorted(one.mean for one in standings if one.arm != ceiling)
-    best = least_first[-1 if METRICS[metric].better == "higher" else 0] if least_first else None
-    rows = []
-    for one in standings:
-        is_best = one.mean == best and one.arm != ceiling
-        cells = [Cell(one.arm), Cell(one.mean, _bounds(one.interval), is_best=is_best)]
-        if (difference := one.difference) is None:
-            cells += [Cell(), Cell()]
-        else:
-            cells += [Cell(difference.mean, _bounds(difference.interval)), Cell(difference.p_holm)]
-        rows.append(Row([*cells, Cell(one.closed)] if _has(board, ceiling) else cells, is_reference=one.arm == ceiling))
-    return rows
-
-
-def _has(board: Board, arm: str) -> bool:
-    return any(one.arm == arm for one in board.standings[FIRST])
-
-
-def _title(board: Board) -> str:
-    return f"{board.learner}, {counted(board.shots, 'shot')}"
-
-
-def _notes(board: Board, against: str, ceiling: str) -> Iterator[str]:
-    first = board.standings[FIRST][0]
-    seeds = min(len(numbers) for numbers in first.by_subject.values())
-    subjects = counted(len(first.by_subject), "subject")
-    yield f"{subjects}; {counted(seeds, 'seed')}, averaged before subjects are compared."
-    spreads = {one.arm: one.spread for one in board.standings[FIRST] if one.spread is not None}
-    if spreads:
-        listed = ", ".join(f"{arm} {spread:.3f}" for arm, spread in spreads.items())
-        yield f"Standard deviation of the mean accuracy over seeds: {listed}."
-    if first.interval is None:
-        yield "No intervals: there are too few subjects to speak of others."
-    else:
-        yield f"Intervals: {first.interval.confidence:.0%}, {first.interval.covers}."
-    differences = [one.difference for one in board.standings[FIRST] if one.difference is not None]
-    if differences and differences[0].interval is None:
-        yield f"Differences from {against} have no intervals, for there are fewer than {FEWEST_SUBJECTS} subjects."
-    if _has(board, ceiling) and all(one.closed is None for one in board.standings[FIRST]):
-        yield f"No share of a gap is told: what {ceiling} gains over {against} may be chance."
-
-
-def _by_subject(board: Board) -> Table:
-    standings = board.standings[FIRST]
-    rows = [
-        Row(
-            [
-                Cell(subject),
-                *(Cell(sum(one.by_subject[subject]) / len(one.by_subject[subject])) for one in standings),
-            ]
-        )
-        for subject in standings[0].by_subject
-    ]
-    return Table(
-        columns=[Column("Subject", kind="text"), *(Column(one.arm, number) for one in standings)],
-        rows=rows,
-        title=f"Accuracy by subject: {_title(board)}",
-        key=f"subjects-{board.learner}-{board.shots}",
-    )
-
-
-def _bounds(interval: Interval | None) -> tuple[float, float] | None:
-    return None if interval is None else (interval.low, interval.high)
-
-
-def _as_json(board: Board) -> dict[str, Any]:
+def _board(board: Board) -> dict[str, Any]:
     return {
         "learner": board.learner,
         "shots": board.shots,
         "seconds": dict(board.seconds),
-        "arms": {
-            standing.arm: {metric: _standing(of[place]) for metric, of in board.standings.items()}
-            for place, standing in enumerate(board.standings[FIRST])
-        },
+        "unit": board.unit,
+        "metrics": list(board.metrics),
+        "arms": _by_arm(board.standings),
+        "shifts": {kind: _by_arm(standings) for kind, standings in board.shifts.items()},
     }
+
+
+def _by_arm(standings: Mapping[str, Sequence[Standing]]) -> dict[str, Any]:
+    arms = [one.arm for one in next(iter(standings.values()))]
+    return {arm: {metric: _standing(of[place]) for metric, of in standings.items()} for place, arm in enumerate(arms)}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:
     return {key: value for key, value in asdict(standing).items() if key not in ("arm", "metric")}
+
+
+def _values(table: Table) -> list[dict[str, Any]]:
+    return [dict(zip(map(str.lower, table.headings), row, strict=True)) for row in table.values]

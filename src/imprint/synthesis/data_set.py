@@ -159,6 +159,10 @@ class DataSet:
                         subject.label: [subject.parent(index) for index in range(len(subject.photos))]
                         for subject in self.subjects
                     },
+                    "training_seconds": {
+                        run.folder.name: run.read().training.seconds
+                        for run in dict.fromkeys(subject.run for subject in self.subjects)
+                    },
                     "test": self.test,
                     "rights": {subject.label: subject.rights for subject in self.subjects},
                     "opt_outs": [

@@ -1,6 +1,6 @@
 """Studies in small."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,16 @@ from study_world import SHOTS, write_world
 from imprint.study.study import Study
 from imprint.verbs.study import study_of
 
+THIN = ["encoders=mini", "accelerator=cpu", "seeds=[0]", f"shots=[1,{SHOTS}]"]
 # Few updates of a narrow network, and few positions: nothing here depends on how well it is learned.
-THIN = [
-    "encoders=mini",
-    "accelerator=cpu",
-    "seeds=[0]",
-    f"shots=[1,{SHOTS}]",
-    "learners.probe.positions=8",
-    "learners.probe.decays=[1e-2,1e-4]",
-    "learners.resnet.widths=[8,16]",
-    "learners.resnet.size=16",
-    "learners.resnet.updates=4",
-    "learners.resnet.batch=12",
-]
+THIN_LEARNERS = {
+    "patches": ["positions=4", "size=16"],
+    "probe": ["positions=8", "decays=[1e-2,1e-4]"],
+    "resnet": ["widths=[8,16]", "size=16", "updates=4", "batch=12"],
+    "tuned": ["rank=2", "updates=2", "batch=4"],
+    "vit": ["patch=8", "width=16", "depth=1", "heads=2", "size=16", "updates=4", "warmup=2", "batch=12"],
+}
+USUAL = ("probe", "resnet")
 
 Made = Callable[..., Study]
 
@@ -37,9 +34,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(world: Path, tmp_path: Path) -> Made:
     """`made("arms=[real,synthetic]")`: the study, checked."""
 
-    def make(*settings: str, **places: Any) -> Study:
+    def make(*settings: str, learners: Sequence[str] = USUAL, **places: Any) -> Study:
         given = {"data": f"[{world / 'photos'},{world / 'data'}]", "test": world / "test", "out": tmp_path / "study"}
         located = [f"{key}={value}" for key, value in (given | places).items()]
-        return study_of(compose("study", [*located, *THIN, *settings]))
+        thin = [f"learners.{name}.{setting}" for name in learners for setting in THIN_LEARNERS[name]]
+        chosen = f"learners=[{','.join(learners)}]"
+        return study_of(compose("study", [*located, *THIN, chosen, *thin, *settings]))
 
     return make

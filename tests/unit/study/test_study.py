@@ -24,7 +24,8 @@ def truth(world: Path) -> str:
 
 
 def results(study: Study) -> dict[Any, Result]:
-    return {cell.place: result for cell, result in study._done()}
+    study.learn()
+    return {cell.place: result for cell, result in study.done()}
 
 
 def content(study: Study) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def test_a_study_ends_with_numbers_tables_and_a_page(finished: Study) -> None:
     for board in found["boards"]:
         assert list(board["arms"]) == ["real", "classical", "synthetic", "truth"]
         for arm, metrics in board["arms"].items():
-            assert set(metrics) == {"accuracy", "average_precision", "nll", "calibration_error"}
+            assert list(metrics) == ["accuracy", "average_precision", "ndcg", "nll", "brier", "calibration_error"]
             assert all(set(one["by_subject"]) == set(SUBJECTS) for one in metrics.values())
             assert (metrics["accuracy"]["difference"] is None) == (arm == "classical")
     page = (finished.folder / "study.html").read_text(encoding="utf-8")
@@ -96,22 +97,6 @@ def test_the_same_study_elsewhere_has_the_same_numbers(
     assert {place: result.weights for place, result in one.items()} == {
         place: result.weights for place, result in other.items()
     }
-
-
-@pytest.mark.parametrize("task", ["identify", "one_vs_all"])
-def test_labels_of_the_test_change_no_choice_and_no_weight(made: Made, world: Path, tmp_path: Path, task: str) -> None:
-    shuffled = tmp_path / "shuffled"
-    names = list(SUBJECTS)
-    for name, other in zip(names, names[1:] + names[:1], strict=True):
-        shutil.copytree(world / "test" / name, shuffled / other)
-    given = ["arms=[classical,synthetic]", f"task={task}", *(["task.rivals=all"] if task == "one_vs_all" else [])]
-    study, blind = made(*given), made(*given, test=shuffled, out=tmp_path / "blind")
-    for one, other in zip(results(study).values(), results(blind).values(), strict=True):
-        assert (one.place, one.choices, one.weights) == (other.place, other.choices, other.weights)
-        assert one.probabilities == other.probabilities
-    study.carry_out()
-    blind.carry_out()
-    assert numbers(study) != numbers(blind)
 
 
 def test_a_plan_learns_nothing(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +188,11 @@ def test_what_a_run_drew_is_used_where_the_run_saw_the_arms_photos_and_no_other(
 def test_an_unknown_arm_to_compare_with_is_named(made: Made) -> None:
     with pytest.raises(ConfigError, match="against='classical'"):
         made("arms=[real,synthetic]")
+
+
+def test_an_encoder_that_cannot_be_tuned_is_refused(made: Made) -> None:
+    with pytest.raises(ConfigError, match="learners.tuned.encoder=oracle: miniature oracle cannot be tuned"):
+        made("arms=[classical]", "learners.tuned.encoder=oracle", learners=["tuned"])
 
 
 def test_rivals_of_the_same_class_have_to_be_there(made: Made) -> None:

@@ -67,5 +67,9 @@ class Encoder(ABC):
         """(N,), of each picture to its question: from 0 (no) to 1 (yes)"""
         self._refuse("answers")
 
+    def patches(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """(N, H, W, D), of whole pictures, which are stretched to a square"""
+        self._refuse("patches")
+
     def _refuse(self, side: Side) -> NoReturn:
         raise UserError(f"{self.name} has no {side}; it offers {', '.join(sorted(self.sides))}. Give another encoder.")

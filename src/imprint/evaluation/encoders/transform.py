@@ -65,7 +65,17 @@ class Transform:
 
     def __call__(self, pictures: Sequence[Image.Image]) -> Tensor:
         """(B, 3, H, W). Raises UserError if the pictures do not come to one size."""
-        framed = [self.framed(picture) for picture in pictures]
+        return self._scaled([self.framed(picture) for picture in pictures])
+
+    def whole(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """(B, 3, S, S), with nothing cut off: both sides are stretched to what is otherwise cut out."""
+        side = self.crop or self.resize
+        if side is None:
+            raise UserError("Whole pictures need a size to be stretched to. Give transform.crop.")
+        way = Image.Resampling[self.interpolation.upper()]
+        return self._scaled([picture.convert("RGB").resize((side, side), way) for picture in pictures])
+
+    def _scaled(self, framed: Sequence[Image.Image]) -> Tensor:
         if len({picture.size for picture in framed}) > 1:
             sizes = ", ".join(sorted({"x".join(map(str, picture.size)) for picture in framed}))
             raise UserError(

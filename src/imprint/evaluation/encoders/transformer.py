@@ -15,6 +15,7 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.encoders.pretrained import Pretrained, find
+from imprint.evaluation.encoders.sight import Sight
 from imprint.evaluation.encoders.transform import Transform
 from imprint.kinds import hashed_class, of_kind
 
@@ -55,6 +56,23 @@ class TransformerEncoder(Encoder):
         hidden = self._forward(pictures, output_hidden_states=True).hidden_states
         return [states_NLD.cpu() for states_NLD in hidden]
 
+    @torch.inference_mode()
+    def patches(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """Of the last block. What comes before the patches (the class, registers) is left out."""
+        pixels_B3SS = self.transform.whole(pictures).to(self.device)
+        last_NLD: Tensor = self._seen(pixels_B3SS).last_hidden_state
+        side = pixels_B3SS.shape[-1] // self._patch_size
+        patches_NHWD: Tensor = last_NLD[:, -(side**2) :].unflatten(1, (side, side))
+        return patches_NHWD.float().cpu()
+
+    @property
+    @abstractmethod
+    def _patch_size(self) -> int: ...
+
+    @abstractmethod
+    def sight(self) -> Sight:
+        """What it sees pictures with, read anew and frozen, on its device: to be changed."""
+
     @abstractmethod
     def _fault(self, config: Mapping[str, Any]) -> str | None:
         """Why a model of this configuration is none of this kind, with the remedy."""
@@ -62,12 +80,14 @@ class TransformerEncoder(Encoder):
     @abstractmethod
     def _load(self, files: Pretrained) -> torch.nn.Module: ...
 
-    @abstractmethod
+    @torch.inference_mode()
     def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
         """The output of the network for pictures."""
+        return self._seen(self.transform(pictures).to(self.device), **settings)
 
-    def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
-        return self.transform(pictures).to(self.device)
+    @abstractmethod
+    def _seen(self, pixels_B3HW: Tensor, **settings: Any) -> Any:
+        """The output of the network."""
 
     def _files(self, key: str = "encoder") -> Pretrained:
         if self._found is None:
@@ -88,7 +108,7 @@ class TransformerEncoder(Encoder):
 class Clip(TransformerEncoder):
     """CLIP. Features are the projected ones, which it was trained to compare."""
 
-    sides = frozenset({"images", "texts", "layers"})
+    sides = frozenset({"images", "texts", "layers", "patches"})
     extras = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
     def check(self, key: str = "encoder") -> None:
@@ -114,6 +134,11 @@ class Clip(TransformerEncoder):
     def width(self) -> int | None:
         return int(self._files().config.get("projection_dim", 512))
 
+    def sight(self) -> Sight:
+        model: Any = self._load(self._files()).to(self.device)
+        seeing = model.vision_model
+        return Sight(seeing, norm=seeing.post_layernorm, projection=model.visual_projection, before_patches=1)
+
     @property
     def sharpness(self) -> float:
         """What it was trained to multiply cosines by where it chooses between texts."""
@@ -128,9 +153,12 @@ class Clip(TransformerEncoder):
     def _load(self, files: Pretrained) -> torch.nn.Module:
         return files.load(CLIPModel)
 
-    @torch.inference_mode()
-    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
-        return self._model.vision_model(pixel_values=self._pixels(pictures), **settings)
+    def _seen(self, pixels_B3HW: Tensor, **settings: Any) -> Any:
+        return self._model.vision_model(pixel_values=pixels_B3HW, **settings)
+
+    @property
+    def _patch_size(self) -> int:
+        return int(self._model.config.vision_config.patch_size)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -154,7 +182,7 @@ class Vit(TransformerEncoder):
     Features are the last layer's class token. The pooler on top of it, which DINO's files lack, is never used.
     """
 
-    sides = frozenset({"images", "layers"})
+    sides = frozenset({"images", "layers", "patches"})
     extras = ()
 
     @property
@@ -164,6 +192,12 @@ class Vit(TransformerEncoder):
     def images(self, pictures: Sequence[Image.Image]) -> Tensor:
         last_NLD: Tensor = self._forward(pictures).last_hidden_state
         return last_NLD[:, 0].cpu()
+
+    def sight(self) -> Sight:
+        model: Any = self._load(self._files()).to(self.device)
+        registers = int(self._files().config.get("num_register_tokens", 0))
+        nothing = torch.nn.Identity()
+        return Sight(model, norm=nothing, projection=nothing, before_patches=1 + registers)
 
     def _fault(self, config: Mapping[str, Any]) -> str | None:
         kind = config.get("model_type")
@@ -182,6 +216,9 @@ class Vit(TransformerEncoder):
             getattr(transformers, VIT_CLASSES[kind]), **({"add_pooling_layer": False} if kind == "vit" else {})
         )
 
-    @torch.inference_mode()
-    def _forward(self, pictures: Sequence[Image.Image], **settings: Any) -> Any:
-        return self._model(pixel_values=self._pixels(pictures), **settings)
+    def _seen(self, pixels_B3HW: Tensor, **settings: Any) -> Any:
+        return self._model(pixel_values=pixels_B3HW, **settings)
+
+    @property
+    def _patch_size(self) -> int:
+        return int(self._model.config.patch_size)

@@ -149,8 +149,9 @@ def _studentised(parts: _Parts, draws: int, seed: int) -> Numbers:
             units = own.shape[1]
             spread = own - np.einsum("ij,ij->i", often, own)[:, None] / units
             squares += units / (units - 1) * np.einsum("ij,ij,ij->i", often, spread, spread)
-    least = NO_SPREAD * parts.standard_error
-    return np.asarray(off / np.sqrt(squares).clip(least))
+    errors = np.sqrt(squares)
+    # A resample of equal units alone, as where most differences are 0, knows nothing of its error.
+    return np.asarray(off / np.where(errors > NO_SPREAD * parts.standard_error, errors, parts.standard_error))
 
 
 @lru_cache(maxsize=8)

@@ -69,6 +69,8 @@ COLUMNS = {
     "parent": ("sc:Text", "The photo that it was made from."),
     "run": ("sc:Text", "The training whose result drew it."),
     "label_quality": ("sc:Text", "Of boxes and masks: construction, exact; estimated, by an algorithm."),
+    "estimator": ("sc:Text", "What found boxes and masks that are estimated, where that is known."),
+    "shift": ("sc:Text", "Of a photo to test on: what it has that training has not."),
 }
 NESTED = {  # columns of tables: their columns
     "labels": (

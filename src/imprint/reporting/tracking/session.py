@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SILENCE = 2.0  # seconds of waiting before it is said
 
-Job = Literal["train", "evaluate", "sweep"]
+Job = Literal["train", "evaluate", "sweep", "study"]
 
 log = logging.getLogger(__name__)
 

@@ -78,7 +78,7 @@ def _row(records: Sequence[RunRecord], scores: RunScores, keys: Sequence[str]) -
     if pictures := [wandb.Image(picture, caption=caption) for caption, picture in sweep_pictures(records, keys)]:
         row["xy"] = pictures
     for number, plot in enumerate(plots(scores.board) if scores.board else (), start=1):
-        row["pareto" if number == 1 else f"pareto-{number}"] = wandb.Html(_page(plot.title, plot.svg), inject=False)
+        row["pareto" if number == 1 else f"pareto-{number}"] = wandb.Html(svg_page(plot.title, plot.svg), inject=False)
     return row
 
 
@@ -109,7 +109,7 @@ def _facts(sweep: Sweep, records: Sequence[RunRecord], scores: RunScores) -> Ite
             yield f"best/{column.title}, run", record.name if leader.is_best else NOT_BEST
 
 
-def _page(title: str, svg: str) -> str:
+def svg_page(title: str, svg: str) -> str:
     """The plot by itself, on light and dark pages."""
     style = "body{margin:1em;font-family:sans-serif;color:#23242a;background:#fbfaf7}svg{width:100%;height:auto}"
     return f"<!doctype html><meta charset='utf-8'><title>{escape(title)}</title><style>{style}</style>{svg}"

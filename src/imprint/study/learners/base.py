@@ -3,21 +3,28 @@ by photos to train on."""
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.records import Features, Needs
 from imprint.study.examples import Example
 from imprint.study.order import Training
+
+# What a task may ask of each picture: the probabilities of classes; a representation; a class for each pixel.
+Gives = Literal["probabilities", "features", "maps"]
 
 NO_NEEDS = Needs(sets=(), untuned=(), encoders=(), photos=0)
 
 
 class Tools(NamedTuple):
+    """`features` are those of `encoders` as they are, by role."""
+
     features: Features
+    encoders: Mapping[str, Encoder]
     device: torch.device
 
 
@@ -34,13 +41,34 @@ class Learned(Protocol):
         """(N, K), on the CPU, in double."""
 
 
+class Representing(Learned, Protocol):
+    """What a learner leaves that gives features."""
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """(N, D), on the CPU, not normalised: cosines between them say how like pictures are."""
+
+
+class Segmenting(Learned, Protocol):
+    """What a learner leaves that gives maps."""
+
+    def maps(self, examples: Sequence[Example]) -> Tensor:
+        """(N, H, W) in uint8, the whole picture in each whatever its shape: 0 for what is of no class, else the class's
+        number from 1 on."""
+
+
 class Learner(ABC):
     """What a `learners` configuration constructs. It keeps every setting under its name, for its identity."""
+
+    gives: ClassVar[frozenset[Gives]] = frozenset({"probabilities"})
 
     @property
     def needs(self) -> Needs:
         """The encoders that it looks with."""
         return NO_NEEDS
+
+    def problems(self, encoders: Mapping[str, Encoder], key: str) -> Iterator[str]:
+        """Why it could not learn with these. `key` is its place in the user's configuration."""
+        return iter(())
 
     @abstractmethod
     def learn(self, training: Training, tools: Tools) -> Learned: ...

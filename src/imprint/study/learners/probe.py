@@ -1,28 +1,21 @@
 """learners=probe: a linear classifier on an encoder that stays as it is."""
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 
-from imprint import rng
-from imprint.evaluation.fingerprints import fingerprint, settings_of
 from imprint.evaluation.linear_probe import LinearProbe, fit_targets
 from imprint.evaluation.metrics.base import normalised
 from imprint.evaluation.records import Needs
-from imprint.kinds import hashed_class, of_kind
-from imprint.study.augmentation import Augmentation
+from imprint.kinds import of_kind
 from imprint.study.examples import Example
 from imprint.study.learners.base import Learned, Learner, Tools, weights_hash
-from imprint.study.order import Name, Seen, Training
+from imprint.study.learners.views import View, views
+from imprint.study.order import Training
 
 FOLDS = 4  # in which photos are left out, to choose by
 
@@ -35,6 +28,8 @@ class Probe(Learner):
     decays     how much weights may be held back: the one is chosen that is best for photos left out of the training;
                of a single photo of each subject none can be left out, and it is the first
     """
+
+    gives = frozenset({"probabilities", "features"})
 
     def __init__(self, *, encoder: str, positions: PositiveInt, decays: Sequence[PositiveFloat]) -> None:
         if not decays:
@@ -68,19 +63,19 @@ class Probe(Learner):
 
     def _fitted(self, training: Training, tools: Tools, decay: float) -> LinearProbe:
         seen = training.first(self.positions * len(training.classes))
-        shown = list(_shown(seen, training))
+        shown, seen_targets_NK = views(seen, training)
         # Equal ones are one with the weight of all.
         places: dict[tuple[str, str], int] = {}
         for one, of in zip(shown, seen, strict=True):
             places.setdefault((one.content, of.label), len(places))
         shares_N = torch.zeros(len(places), dtype=torch.double)
         targets_NK = torch.zeros(len(places), len(training.classes), dtype=torch.double)
-        kept: list[_Shown] = []
-        for one, of in zip(shown, seen, strict=True):
+        kept: list[View] = []
+        for one, of, target_K in zip(shown, seen, seen_targets_NK, strict=True):
             place = places[one.content, of.label]
             if place == len(kept):
                 kept.append(one)
-                targets_NK[place] = training.target(of).double()
+                targets_NK[place] = target_K.double()
             shares_N[place] += 1 / len(seen)
         features_ND = normalised(tools.features.images(self.encoder, kept), "learners.probe")
         return fit_targets(features_ND, targets_NK, shares_N, training.classes, decay=decay)
@@ -92,7 +87,7 @@ class Probe(Learner):
 class _Probed(NamedTuple):
     probe: LinearProbe
     decay: float
-    features: Callable[[Sequence[Example]], Tensor]
+    encoded: Callable[[Sequence[Example]], Tensor]
 
     @property
     def choices(self) -> Mapping[str, float]:
@@ -103,34 +98,9 @@ class _Probed(NamedTuple):
         return weights_hash([self.probe.weight_DK, self.probe.bias_K])
 
     def probabilities(self, examples: Sequence[Example]) -> Tensor:
-        return self.probe.probabilities(self.features(examples))
+        return self.probe.probabilities(self.encoded(examples))
 
-
-class _Shown(NamedTuple):
-    """An example as it is seen at its position. `content` names it for the cache of features."""
-
-    content: str
-    load: Callable[[], Image.Image]
-
-
-def _shown(seen: Sequence[Seen], training: Training) -> Iterator[_Shown]:
-    """How a picture looks for the n-th time depends on itself, n and the seed: it is the same in all arms, and its
-    features are computed once."""
-    augmentation = training.augmentation
-    times: Counter[str] = Counter()
-    for example, _ in seen:
-        if augmentation is None:
-            yield _Shown(example.content, example.load)
-            continue
-        done = fingerprint([hashed_class(type(augmentation)), settings_of(augmentation)])
-        name = ("study", training.seed, "view", example.content, times[example.content])
-        times[example.content] += 1
-        content = hashlib.sha256(json.dumps([done, name]).encode()).hexdigest()
-        yield _Shown(content, partial(_augmented, example, augmentation, name))
-
-
-def _augmented(example: Example, augmentation: Augmentation, name: Name) -> Image.Image:
-    levels_HW3 = np.asarray(example.load().convert("RGB"), dtype=np.float32) / 255
-    picture_13HW = torch.from_numpy(levels_HW3).movedim(2, 0)[None]
-    changed_13HW = augmentation(picture_13HW, rng.generator(*name))
-    return Image.fromarray((changed_13HW[0].movedim(0, 2) * 255).round().to(torch.uint8).numpy())
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """What it learned is which directions matter: the logits, around their mean, which says nothing."""
+        logits_NK = self.encoded(examples).double() @ self.probe.weight_DK + self.probe.bias_K
+        return (logits_NK - logits_NK.mean(dim=1, keepdim=True)).float()

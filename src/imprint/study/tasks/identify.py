@@ -6,13 +6,15 @@ from torch import Tensor
 
 from imprint.kinds import of_kind
 from imprint.study.examples import Example, Material
-from imprint.study.tasks.base import Question, Task, is_of, ranking, surprise
+from imprint.study.tasks.base import Question, Task, told_apart
 
 
 @of_kind("task/identify")
 class Identify(Task):
     """One classifier of all subjects. Accuracy is the share of a subject's photos that are taken for it; average
-    precision and calibration are of its probability over all photos."""
+    precision, NDCG and calibration are of its probability over all photos."""
+
+    metrics = ("accuracy", "average_precision", "ndcg", "nll", "brier", "calibration_error")
 
     def questions(self, material: Material) -> list[Question]:
         subjects = material.subjects
@@ -21,13 +23,4 @@ class Identify(Task):
     def scores(
         self, question: Question, probabilities_NK: Tensor, tests: Sequence[Example]
     ) -> dict[str, dict[str, float]]:
-        found = {}
-        guesses_N = probabilities_NK.argmax(dim=1)
-        for index, subject in enumerate(question.classes):
-            own_N = is_of(tests, subject)
-            found[subject] = {
-                "accuracy": float((guesses_N[own_N] == index).double().mean()),
-                "nll": surprise(probabilities_NK[own_N, index]),
-                **ranking(probabilities_NK[:, index], own_N),
-            }
-        return found
+        return told_apart(question, probabilities_NK, [one.subject for one in tests])

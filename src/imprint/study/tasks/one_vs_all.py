@@ -7,7 +7,7 @@ from torch import Tensor
 
 from imprint.kinds import of_kind
 from imprint.study.examples import Example, Material
-from imprint.study.tasks.base import Question, Task, is_of, ranking, surprise
+from imprint.study.tasks.base import Question, Task, brier, is_of, ranking, surprise
 
 OTHERS = ""  # no subject is called so
 
@@ -19,6 +19,8 @@ class OneVsAll(Task):
 
     rivals  class: the others are those of the same class; all: all others
     """
+
+    metrics = ("accuracy", "average_precision", "ndcg", "nll", "brier", "calibration_error")
 
     def __init__(self, *, rivals: Literal["class", "all"]) -> None:
         self.rivals = rivals
@@ -46,11 +48,14 @@ class OneVsAll(Task):
     ) -> dict[str, dict[str, float]]:
         """The subject's photos and all others count the same, however many there are."""
         own_N = is_of(tests, question.name)
+        if own_N.all() or not own_N.any():
+            return {}
         sure_N = probabilities_NK[:, 0]
         hits, rejections = (sure_N[own_N] > 0.5).double().mean(), (sure_N[~own_N] <= 0.5).double().mean()
         own = {
             "accuracy": float(hits + rejections) / 2,
             "nll": (surprise(sure_N[own_N]) + surprise(probabilities_NK[~own_N, 1])) / 2,
+            "brier": (brier(probabilities_NK[own_N], 0) + brier(probabilities_NK[~own_N], 1)) / 2,
             **ranking(sure_N, own_N),
         }
         return {question.name: own}
