@@ -51,9 +51,8 @@ def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | No
 
 def _has_ended(record: RunRecord) -> bool:
     """A run that is to be scored ends with its scores, or with why there are none."""
-    is_to_be_scored = any(key.startswith("evaluation.") for key in record.settings)
     is_scored = bool(record.scoring_error or record.score_files)
-    return record.status == "failed" or (record.status == "finished" and (is_scored or not is_to_be_scored))
+    return record.status == "failed" or (record.status == "finished" and (is_scored or not record.is_to_be_scored))
 
 
 def render(heading: Heading, records: Sequence[RunRecord]) -> str:
