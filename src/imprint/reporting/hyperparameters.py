@@ -95,6 +95,7 @@ def _study(
         values,
         [scores.interval(record, column) for record in known],
         [names[record.name] for record in known],
+        [record.name for record in known],
         scores.are_apart(known, column),
     )
     effects = sorted((_effect(scale, values) for scale in scales), key=_weight, reverse=True)
