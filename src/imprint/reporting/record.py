@@ -144,9 +144,9 @@ def _flat(value: Any, recorded: Any, prefix: str = "") -> Iterable[tuple[str, st
 
 def axes(points: Sequence[Point]) -> list[str]:
     """The keys that are set differently, in the order in which they are set."""
-    given = [_given(point.overrides) for point in points]
-    keys = dict.fromkeys(key for own in given for key in own)
-    return [key for key in keys if len({own.get(key) for own in given}) > 1]
+    every = [given(point.overrides) for point in points]
+    keys = dict.fromkeys(key for own in every for key in own)
+    return [key for key in keys if len({own.get(key) for own in every}) > 1]
 
 
 def records_of(points: Sequence[Point]) -> list[RunRecord]:
@@ -167,11 +167,12 @@ def records_of(points: Sequence[Point]) -> list[RunRecord]:
 
 def _with_given(record: RunRecord, settings: Mapping[str, str], keys: Collection[str]) -> RunRecord:
     """With these settings, of which those in `keys` are as they were given."""
-    given = {key: value for key, value in _given(record.overrides).items() if key in keys}
-    return record._replace(settings={**settings, **given})
+    own = {key: value for key, value in given(record.overrides).items() if key in keys}
+    return record._replace(settings={**settings, **own})
 
 
-def _given(overrides: Sequence[str]) -> dict[str, str]:
+def given(overrides: Sequence[str]) -> dict[str, str]:
+    """What overrides set, by key."""
     pairs = (override.lstrip("+~").partition("=") for override in overrides)
     return {key: _value(text) for key, _, text in pairs}
 
