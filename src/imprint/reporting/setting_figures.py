@@ -114,8 +114,9 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
             corner = (columns.index(column) - 0.48, rows.index(row) - 0.46)
             [shade] = measured.shades([mean])
             box = axes.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=shade, linewidth=0))
-            axes.text(corner[0] + 0.48, corner[1] + 0.46, score(mean), ha="center", va="center", color=ON_SHADES)
-            runs[box] = [measured.runs[place] for place in places]
+            middle = (corner[0] + 0.48, corner[1] + 0.46)
+            number = axes.text(*middle, score(mean), ha="center", va="center", color=ON_SHADES)
+            runs[box] = runs[number] = [measured.runs[place] for place in places]
             over = f"\nmean over {len(places)} runs" if len(places) > 1 else ""
             labels[box] = f"{across.heading} {column}, {down.heading} {row}\n{measured.title} {score(mean)}{over}"
         axes.set_xlim(-0.5, len(columns) - 0.5)
