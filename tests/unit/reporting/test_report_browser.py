@@ -304,8 +304,8 @@ def test_both_axes_are_chosen_and_stand_in_the_address(seen: Browser, mixed: Pat
     levels = "[...document.querySelectorAll('.scatter g.labelled:not(.mark)')].map(level => level.ariaLabel)"
     assert [text.split("\n")[0] for text in seen.evaluate(levels)] == ["untuned model", "real photos"]
     assert address(seen) == "#x=seconds"
-    seen.show(mixed, at="#x=seconds&y=loss")
-    assert all("time" in text and "loss" in text for text in marks(seen))
+    seen.show(mixed, at="#x=seconds&y=clip_t")
+    assert all("time" in text and "CLIP-T" in text for text in marks(seen))
     seen.show(mixed, at="#x=nonsense&sort=nonsense&run=nonsense")
     assert all("CLIP-T" in text for text in marks(seen))
 
@@ -338,7 +338,7 @@ def test_what_is_pointed_at_stands_out_everywhere(seen: Browser, mixed: Path) ->
         assert set(seen.evaluate(lit.format(part))) == {name}, part
     seen.point_at("h1")
     assert seen.evaluate("document.querySelector('.lit')") is None
-    seen.click(".scatter .mark[data-runs]")
+    seen.click(".scatter .mark[data-runs] circle")
     chosen = seen.evaluate("document.querySelector('tr[aria-selected=true]').dataset.run")
     assert chosen == seen.evaluate(f"{MARKS}[0].dataset.runs")
 
@@ -347,10 +347,8 @@ def test_pictures_of_earlier_steps(seen: Browser, mixed: Path) -> None:
     seen.show(mixed)
     shown = "document.querySelector('.gallery td[data-run] img:not([hidden])').{}"
     last = seen.evaluate(shown.format("src"))
-    script = (
-        "(box => { box.value = 0; box.dispatchEvent(new Event('input')); })(document.querySelector('.steps input'))"
-    )
-    seen.evaluate(script)
+    slider = "document.querySelector('.steps input')"
+    seen.evaluate(f"(box => {{ box.value = 0; box.dispatchEvent(new Event('input')); }})({slider})")
     assert seen.evaluate(shown.format("dataset.step")) == "100"
     assert seen.evaluate(shown.format("src")) != last
     seen.click(PICTURES.format(1, 2))
