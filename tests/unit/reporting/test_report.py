@@ -153,7 +153,7 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     assert "HOME-ADDRESS" not in html
     thumbnail = thumbnails.thumbnail(photos / "a.jpg", side=64, keeps_small=True)
     assert thumbnail is not None
-    assert thumbnail.is_small is False
+    assert thumbnail.is_small
     assert thumbnails.thumbnail(photos / "broken.png", side=64, keeps_small=True) is None
 
 
@@ -271,3 +271,13 @@ def test_earlier_pictures_are_taken_as_far_as_they_fit(tmp_path: Path) -> None:
         [gallery] = with_steps(found, most)
         assert (gallery.steps, gallery.steps_left_out) == (kept, left_out), most
         assert all(picture.file for row in gallery.rows for picture in row.pictures), "the last ones are always there"
+
+
+def test_no_two_parts_have_the_same_title(tmp_path: Path) -> None:
+    for number, source in enumerate(("one", "other", "other")):
+        model = {"_target_": "imprint.models.families.sd.Source", "path": source}
+        path = f"photos/{number > 1}/dog6"
+        make_run(tmp_path / f"run-{number}", settings=settings(model=model, path=path))
+    titles = [gallery.title for gallery in galleries(find_runs([tmp_path]), most=100)]
+    assert len(set(titles)) == 3
+    assert all(title.startswith("dog6, ") for title in titles)
