@@ -32,14 +32,14 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
 
-    def show(self, page: Path, *, width: int = 1400, height: int = 1000, dark: bool = False) -> None:
-        """Loads a file, as a screen of this size shows it."""
+    def show(self, page: Path, *, width: int = 1400, height: int = 1000, dark: bool = False, at: str = "") -> None:
+        """Loads a file, as a screen of this size shows it; `at` is the end of its address: #part."""
         is_phone = width < 600
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
         self._ask("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        for url in ("about:blank", page.as_uri()):  # the same page anew would only be a reload
+        for url in ("about:blank", page.as_uri() + at):  # the same page anew would only be a reload
             loads = self.loads
             self._ask("Page.navigate", url=url)
             while self.loads == loads:

@@ -17,6 +17,8 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from imprint.errors import ConfigError, UserError, no_value
 from imprint.libraries.hydra import forget_plugin_choice
 
+OF_ANY_SUBJECT = ("folder", "hub", "kohya")  # choices of a dataset, named by where the pictures are
+
 
 def conf_folder() -> Path:
     """`conf/` inside an installed package, or at the top of a checkout."""
@@ -45,10 +47,18 @@ def own_choices_first() -> None:
 
 
 def register_resolvers() -> None:
-    """`${leaf:a/b}` is b: a group choice may lie in a folder, a name should not. `${first:a,b}` is the first of
-    its arguments that is not null and, where that is a list, the first of it."""
-    OmegaConf.register_new_resolver("leaf", lambda choice: str(choice).rpartition("/")[2], replace=True)
+    """`${subject:choice,path,id}` is what the subject is called in names: by the choice of a dataset, or by where its
+    pictures are. `${first:a,b}` is the first of its arguments that is not null and, where that is a list, the first of
+    it."""
+    OmegaConf.register_new_resolver("subject", _subject, replace=True)
     OmegaConf.register_new_resolver("first", _first, replace=True)
+
+
+def _subject(choice: str, path: str | None, hub_id: str | None) -> str:
+    """The last part of it: a name must not have folders. Some choices are of any subject."""
+    place = (path or hub_id) if choice in OF_ANY_SUBJECT else None
+    last = [part for part in re.split(r"[/\\]", str(place or choice)) if part not in ("", ".", "..")][-1:]
+    return re.sub(r"[^\w.-]+", "_", last[0]).strip("_.-") if last else choice
 
 
 def _first(*given: Any) -> Any:

@@ -114,3 +114,17 @@ def test_the_tests_own_configurations_are_those_of_programs(verb: str, overrides
         own, running = composed.compose(verb, overrides), HydraConfig.get().overrides.task
         assert OmegaConf.to_container(own) == OmegaConf.to_container(compose(verb, overrides))
         assert running == overrides == HydraConfig.get().overrides.task
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (["dataset=folder", "dataset.path='/photos/My dog/'"], "My_dog"),
+        (["dataset=folder", "dataset.path=pictures/rex"], "rex"),
+        (["dataset=kohya", "dataset.path=img/10_sks"], "10_sks"),
+        (["dataset=hub", "dataset.id=someone/cats"], "cats"),
+        (["dataset=mini/cat2"], "cat2"),
+    ],
+)
+def test_a_run_is_named_by_its_subject(settings: list[str], name: str) -> None:
+    assert compose("train", [*settings, "method=lora"]).name == f"{name}-lora-mini"

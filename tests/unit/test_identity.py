@@ -139,6 +139,16 @@ def test_places_do_not_matter(identify: Identify, tmp_path: Path) -> None:
     assert identify(photos="elsewhere", model="other", outputs="out") == before
 
 
+def test_it_is_the_same_run_under_another_name(tiny_sd: Path, pictures: Path, tmp_path: Path) -> None:
+    """Also under one of a release before, which called all runs of folders alike."""
+    asked = prepare(configure(tiny_sd, pictures, tmp_path)).run
+    former = tmp_path / f"folder-lora-sd-{asked.signature}"
+    former.mkdir()
+    assert prepare(configure(tiny_sd, pictures, tmp_path)).run.folder == former
+    asked.folder.mkdir()
+    assert prepare(configure(tiny_sd, pictures, tmp_path)).run.folder == asked.folder
+
+
 def test_one_changed_pixel_matters(identify: Identify, tmp_path: Path) -> None:
     before = identify()
     _touch_a_pixel(tmp_path / "photos" / "2.png")

@@ -73,9 +73,16 @@ def prepare(cfg: DictConfig) -> Plan:
     identity = identity_of(
         parts, tree, facts=facts, subjects=subjects, prior_content=prior_content, training_adapter=adapter
     )
-    folder = locate(parts.outputs) / f"{parts.name}-{signature(identity)}"
+    folder = _folder(locate(parts.outputs), parts.name, signature(identity))
     run = Run(folder, trust=own_classes({name: tree[name] for name in ("model", "method", "dataset")}))
     return with_devices(Plan(parts=parts, facts=facts, subjects=subjects, nouns=nouns, identity=identity, run=run))
+
+
+def _folder(outputs: Path, name: str, signature: str) -> Path:
+    """Of the run with this identity: where it lies under another name, that is the run."""
+    folder = outputs / f"{name}-{signature}"
+    others = [] if folder.exists() else sorted(outputs.glob(f"*-{signature}"))
+    return others[0] if others else folder
 
 
 def with_reporting(plan: Plan, cfg: DictConfig) -> Plan:

@@ -1,6 +1,7 @@
 """Figures inside a page: values over steps, and subject fidelity against prompt fidelity."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ class CurveStyle(NamedTuple):
     label: str
     colour: str
     dash: str  # solid, dashed or dotted
+    mark: str = ""  # in figures of scores; empty: it has none
 
 
 class Panel(NamedTuple):
@@ -57,13 +59,15 @@ def panel_svg(panel: Panel, styles: Mapping[str, CurveStyle]) -> str:
     """An inline SVG. What is not finite is left out."""
     with single_axes(5.6, 3.2) as (figure, axes):
         labels: dict[Artist, str] = {}
+        runs: dict[Artist, list[str]] = {}
         for run, curve in panel.curves.items():
             steps, values = np.array([point for point in curve if np.isfinite(point[1])]).reshape(-1, 2).T
             stride = max(1, len(steps) // POINTS)
             style = styles[run]
             if panel.noisy:
                 if len(panel.curves) <= MOST_RAW:
-                    axes.plot(steps[::stride], values[::stride], color=style.colour, linewidth=0.6, alpha=0.2)
+                    [raw] = axes.plot(steps[::stride], values[::stride], color=style.colour, linewidth=0.6, alpha=0.2)
+                    labels[raw], runs[raw] = style.label, [Path(run).name]
                 values = _running_mean(values, max(5, len(values) // 20))
             mark = "o" if len(steps) <= FEW and not panel.noisy else ""
             (line,) = axes.plot(
@@ -76,13 +80,13 @@ def panel_svg(panel: Panel, styles: Mapping[str, CurveStyle]) -> str:
                 linestyle=style.dash,
             )
             last = f": {values[-1]:.4f} at step {steps[-1]:.0f}" if len(values) else ""
-            labels[line] = f"{style.label}{last}"
+            labels[line], runs[line] = f"{style.label}{last}", [Path(run).name]
         axes.set_xlabel("optimiser step")
         axes.set_title(panel.title, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         quiet(axes, grid="both")
-        return inline(figure, label=f"{panel.title} over optimiser steps", labels=labels)
+        return inline(figure, label=f"{panel.title} over optimiser steps", labels=labels, runs=runs)
 
 
 def _title(
@@ -125,7 +129,9 @@ def plots(board: Board) -> Iterator[Plot]:
                 mark: "\n".join([label, *(_label(board.score(label, c.key), c) for c in (up, across))])
                 for label, mark in marks.items()
             }
-            yield Plot(title, inline(figure, label=title, labels=labels))
+            contestants = [entry for entry in board.contestants if entry.label in marks]
+            runs = {marks[entry.label]: [sheet.run for sheet in entry.sheets] for entry in contestants}
+            yield Plot(title, inline(figure, label=title, labels=labels, runs=runs))
 
 
 def _label(found: Score | None, column: ScoreColumn) -> str:

@@ -3,22 +3,18 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
 from imprint.errors import UserError
 from imprint.partial_files import files_named
 from imprint.reporting.record import RunRecord
-from imprint.reporting.run_scores import RunScores
-from imprint.reporting.scoreboard.columns import ScoreColumn
-from imprint.reporting.scoreboard.leading import NOT_BEST
-from imprint.reporting.units import duration, score, size
+from imprint.reporting.run_scores import DRAWS, SEED, RunScores
+from imprint.reporting.units import duration, quantity, size
+from imprint.reporting.verdict import verdict
 from imprint.sweeps import FOLDER, Sweep
 
 REFRESH = 15  # seconds after which a page that is still being written is loaded again
 STATUSES = ("finished", "running", "failed", "absent", "unreadable")  # in the order in which they are counted
-USUAL = ("dino", "clip_t")  # subject fidelity, prompt fidelity
-ROWS = {"untuned": "the untuned model", "real": "real photos"}  # that numbers are read against
 
 
 class Link(NamedTuple):
@@ -84,43 +80,22 @@ def as_argument(path: Path) -> str:
 def headlines(
     records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], *, objectives: Sequence[str] = ()
 ) -> list[str]:
-    """Sentences about the leading scores and the cost. None for a single run, and none for runs of several subjects:
-    the run of the easiest one would lead."""
-    if len(records) < 2 or len(scores.subjects) != 1:
-        return []
-    wanted = [*objectives, *USUAL]
-    columns = {column.name: column for column in reversed(scores.columns) if column.facts.better != "neither"}
-    chosen = [columns[name] for name in dict.fromkeys(wanted) if name in columns][:2]
-    return [*_leading(records, scores, names, chosen), *_cost(records, names)]
-
-
-def _leading(
-    records: Sequence[RunRecord], scores: RunScores, names: Mapping[str, str], columns: Sequence[ScoreColumn]
-) -> Iterator[str]:
-    for column in columns:
-        if found := scores.leader(records, column):
-            record, leader = found
-            references = ", ".join(_references(scores, column))
-            beside = f" ({references})" if references else ""
-            but = "" if leader.is_best else f"; {NOT_BEST}"
-            yield f"{leader.word} {column.title}: {names[record.name]}, {score(leader.mean)}{beside}{but}."
-
-
-def _references(scores: RunScores, column: ScoreColumn) -> Iterator[str]:
-    sheets = [sheet for own in scores.sheets.values() for sheet in own if column.of(sheet)]
-    for row, words in ROWS.items():
-        found = [sheet.rows[row][column.name].mean for sheet in sheets if column.name in sheet.rows.get(row, {})]
-        if found:
-            yield f"{words} {score(fmean(found))}"
+    """The verdict, and what it cost."""
+    found = verdict(scores.board, objectives, draws=DRAWS, seed=SEED) if scores.board else []
+    return [*found, *_cost(records, names)] if len(records) > 1 else found
 
 
 def _cost(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
     took = {record.name: seconds for record in records if (seconds := record.cost.get("seconds")) is not None}
-    if len(took) < 2:
+    if len(set(map(duration, took.values()))) < 2:
         return
+    steps = {record.name: record.steps for record in records if record.name in took}
+    is_unequal = len(set(steps.values())) > 1
     quickest, slowest = (choose(took, key=lambda name: took[name]) for choose in (min, max))
     weight = next(record.cost.get("result_bytes") for record in records if record.name == quickest)
-    yield (
-        f"Quickest: {names[quickest]}, {duration(took[quickest])}{f' and {size(weight)}' if weight else ''}; "
-        f"slowest: {names[slowest]}, {duration(took[slowest])}."
-    )
+
+    def told(name: str) -> str:
+        made = f" for {quantity(steps[name])} steps" if is_unequal else ""
+        return f"{names[name]}, {duration(took[name])}{made}"
+
+    yield f"Quickest: {told(quickest)}{f' and {size(weight)}' if weight else ''}; slowest: {told(slowest)}."

@@ -9,7 +9,7 @@ from imprint.reporting.run_scores import RunScores
 from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.scoreboard.costs import COST_COLUMNS, GROUP, cost_cells
 from imprint.reporting.units import score
-from imprint.tables.table import UNKNOWN, Cell, Column, Row, Table
+from imprint.tables.table import UNKNOWN, Cell, Column, Line, Row, Table
 
 STEPS = "hparams.steps"
 FEW = 8  # values; a column of so few can be filtered by them
@@ -26,11 +26,11 @@ def run_table(
     scores: RunScores,
     keys: Sequence[str],
     *,
-    lines: Mapping[str, tuple[str, str]] | None = None,
+    lines: Mapping[str, Line] | None = None,
     is_sweep: bool = False,
     is_live: bool = False,
 ) -> Table:
-    """`keys` are the settings that have columns, `lines` colour and dash of each run's curves, by folder. Points of a
+    """`keys` are the settings that have columns, `lines` how each run is drawn, by name. Points of a
     sweep always have a status."""
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
     statuses = [_status(record, scores, is_live) for record in records]
@@ -50,7 +50,7 @@ def run_table(
                 *training_cells(record)[first_cost:],
             ],
             name=record.name,
-            line=(lines or {}).get(str(record.folder)),
+            line=(lines or {}).get(record.name),
         )
         for number, record in enumerate(records, start=1)
     ]
@@ -92,7 +92,12 @@ def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
     if record.scoring_error:
         return Cell("scoring failed", state="failed", link="failures")
     if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:
-        return Cell("not scored", about="finished; imprint evaluate scores it", state="running")
+        # Amber where scores are still to come; nobody has asked for those of others.
+        return Cell(
+            "not scored",
+            about="finished; imprint evaluate scores it",
+            state="running" if record.is_to_be_scored else "absent",
+        )
     total = record.settings.get(STEPS, "")
     link = "failures" if record.status == "failed" else ""
     if record.status == "running" and record.steps and total.isdigit():

@@ -4,15 +4,15 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from imprint.tables.table import Table, clean
 
 
 def page_environment(package: str) -> Environment:
-    """For the templates of a package. `table | html` is a table inside a page."""
+    """For the templates of a package, and those of tables. `table | html` is a table inside a page."""
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("imprint.tables")]),
         autoescape=True,
         finalize=lambda value: clean(value, keep="\n\t") if type(value) is str else value,
         undefined=StrictUndefined,

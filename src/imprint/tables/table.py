@@ -45,12 +45,20 @@ class Cell(NamedTuple):
         return self.value is not None and not (isinstance(self.value, float) and not math.isfinite(self.value))
 
 
+class Line(NamedTuple):
+    """How a row is drawn in figures."""
+
+    colour: str
+    dash: str  # solid, dashed or dotted
+    mark: str = ""  # a path of SVG around 0, 0; empty: none
+
+
 class Row(NamedTuple):
     cells: Sequence[Cell]  # the first one says what the row is
     is_apart: bool = False  # a line above it separates it
     is_reference: bool = False  # not one of those that are compared
     name: str = ""  # what scripts of a page know it by
-    line: tuple[str, str] | None = None  # the colour and the dash of its curves
+    line: Line | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,10 @@
-"""What a page comes to, in three lines."""
+"""What a page comes to, in sentences that its intervals allow."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
@@ -12,33 +15,52 @@ from imprint.reporting.run_scores import scores_of
 from imprint.reporting.side_by_side import labels
 
 
-def test_who_is_best_by_what_counts_and_who_is_quick(tmp_path: Path) -> None:
+def said(folder: Path, *objectives: str) -> list[str]:
+    records = find_runs([folder])
+    return headlines(records, scores_of(records), labels(records), objectives=objectives)
+
+
+def test_who_is_best_by_what_the_author_named_comes_first(tmp_path: Path) -> None:
     sweep = rates(tmp_path, is_over=True)
     records = records_of(sweep.points)
-    scores, names = scores_of(records), labels(records)
-    lines = headlines(records, scores, names, objectives=sweep.objectives)
-    assert [line.partition(":")[0] for line in lines] == ["Best CLIP-T", "Best DINO", "Quickest"]
+    scores = scores_of(records)
+    first, second, *_ = headlines(records, scores, labels(records), objectives=sweep.objectives)
     # Each further point was given better numbers than the one before.
     [column] = [column for column in scores.columns if column.name == "clip_t"]
-    assert names[records[-1].name] in lines[0]
-    assert f"{scores.mean(records[-1], column):.3f}" in lines[0]
-    assert "the untuned model" in lines[0]
-    assert "slowest" in lines[2]
+    assert first.startswith(f"Lora, {labels(records)[records[-1].name]} is closest to its prompts (CLIP-T ")
+    assert f"{scores.mean(records[-1], column):.3f}; the untuned model" in first
+    assert "nearest to the subject (DINO" in second
 
 
 def test_points_that_are_not_scored_have_no_say(tmp_path: Path) -> None:
     sweep = rates(tmp_path)
     records = records_of(sweep.points)
     lines = headlines(records, scores_of(records), labels(records), objectives=["no_such_metric"])
-    assert lines[0].startswith("Best DINO")
+    assert "nearest to the subject" in lines[0]
     waiting = labels(records)[records[-1].name]
     assert not any(waiting in line for line in lines)
 
 
-def test_of_one_run_and_of_several_subjects_nothing_is_said(tmp_path: Path) -> None:
-    scored_run(tmp_path / "one", sheet())
-    for subject in ("dog", "cat"):
-        scored_run(tmp_path / "two", sheet(subject=subject))
-    for folder in ("one", "two"):
-        records = find_runs([tmp_path / folder])
-        assert headlines(records, scores_of(records), labels(records)) == []
+@pytest.mark.parametrize(
+    ("better_by", "expected"),
+    [
+        (
+            (0.4, 0.0),
+            "Lora is nearest to the subject .*; dreambooth is nearer to the subject than the untuned model, too",
+        ),
+        ((0.2, 0.2), "(Dreambooth and lora|Lora and dreambooth) are nearer .* than the untuned model .*cannot be told"),
+        ((0.2, None), "Lora is nearest to the subject .*; dreambooth is not told apart from the untuned model"),
+        ((None, None), "None is told apart from the untuned model by likeness to the subject"),
+        ((-0.5, None), "Lora is further from the subject than the untuned model .*; dreambooth is not told apart"),
+    ],
+)
+def test_nobody_is_praised_within_the_interval(
+    better_by: tuple[float | None, float | None], expected: str, tmp_path: Path
+) -> None:
+    """None: the run draws what the untuned model draws."""
+    for method, amount in zip(("lora", "dreambooth"), better_by, strict=True):
+        own = sheet(method=method, better_by=amount or 0.0, prompts=8)
+        if amount is None:
+            own = replace(own, rows={**own.rows, "tuned": own.rows["untuned"]})
+        scored_run(tmp_path, own)
+    assert re.match(expected, said(tmp_path)[0]), said(tmp_path)[0]

@@ -12,8 +12,9 @@ from imprint.data.reading import open_folder
 from imprint.errors import UserError
 from imprint.reporting import thumbnails
 from imprint.reporting.figures import CurveStyle, Panel, panel_svg
+from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord, differing, find_runs, read_run
-from imprint.reporting.side_by_side import galleries, labels
+from imprint.reporting.side_by_side import galleries, labels, with_steps
 from imprint.runs import Run
 from imprint.verbs.report import write_report
 
@@ -152,6 +153,7 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     assert "HOME-ADDRESS" not in html
     thumbnail = thumbnails.thumbnail(photos / "a.jpg", side=64, keeps_small=True)
     assert thumbnail is not None
+    assert thumbnail.is_small
     assert thumbnails.thumbnail(photos / "broken.png", side=64, keeps_small=True) is None
 
 
@@ -206,7 +208,7 @@ def test_a_run_without_losses_or_pictures_still_has_a_page(tmp_path: Path) -> No
     (run / "error.txt").write_text("no such picture")
     html = write_report([run], tmp_path / "report.html").read_text()
     assert "no such picture" in html
-    assert "<svg" not in html
+    assert "<figure>" not in html
 
 
 def test_runs_are_told_apart_by_what_their_parts_are() -> None:
@@ -215,12 +217,67 @@ def test_runs_are_told_apart_by_what_their_parts_are() -> None:
         return RunRecord(name, Path(name), "finished", ("sks",), known, 1, None, {}, [], {}, [], [], "", "")
 
     records = [
-        record("a", method="LoRA", method__lr="1", prior="NoPrior"),
-        record("b", method="DreamBooth", method__lr="2", prior="NoPrior"),
-        record("c", method="DreamBooth", method__lr="2", prior__weight="1.0", prior="GeneratedPrior"),
+        record("a", method="lora", method__lr="1", prior="none"),
+        record("b", method="dreambooth", method__lr="2", prior="none"),
+        record("c", method="dreambooth", method__lr="2", prior__weight="1.0", prior="generated"),
     ]
     assert list(labels(records).values()) == [
-        "method LoRA, prior NoPrior",
-        "method DreamBooth, prior NoPrior",
-        "method DreamBooth, prior GeneratedPrior",
+        "lora, prior none",
+        "dreambooth, prior none",
+        "dreambooth, prior generated",
     ]
+
+
+def test_internals_are_no_columns_and_rates_of_mixed_methods_are(tmp_path: Path) -> None:
+    """In the order in which people ask for them; a part is named by its kind, also where no class of it is loaded."""
+    kinds = {"lora": "imprint.methods.somewhere.TheAdapter", "dreambooth": "imprint.methods.somewhere.TheWhole"}
+    for number, (method, kind, more) in enumerate(
+        [("lora", "folder", {"rank": 4}), ("lora", "folder", {"rank": 16}), ("dreambooth", "hub", {})]
+    ):
+        dataset = {"subject": "auto", "path": f"photos/my_{kind}", "nouns": "mini" if kind == "hub" else "common"}
+        run = make_run(
+            tmp_path / f"run-{number}",
+            settings={
+                "dataset": {"_target_": f"imprint.data.somewhere.{kind.title()}", **dataset},
+                "method": {"_target_": kinds[method], "lr": 10.0 ** -(number + 3), **more},
+            },
+            drawn_at=(),
+        )
+        manifest = json.loads((run / "manifest.json").read_text())
+        parts = {"dataset": {"_kind_": f"dataset/{kind}"}, "method": {"_kind_": f"method/{method}"}}
+        (run / "manifest.json").write_text(json.dumps({**manifest, "config": parts}))
+    records = find_runs([tmp_path])
+    assert setting_columns([record.settings for record in records])[:4] == [
+        *("dataset.subject", "method", "method.lr", "method.rank")
+    ]
+    assert [record.settings["method"] for record in records] == ["lora", "lora", "dreambooth"]
+    names = list(labels(records).values())
+    assert not [name for name in names if "nouns" in name or "dataset" in name]
+    assert len(set(names)) == 3
+
+
+def test_earlier_pictures_are_taken_as_far_as_they_fit(tmp_path: Path) -> None:
+    """The steps that are left out are evenly spread, and the same for all runs."""
+    steps = (0, 50, 100, 150, 200)
+    for name in ("a-00000001", "b-00000002"):
+        make_run(tmp_path / name, settings=settings(seed=name), drawn_at=steps)
+    found = galleries(find_runs([tmp_path]), most=100)
+    for most, kept, left_out in (
+        (1000, [50, 100, 150, 200], 0),
+        (16, [50, 150, 200], 1),
+        (8, [50, 200], 2),
+        (7, [], 3),
+    ):
+        [gallery] = with_steps(found, most)
+        assert (gallery.steps, gallery.steps_left_out) == (kept, left_out), most
+        assert all(picture.file for row in gallery.rows for picture in row.pictures), "the last ones are always there"
+
+
+def test_no_two_parts_have_the_same_title(tmp_path: Path) -> None:
+    for number, source in enumerate(("one", "other", "other")):
+        model = {"_target_": "imprint.models.families.sd.Source", "path": source}
+        path = f"photos/{number > 1}/dog6"
+        make_run(tmp_path / f"run-{number}", settings=settings(model=model, path=path))
+    titles = [gallery.title for gallery in galleries(find_runs([tmp_path]), most=100)]
+    assert len(set(titles)) == 3
+    assert all(title.startswith("dog6, ") for title in titles)

@@ -2,17 +2,19 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Literal
 
 import matplotlib
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
 
 from imprint.files import write_atomically, write_text
 
@@ -34,6 +36,14 @@ def colour(index: int) -> str:
 
 def mark(index: int) -> str:
     return MARKS[index % len(MARKS)]
+
+
+def outline(mark: str, size: float = 4.5) -> str:
+    """The mark as a path of SVG around 0, 0, `size` from its middle to its edge."""
+    style = MarkerStyle(mark)
+    [corners] = style.get_path().transformed(style.get_transform()).to_polygons()
+    corners = corners / np.abs(corners).max() * size
+    return f"M{'L'.join(f'{x:.1f} {-y:.1f}' for x, y in corners)}Z"
 
 
 @contextmanager
@@ -86,13 +96,22 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     return [svg, png]
 
 
-def inline(figure: Figure, *, label: str, labels: Mapping[Artist, str]) -> str:
-    """`label` is what the figure shows, `labels` the tooltips of its parts."""
-    for number, artist in enumerate(labels):
+def inline(
+    figure: Figure, *, label: str, labels: Mapping[Artist, str], runs: Mapping[Artist, Collection[str]] | None = None
+) -> str:
+    """`label` is what the figure shows, `labels` the tooltips of its parts, `runs` the names of those that a part
+    belongs to: it is hidden with them."""
+    parts = list(dict.fromkeys([*labels, *(runs or {})]))
+    for number, artist in enumerate(parts):
         artist.set_gid(f"label-{number}")
     head, rest = _svg(figure)
-    for number, text in enumerate(labels.values()):
-        rest = rest.replace(f'<g id="label-{number}">', f'<g class="labelled"><title>{escape(text)}</title>')
+    for number, artist in enumerate(parts):
+        own = (runs or {}).get(artist, ())
+        of_runs = f' data-runs="{escape(" ".join(own))}"' if own else ""
+        title = (
+            f' class="labelled"{of_runs}><title>{escape(labels[artist])}</title>' if artist in labels else f"{of_runs}>"
+        )
+        rest = rest.replace(f'<g id="label-{number}">', f"<g{title}")
     rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # ids must be unique in a page, and the next figure has the same
     head = re.sub(r' (?:width|height)="[^"]*"', "", head)
     return f'{head} role="img" aria-label="{escape(label)}">{rest}'
