@@ -59,7 +59,7 @@ def _check(sheets: Sequence[ScoreSheet]) -> None:
         more = f"\n  and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise UserError(
             f"Scores that are no numbers cannot be averaged:\n{shown}{more}\n"
-            "LiveScore at the pictures, and evaluate the run again: imprint evaluate RUN."
+            "Look at the pictures, and evaluate the run again: imprint evaluate RUN."
         )
 
 
