@@ -2,8 +2,10 @@
 
 import os
 import re
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from imprint import __version__
@@ -18,6 +20,7 @@ class Verb(NamedTuple):
 
 
 VERBS = {
+    "init": Verb("make a project: a folder with settings of its own, found without flags", "folder", ("noun",)),
     "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
     "preview": Verb("show what a training will see, before it begins", texts=("dataset.rights",)),
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
@@ -140,6 +143,21 @@ def check(verb: str, arguments: Sequence[str]) -> None:
     given = options(arguments)
     own = locate(given.config_dir) if given.config_dir else None
     check_overrides(given.overrides, sweeps=sweeps(verb, arguments), own=own)
+
+
+def own_conf_options(verb: str, overrides: Sequence[str]) -> list[str]:
+    """Hydra's option for the configuration of the project that the command is given in, where there is one and no other
+    is named. Of a project that is not trusted, a line says so."""
+    from imprint.messages import message
+    from imprint.projects import not_used, own_conf, project_above
+
+    project = project_above(Path())
+    if project is None or verb == "init" or options(overrides).config_dir:
+        return []
+    if conf := own_conf(project):
+        return ["--config-dir", str(conf)]
+    print(message(f"imprint {verb}: {not_used(project)}"), file=sys.stderr)
+    return []
 
 
 def options(arguments: Sequence[str]) -> Namespace:

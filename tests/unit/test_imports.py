@@ -56,6 +56,7 @@ FLOORS = [
         "explaining",
         "migration",
         "overrides",
+        "projects",
         "requests",
         "launchers",
     ],
