@@ -23,6 +23,7 @@ VERBS = {
     "init": Verb("make a project: a folder with settings of its own, found without flags", "folder", ("noun",)),
     "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
     "preview": Verb("show what a training will see, before it begins", texts=("dataset.rights",)),
+    "caption": Verb("have a model write what is on each picture", "folder", ("template", "identifier", "noun")),
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),

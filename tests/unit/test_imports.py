@@ -44,7 +44,7 @@ FLOORS = [
     ["provenance"],
     ["methods", "objectives", "data", "evaluation"],
     ["labelled"],
-    ["filters"],
+    ["filters", "captioning"],
     ["training"],
     ["reporting"],
     [

@@ -1,8 +1,10 @@
 """Sends files to the hub in one commit."""
 
+import re
+from pathlib import Path
+
 from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.reporting.model_card import CARD
@@ -10,14 +12,12 @@ from imprint.verbs.publish.contents import Contents
 
 LOGIN = "Log in with `hf auth login`, with a token that may write, or set HF_TOKEN."
 REFUSED = (401, 403)
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 def is_repository_name(name: str) -> bool:
-    try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return False
-    return name.count("/") == 1
+    """Of the form OWNER/NAME; what else the hub asks of names, it says itself."""
+    return NAME.fullmatch(name) is not None
 
 
 def send(contents: Contents, *, repo: str, private: bool, update: bool, message: str) -> str:
@@ -36,7 +36,7 @@ def send(contents: Contents, *, repo: str, private: bool, update: bool, message:
         if is_private is None:
             api.create_repo(repo, private=private, exist_ok=False)
             created = True
-        parts = {CARD: contents.card.encode(), **contents.files}
+        parts: dict[str, bytes | Path] = {CARD: contents.card.encode(), **contents.files}
         operations = [CommitOperationAdd(name, part) for name, part in parts.items()]
         commit = api.create_commit(repo, operations, commit_message=message)
     except UserError:
