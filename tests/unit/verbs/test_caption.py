@@ -27,10 +27,8 @@ def typed(capfd: pytest.CaptureFixture[str]) -> Typed:
 
 
 def command(photos: Path, model: Path, *more: str) -> list[str]:
-    return [
-        "caption", str(photos), f"captioner.source={model}", "captioner.max_tokens=4", "accelerator=cpu", "batch_size=2",
-        *more,
-    ]  # fmt: skip
+    shared = [f"captioner.source={model}", "captioner.max_tokens=4", "accelerator=cpu", "batch_size=2"]
+    return ["caption", str(photos), *shared, *more]
 
 
 def test_each_picture_gets_a_text_that_a_training_reads(typed: Typed, photos: Path, model: Path) -> None:
