@@ -1,5 +1,6 @@
-"""Every command that README.md and the pages of docs/ show can be given: verb and keys are there, and it composes."""
+"""Every command that README.md, docs/ and notebooks/ show can be given: verb and keys are there, and it composes."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,18 +15,26 @@ from imprint.command_line import SERVICES, VERBS, as_overrides, check, options
 from imprint.config import conf_folder, register_resolvers
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "notebooks").glob("*.ipynb"))]
 CODE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LATER = re.compile(r"\s+#.*$|\s{3,}\S.*$")  # what is said of a command behind it
 OWN = ("--config-dir", "hydra/launcher=ours")  # files that the page has its reader write
 
 
 def commands(page: Path) -> Iterator[str]:
-    for block in CODE.findall(page.read_text(encoding="utf-8")):
+    for block in blocks(page):
         for line in block.replace("\\\n", " ").splitlines():
             found = re.match(r"(?:!|\$ )?(?:[A-Z_]+=\S+ )*(imprint .*)", line.strip())
             if found and "..." not in found[1] and not any(own in found[1] for own in OWN):
                 yield LATER.sub("", found[1])
+
+
+def blocks(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    if page.suffix != ".ipynb":
+        return CODE.findall(text)
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    return ["".join(cell["source"]).replace("{run}", "outputs/RUN") for cell in cells]
 
 
 def of_page(page: Path) -> str:
