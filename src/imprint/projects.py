@@ -8,10 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import TypeAdapter
-
 from imprint.errors import UserError
-from imprint.file_contents import read_json, typed
 from imprint.files import write_json
 from imprint.locations import locate
 
@@ -24,9 +21,6 @@ NO_HOME = "There is no home folder to remember projects in. Set XDG_CONFIG_HOME 
 class Trusted(NamedTuple):
     path: str
     owner: int | None  # None where the system has no such numbers
-
-
-_TRUSTED = TypeAdapter(list[Trusted])
 
 
 def project_above(place: Path) -> Path | None:
@@ -68,11 +62,15 @@ def _entry(folder: Path) -> Trusted:
 
 
 def _read() -> list[Trusted]:
+    from pydantic import TypeAdapter  # asked by every command, of which most are given in no project
+
+    from imprint.file_contents import read_json, typed
+
     try:
         content = read_json(_registry(), DAMAGED)
     except FileNotFoundError:
         return []
-    return typed(_TRUSTED, content, _registry(), DAMAGED)
+    return typed(TypeAdapter(list[Trusted]), content, _registry(), DAMAGED)
 
 
 def _registry() -> Path:
