@@ -41,6 +41,9 @@ PICTURES = (".png", ".jpg", ".svg")
 GROUPS = {"method": "Methods", "model": "Models", "metric": "Metrics"}
 PARTS = {
     "Guides": [
+        "docs/tutorial",
+        "docs/methods",
+        "docs/troubleshooting",
         "docs/models",
         "docs/memory",
         *sorted(f"docs/families/{page.stem}" for page in (ROOT / "docs/families").glob("*.md")),

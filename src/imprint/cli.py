@@ -5,12 +5,13 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
 
 from imprint import __version__
-from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview
+from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview, own_conf_options
 from imprint.composition_errors import explained
 from imprint.errors import UserError
 from imprint.messages import message, printable
@@ -37,19 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(verb: str, arguments: Sequence[str]) -> int:
     """The verb's exit code. Errors that the user can correct are printed without a stack trace."""
+    own: list[str] = []
     try:
         if verb in SERVICES:
             _serve(verb, arguments)
         elif not {"--help", "-h"}.isdisjoint(arguments):
             print(_explained(verb, [argument for argument in arguments if argument not in ("--help", "-h")]))
         else:
-            execute(verb, as_overrides(verb, arguments))
+            overrides = as_overrides(verb, arguments)
+            own = own_conf_options(verb, overrides)
+            execute(verb, [*own, *overrides])
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         return 0
     except (UserError, HydraException, OSError) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
-        print(message(f"\nimprint {verb}: {_message(verb, arguments, error)}"), file=sys.stderr)
+        print(message(f"\nimprint {verb}: {_message(verb, [*own, *arguments], error)}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
@@ -71,10 +75,23 @@ def _serve(service: str, arguments: Sequence[str]) -> None:
 
     if arguments[:1] == ["line"]:  # what the shells' scripts ask
         places = [name for name, verb in VERBS.items() if verb.positional]
-        found = candidates(" ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help().topics)
+        found = candidates(
+            " ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help().topics, own=_own_conf()
+        )
         print("\n".join(map(printable, found)))
     else:
         print(script(arguments[0] if arguments else ""))
+
+
+def _own_conf() -> Path | None:
+    """Of the project that TAB is pressed in. What is wrong is told when the command is given."""
+    from imprint.projects import own_conf, project_above
+
+    try:
+        project = project_above(Path())
+        return own_conf(project) if project else None
+    except UserError:
+        return None
 
 
 def _translate(program: str, arguments: Sequence[str]) -> None:
@@ -89,6 +106,7 @@ def _translate(program: str, arguments: Sequence[str]) -> None:
 
 def _explained(verb: str, arguments: Sequence[str]) -> str:
     overrides = as_overrides(verb, arguments)
+    overrides = [*own_conf_options(verb, overrides), *overrides]
     check(verb, overrides)
     return _help().verb(verb, overrides)
 

@@ -2,8 +2,10 @@
 
 import os
 import re
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from imprint import __version__
@@ -21,8 +23,10 @@ class Verb(NamedTuple):
 
 ENLARGING = {"upscaler": ("model@upscaler.model", "upscaler.run")}
 VERBS = {
+    "init": Verb("make a project: a folder with settings of its own, found without flags", "folder", ("noun",)),
     "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
     "preview": Verb("show what a training will see, before it begins", texts=("dataset.rights",)),
+    "caption": Verb("have a model write what is on each picture", "folder", ("template", "identifier", "noun")),
     "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt"), short=ENLARGING),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
@@ -40,6 +44,7 @@ VERBS = {
     "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
     "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
+    "publish": Verb("put a run's result on the hub, with its card; never without being asked", "run"),
     "doctor": Verb("say what imprint finds on this machine, and what is wrong"),
 }
 
@@ -157,6 +162,21 @@ def check(verb: str, arguments: Sequence[str]) -> None:
     given = options(arguments)
     own = locate(given.config_dir) if given.config_dir else None
     check_overrides(given.overrides, sweeps=sweeps(verb, arguments), own=own)
+
+
+def own_conf_options(verb: str, overrides: Sequence[str]) -> list[str]:
+    """Hydra's option for the configuration of the project that the command is given in, where there is one and no other
+    is named. Of a project that is not trusted, a line says so."""
+    from imprint.messages import message
+    from imprint.projects import not_used, own_conf, project_above
+
+    project = project_above(Path())
+    if project is None or verb == "init" or options(overrides).config_dir:
+        return []
+    if conf := own_conf(project):
+        return ["--config-dir", str(conf)]
+    print(message(f"imprint {verb}: {not_used(project)}"), file=sys.stderr)
+    return []
 
 
 def options(arguments: Sequence[str]) -> Namespace:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from imprint.config import choices, conf_folder
 from imprint.errors import ConfigError, Problem
 from imprint.libraries.hydra import parsed_command_line
+from imprint.overrides import in_quotes
 from imprint.suggestions import nearest
 
 
@@ -27,7 +28,7 @@ def explained(verb: str, arguments: Sequence[str], error: Exception, *, places: 
 def _unknown_keys(verb: str, arguments: Sequence[str], places: str | None) -> Iterator[Problem]:
     parsed = parsed_command_line(arguments)
     overrides = OverridesParser.create().parse_overrides(parsed.overrides)
-    search_path = [f"hydra.searchpath=[file://{parsed.config_dir}]"] if parsed.config_dir else []
+    search_path = [f"hydra.searchpath=[{in_quotes(f'file://{parsed.config_dir}')}]"] if parsed.config_dir else []
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         plain = compose(verb, overrides=search_path, return_hydra_config=True)
         groups = set(plain.hydra.runtime.choices)

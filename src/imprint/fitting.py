@@ -163,8 +163,9 @@ def _begin(plan: Plan, cfg: DictConfig, config: Mapping[str, Any]) -> None:
     run.error.unlink(missing_ok=True)
     verb = "Going on with" if run.checkpoint.exists() else "Training"
     log.info("%s %s", verb, run.folder)
-    for concept, _, pictures in plan.subjects:
-        log.info("%s is called %r; %d pictures.", concept.noun, concept.identifier, len(pictures))
+    for concept, dataset, pictures in plan.subjects:
+        held = f", and {dataset.holdout} held out to be scored against" if dataset.holdout else ""
+        log.info("%s is called %r; %d pictures%s.", concept.noun, concept.identifier, len(pictures), held)
     lines = (residence.describe(plan), memory_settings.describe(plan), quantised_base.describe(plan))
     for line in (*plan.remarks(), *chain.from_iterable(lines)):
         log.info(line)

@@ -37,6 +37,7 @@ HOMES: Mapping[str, str] = {
     "trainer": "imprint.training",
     "samples": "imprint.evaluation",
     "watch": "imprint.evaluation",
+    "captioner": "imprint.captioning",
     "evaluation": "imprint.evaluation",
     "prompt_set": "imprint.evaluation",
     "encoder": "imprint.evaluation",

@@ -46,7 +46,7 @@ FLOORS = [
     ["methods", "objectives", "data", "evaluation"],
     ["labelled"],
     ["masks"],
-    ["filters"],
+    ["filters", "captioning"],
     ["training"],
     ["reporting"],
     [
@@ -58,6 +58,7 @@ FLOORS = [
         "explaining",
         "migration",
         "overrides",
+        "projects",
         "requests",
         "launchers",
     ],

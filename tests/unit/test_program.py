@@ -1,5 +1,6 @@
 """The program in its first moments."""
 
+import os
 import subprocess
 import sys
 
@@ -40,3 +41,13 @@ def test_a_library_that_is_interrupted_while_it_is_imported_prints_no_statistics
     done = interrupted(A_TRAINING, name="torch", once=loaded)
     assert done.stdout == "interrupted\n"
     assert done.stderr == ""
+
+
+def test_a_reader_that_has_had_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "imprint", "--help"], stdout=closed, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -22,14 +22,16 @@ def script(shell: str) -> str:
     return (files("imprint.explaining") / "shells" / f"imprint.{shell}").read_text(encoding="utf-8").rstrip()
 
 
-def candidates(line: str, *, verbs: Collection[str], with_places: Collection[str], topics: Sequence[str]) -> list[str]:
+def candidates(
+    line: str, *, verbs: Collection[str], with_places: Collection[str], topics: Sequence[str], own: Path | None
+) -> list[str]:
     """Words in place of the last one of a command line up to the cursor. `with_places` are the verbs that take files or
-    folders by themselves, `topics` what help is about."""
+    folders by themselves, `topics` what help is about, `own` is the configuration of the project."""
     [_, *words] = [*_split(line), ""] if line[-1:].isspace() else _split(line)
     [verb, *typed, current] = words if len(words) > 1 else ["", *(words or [""])]
     if verb in verbs and not current.startswith("-"):
         places = _places(current) if verb in with_places and "=" not in current else []
-        return [*sorted(set(_of_verb(verb, typed, current))), *places]
+        return [*sorted(set(_of_verb(verb, typed, current, own))), *places]
     others = {"": [*verbs, "help", "completion"], "help": topics, "completion": SHELLS}
     return [word for word in (OPTIONS if verb in verbs else others.get(verb, ())) if word.startswith(current)]
 
@@ -44,11 +46,13 @@ def _split(line: str) -> list[str]:
     return line.split()
 
 
-def _of_verb(verb: str, typed: Sequence[str], current: str) -> Iterator[str]:
+def _of_verb(verb: str, typed: Sequence[str], current: str, own: Path | None) -> Iterator[str]:
     key, equals, value = current.partition("=")
-    found = _sections(verb, [text for text in typed if "=" in text and text.partition("=")[0] != key])
+    options = ["--config-dir", str(own)] if own else []
+    others = [text for text in typed if "=" in text and text.partition("=")[0] != key]
+    found = _sections(verb, options, others)
     if equals:
-        yield from _values(found, key, value)
+        yield from _values(found, key, value, own)
         return
     for name in _names(found):
         if name.startswith(key):  # up to the next dot
@@ -63,11 +67,11 @@ def _names(found: Sequence[Section]) -> Iterator[str]:
         yield from (setting.key for setting in section.settings)
 
 
-def _values(found: Sequence[Section], key: str, value: str) -> Iterator[str]:
+def _values(found: Sequence[Section], key: str, value: str, own: Path | None) -> Iterator[str]:
     """After a comma, those of one more point of a grid."""
     given, comma, last = value.rpartition(",")
     before = f"{key}={given}{comma}"
-    values = choices(key)
+    values = choices(key, own)
     for section in found:
         if any(setting.key == key and setting.value in ("true", "false") for setting in section.settings):
             values = ["true", "false"]
@@ -87,9 +91,9 @@ def _places(text: str) -> list[str]:
     return [f"{folder}{slash}{name}" for name in shown if name.startswith(beginning)]
 
 
-def _sections(verb: str, typed: Sequence[str]) -> list[Section]:
+def _sections(verb: str, options: Sequence[str], typed: Sequence[str]) -> list[Section]:
     """What was typed may have a mistake, which is told when the command is given."""
     try:
-        return sections(verb, typed)
+        return sections(verb, [*options, *typed])
     except (HydraException, ValueError):
-        return sections(verb)
+        return sections(verb, options)

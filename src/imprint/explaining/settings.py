@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from imprint.config import choices, conf_folder, register_resolvers
 from imprint.explaining.comments import CommentedFile, read
 from imprint.libraries.hydra import parsed_command_line
+from imprint.overrides import in_quotes
 
 
 class Explained(NamedTuple):
@@ -43,7 +44,7 @@ def sections(verb: str, arguments: Sequence[str] = ()) -> list[Section]:
     given = parsed_command_line(arguments)
     overrides = list(given.overrides)
     if given.config_dir:
-        overrides.insert(0, f"hydra.searchpath=[file://{Path(given.config_dir).resolve()}]")
+        overrides.insert(0, f"hydra.searchpath=[{in_quotes(f'file://{Path(given.config_dir).resolve()}')}]")
     register_resolvers()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()

@@ -37,7 +37,8 @@ def quiet_libraries() -> None:
     logging.getLogger("torch").setLevel(logging.WARNING)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-    for name in ("matplotlib", "torch._subclasses"):  # which tell of caches, as they are imported and at the end
+    # These tell of caches, as they are imported and at the end, and of every request to the hub.
+    for name in ("matplotlib", "torch._subclasses", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # Of kernels that this machine has not, as soon as they are installed: peft and diffusers import them to see.
     for name in ("torchao", "bitsandbytes", "torch.utils._pytree"):

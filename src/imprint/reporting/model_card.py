@@ -35,10 +35,13 @@ def write_model_card(run: Run, folder: Path, *, usage: str, provenance: Provenan
     manifest = run.read()
     pictures = _copy_final_samples(run, folder, provenance)
     base = _base(manifest)
+    widget = [{"text": picture["prompt"], "output": {"url": picture["file"]}} for picture in pictures]
     front = {
-        "base_model": base,
+        **({"base_model": base} if is_hub_id(base) else {}),  # the hub refuses a card with another
         "library_name": "diffusers",
+        "pipeline_tag": "text-to-image",
         "tags": ["text-to-image", "personalisation", label_of(manifest.config.method)],
+        **({"widget": widget} if widget else {}),
     }
     text = _template().render(
         front=yaml.safe_dump(front, sort_keys=False),

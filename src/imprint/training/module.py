@@ -76,7 +76,7 @@ class TrainingModule(pl.LightningModule):
         captions = CaptionCache() if captions is None else captions
         self._kept_captions = None if text_learns else captions
         if text_learns:
-            log.info("Text embeddings are not kept: what makes them learns.")
+            log.info("Captions are encoded anew at every step, since what encodes them learns: somewhat slower.")
         self.condition = partial(encode_captions if text_learns else captions.condition, model)
         self.average = self._new_average()
 

@@ -155,9 +155,19 @@ def _settings(found: ComparedRuns) -> Table:
         key="settings",
         title="Settings that differ",
         columns=[Column(heading, kind="text") for heading in ("key", *(settings if keys else ()))],
-        rows=[
-            Row([Cell(key), *(Cell(str(own[key]) if key in own else None) for own in settings.values())])
-            for key in keys
-        ],
+        rows=[Row([Cell(key), *map(Cell, values)]) for key, values in _values(keys, [*settings.values()]).items()],
         notes=notes,
     )
+
+
+def _values(keys: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str | None]]:
+    """What each has. Of a part that some lack altogether, as an evaluation, one row says who has it."""
+    found: dict[str, list[str | None]] = {}
+    for key in keys:
+        part = key.partition(".")[0]
+        has = [any(other.startswith(f"{part}.") for other in own) for own in settings]
+        if any(has) and not all(has):
+            found[part] = ["set" if one else "none" for one in has]
+        else:
+            found[key] = [str(own[key]) if key in own else None for own in settings]
+    return found

@@ -8,7 +8,9 @@ from imprint.explaining.completion import candidates
 
 
 def offered(line: str) -> list[str]:
-    return candidates(line, verbs=["train", "generate"], with_places=["generate"], topics=["method.lora", "train"])
+    return candidates(
+        line, verbs=["train", "generate"], with_places=["generate"], topics=["method.lora", "train"], own=None
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,19 @@ def told(found: ComparedRuns) -> str:
     return " ".join(console.file.getvalue().split())
 
 
+def test_of_a_part_that_one_run_lacks_one_row_says_so(tmp_path: Path) -> None:
+    runs = []
+    for name, evaluation in (
+        ("dog-lora-1", None),
+        ("dog-lora-2", {"profile": "quick", "metrics": {"dino": {"set": "a"}}}),
+    ):
+        settings = {"method": {"lr": 0.1}, "evaluation": evaluation}
+        runs.append(make_run(tmp_path / name, settings=settings, drawn_at=()))
+    text = told(compared(*runs))
+    assert "evaluation none set" in text
+    assert "evaluation." not in text
+
+
 def test_two_runs_are_told_apart_by_settings_scores_and_costs(tmp_path: Path) -> None:
     text = told(compared(run(tmp_path, "dog", "lora"), run(tmp_path, "dog", "loha", better_by=0.1)))
     assert "method Loha Lora" in text
