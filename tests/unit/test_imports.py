@@ -67,7 +67,7 @@ FLOORS = [
     ["fitting"],
     ["batched_runs"],
     ["launching"],
-    ["verbs"],
+    ["verbs", "serving"],
     ["cli"],
     ["api"],
 ]
