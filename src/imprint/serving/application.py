@@ -74,6 +74,7 @@ def application(folder: ServedFolder, tryout: TryOut) -> Starlette:
         Address("/try", of_key(pages.try_out)),
         Address("/try/state", lambda request: _if_new(request, pages.try_part())),
         Address("/picture", picture),
+        Address("/favicon.ico", lambda _: Response(status_code=204)),  # browsers ask for it on their own
         Address("/assets/{name}", lambda request: _asset(request.path_params["name"])),
     ]
     return Starlette(

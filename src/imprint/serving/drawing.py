@@ -3,7 +3,6 @@ run's own folder of generated pictures, where what is there already is found and
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LOADED = 2  # models that stay in memory: those of two pictures side by side
 LARGEST_SEED = 2**32 - 1
+MOST_STEPS = 500  # of a sampler; some schedulers of a thousand have no more
 
 
 class Busy(UserError):
@@ -59,7 +59,7 @@ class Asked(BaseModel):
 
     sides: Annotated[list[Side], Field(min_length=1, max_length=2)]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-    steps: Annotated[int, Field(ge=1, le=1000)] | None = (
+    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = (
         None  # None, here and below: as the run's model is usually sampled
     )
     guidance: Annotated[float, Field(ge=0, le=100)] | None = None
@@ -82,7 +82,6 @@ class State:
     version: int = 0
     is_busy: bool = False
     doing: str = ""
-    began: float = 0.0
     seed: int = 0
     sides: tuple[Drawn, ...] = ()
 
@@ -115,9 +114,7 @@ class TryOut:
             if self.state.is_busy:
                 raise Busy("It draws already. Wait for it, or cancel it.")
             self._cancelled.clear()
-            self.state = State(
-                self.state.version + 1, True, "", time.time(), asked.seed, tuple(map(Drawn, asked.sides))
-            )
+            self.state = State(self.state.version + 1, True, "", asked.seed, tuple(map(Drawn, asked.sides)))
             self._thread = threading.Thread(target=self._work, args=(asked,), name="try-out", daemon=True)
             self._thread.start()
 

@@ -16,7 +16,7 @@ from imprint.reporting.run_scores import scores_of
 from imprint.reporting.scoreboard.style import COLOURS
 from imprint.reporting.side_by_side import labels
 from imprint.reporting.units import duration
-from imprint.serving.drawing import LARGEST_SEED, TryOut
+from imprint.serving.drawing import LARGEST_SEED, MOST_STEPS, TryOut
 from imprint.serving.folder import GENERATED, SAMPLES, Listed, ServedFolder
 from imprint.tables.html import page_environment
 
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     name: str
     told: str  # what tells it from others of this name
     method: str
-    model: str
+    sample: str  # its newest picture of the first prompt; empty: none yet
     ago: str
 
 
@@ -82,6 +82,7 @@ class Pages:
                 counts=Counter(each.record.status for each in runs),
                 sweeps=list(_sweeps(sweeps)),
                 left_out=left_out,
+                SAMPLES=SAMPLES,
             )
 
         return version, write
@@ -144,7 +145,8 @@ class Pages:
             rows=rows,
             chosen=key,
             prompt=PROMPT,
-            largest=LARGEST_SEED,
+            largest_seed=LARGEST_SEED,
+            most_steps=MOST_STEPS,
             version=version,
             part=write(),
         )
@@ -178,9 +180,14 @@ def _rows(runs: Sequence[Listed], now: float) -> Iterator[Row]:
             name,
             signature if text == listed.record.name else text,
             settings.get("method", ""),
-            settings.get("model.name") or settings.get("model", ""),
+            _newest_sample(listed),
             f"{duration(max(0.0, now - listed.changed))} ago",
         )
+
+
+def _newest_sample(listed: Listed) -> str:
+    samples = listed.record.samples
+    return next((each.file for each in samples if each.step == samples[-1].step), "")
 
 
 def _name(listed: Listed) -> tuple[str, str]:
