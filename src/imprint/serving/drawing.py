@@ -59,9 +59,8 @@ class Asked(BaseModel):
 
     sides: Annotated[list[Side], Field(min_length=1, max_length=2)]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = (
-        None  # None, here and below: as the run's model is usually sampled
-    )
+    # None, here and below: as the run's model is usually sampled, unless the settings of `serve` say otherwise
+    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = None
     guidance: Annotated[float, Field(ge=0, le=100)] | None = None
 
 
