@@ -33,14 +33,17 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
 
-    def show(self, page: Path | str, *, width: int = 1400, height: int = 1000, dark: bool = False) -> None:
-        """Loads a file, or what an address has, as a screen of this size shows it."""
+    def show(
+        self, page: Path | str, *, width: int = 1400, height: int = 1000, dark: bool = False, at: str = ""
+    ) -> None:
+        """Loads a file, or what an address has, as a screen of this size shows it; `at` is the end of its address:
+        #part."""
         is_phone = width < 600
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
         self._ask("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        address = page if isinstance(page, str) else page.as_uri()
+        address = (page if isinstance(page, str) else page.as_uri()) + at
         for url in ("about:blank", address):  # the same page anew would only be a reload
             loads = self.loads
             self._ask("Page.navigate", url=url)

@@ -11,6 +11,7 @@ from imprint.reporting.scoreboard.columns import ScoreColumn
 from imprint.reporting.side_by_side import Gallery, Row
 from imprint.reporting.units import score
 
+PHOTO = "photo"
 MOST = 8  # contestants; the pictures of more are further down
 
 
@@ -28,6 +29,17 @@ class Strip(NamedTuple):
     left_out: int  # contestants
 
 
+def scores_beside(
+    gallery: Gallery, records: Sequence[RunRecord], scores: RunScores, columns: Sequence[ScoreColumn]
+) -> dict[str, list[str]]:
+    """The numbers of these columns: of each run by its name, of the untuned model by none, of photos as `photo`."""
+    runs = {record.name: record for record in records}
+    own = [runs[column.run] for column in gallery.columns if column.run in runs]
+    told = {record.name: _scored(record, scores, columns) for record in own}
+    told |= {"": _referring("untuned", own, scores, columns), PHOTO: _referring("real", own, scores, columns)}
+    return told
+
+
 def strip(
     galleries: Sequence[Gallery], records: Sequence[RunRecord], scores: RunScores, columns: Sequence[ScoreColumn]
 ) -> Strip | None:
@@ -36,16 +48,9 @@ def strip(
     if gallery is None:
         return None
     row = max(gallery.rows, key=_drawn)  # the first of those with the fewest gaps
-    runs = {record.name: record for record in records}
-    own = [runs[each.column.run] for each in row.pictures if each.column.run in runs]
-    cells = []
-    if gallery.references:
-        cells.append(Cell("photo", gallery.references[0], _referring("real", own, scores, columns)))
-    for each in row.pictures:
-        if each.column.run:
-            cells.append(Cell(each.label, each.file, _scored(runs[each.column.run], scores, columns), each.column.run))
-        else:
-            cells.append(Cell(each.label, each.file, _referring("untuned", own, scores, columns)))
+    told = scores_beside(gallery, records, scores, columns)
+    cells = [Cell(PHOTO, file, told[PHOTO]) for file in gallery.references[:1]]
+    cells += [Cell(each.label, each.file, told[each.column.run], each.column.run) for each in row.pictures]
     kept = [cell for cell in cells if not cell.run] + [cell for cell in cells if cell.run][:MOST]
     return Strip(row.prompt, f"{row.prompt}, {gallery.counted} {row.seed}", kept, len(cells) - len(kept))
 

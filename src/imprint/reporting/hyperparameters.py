@@ -37,6 +37,11 @@ class Effect(NamedTuple):
     share: Share | None
     is_binned: bool  # a number whose values were put into a few bins
 
+    @property
+    def says_something(self) -> bool:
+        """Unless it explains no more than chance does."""
+        return self.share is None or self.share.explained > self.share.by_chance
+
 
 class Figure(NamedTuple):
     kind: str
@@ -49,6 +54,14 @@ class Study(NamedTuple):
     runs: int
     effects: Sequence[Effect]  # the largest share first
     figures: Sequence[Figure]
+
+    @property
+    def shown(self) -> list[Effect]:
+        return [effect for effect in self.effects if effect.says_something]
+
+    @property
+    def left_out(self) -> list[str]:
+        return [effect.heading for effect in self.effects if not effect.says_something]
 
 
 def studies(
@@ -82,6 +95,7 @@ def _study(
         values,
         [scores.interval(record, column) for record in known],
         [names[record.name] for record in known],
+        [record.name for record in known],
         scores.are_apart(known, column),
     )
     effects = sorted((_effect(scale, values) for scale in scales), key=_weight, reverse=True)

@@ -1,5 +1,6 @@
 """Labels of runs among others, and the settings that have columns in a table of runs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,15 @@ LABEL_KEYS = 3
 SHORT = 24  # characters that a value may have beside others
 MOST = 5  # columns, where no axes are given
 OF_EVALUATION = ("evaluation", "watch", "samples")  # settings of how runs are scored
+# What people compare runs by. These come first, also where some methods have none.
+USUAL = (
+    *("dataset.subject", "method", "method.lr", "method.rank", "prior"),
+    *("hparams.steps", "hparams.batch_size"),
+)
+# How a data set is read, which says nothing of a run among others.
+INTERNAL = ("dataset", "dataset.nouns")
+SELF_EXPLAINING = ("dataset.subject", "method")  # their values need no word before them
+DIGITS = 4  # of a number among others
 
 Settings = Mapping[str, Any]
 
@@ -22,15 +32,20 @@ def differing(settings: Sequence[Settings]) -> list[str]:
 
 
 def distinguishing(settings: Sequence[Settings]) -> list[str]:
-    """A few settings that distinguish most runs: choices of parts first, then numbers; preferably short ones."""
+    """A few settings that distinguish most runs: choices of parts first, then numbers; preferably usual and short
+    ones."""
     keys: list[str] = []
     while len(keys) < LABEL_KEYS:
-        kinds = {key: _kinds(settings, [*keys, key]) for key in differing(settings)}
+        kinds = {key: _kinds(settings, [*keys, key]) for key in differing(settings) if key not in INTERNAL}
         new = [key for key, count in kinds.items() if count > _kinds(settings, keys)]
         if not new:
             break
-        keys.append(max(new, key=lambda key: ("." not in key, kinds[key], is_short(settings, key))))
-    return keys
+        keys.append(max(new, key=lambda key: ("." not in key, kinds[key], key in USUAL, is_short(settings, key))))
+    return sorted(keys, key=_place)
+
+
+def _place(key: str) -> int:
+    return USUAL.index(key) if key in USUAL else len(USUAL)
 
 
 def headings(keys: Sequence[str]) -> dict[str, str]:
@@ -40,14 +55,16 @@ def headings(keys: Sequence[str]) -> dict[str, str]:
 
 
 def label_text(settings: Settings, keys: Sequence[str]) -> str:
-    """`rank 4, lr 0.0001`."""
-    words = headings(keys)
-    return ", ".join(f"{words[key]} {short(settings[key])}" for key in keys if key in settings)
+    """`lora, lr 0.0001, rank 4`."""
+    words = {key: "" if key in SELF_EXPLAINING else word for key, word in headings(keys).items()}
+    return ", ".join(f"{words[key]} {short(settings[key])}".lstrip() for key in keys if key in settings)
 
 
 def short(value: object) -> str:
-    """As much of a value as is read at a glance: the end of a path, the beginning of anything else."""
+    """As much of a value as is read at a glance: a few digits, the end of a path, the beginning of anything else."""
     text = str(value)
+    if re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", text):
+        return f"{float(text):.{DIGITS}g}" if len(text) > 2 * DIGITS else text
     if len(text) <= SHORT:
         return text
     last = text.rpartition("/")[2]
@@ -66,16 +83,20 @@ def _kinds(settings: Sequence[Settings], keys: Sequence[str]) -> int:
 
 
 def setting_columns(settings: Sequence[Mapping[str, str]], axes: Sequence[str] = ()) -> list[str]:
-    """The axes of a sweep, else those of a label. Then other short ones that all runs have and that do not follow from
-    these."""
+    """The axes of a sweep, else those of a label. Then the usual ones, and other short ones that all runs have and that
+    do not follow from these."""
     known = [each for each in settings if each]
-    keys = [key for key in axes if key in differing(settings)] or distinguishing(settings)
-    for key in differing(settings):
+    own = [key for key in differing(settings) if key not in INTERNAL]
+    named = [key for key in axes if key in differing(settings)]
+    keys = named or distinguishing(settings)
+    for key in sorted(own, key=_place):
         everywhere = all(key in each for each in known) and key.partition(".")[0] not in OF_EVALUATION
+        is_usual = key in USUAL and not any(key.startswith(f"{axis}.") for axis in named)
         is_redundant = any(_follows(known, key, other) for other in keys)
-        if len(keys) < MOST and everywhere and is_short(known, key) and not is_redundant:
+        is_other = len(keys) < MOST and everywhere and is_short(known, key) and not is_redundant
+        if key not in keys and (is_usual or is_other):
             keys.append(key)
-    return keys
+    return keys if named else sorted(keys, key=_place)
 
 
 def _follows(settings: Sequence[Mapping[str, str]], key: str, other: str) -> bool:

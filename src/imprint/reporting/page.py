@@ -5,26 +5,27 @@ from datetime import datetime
 from pathlib import Path
 
 from imprint.files import write_text
-from imprint.reporting.figures import CurveStyle, panel_svg, panels, plots
-from imprint.reporting.first_pictures import strip
+from imprint.reporting.figures import CurveStyle, panel_svg, panels
+from imprint.reporting.first_pictures import scores_beside, strip
 from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord, axes, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import choices, other_settings, run_table
+from imprint.reporting.scatter import scatter
 from imprint.reporting.scoreboard.figures import entry_styles
 from imprint.reporting.scoreboard.style import COLOURS, outline
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.reporting.side_by_side import galleries, labels
-from imprint.reporting.thumbnails import MOST_PICTURES, picture_page
+from imprint.reporting.side_by_side import galleries, labels, with_steps
+from imprint.reporting.thumbnails import MOST_PICTURES, picture_page, room
 from imprint.reporting.verdict import deciding
 from imprint.sweeps import Sweep
 from imprint.tables.table import Line, Table
 
 DASHES = ("solid", "dashed", "dotted")  # of curves with the same colour
 SORTABLE = 2  # runs; fewer have no order
-FILTERED = 5  # runs; fewer need no filter
+FILTERED = 3  # runs; fewer need no filter
 
 
 def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | None = None) -> Path:
@@ -57,14 +58,15 @@ def render_sweep(sweep: Sweep, *, live: bool | None = None, home: str = "") -> s
 
 def _has_ended(record: RunRecord) -> bool:
     """A run that is to be scored ends with its scores, or with why there are none."""
-    is_to_be_scored = any(key.startswith("evaluation.") for key in record.settings)
     is_scored = bool(record.scoring_error or record.score_files)
-    return record.status == "failed" or (record.status == "finished" and (is_scored or not is_to_be_scored))
+    return record.status == "failed" or (record.status == "finished" and (is_scored or not record.is_to_be_scored))
 
 
 def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     scores = scores_of(records)
     pictures = galleries(records, heading.axes, most=MOST_PICTURES)
+    files = [file for gallery in pictures for file in gallery.files]
+    pictures = with_steps(pictures, room(files))
     names = labels(records, heading.axes)
     styles = _curve_styles(records, names, scores)
     keys = setting_columns([record.settings for record in records], heading.axes)
@@ -80,7 +82,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     deciders = deciding(scores.board.columns, heading.objectives) if scores.board else []
     return picture_page(
         "report.html.j2",
-        [file for gallery in pictures for file in gallery.files],
+        files,
         heading=heading,
         written=now,
         headlines=headlines(records, scores, names, objectives=heading.objectives),
@@ -97,11 +99,12 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
         unscored=unscored(records),
         notes=scores.notes,
         methods=_methods(scores),
-        plots=list(plots(scores.board)) if scores.board else [],
+        scatter=scatter(records, names, scores, lines),
         studies=studies(
             records, names, scores, [key for key in keys if key in heading.axes] or keys, heading.objectives
         ),
         galleries=pictures,
+        beside=[scores_beside(gallery, records, scores, deciders) for gallery in pictures],
         curves=[panel_svg(panel, styles) for panel in panels(losses, score_curves, scores.facts)],
     )
 

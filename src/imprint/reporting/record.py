@@ -1,5 +1,6 @@
 """Records of runs and of a sweep's points, read from their folders, for reports."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -46,6 +47,11 @@ class RunRecord(NamedTuple):
     def score_files(self) -> list[Path]:
         return sorted(file for file in (self.folder / "scores").glob("*.json") if not file.name.startswith("."))
 
+    @property
+    def is_to_be_scored(self) -> bool:
+        """Whether its configuration has an evaluation."""
+        return any(key.startswith("evaluation.") for key in self.settings)
+
     def status_word(self, *, is_live: bool) -> str:
         """A run that was killed still has the status running, so only a live page calls it so."""
         return {"absent": "waiting", "running": "running" if is_live else "not finished"}.get(self.status, self.status)
@@ -72,7 +78,7 @@ def read_run(run: Run) -> RunRecord:
         folder=run.folder,
         status=manifest.status,
         identifiers=tuple(concept.identifier for concept in manifest.concepts),
-        settings=dict(_flat(config)) if config else {},
+        settings=_settings(config, manifest.config.tree()),
         steps=steps[-1] if steps else (manifest.training.steps or None),
         loss=_readable(lambda: final_loss(run.metrics), None),
         cost=_readable(lambda: cost_of(run), {}),
@@ -112,22 +118,35 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else ""
 
 
-def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
+def _settings(config: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted keys. A part is named by its kind, which the manifest has recorded; a subject that nobody has named, by
+    where its pictures are."""
+    if not config:
+        return {}
+    settings = dict(_flat(config, recorded))
+    if settings.get("dataset.subject") == "auto":
+        known = (settings.get(f"dataset.{key}", "").rstrip("/\\") for key in ("name", "path", "id"))
+        settings["dataset.subject"] = re.split(r"[/\\]", next(filter(None, known), "auto"))[-1]
+    return settings
+
+
+def _flat(value: Any, recorded: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
+        beside = recorded if isinstance(recorded, Mapping) else {}
         for key, inner in value.items():
             if key in (KIND, TARGET):
-                yield prefix, label_of({key: inner})
+                yield prefix, label_of({KIND: beside[KIND]} if KIND in beside else {key: inner})
             else:
-                yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+                yield from _flat(inner, beside.get(key), f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, str(value)
 
 
 def axes(points: Sequence[Point]) -> list[str]:
     """The keys that are set differently, in the order in which they are set."""
-    given = [_given(point.overrides) for point in points]
-    keys = dict.fromkeys(key for own in given for key in own)
-    return [key for key in keys if len({own.get(key) for own in given}) > 1]
+    every = [given(point.overrides) for point in points]
+    keys = dict.fromkeys(key for own in every for key in own)
+    return [key for key in keys if len({own.get(key) for own in every}) > 1]
 
 
 def records_of(points: Sequence[Point]) -> list[RunRecord]:
@@ -148,11 +167,12 @@ def records_of(points: Sequence[Point]) -> list[RunRecord]:
 
 def _with_given(record: RunRecord, settings: Mapping[str, str], keys: Collection[str]) -> RunRecord:
     """With these settings, of which those in `keys` are as they were given."""
-    given = {key: value for key, value in _given(record.overrides).items() if key in keys}
-    return record._replace(settings={**settings, **given})
+    own = {key: value for key, value in given(record.overrides).items() if key in keys}
+    return record._replace(settings={**settings, **own})
 
 
-def _given(overrides: Sequence[str]) -> dict[str, str]:
+def given(overrides: Sequence[str]) -> dict[str, str]:
+    """What overrides set, by key."""
     pairs = (override.lstrip("+~").partition("=") for override in overrides)
     return {key: _value(text) for key, _, text in pairs}
 

@@ -92,7 +92,12 @@ def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
     if record.scoring_error:
         return Cell("scoring failed", state="failed", link="failures")
     if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:
-        return Cell("not scored", about="finished; imprint evaluate scores it", state="running")
+        # Amber where scores are still to come; nobody has asked for those of others.
+        return Cell(
+            "not scored",
+            about="finished; imprint evaluate scores it",
+            state="running" if record.is_to_be_scored else "absent",
+        )
     total = record.settings.get(STEPS, "")
     link = "failures" if record.status == "failed" else ""
     if record.status == "running" and record.steps and total.isdigit():

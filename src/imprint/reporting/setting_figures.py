@@ -64,6 +64,7 @@ class Measured(NamedTuple):
     values: Sequence[float]
     intervals: Sequence[Interval | None]
     names: Sequence[str]
+    runs: Sequence[str]  # their folders' names
     are_apart: bool  # the highest and the lowest: otherwise colours would show noise
 
     def shades(self, values: Sequence[float]) -> list[str]:
@@ -77,12 +78,14 @@ def response(scale: Scale, measured: Measured) -> str:
     with single_axes(5.6, 3.2) as (figure, axes):
         across = scale.numbers or [float(scale.levels.index(text)) for text in scale.texts]
         labels: dict[Artist, str] = {}
-        every = zip(across, measured.values, measured.intervals, scale.texts, strict=True)
-        for x, value, interval, text in every:
+        runs: dict[Artist, list[str]] = {}
+        every = zip(across, measured.values, measured.intervals, scale.texts, measured.runs, strict=True)
+        for x, value, interval, text, run in every:
             if interval:
                 axes.vlines(x, interval.low, interval.high, color=COLOURS[0], alpha=0.4)
             (mark,) = axes.plot(x, value, "o", color=COLOURS[0], markersize=6)
             labels[mark] = f"{scale.heading} {text}\n{measured.title} {score(value)} {bounds(interval)}".strip()
+            runs[mark] = [run]
         if scale.is_logarithmic:
             axes.set_xscale("log")
             axes.minorticks_off()
@@ -93,7 +96,7 @@ def response(scale: Scale, measured: Measured) -> str:
         axes.set_xlabel(scale.heading)
         axes.set_title(measured.title, loc="left")
         quiet(axes, grid="both")
-        return inline(figure, label=f"{measured.title} along {scale.heading}", labels=labels)
+        return inline(figure, label=f"{measured.title} along {scale.heading}", labels=labels, runs=runs)
 
 
 def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
@@ -105,12 +108,15 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
     turned = max(map(len, columns)) * len(columns) > 60
     with single_axes(5.6, max(2.2, 0.45 * len(rows) + (1.7 if turned else 1.1))) as (figure, axes):
         labels: dict[Artist, str] = {}
+        runs: dict[Artist, list[str]] = {}
         for (column, row), places in members.items():
             mean = fmean(measured.values[place] for place in places)
             corner = (columns.index(column) - 0.48, rows.index(row) - 0.46)
             [shade] = measured.shades([mean])
             box = axes.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=shade, linewidth=0))
-            axes.text(corner[0] + 0.48, corner[1] + 0.46, score(mean), ha="center", va="center", color=ON_SHADES)
+            middle = (corner[0] + 0.48, corner[1] + 0.46)
+            number = axes.text(*middle, score(mean), ha="center", va="center", color=ON_SHADES)
+            runs[box] = runs[number] = [measured.runs[place] for place in places]
             over = f"\nmean over {len(places)} runs" if len(places) > 1 else ""
             labels[box] = f"{across.heading} {column}, {down.heading} {row}\n{measured.title} {score(mean)}{over}"
         axes.set_xlim(-0.5, len(columns) - 0.5)
@@ -122,7 +128,9 @@ def heat_map(across: Scale, down: Scale, measured: Measured) -> str:
         axes.set_title(measured.title, loc="left")
         quiet(axes, grid="both")
         axes.grid(visible=False)
-        return inline(figure, label=f"{measured.title} by {across.heading} and {down.heading}", labels=labels)
+        return inline(
+            figure, label=f"{measured.title} by {across.heading} and {down.heading}", labels=labels, runs=runs
+        )
 
 
 def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
@@ -134,12 +142,14 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
     shades = measured.shades(measured.values)
     with single_axes(6.6, 3.6) as (figure, axes):
         labels: dict[Artist, str] = {}
+        runs: dict[Artist, list[str]] = {}
         for run in better:  # the best is on top
-            axes.plot(heights[:, run], color=shades[run], linewidth=1.6, alpha=0.85, zorder=2)
+            (thin,) = axes.plot(heights[:, run], color=shades[run], linewidth=1.6, alpha=0.85, zorder=2)
             (wide,) = axes.plot(heights[:, run], color=shades[run], linewidth=9, alpha=0, zorder=3)  # for the pointer
             settings = ", ".join(f"{scale.heading} {scale.texts[run]}" for scale in scales)
             number = f"{measured.title} {score(measured.values[run])} {bounds(measured.intervals[run])}".strip()
             labels[wide] = f"{measured.names[run]}\n{settings}\n{number}"
+            runs[wide] = runs[thin] = [measured.runs[run]]
         for place, scale in enumerate(scales):
             _axis(axes, place, dict(zip(scale.texts, scale.places, strict=True)))
         values = dict(zip(map(score, measured.values), heights[-1], strict=True))
@@ -150,7 +160,7 @@ def parallel_coordinates(scales: Sequence[Scale], measured: Measured) -> str:
         quiet(axes, grid="x")
         axes.grid(visible=False)
         title = f"{measured.title} by {', '.join(scale.heading for scale in scales)}"
-        return inline(figure, label=title, labels=labels)
+        return inline(figure, label=title, labels=labels, runs=runs)
 
 
 def _axis(axes: Axes, place: int, values: Mapping[str, float]) -> None:

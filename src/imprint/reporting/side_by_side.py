@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,9 @@ class Column(NamedTuple):
 
 class Picture(NamedTuple):
     column: Column
-    file: Path | None  # None: this picture was never generated
+    file: Path | None  # the last one; None: this picture was never generated
+    step: int = 0  # after which it was drawn
+    earlier: Mapping[int, Path] = {}  # by step
 
     @property
     def label(self) -> str:
@@ -56,6 +58,14 @@ class Gallery(NamedTuple):
     rows: list[Row]
     counted: str  # what distinguishes the pictures of a prompt: seed, or number
     left_out: int = 0  # rows
+    steps_left_out: int = 0  # with earlier pictures
+
+    @property
+    def steps(self) -> list[int]:
+        """All that pictures were drawn after, where there are earlier ones."""
+        every = [picture for row in self.rows for picture in row.pictures if picture.column.run]
+        earlier = {step for picture in every for step in picture.earlier}
+        return sorted(earlier | {picture.step for picture in every if picture.file}) if earlier else []
 
     @property
     def columns(self) -> list[Column]:
@@ -63,6 +73,7 @@ class Gallery(NamedTuple):
 
     @property
     def files(self) -> list[Path]:
+        """Without earlier ones."""
         return [*self.references, *(each.file for row in self.rows for each in row.pictures if each.file)]
 
 
@@ -71,6 +82,34 @@ def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: i
     found = [gallery for group in _by_model_and_photos(records) if (gallery := _gallery(group, axes)).rows]
     share = min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
     return [_shortened(gallery, max(1, int(len(gallery.rows) * share))) for gallery in found]
+
+
+def with_steps(found: Sequence[Gallery], most: int) -> list[Gallery]:
+    """With as many steps as have at most this many earlier pictures in all, evenly spread."""
+    longest = max((len(gallery.steps) for gallery in found), default=0)
+    for count in range(longest, 0, -1):
+        kept = [_with_steps(gallery, count) for gallery in found]
+        if sum(len(each.earlier) for gallery in kept for row in gallery.rows for each in row.pictures) <= most:
+            break
+    else:
+        kept = [_with_steps(gallery, 0) for gallery in found]
+    return kept
+
+
+def _with_steps(gallery: Gallery, count: int) -> Gallery:
+    last = {picture.step for row in gallery.rows for picture in row.pictures}
+    earlier = sorted({step for row in gallery.rows for picture in row.pictures for step in picture.earlier})
+    steps = spread(earlier, max(0, min(count, len(gallery.steps)) - 1))
+    rows = [
+        row._replace(
+            pictures=[
+                picture._replace(earlier={step: file for step, file in picture.earlier.items() if step in steps})
+                for picture in row.pictures
+            ]
+        )
+        for row in gallery.rows
+    ]
+    return gallery._replace(rows=rows, steps_left_out=len({*earlier} - {*steps} - last))
 
 
 def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, str]:
@@ -99,14 +138,16 @@ def _by_model_and_photos(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
 
 
 def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
-    """One run: its steps. Several: the last pictures of each. Without samples: the pictures that were scored."""
+    """One run: its steps. Several: the last pictures of each, with its earlier ones. Without samples: the pictures that
+    were scored."""
     names = labels(group, axes)
     # Methods call the subject by different words: the same prompt for all of them is one row.
     same_word = len({record.identifiers for record in group if record.identifiers}) <= 1
     are_samples = any(record.samples for record in group)
     pictures = {record.folder: _samples(record) if are_samples else _scored_pictures(record) for record in group}
     last = {max((entry.step for entry in own), default=0) for own in pictures.values()} - {0}
-    columns: list[tuple[Column, dict[tuple[str, int], Path]]] = []
+    columns: list[tuple[Column, int, dict[tuple[str, int], Path]]] = []
+    earlier: dict[tuple[str, int, str], dict[int, Path]] = {}  # by prompt, number and run
     untuned: dict[tuple[str, int], Path] = {}
     for record in group:
         entries = pictures[record.folder]
@@ -116,12 +157,24 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
             column = Column(at, "", record.name)
             if len(group) > 1:
                 column = Column(names[record.name], at if len(last) > 1 else "", record.name)
-            columns.append((column, _files(record, entries, step, same_word)))
+            columns.append((column, step, _files(record, entries, step, same_word)))
+        for step in steps[:-1] if len(group) > 1 else ():
+            for key, file in _files(record, entries, step, same_word).items():
+                earlier.setdefault((*key, record.name), {})[step] = file
         untuned = {**_files(record, entries, 0, same_word), **untuned}
     if untuned:
-        columns.insert(0, (Column("untuned", "", ""), untuned))
-    keys = list(dict.fromkeys([*untuned, *(key for _, files in columns for key in files)]))
-    rows = [Row(*key, [Picture(column, files.get(key)) for column, files in columns]) for key in keys]
+        columns.insert(0, (Column("untuned", "", ""), 0, untuned))
+    keys = list(dict.fromkeys([*untuned, *(key for _, _, files in columns for key in files)]))
+    rows = [
+        Row(
+            *key,
+            [
+                Picture(column, files.get(key), step, earlier.get((*key, column.run), {}))
+                for column, step, files in columns
+            ],
+        )
+        for key in keys
+    ]
     first = group[0]
     path = Path(first.settings.get("dataset.path", "")).name
     named = (first.settings.get("dataset.subject"), first.settings.get("dataset.name"), path)

@@ -27,7 +27,27 @@ def picture_page(template: str, files: Sequence[Path], **given: Any) -> str:
     """A template of a page with these pictures: in it, `thumbnail(file)` is a picture inside the page."""
     environment = page_environment("imprint.reporting")
     environment.filters["score"] = score
-    return environment.get_template(template).render(thumbnail=fitting(files), **given)
+    return environment.get_template(template).render(thumbnail=fitting(files), is_small=is_small, **given)
+
+
+def room(files: Sequence[Path]) -> int:
+    """How many more pictures of the same kind the budget has."""
+    way = fitting(files)
+    sizes = [len(data) for file in spread(files, ESTIMATED_FROM) if (data := way(file))]
+    return max(0, min(MOST_PICTURES, int(PICTURE_BUDGET * len(sizes) / sum(sizes))) - len(files)) if sizes else 0
+
+
+def is_small(file: Path) -> bool:
+    """Whether each of its pixels is to be seen."""
+    try:
+        return CACHE.of(file, _is_small, "small")
+    except Exception:  # as in `thumbnail`
+        return False
+
+
+def _is_small(file: Path) -> bool:
+    with opened(file) as picture:
+        return max(picture.size) <= LOSSLESS_SIDE
 
 
 def fitting(files: Sequence[Path]) -> Callable[[Path], str | None]:

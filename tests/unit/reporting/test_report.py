@@ -12,6 +12,7 @@ from imprint.data.reading import open_folder
 from imprint.errors import UserError
 from imprint.reporting import thumbnails
 from imprint.reporting.figures import CurveStyle, Panel, panel_svg
+from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord, differing, find_runs, read_run
 from imprint.reporting.side_by_side import galleries, labels
 from imprint.runs import Run
@@ -215,12 +216,40 @@ def test_runs_are_told_apart_by_what_their_parts_are() -> None:
         return RunRecord(name, Path(name), "finished", ("sks",), known, 1, None, {}, [], {}, [], [], "", "")
 
     records = [
-        record("a", method="LoRA", method__lr="1", prior="NoPrior"),
-        record("b", method="DreamBooth", method__lr="2", prior="NoPrior"),
-        record("c", method="DreamBooth", method__lr="2", prior__weight="1.0", prior="GeneratedPrior"),
+        record("a", method="lora", method__lr="1", prior="none"),
+        record("b", method="dreambooth", method__lr="2", prior="none"),
+        record("c", method="dreambooth", method__lr="2", prior__weight="1.0", prior="generated"),
     ]
     assert list(labels(records).values()) == [
-        "method LoRA, prior NoPrior",
-        "method DreamBooth, prior NoPrior",
-        "method DreamBooth, prior GeneratedPrior",
+        "lora, prior none",
+        "dreambooth, prior none",
+        "dreambooth, prior generated",
     ]
+
+
+def test_internals_are_no_columns_and_rates_of_mixed_methods_are(tmp_path: Path) -> None:
+    """In the order in which people ask for them; a part is named by its kind, also where no class of it is loaded."""
+    kinds = {"lora": "imprint.methods.somewhere.TheAdapter", "dreambooth": "imprint.methods.somewhere.TheWhole"}
+    for number, (method, kind, more) in enumerate(
+        [("lora", "folder", {"rank": 4}), ("lora", "folder", {"rank": 16}), ("dreambooth", "hub", {})]
+    ):
+        dataset = {"subject": "auto", "path": f"photos/my_{kind}", "nouns": "mini" if kind == "hub" else "common"}
+        run = make_run(
+            tmp_path / f"run-{number}",
+            settings={
+                "dataset": {"_target_": f"imprint.data.somewhere.{kind.title()}", **dataset},
+                "method": {"_target_": kinds[method], "lr": 10.0 ** -(number + 3), **more},
+            },
+            drawn_at=(),
+        )
+        manifest = json.loads((run / "manifest.json").read_text())
+        parts = {"dataset": {"_kind_": f"dataset/{kind}"}, "method": {"_kind_": f"method/{method}"}}
+        (run / "manifest.json").write_text(json.dumps({**manifest, "config": parts}))
+    records = find_runs([tmp_path])
+    assert setting_columns([record.settings for record in records])[:4] == [
+        *("dataset.subject", "method", "method.lr", "method.rank")
+    ]
+    assert [record.settings["method"] for record in records] == ["lora", "lora", "dreambooth"]
+    names = list(labels(records).values())
+    assert not [name for name in names if "nouns" in name or "dataset" in name]
+    assert len(set(names)) == 3

@@ -1,11 +1,13 @@
 """The page as people use it: in a real browser, with clicks and keys."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, WITHOUT, Browser, browser
+from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
@@ -54,6 +56,21 @@ def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sweep_report(rates(tmp_path_factory.mktemp("finished"), is_over=True))
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of several methods, with pictures after several steps, and different times."""
+    outputs = tmp_path_factory.mktemp("mixed")
+    for number, (method, better) in enumerate([("lora", 0.0), ("dreambooth", 0.1), ("loha", -0.1)]):
+        own = sheet(method=method, better_by=better, prompts=8)
+        settings = {"method": {"_target_": f"imprint.methods.{method}"}, "dataset": {"path": "photos/dog"}}
+        folder = make_run(outputs / own.run, settings=settings, drawn_at=(0, 100, 200))
+        own.write(folder / "scores" / "quick.json")
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["training"]["seconds"] = 60 * (number + 1)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    return write_report([outputs], outputs / "report.html")
 
 
 def restless(page: Path, folder: Path, script: str = "") -> Path:
@@ -145,7 +162,8 @@ def test_what_is_not_known_comes_last_and_pictures_follow_the_rows(seen: Browser
     click_column(seen, "DINO")
     assert points(seen) == ["3", "2", "1", "4", "5", "6"]
     heads = (
-        "[...document.querySelectorAll('.gallery thead th')].filter(head => !head.hidden).map(head => head.textContent)"
+        "[...document.querySelectorAll('.gallery thead th')].filter(head => !head.hidden)"
+        ".map(head => [...head.childNodes].filter(part => part.nodeType === 3).map(part => part.data).join('').trim())"
     )
     assert [head.split(",")[0] for head in seen.evaluate(heads)[1:]] == [
         "untuned",
@@ -241,7 +259,7 @@ def test_it_loads_itself_again_and_keeps_what_was_chosen(seen: Browser, unfinish
     [
         "Object.defineProperty(document, 'hidden', {get: () => true})",
         "document.querySelector('.gallery button.picture').click()",
-        "document.querySelector('input').focus()",
+        "document.querySelector('input[type=search]').focus()",
     ],
     ids=["in another tab", "looking at a picture", "writing"],
 )
@@ -261,6 +279,148 @@ def test_when_all_is_over_it_stays(seen: Browser, finished: Path) -> None:
     seen.listen(0.5)
     assert seen.loads == loads
     assert seen.evaluate("document.querySelector('progress')") is None
+
+
+MARKS = "[...document.querySelectorAll('.scatter .mark[data-runs]')]"
+
+
+def marks(seen: Browser) -> list[str]:
+    found: list[str] = seen.evaluate(f"{MARKS}.map(mark => mark.ariaLabel)")
+    return found
+
+
+def address(seen: Browser) -> str:
+    found: str = seen.evaluate("location.hash")
+    return found
+
+
+def test_both_axes_are_chosen_and_stand_in_the_address(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    assert address(seen) == ""
+    assert len(marks(seen)) == 3
+    assert all("DINO" in text and "CLIP-T" in text for text in marks(seen))
+    choose(seen, "document.querySelector('#tradeoff [name=x]')", 2)
+    assert "time 1 min 00 s" in marks(seen)[1] + marks(seen)[0] + marks(seen)[2]
+    levels = "[...document.querySelectorAll('.scatter g.labelled:not(.mark)')].map(level => level.ariaLabel)"
+    assert [text.split("\n")[0] for text in seen.evaluate(levels)] == ["untuned model", "real photos"]
+    assert address(seen) == "#x=seconds"
+    seen.show(mixed, at="#x=seconds&y=clip_t")
+    assert all("time" in text and "CLIP-T" in text for text in marks(seen))
+    seen.show(mixed, at="#x=nonsense&sort=nonsense&run=nonsense")
+    assert all("CLIP-T" in text for text in marks(seen))
+
+
+def test_a_view_can_be_sent(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    click_column(seen, "DINO")
+    seen.click("input[type=search]")
+    seen.type("lo")
+    seen.click(".runs tbody tr:not([hidden]) td:nth-child(3)")
+    order = seen.evaluate(f"{ROWS}.map(row => row.dataset.run)")
+    assert len(order) == 2
+    view = address(seen)
+    seen.show(mixed, at=view)
+    assert seen.evaluate(f"{ROWS}.map(row => row.dataset.run)") == order
+    assert seen.evaluate("document.querySelector('[aria-selected=true]').dataset.run") == order[0]
+    seen.click(".title [name=only]")
+    assert seen.evaluate(f"{ROWS}.map(row => row.dataset.run)") == order[:1]
+    assert len(marks(seen)) == 1
+    seen.click("[data-do=clear]")
+    assert len(marks(seen)) == 2
+
+
+def test_what_is_pointed_at_stands_out_everywhere(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    name = seen.evaluate(f"{ROWS}[1].dataset.run")
+    seen.point_at(".runs tbody tr:nth-child(2)")
+    lit = "[...document.querySelectorAll('{}')].map(part => part.dataset.run ?? part.dataset.runs)"
+    for part in (".scatter .lit", "#steps g.lit", ".gallery th.lit", ".strip .lit", ".legend .lit"):
+        assert set(seen.evaluate(lit.format(part))) == {name}, part
+    seen.point_at("h1")
+    assert seen.evaluate("document.querySelector('.lit')") is None
+    seen.click(".scatter .mark[data-runs] circle")
+    chosen = seen.evaluate("document.querySelector('tr[aria-selected=true]').dataset.run")
+    assert chosen == seen.evaluate(f"{MARKS}[0].dataset.runs")
+
+
+def test_pictures_of_earlier_steps(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    shown = "document.querySelector('.gallery td[data-run] img:not([hidden])').{}"
+    last = seen.evaluate(shown.format("src"))
+    slider = "document.querySelector('.steps input')"
+    seen.evaluate(f"(box => {{ box.value = 0; box.dispatchEvent(new Event('input')); }})({slider})")
+    assert seen.evaluate(shown.format("dataset.step")) == "100"
+    assert seen.evaluate(shown.format("src")) != last
+    seen.click(PICTURES.format(1, 2))
+    assert "step 100" in enlarged(seen)
+    assert address(seen) == "#step=100"
+    seen.show(mixed, at="#step=150")
+    assert seen.evaluate(shown.format("dataset.step")) == "100", "the newest that was drawn by then"
+
+
+def test_two_pictures_are_compared_in_one_place(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    seen.click(PICTURES.format(1, 2))
+    assert "DINO" in seen.evaluate("document.querySelector('dialog .shown small').textContent")
+    seen.click("[data-mode=slider]")
+    both = "[...document.querySelectorAll('dialog .over img')].map(image => image.alt)"
+    assert seen.evaluate(both)[0] == "untuned"
+    at = "document.querySelector('dialog .over').style.getPropertyValue('--at')"
+    assert seen.evaluate(at) == "50%"
+    seen.click("dialog .over input")
+    seen.press("ArrowRight")
+    assert seen.evaluate(at) == "51%", "the keys are the slider's"
+    choose(seen, "document.querySelector('dialog select')", 1)
+    assert seen.evaluate(both)[0] != "untuned"
+    seen.click("[data-mode=blink]")
+    told = "document.querySelector('dialog figcaption').textContent"
+    first = seen.evaluate(told)
+    seen.until(lambda: seen.evaluate(told) != first)
+    seen.press("Escape")
+    assert seen.evaluate("document.querySelector('dialog').open") is False
+
+
+def test_small_pictures_show_their_pixels_unless_they_are_to_be_smooth(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    look = "getComputedStyle(document.querySelector('.gallery td img')).imageRendering"
+    assert seen.evaluate(look) == "pixelated"
+    seen.click(".looking [name=smooth]")
+    assert seen.evaluate(look) == "auto"
+    assert address(seen) == "#smooth=yes"
+    seen.click(PICTURES.format(1, 2))
+    seen.click("[data-actual]")
+    assert seen.evaluate("document.querySelector('dialog .shown img').getBoundingClientRect().width") == 64
+
+
+def test_the_rows_that_are_shown_are_a_file_and_the_address_is_copied(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed, at="#filter=dreambooth")
+    seen.evaluate(
+        "URL.createObjectURL = blob => { window.saved = blob; return '#'; };"
+        "HTMLAnchorElement.prototype.click = function () { window.called = this.download; };"
+        "navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); };"
+    )
+    seen.click("[data-do=csv]")
+    head, row = seen.evaluate("saved.text()").strip().split("\n")
+    assert len(head.split(",")) == len(row.split(","))
+    found = dict(zip(head.split(","), row.split(","), strict=True))
+    assert found["name"].startswith("dog-dreambooth")
+    assert float(found["dino low"]) < float(found["dino"]) < float(found["dino high"])
+    assert seen.evaluate("called").endswith(".csv")
+    seen.click("[data-do=link]")
+    assert seen.evaluate("copied").endswith("report.html#filter=dreambooth")
+
+
+def test_contents_lead_to_parts_and_keep_what_was_chosen(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed, at="#x=seconds")
+    places = seen.evaluate("[...document.querySelectorAll('nav.parts a')].map(link => link.hash)")
+    assert all(seen.evaluate(f"document.querySelector('{place}') !== null") for place in places)
+    assert {"#runs", "#tradeoff", "#pictures-1", "#steps"} <= set(places)
+    seen.click("nav.parts a[href='#steps']")
+    assert address(seen) == "#steps&x=seconds"
+    before = seen.evaluate("scrollY")
+    assert before > 0
+    seen.show(mixed, at="#steps&x=seconds")
+    seen.until(lambda: seen.evaluate("scrollY") > 0)
 
 
 def test_an_error_of_a_script_and_a_wish_for_the_network_would_be_seen(

@@ -101,13 +101,17 @@ def inline(
 ) -> str:
     """`label` is what the figure shows, `labels` the tooltips of its parts, `runs` the names of those that a part
     belongs to: it is hidden with them."""
-    for number, artist in enumerate(labels):
+    parts = list(dict.fromkeys([*labels, *(runs or {})]))
+    for number, artist in enumerate(parts):
         artist.set_gid(f"label-{number}")
     head, rest = _svg(figure)
-    for number, (artist, text) in enumerate(labels.items()):
+    for number, artist in enumerate(parts):
         own = (runs or {}).get(artist, ())
         of_runs = f' data-runs="{escape(" ".join(own))}"' if own else ""
-        rest = rest.replace(f'<g id="label-{number}">', f'<g class="labelled"{of_runs}><title>{escape(text)}</title>')
+        title = (
+            f' class="labelled"{of_runs}><title>{escape(labels[artist])}</title>' if artist in labels else f"{of_runs}>"
+        )
+        rest = rest.replace(f'<g id="label-{number}">', f"<g{title}")
     rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # ids must be unique in a page, and the next figure has the same
     head = re.sub(r' (?:width|height)="[^"]*"', "", head)
     return f'{head} role="img" aria-label="{escape(label)}">{rest}'

@@ -14,6 +14,7 @@ from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.pictures.store import INDEX, read_index
 from imprint.reporting.contact_sheets import spread
 from imprint.reporting.run_scores import SHORT_FINGERPRINT, departures
+from imprint.reporting.tracking.naming import display_name, grouped, plain_scores
 from imprint.reporting.tracking.session import WandbSession, WandbSettings, settings_of, settings_written, tags_of
 from imprint.runs import Run
 
@@ -56,10 +57,10 @@ def log_scores(run: Run, files: Sequence[Path], settings: WandbSettings | None =
         using._replace(group=group),
         run.folder,
         id=run.signature,
-        name=manifest.name or run.folder.name,
+        name=display_name(run, manifest.name or run.folder.name),
         job="train" if trained else "evaluate",
         tags=tags_of(config),
-        config=config,
+        config=grouped(config),
     )
     step = manifest.training.steps
     for profile in dict.fromkeys(sheet.profile for sheet in new.values()):
@@ -89,7 +90,8 @@ def _row(run: Run, found: Mapping[Path, ScoreSheet], step: int) -> dict[str, Any
     for sheet in sheets:
         for metric, scored in sheet.rows["tuned"].items():
             values.setdefault(score_name(sheet, metric), []).append(scored.mean)
-    row: dict[str, Any] = {"step": step, **{name: fmean(means) for name, means in values.items()}}
+    scores = {name: fmean(means) for name, means in values.items()}
+    row: dict[str, Any] = {"step": step, **scores, **plain_scores(scores)}
     row[f"{profile}/breakdown"] = _breakdown(sheets)
     if pictures:
         row[f"{profile}/pictures"] = _pictures(pictures)

@@ -1,5 +1,6 @@
 """A training at Weights & Biases: configuration, curves, pictures, facts, the result."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,11 +9,15 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.provenance.environment import file_bytes
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
+from imprint.reporting.tracking.naming import display_name, grouped, plain_scores
 from imprint.reporting.tracking.session import WandbSession, WandbSettings, tags_of
 from imprint.runs import Run
 
 if TYPE_CHECKING:
     import wandb
+
+UNSAFE = re.compile(r"[^\w ,.()\[\]-]+")  # keys become names of files
+LONGEST_KEY = 80  # letters of a prompt
 
 
 class WandbTracker(Tracker):
@@ -24,7 +29,13 @@ class WandbTracker(Tracker):
         self._run = run
         self._name = name
         self._session = WandbSession(
-            settings, run.folder, id=run.signature, name=name, job="train", tags=tags_of(config), config=config
+            settings,
+            run.folder,
+            id=run.signature,
+            name=display_name(run, name),
+            job="train",
+            tags=tags_of(config),
+            config=grouped(config),
         )
 
     @property
@@ -41,11 +52,11 @@ class WandbTracker(Tracker):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._session.log(lambda: {**metrics, "step": step})
+        self._session.log(lambda: {**metrics, **plain_scores(metrics), "step": step})
 
     @rank_zero_only
     def log_samples(self, step: int, rows: Sequence[SampleRow]) -> None:
-        self._session.log(lambda: {"samples": _table(step, rows), "step": step})
+        self._session.log(lambda: {"samples": _table(step, rows), **_media(rows), "step": step})
 
     @rank_zero_only
     def log_summary(self, facts: Mapping[str, Any]) -> None:
@@ -86,6 +97,17 @@ def _table(step: int, rows: Sequence[SampleRow]) -> "wandb.Table":
 
     data = [[step, row.prompt, row.seed, picture(row.picture), picture(row.untuned)] for row in rows]
     return wandb.Table(columns=["step", "prompt", "seed", "picture", "untuned"], data=data)
+
+
+def _media(rows: Sequence[SampleRow]) -> dict[str, "list[wandb.Image]"]:
+    """The pictures of each prompt, for W&B's slider over steps."""
+    import wandb
+
+    found: dict[str, list[wandb.Image]] = {}
+    for row in rows:
+        key = f"samples/{UNSAFE.sub('_', row.prompt)[:LONGEST_KEY]}"
+        found.setdefault(key, []).append(wandb.Image(str(row.picture), caption=f"{row.prompt}, seed {row.seed}"))
+    return found
 
 
 def result_artifact(run: Run, max_bytes: int) -> "wandb.Artifact":

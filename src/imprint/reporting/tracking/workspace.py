@@ -10,6 +10,7 @@ from imprint.reporting.record import RunRecord, differing
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.scoreboard.columns import ScoreColumn, tradeoffs
 from imprint.reporting.scoreboard.costs import COSTS
+from imprint.reporting.tracking.naming import SETTINGS
 from imprint.reporting.tracking.scores import score_key
 from imprint.reporting.tracking.session import WandbSettings, first_line, settings_of
 from imprint.runs import Run
@@ -148,9 +149,9 @@ def _tables(scores: RunScores) -> list[str]:
 
 
 def _config_key(key: str, records: Sequence[RunRecord]) -> str:
-    """A part of a run is named in its configuration by the kind of its class."""
+    """As `naming.grouped` tells it. A part of a run is named in its configuration by the kind of its class."""
     is_part = any(other.startswith(f"{key}.") for record in records for other in record.settings)
-    return f"{key}.{KIND}" if is_part else key
+    return f"{SETTINGS}.{key}.{KIND}" if is_part else f"{SETTINGS}.{key}"
 
 
 def _own_entity() -> str:

@@ -38,7 +38,8 @@ def check(stored: StoredRun) -> None:
     assert {"quick/breakdown", "careful/breakdown"} <= found.keys()
     assert stored.fields["groupName"] == "my-grid"
     assert stored.fields["jobType"] == "train"
-    assert stored.config["method"]["value"]["_kind_"] == "method/lora"
+    assert stored.config["method"]["value"] == "lora"
+    assert stored.config["settings"]["value"]["method"]["_kind_"] == "method/lora"
 
 
 @pytest.mark.slow

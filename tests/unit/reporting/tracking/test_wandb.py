@@ -75,13 +75,18 @@ def test_an_offline_run_holds_configuration_history_pictures_and_summary(
     assert started["tags"] == ["a", "b", "lora", "miniature", "rex"]
     assert "${oc.env:MY_TOKEN}" in json.dumps(records(stay))
     found = summary(stay)
-    assert found["config"]["seed"] == 3
+    assert (found["config"]["seed"], found["config"]["method"]) == (3, "lora")
+    assert found["config"]["settings"]["dataset"]["path"] == "photos/rex"
     assert (found["summary"]["seconds"], found["summary"]["steps"]) == (12.5, 3)
     assert [row["loss"] for row in history(stay) if "loss" in row] == [1, 0.5, pytest.approx(1 / 3)]
     assert [row["step"] for row in history(stay)] == [1, 2, 3, 2]
     samples = table(stay, "samples")
     assert [(row["step"], row["prompt"], row["seed"]) for row in samples] == [(2, "a sks dog", 0), (2, "a dog", 1)]
     assert all(row["picture"]["_type"] == "image-file" for row in samples)
+    [told] = [row for row in history(stay) if "samples" in row]
+    for prompt, seed in (("a sks dog", 0), ("a dog", 1)):
+        media = told[f"samples/{prompt}"]
+        assert (media["_type"], media["captions"]) == ("images/separated", [f"{prompt}, seed {seed}"])
     assert [row["untuned"] is not None for row in samples] == [True, False]
     kept = {path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
     assert {(tmp_path / f"{name}.png").read_bytes() for name in ("tuned", "untuned")} <= kept

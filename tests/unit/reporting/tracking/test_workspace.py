@@ -55,8 +55,8 @@ def test_its_panels_name_what_runs_log(tmp_path: Path) -> None:
     (settings_,) = found["Parallel Coordinates Plot"]
     accessors = [column["accessor"] for column in settings_["columns"]]
     assert accessors == [
-        "config:method.value._kind_",
-        "config:method.value.lr",
+        "config:settings.value.method._kind_",
+        "config:settings.value.method.lr",
         f"summary:{dino}",
         f"summary:{clip_t}",
     ]
