@@ -49,6 +49,7 @@ PARTS = {
         "docs/grids",
         "docs/synthesis",
         "docs/report",
+        "docs/serve",
         "docs/evaluation",
         "docs/tracking",
         "docs/provenance",
