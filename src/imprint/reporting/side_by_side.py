@@ -79,7 +79,8 @@ class Gallery(NamedTuple):
 
 def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: int) -> list[Gallery]:
     """One for each model and set of photos that has any pictures; with `most` pictures in all, about."""
-    found = [gallery for group in _by_model_and_photos(records) if (gallery := _gallery(group, axes)).rows]
+    drawn = [(gallery, group) for group in _by_model_and_photos(records) if (gallery := _gallery(group, axes)).rows]
+    found = _titled(drawn)
     share = min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
     return [_shortened(gallery, max(1, int(len(gallery.rows) * share))) for gallery in found]
 
@@ -121,6 +122,20 @@ def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, 
         if len(set(texts.values())) == len(records) and all(texts.values()):
             return texts
     return {record.name: record.name for record in records}
+
+
+def _titled(drawn: Sequence[tuple[Gallery, Sequence[RunRecord]]]) -> list[Gallery]:
+    """Where several have the same title, or none: with the settings in which their runs differ, or numbered."""
+    found: list[Gallery] = []
+    for gallery, group in drawn:
+        alike = [own[0].settings for other, own in drawn if other.title == gallery.title]
+        title = gallery.title
+        if len(alike) > 1 or (not title and len(drawn) > 1):
+            title = ", ".join(filter(None, [title, label_text(group[0].settings, distinguishing(alike))])) or "unnamed"
+        taken = {other.title for other in found}
+        names = (title, *(f"{title} ({number})" for number in range(2, len(drawn) + 1)))
+        found.append(gallery._replace(title=next(name for name in names if name not in taken)))
+    return found
 
 
 def _shortened(gallery: Gallery, rows: int) -> Gallery:

@@ -14,7 +14,7 @@ from imprint.reporting import thumbnails
 from imprint.reporting.figures import CurveStyle, Panel, panel_svg
 from imprint.reporting.labels import setting_columns
 from imprint.reporting.record import RunRecord, differing, find_runs, read_run
-from imprint.reporting.side_by_side import galleries, labels
+from imprint.reporting.side_by_side import galleries, labels, with_steps
 from imprint.runs import Run
 from imprint.verbs.report import write_report
 
@@ -153,6 +153,7 @@ def test_references_come_from_the_data_and_lose_their_metadata(tmp_path: Path) -
     assert "HOME-ADDRESS" not in html
     thumbnail = thumbnails.thumbnail(photos / "a.jpg", side=64, keeps_small=True)
     assert thumbnail is not None
+    assert thumbnail.is_small
     assert thumbnails.thumbnail(photos / "broken.png", side=64, keeps_small=True) is None
 
 
@@ -253,3 +254,30 @@ def test_internals_are_no_columns_and_rates_of_mixed_methods_are(tmp_path: Path)
     names = list(labels(records).values())
     assert not [name for name in names if "nouns" in name or "dataset" in name]
     assert len(set(names)) == 3
+
+
+def test_earlier_pictures_are_taken_as_far_as_they_fit(tmp_path: Path) -> None:
+    """The steps that are left out are evenly spread, and the same for all runs."""
+    steps = (0, 50, 100, 150, 200)
+    for name in ("a-00000001", "b-00000002"):
+        make_run(tmp_path / name, settings=settings(seed=name), drawn_at=steps)
+    found = galleries(find_runs([tmp_path]), most=100)
+    for most, kept, left_out in (
+        (1000, [50, 100, 150, 200], 0),
+        (16, [50, 150, 200], 1),
+        (8, [50, 200], 2),
+        (7, [], 3),
+    ):
+        [gallery] = with_steps(found, most)
+        assert (gallery.steps, gallery.steps_left_out) == (kept, left_out), most
+        assert all(picture.file for row in gallery.rows for picture in row.pictures), "the last ones are always there"
+
+
+def test_no_two_parts_have_the_same_title(tmp_path: Path) -> None:
+    for number, source in enumerate(("one", "other", "other")):
+        model = {"_target_": "imprint.models.families.sd.Source", "path": source}
+        path = f"photos/{number > 1}/dog6"
+        make_run(tmp_path / f"run-{number}", settings=settings(model=model, path=path))
+    titles = [gallery.title for gallery in galleries(find_runs([tmp_path]), most=100)]
+    assert len(set(titles)) == 3
+    assert all(title.startswith("dog6, ") for title in titles)

@@ -123,12 +123,20 @@ def test_methods_on_several_subjects_are_tested_in_pairs(tmp_path: Path) -> None
 def test_marks_tell_who_they_are_and_their_numbers(tmp_path: Path) -> None:
     own = sheet()
     scored_run(tmp_path, own)
-    scored_run(tmp_path, sheet(method="dreambooth"))
+    scored_run(tmp_path, sheet(method="<!--<script>&\u2028"))
     html = write_report([tmp_path], tmp_path / "report.html").read_text()
-    told = re.findall(r"<title>([^<]*DINO[^<]*)</title>", html)
-    assert {text.split("\n")[0] for text in told} == {"lora", "dreambooth", "untuned model"}
-    (lora,) = [text for text in told if text.startswith("lora")]
-    assert f"DINO {own.rows['tuned']['dino'].mean:.3f}" in lora
+    [told] = re.findall(r'<script type="application/json" id="scatter">(.*?)</script>', html, flags=re.S)
+    drawn = json.loads(told)
+    marks = {mark["name"]: mark for mark in drawn["marks"]}
+    assert set(marks) == {"lora", "<!--<script>& ", "untuned model", "real photos"}
+    value, low, high, text = marks["lora"]["numbers"]["dino"]
+    assert value == own.rows["tuned"]["dino"].mean
+    assert low < value < high
+    assert text.startswith(f"{value:.3f} [")
+    assert marks["lora"]["runs"] == [own.run]
+    assert "clip_t" not in marks["real photos"]["numbers"]
+    assert drawn["start"] == ["clip_t", "dino"]
+    assert "<!--<script>" not in html
 
 
 def test_scores_on_the_way_are_curves_by_fingerprint(tmp_path: Path) -> None:

@@ -10,13 +10,23 @@ from imprint.reporting.scoreboard.scores import Score
 
 
 def missing_subject_notes(contestants: Sequence[Entry], subjects: Mapping[str, str]) -> Iterator[str]:
-    for entry in contestants:
-        own = {sheet.subject for sheet in entry.sheets}
-        if absent := [subject for subject in subjects if subject not in own]:
-            yield (
-                f"{entry.label} has no scores of {', '.join(absent)}. Its means are over {len(own)} of "
-                f"{len(subjects)} subjects and cannot be compared with the others'; the tests use the common subjects."
-            )
+    short = {
+        entry.label: absent
+        for entry in contestants
+        if (absent := [subject for subject in subjects if subject not in {sheet.subject for sheet in entry.sheets}])
+    }
+    if len(short) == 1:
+        [(label, absent)] = short.items()
+        yield (
+            f"{label} has no scores of {', '.join(absent)}. Its means are over {len(subjects) - len(absent)} of "
+            f"{len(subjects)} subjects and cannot be compared with the others'; the tests use the common subjects."
+        )
+    elif short:
+        counted = ", ".join(f"{label}: {len(subjects) - len(absent)}" for label, absent in short.items())
+        yield (
+            f"{len(short)} contestants lack some of the {len(subjects)} subjects ({counted}). Means over different "
+            "subjects cannot be compared; the tests use the common ones."
+        )
 
 
 def lost_prompt_notes(scores: Sequence[Score], columns: Sequence[ScoreColumn]) -> Iterator[str]:
@@ -26,11 +36,15 @@ def lost_prompt_notes(scores: Sequence[Score], columns: Sequence[ScoreColumn]) -
     for each in scores:
         if each.lost:
             lost.setdefault(each.entry, []).append(f"{each.lost} of {titles[each.column]}")
-    for entry, counts in lost.items():
+    if lost:
+        told = "; ".join(
+            f"{entry} {', '.join(counts)}" if len(lost) > 1 else ", ".join(counts) for entry, counts in lost.items()
+        )
         yield (
-            f"{entry} has no number of some prompts, since pictures failed or came out blank ({', '.join(counts)}). "
-            "What is left may be the easier part: its means cannot be compared with the others', and the tests use the "
-            "prompts of a subject that both have."
+            f"{next(iter(lost)) if len(lost) == 1 else f'{len(lost)} contestants'} "
+            f"{'has' if len(lost) == 1 else 'have'} no number of some prompts, since pictures failed or came out blank "
+            f"({told}). What is left may be the easier part: such means cannot be compared with the others', and the "
+            "tests use the prompts of a subject that both have."
         )
 
 

@@ -83,10 +83,10 @@ def test_an_offline_run_holds_configuration_history_pictures_and_summary(
     samples = table(stay, "samples")
     assert [(row["step"], row["prompt"], row["seed"]) for row in samples] == [(2, "a sks dog", 0), (2, "a dog", 1)]
     assert all(row["picture"]["_type"] == "image-file" for row in samples)
-    [told] = [row for row in history(stay) if "samples" in row]
+    [told] = [row for row in history(stay) if "samples._type" in row]
     for prompt, seed in (("a sks dog", 0), ("a dog", 1)):
-        media = told[f"samples/{prompt}"]
-        assert (media["_type"], media["captions"]) == ("images/separated", [f"{prompt}, seed {seed}"])
+        assert told[f"samples/{prompt}._type"] == "images/separated"
+        assert told[f"samples/{prompt}.captions"] == [f"{prompt}, seed {seed}"]
     assert [row["untuned"] is not None for row in samples] == [True, False]
     kept = {path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
     assert {(tmp_path / f"{name}.png").read_bytes() for name in ("tuned", "untuned")} <= kept
