@@ -143,9 +143,7 @@ class Browser:
             self.problems.append(str(facts["args"]))
         elif event == "Log.entryAdded" and facts["entry"]["level"] in ("error", "warning"):
             self.problems.append(facts["entry"]["text"])
-        elif event == "Network.requestWillBeSent" and not facts["request"]["url"].startswith(
-            tuple(self.allowed)
-        ):
+        elif event == "Network.requestWillBeSent" and not facts["request"]["url"].startswith(tuple(self.allowed)):
             self.problems.append(f"asked the network for {facts['request']['url']}")
 
 
