@@ -105,6 +105,8 @@ miniature-report: setup  ## measure the miniature: report beside its weights, sh
 	$(BIN)/python -m imprint.miniature report --sheet docs/miniature.jpg $(ARGS)
 	$(BIN)/python -m imprint.miniature report --weights $(FLOW) --out $(FLOW) --cards $(FLOW)/README.md \
 	  --sheet docs/miniature_flow.jpg --parts generator realism costs sheet $(ARGS)
+	$(BIN)/python -m imprint.miniature upscaling --sheet docs/miniature_upscaler.png
+	$(BIN)/python -m imprint.miniature sheet docs --what engravings --size 128
 
 clean:  ## remove what was built here; runs in outputs/ stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

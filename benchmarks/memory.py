@@ -24,6 +24,8 @@ CASES: Mapping[str, list[str]] = {
     "bf16": ["hparams.precision=bf16-mixed"],
     "bf16, parts let go": ["hparams.precision=bf16-mixed", "trainer.keep_parts=needed"],
 }
+LARGE_PARTS = ("transformer", "text_encoder_2")
+KINDS = ("resident", "anonymous")  # of memory
 BEFORE = "as before"  # all of the model is read in float32, then moved, then cast
 STATUS, MARKS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -35,15 +37,19 @@ def main(stored: str) -> None:
         print("| part | parameters | float32 | bfloat16 |\n|---|---|---|---|")
         for name, count in sizes.items():
             print(f"| {name} | {count / 1e6:.0f} M | {4 * count / 2**20:.0f} MiB | {2 * count / 2**20:.0f} MiB |")
+        print("\n| part | read in | peak | by its weights | without pages of files | by its weights |\n|" + "---|" * 6)
+        for part in LARGE_PARTS:
+            for dtype in ("float32", "bfloat16"):
+                found = json.loads(_alone("reading", str(folder), part, dtype))
+                sizes = [f"{found[kind]:.0f} MiB | {found[kind] / found['weights']:.2f}" for kind in KINDS]
+                print(f"| {part} | {dtype} | {' | '.join(sizes)} |", flush=True)
         print("\n| | what | peak | ratio | without pages of files | ratio |\n|---|---|---|---|---|---|")
         for what in ("loading", "training"):
             first: Mapping[str, float] = {}
             for case in CASES:
                 found = json.loads(_alone(what, str(folder), case))
                 first = first or found
-                columns = [
-                    f"{found[kind]:.0f} MiB | {found[kind] / first[kind]:.2f}" for kind in ("resident", "anonymous")
-                ]
+                columns = [f"{found[kind]:.0f} MiB | {found[kind] / first[kind]:.2f}" for kind in KINDS]
                 print(f"| {what} | {case} | {' | '.join(columns)} |", flush=True)
 
 
@@ -119,6 +125,27 @@ def write(folder: str, stored: str) -> Mapping[str, int]:
     return sizes
 
 
+def reading(folder: str, part: str, dtype: str) -> Mapping[str, float]:
+    """One part of the model, onto a device that is the CPU; and MiB of its weights."""
+    import accelerate  # noqa: F401 - libraries are no part of the model
+    import peft  # noqa: F401
+    import torch
+    from diffusers import FluxTransformer2DModel  # noqa: F401
+    from transformers import T5EncoderModel  # noqa: F401
+
+    from imprint.models.loading import Loading
+
+    source = _source(folder)
+    parts = source.layout.parts
+    others = frozenset(own.role for own in parts if own.name != part)
+    how = Loading(dtype=getattr(torch, dtype), exact=frozenset(), absent=others, device=torch.device("cpu"))
+    source.load_without_weights()
+    with measured() as found:
+        model = source.load_as(how)
+    weights = sum(weight.nbytes for weight in model.parts[part].parameters())
+    return {**found, "weights": weights / 2**20}
+
+
 def loading(folder: str, case: str) -> Mapping[str, float]:
     from imprint.planning.assemble import assemble
     from imprint.planning.prepare import prepare
@@ -172,6 +199,12 @@ def _configuration(folder: str, case: str) -> Any:
     return compose("train", [*settings, *CASES[case]])
 
 
+def _source(folder: str) -> Any:
+    from imprint.planning.prepare import prepare
+
+    return prepare(_configuration(folder, "float32")).parts.model
+
+
 def _as_asked(case: str) -> None:
     from imprint.models import loading
     from imprint.models.base import ModelSource
@@ -220,7 +253,7 @@ def _alone(*arguments: str) -> str:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         what, *given = sys.argv[2:]
-        print(json.dumps({"write": write, "loading": loading, "training": training}[what](*given)))
+        print(json.dumps({"write": write, "reading": reading, "loading": loading, "training": training}[what](*given)))
     else:
         parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--stored", choices=("bfloat16", "float32"), default="bfloat16")

@@ -5,7 +5,7 @@ The tiny models of the tests give what is not a matter of size: tokenizers, sche
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +34,31 @@ def tiny_model(name: str, folder: Path) -> Path:
 
 def without_weights(name: str, folder: Path) -> Path:
     """The published model's configurations beside the weights of a tiny one, which nothing reads."""
-    return _resized(name, folder, PUBLISHED[name]["parts"], with_weights=False)
+    model = PUBLISHED[name]
+    return _resized(name, folder, model["parts"], model.get("pipeline", {}), with_weights=False)
 
 
 def of_middle_size(name: str, folder: Path) -> Path:
     """Random weights in bfloat16, as most are published."""
     model = PUBLISHED[name]
     sizes = {part: {**own, **model["middle"].get(part, {})} for part, own in model["parts"].items()}
-    return _resized(name, folder, sizes, with_weights=True)
+    return _resized(name, folder, sizes, model["middle"].get("pipeline", {}), with_weights=True)
 
 
-def _resized(name: str, folder: Path, sizes: Mapping[str, Any], *, with_weights: bool) -> Path:
+def settings_of(name: str) -> Sequence[str]:
+    """What a configuration has to say of a model of this family that is smaller than the published one."""
+    family: TinyFamily = FAMILIES[PUBLISHED[name]["family"]]
+    return family.settings
+
+
+def _resized(
+    name: str, folder: Path, sizes: Mapping[str, Any], pipeline: Mapping[str, Any], *, with_weights: bool
+) -> Path:
     family: TinyFamily = FAMILIES[PUBLISHED[name]["family"]]
     family.pipeline(folder)
     layout = family.source(folder).layout
     torch.manual_seed(0)
-    _write_changed(folder / "model_index.json", PUBLISHED[name].get("pipeline", {}))
+    _write_changed(folder / "model_index.json", pipeline)
     for part in layout.parts:
         file = folder / part.name / "config.json"
         config = json.loads(file.read_text(encoding="utf-8"))

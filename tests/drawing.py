@@ -11,12 +11,24 @@ from PIL import Image
 from tiny import RESOLUTION
 
 from imprint.models.base import Model
-from imprint.types import Sampler
+from imprint.types import LowRes, Sampler
 
 PROMPTS = ("a photo of a dog", "a red vase on the beach")
 SEEDS = (3, 11)
 AS_TRAINED = Sampler("model", 4, 5.0, "a cat")
 ROUNDING = 1  # of 255 levels
+FACTOR = 4  # by which the tiny upscaler enlarges
+
+
+def low_picture() -> Image.Image:
+    """For an upscaler to enlarge: large spots of many colours."""
+    spots = np.random.default_rng(7).integers(0, 255, (2, 2, 3), dtype=np.uint8)
+    return Image.fromarray(spots).resize((RESOLUTION // FACTOR,) * 2, Image.Resampling.BICUBIC)
+
+
+def given(model: Model, count: int) -> dict[str, LowRes]:
+    """What a model has to be given beside prompts, to draw so many pictures."""
+    return {} if model.upscaling is None else {"low_res": LowRes([low_picture()] * count, None)}
 
 
 def draw(
@@ -25,7 +37,8 @@ def draw(
     prompts: Sequence[str] = PROMPTS,
     seeds: Sequence[int] = SEEDS,
 ) -> list[Image.Image]:
-    return model.generate(prompts, seeds, sampler=sampler, height=RESOLUTION, width=RESOLUTION)
+    size = {"height": RESOLUTION, "width": RESOLUTION}
+    return model.generate(prompts, seeds, sampler=sampler, **size, **given(model, len(prompts)))
 
 
 def draw_stock(

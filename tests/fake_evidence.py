@@ -13,6 +13,7 @@ from imprint.types import Concept
 
 CONCEPT = Concept("sks", "dog")
 TEMPLATE = "a {identifier} {noun} in the snow"
+SIZE = (16, 16)  # of pictures and photos
 
 
 class FakeFeatures:
@@ -58,7 +59,9 @@ def shots(*contents: str, set: str = "subject") -> list[Shot]:
 
 
 def photo(content: str, *, trained_on: bool = True) -> Photo:
-    return Photo(f"{content}.jpg", content, trained_on, lambda: Image.new("RGB", (8, 8)))
+    return Photo(
+        f"{content}.jpg", content, trained_on, lambda: Image.new("RGB", SIZE), lambda: Image.new("L", SIZE, 255)
+    )
 
 
 def evidence(features: Any, **parts: Any) -> Evidence:

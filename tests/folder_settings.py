@@ -9,6 +9,7 @@ FOLDER_SETTINGS: dict[str, Any] = {
     "subject": "auto",
     "kind": "object",
     "holdout": 0,
+    "shots": None,
     "captions": "auto",
     "caption_dropout": 0.0,
     "masks": "auto",

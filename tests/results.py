@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -37,13 +38,14 @@ def by_the_library(
 ) -> list[Image.Image]:
     pipeline.set_progress_bar_config(disable=True)
     mend(pipeline)
+    size = {"height": RESOLUTION, "width": RESOLUTION}
+    takes = signature(pipeline.__call__).parameters  # an upscaler goes by the picture that it enlarges
     return [
         pipeline(
             prompt=prompt,
             num_inference_steps=3,
             guidance_scale=4.0,
-            height=RESOLUTION,
-            width=RESOLUTION,
+            **{name: side for name, side in size.items() if name in takes},
             generator=torch.Generator().manual_seed(seed),
             **drawing_of(pipeline),
         ).images[0]

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from imprint import cli, config, sweeps
 from imprint.command_line import as_overrides
 from imprint.composition_errors import explained
-from imprint.errors import UserError
+from imprint.errors import ConfigError, UserError
 from imprint.libraries.process import without_denormals
 from imprint.locations import locate
 from imprint.overrides import check_overrides
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from imprint.manifest import Manifest
     from imprint.models.base import Model
+    from imprint.pictures.second_pass import SecondPass, Wanted
+    from imprint.pictures.store import Recipe
     from imprint.reporting.record import RunRecord
     from imprint.types import Concept
 
@@ -128,17 +130,22 @@ class Run:
         *,
         seed: int | Sequence[int] = 0,
         size: tuple[int, int] | None = None,
+        hires: str | Mapping[str, Any] | None = None,
         device: Device = "auto",
         **sampler: Any,
     ) -> "list[Image]":
         """Each prompt with each seed: the same pictures as `imprint generate` makes.
 
         `{identifier}` and `{noun}` in a prompt stand for what was taught. `size` is (height, width), by default that of
-        training; `sampler` may have scheduler, steps, guidance and negative_prompt. The model stays in memory for the
-        next call.
+        training; `sampler` may have scheduler, steps, guidance and negative_prompt. `hires` draws each picture again,
+        larger: "second_pass", "tiles", or settings of these, as in {"factor": 1.5, "tile": 512}. The model stays in
+        memory for the next call.
         """
         import torch
 
+        from imprint.pictures.generate import generate_with
+        from imprint.pictures.second_pass import Wanted
+        from imprint.pictures.store import Recipe
         from imprint.requests import as_list
         from imprint.verbs.generate import filled
 
@@ -148,14 +155,17 @@ class Run:
         unknown = sampler.keys() - set(model.sampler._fields)
         if unknown:
             raise UserError(f"{', '.join(sorted(unknown))}: a sampler has {', '.join(model.sampler._fields)}.")
-        height, width = size or self._files.frame
         chosen = model.sampler._replace(**sampler)
+        once = [Recipe("", text, number, chosen, size or self._files.frame, {}) for text in prompts for number in seeds]
+        again = _second_pass(hires)
+        wanted = self._enlarged(again, once, model) if again else [Wanted(recipe) for recipe in once]
+        draw = generate_with(model)
         with torch.no_grad(), without_denormals():
-            return [
-                model.generate([text], [number], sampler=chosen, height=height, width=width)[0]
-                for text in prompts
-                for number in seeds
-            ]
+            pictures = []
+            for recipe, one in zip(once, wanted, strict=True):
+                [picture] = draw([recipe])
+                pictures.append(one.again.drawn(model, one.recipe, picture) if one.again else picture)
+            return pictures
 
     def pipeline(self) -> "DiffusionPipeline":
         """The library's own pipeline with the result in it, in float32 on the CPU. It needs nothing of imprint."""
@@ -208,6 +218,19 @@ class Run:
 
     def _finished(self) -> RunFolder:
         return RunFolder.finished(self.folder, trust=self._files.trust)
+
+    def _enlarged(self, again: "SecondPass", once: "Sequence[Recipe]", model: "Model") -> "list[Wanted]":
+        """What is drawn in place of each of these. Raises ConfigError with all that is wrong with it."""
+        from imprint.results.load import own_model
+
+        facts = own_model(self._finished(), {}).facts()
+        problems = [problem for recipe in once for problem in again.problems(recipe.size, recipe.sampler, facts)]
+        if problems:
+            raise ConfigError({str(problem): problem for problem in problems}.values())
+        wanted = [again.wanted(recipe, facts) for recipe in once]
+        for one in wanted:
+            one.check(model)
+        return wanted
 
     def _loaded(self, device: str) -> "Model":
         from imprint.methods.adapter_layers import merge_exactly
@@ -320,6 +343,24 @@ def command(verb: str, *arguments: str) -> None:
         cli.execute(verb, overrides)
     except HydraException as error:
         raise UserError(explained(verb, overrides, error)) from error
+
+
+def _second_pass(hires: str | Mapping[str, Any] | None) -> "SecondPass | None":
+    """A choice of conf/hires, or settings of a second pass. Raises ConfigError with all that is wrong with them."""
+    from imprint.construct import Constructor
+    from imprint.pictures.second_pass import KEY
+
+    if hires is None:
+        return None
+    choice, settings = (hires, {}) if isinstance(hires, str) else ("second_pass", hires)
+    node = compose(f"{KEY}={choice}", verb="generate")[KEY]
+    if node is None:
+        return None
+    constructor = Constructor()
+    again: SecondPass | None = constructor.build({**config.resolved(node), **settings}, KEY)
+    if constructor.problems:
+        raise ConfigError(constructor.problems)
+    return again
 
 
 def _scores(records: "Sequence[RunRecord]") -> list[Score]:

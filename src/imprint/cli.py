@@ -174,7 +174,8 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, HydraException):
-        return explained(verb, arguments, error, places=VERBS[verb].positional) if verb in VERBS else str(error)
+        overrides = as_overrides(verb, arguments) if verb in VERBS else []
+        return explained(verb, overrides, error, places=VERBS[verb].positional) if overrides else str(error)
     assert isinstance(error, OSError)
     return f"{error.filename or 'a file'}: {error.strerror or error}. {remedy_of_cache(error.filename)}".rstrip()
 

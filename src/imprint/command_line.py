@@ -3,7 +3,7 @@
 import os
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from imprint import __version__
@@ -15,12 +15,15 @@ class Verb(NamedTuple):
     positional: str | None = None  # the key that an argument without "=" gives
     texts: tuple[str, ...] = ()  # keys whose values are sentences, not Hydra's grammar
     first: str | None = None  # the key of the first such argument, where it is another
+    # a key -> the choices of this group, and the key that the place of a run gives
+    short: Mapping[str, tuple[str, str]] = {}
 
 
+ENLARGING = {"upscaler": ("model@upscaler.model", "upscaler.run")}
 VERBS = {
     "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
     "preview": Verb("show what a training will see, before it begins", texts=("dataset.rights",)),
-    "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt")),
+    "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt"), short=ENLARGING),
     "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
     "synthesise": Verb(
@@ -28,6 +31,7 @@ VERBS = {
         "run",
         ("negative_prompt", "dataset.rights"),
     ),
+    "masks": Verb("find where the subject is in photos, and write a mask beside each", "photos"),
     "study": Verb("measure whether drawn pictures help a learner, beside photos alone", "data"),
     "export": Verb("write a trained run, or a data set, in another format", "run"),
     "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
@@ -94,10 +98,22 @@ def as_overrides(name: str, arguments: Sequence[str]) -> list[str]:
         elif verb.positional and _is_place(argument, name):
             bare.append(in_quotes(argument))
         else:
-            overrides.append(as_override(argument, texts=verb.texts, sweeps=is_grid))
+            overrides.append(as_override(_in_full(argument, verb), texts=verb.texts, sweeps=is_grid))
     given = [f"{verb.first}={bare.pop(0)}"] if verb.first and bare else []
     given += [f"{verb.positional}={bare[0] if len(bare) == 1 else '[' + ','.join(bare) + ']'}"] if bare else []
     return [*options, *given, *overrides]  # Hydra does not take options between overrides
+
+
+def _in_full(argument: str, verb: Verb) -> str:
+    """What a short form stands for: `upscaler=sd_upscaler` is a choice of a group, `upscaler=outputs/UP` a run."""
+    from imprint.config import choices
+
+    key, _, value = argument.partition("=")
+    if key not in verb.short or not value or value == "null":
+        return argument
+    group, place = verb.short[key]
+    is_choice = value in choices(group.partition("@")[0]) and not os.path.lexists(value)
+    return f"{group if is_choice else place}={value}"
 
 
 def _answer_options_of_others(arguments: Sequence[str]) -> None:

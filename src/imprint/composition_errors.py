@@ -8,7 +8,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from imprint.config import conf_folder
+from imprint.config import choices, conf_folder
 from imprint.errors import ConfigError, Problem
 from imprint.libraries.hydra import parsed_command_line
 from imprint.suggestions import nearest
@@ -40,6 +40,10 @@ def _unknown_keys(verb: str, arguments: Sequence[str], places: str | None) -> It
             continue
         is_path = places and "/" in str(override.input_line)
         remedy = f"if it is a path, write {places}={override.input_line}." if is_path else nearest(key, known)
+        group = key.partition(".")[0]
+        if group in groups and group != key and OmegaConf.select(cfg, group) is None:
+            others = [choice for choice in choices(group) if choice != cfg.hydra.runtime.choices[group]]
+            remedy = f"with {group}={cfg.hydra.runtime.choices[group]} there is none. Choose {' or '.join(others)}."
         yield Problem(key, override.value(), f"unknown key; {remedy}")
 
 

@@ -167,3 +167,30 @@ class Beginning(NamedTuple):
     def only(self, index: int) -> "Beginning":
         kept = None if self.kept is None else self.kept[index : index + 1]
         return Beginning(self.pictures[index : index + 1], self.strength, kept)
+
+
+class LowRes(NamedTuple):
+    """What an upscaler enlarges.
+
+    pictures  one for each that is drawn, smaller than it by the upscaler's factor
+    level     of the noise that they are given; None: as in its training
+    """
+
+    pictures: Sequence[Image.Image]
+    level: int | None
+
+    def only(self, index: int) -> "LowRes":
+        return LowRes(self.pictures[index : index + 1], self.level)
+
+
+class Tiles(NamedTuple):
+    """The overlapping squares in which a large picture is drawn, so that memory is bounded by one of them.
+
+    size     pixels on a side
+    overlap  pixels that neighbours have in common, at least
+    batch    how many the denoiser sees at a time: changes memory and time alone
+    """
+
+    size: int
+    overlap: int
+    batch: int

@@ -2,20 +2,17 @@
 what is kept stays."""
 
 from collections.abc import Callable, Sequence
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoPipelineForImage2Image
+from beginnings import BY_THE_LIBRARY, by_default, by_the_library, image_to_image, spots
 from diffusers.image_processor import VaeImageProcessor
-from diffusers.pipelines.auto_pipeline import AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, AUTO_TEXT2IMAGE_PIPELINES_MAPPING
-from drawing import PROMPTS, ROUNDING, SEEDS, distance, stock
+from drawing import PROMPTS, ROUNDING, SEEDS, distance, given
 from families import FAMILIES, load_tiny
 from PIL import Image
 from tiny import RESOLUTION
-from tiny_family import Guided
 
 from imprint.errors import UserError
 from imprint.models.base import Model
@@ -23,30 +20,10 @@ from imprint.models.beginning import encoded, first_step
 from imprint.models.sampler import generator_of
 from imprint.types import Beginning, Sampler
 
-STEPS = 5
-BY_WORDS = Guided(4.0, "a cat", {"guidance_scale": 4.0, "negative_prompt": "a cat"})  # of models of diffusion
-
-
-def spots(seed: int) -> Image.Image:
-    """Large ones, of many colours."""
-    small = np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)
-    return Image.fromarray(small).resize((RESOLUTION, RESOLUTION), Image.Resampling.NEAREST)
-
-
 BEGINNINGS = [spots(0), spots(1)]
 LEFT_HALF = Image.new("L", (RESOLUTION, RESOLUTION))
 LEFT, RIGHT = (0, 0, RESOLUTION // 2, RESOLUTION), (RESOLUTION // 2, 0, RESOLUTION, RESOLUTION)
 LEFT_HALF.paste(255, LEFT)
-GUIDED = {
-    choice: next((own for own in family.guided.values() if not own.made), BY_WORDS)
-    for choice, family in FAMILIES.items()
-}
-TEXT_TO_IMAGE = {
-    kind.__name__
-    for name, kind in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.items()
-    if AUTO_IMAGE2IMAGE_PIPELINES_MAPPING.get(name, kind) is not kind  # FLUX.2 reads pictures as it reads texts
-}
-BY_THE_LIBRARY = [choice for choice, own in FAMILIES.items() if own.source(".").layout.pipeline in TEXT_TO_IMAGE]
 
 
 def drawn(
@@ -58,9 +35,9 @@ def drawn(
     kept: Image.Image | None = None,
 ) -> list[Image.Image]:
     beginning = Beginning(beginnings, strength, None if kept is None else [kept] * len(beginnings))
-    size = {"height": RESOLUTION, "width": RESOLUTION}
+    more = {"height": RESOLUTION, "width": RESOLUTION, **given(model, len(beginnings))}
     return model.generate(
-        PROMPTS[: len(beginnings)], SEEDS[: len(beginnings)], sampler=sampler, beginning=beginning, **size
+        PROMPTS[: len(beginnings)], SEEDS[: len(beginnings)], sampler=sampler, beginning=beginning, **more
     )
 
 
@@ -69,21 +46,13 @@ def drawn(
 def test_a_picture_with_noise_is_drawn_as_by_the_stock_pipeline(
     choice: str, strength: float, tiny_folder: Callable[[str], Path]
 ) -> None:
-    folder, guided = tiny_folder(choice), GUIDED[choice]
-    pipeline = AutoPipelineForImage2Image.from_pipe(stock(folder))
-    pipeline.set_progress_bar_config(disable=True)
-    told = {"num_inference_steps": STEPS, "strength": strength, **FAMILIES[choice].drawing, **guided.told}
-    size = {"height": RESOLUTION, "width": RESOLUTION}
-    told |= {key: value for key, value in size.items() if key in signature(pipeline.__call__).parameters}
+    folder = tiny_folder(choice)
+    pipeline = image_to_image(folder)
     theirs = [
-        pipeline(prompt=prompt, image=picture, generator=torch.Generator().manual_seed(seed), **told).images[0]
+        by_the_library(choice, pipeline, prompt, picture, strength, seed=seed)
         for prompt, picture, seed in zip(PROMPTS, BEGINNINGS, SEEDS, strict=True)
     ]
     assert distance(drawn(load_tiny(folder), BEGINNINGS, strength, by_default(choice)), theirs) <= ROUNDING
-
-
-def by_default(choice: str, scheduler: str = "model") -> Sampler:
-    return Sampler(scheduler, STEPS, GUIDED[choice].guidance, GUIDED[choice].negative_prompt)
 
 
 @pytest.mark.parametrize("choice", FAMILIES)

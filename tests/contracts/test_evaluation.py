@@ -2,13 +2,16 @@
 
 import inspect
 import math
+import tempfile
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from composed import compose
-from fake_evidence import FakeFeatures, evidence, photo, shot
+from fake_evidence import SIZE, FakeFeatures, evidence, photo, shot
+from PIL import Image
 
 from imprint.config import conf_folder, resolved
 from imprint.construct import Constructor
@@ -44,9 +47,17 @@ def built(group: str, option: str) -> Any:
     return thing
 
 
+@cache
+def drawn_file() -> Path:
+    """That of every picture, for metrics that look at pixels themselves."""
+    file = Path(tempfile.mkdtemp()) / "drawn.png"
+    Image.new("RGB", SIZE, "grey").save(file)
+    return file
+
+
 def pictures(name: str, owner: str) -> list[Shot]:
     return [
-        shot(f"{owner}-{name}-{number}-{k}", number, k, set=name, template=TEMPLATE)
+        shot(f"{owner}-{name}-{number}-{k}", number, k, set=name, template=TEMPLATE)._replace(file=drawn_file())
         for number in range(PICTURES // 2)
         for k in range(2)
     ]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ FORMATS = {choice: own.source(".").layout.network for choice, own in FAMILIES.it
 NETWORKS = [choice for choice, format in FORMATS.items() if format]
 WHOLE = [choice for choice, format in FORMATS.items() if format and format.parts]
 # Of a family and another whose layers have the same names: here some have the same sizes, too.
-RELATED = {("chroma", "flux"), ("sd", "sdxl"), ("flux2", "flux2_klein"), ("flux2_klein", "flux2")}
+UNETS = ["sd", "sdxl", "sd_upscaler"]
+RELATED = {("chroma", "flux"), ("flux2", "flux2_klein"), ("flux2_klein", "flux2"), *permutations(UNETS, 2)}
 PAIRS = [(one, other) for one in FAMILIES for other in FAMILIES if one != other and (one, other) not in RELATED]
 PREFIXES = ["diffusion_model.", "base_model.model.", "model.diffusion_model.", ""]
 FLAT = ["lora_unet_", "lora_transformer_", "lycoris_"]

@@ -61,12 +61,12 @@ def test_a_profile_names_a_sampler_that_exists(name: str) -> None:
 def test_a_profile_says_which_choices_are_a_papers_and_which_ours(name: str) -> None:
     remarks = "".join(_remarks(conf_folder() / "evaluation" / f"{name}.yaml")).lower()
     assert "ours" in remarks
-    if name not in ("quick", "careful", "truth"):
+    if name not in ("quick", "careful", "truth", "upscaling"):
         assert "arxiv" in remarks
         assert "theirs" in remarks or "the paper's" in remarks
 
 
-@pytest.mark.parametrize("name", [name for name in PROFILES if name not in ("quick", "careful", "truth")])
+@pytest.mark.parametrize("name", [name for name in PROFILES if name not in ("quick", "careful", "truth", "upscaling")])
 def test_what_of_the_sampler_a_profile_leaves_to_the_run_is_said_to_be_ours(name: str) -> None:
     _, ours = " ".join(_remarks(conf_folder() / "evaluation" / f"{name}.yaml")).split("Ours", maxsplit=1)
     sampler = composed_profile(name).sampler

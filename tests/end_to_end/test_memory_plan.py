@@ -1,4 +1,4 @@
-"""The estimate of memory is held against what a process takes."""
+"""What loading and training take of a process's memory, and what the estimate says of it."""
 
 import json
 import subprocess
@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks/memory_plan.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 STATUS = Path("/proc/self/clear_refs")  # by which the kernel forgets a process's peak
 
 
-def run(*arguments: str) -> dict[str, float]:
-    command = [sys.executable, str(BENCHMARK), "--child", *arguments]
+def run(benchmark: str, *arguments: str) -> list[dict[str, float]]:
+    command = [sys.executable, str(BENCHMARKS / benchmark), "--child", *arguments]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=returning()).stdout
-    found: dict[str, float] = json.loads(output.splitlines()[-1])
-    return found
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
 def returning() -> dict[str, str]:
@@ -28,14 +27,26 @@ def returning() -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCHMARK.parent)
+    monkeypatch.syspath_prepend(BENCHMARKS)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not STATUS.exists(), reason="the system does not say what a process takes at most")
-@pytest.mark.parametrize("model", ["flux", "sd15"])
+@pytest.mark.parametrize("model", ["flux", "sd15", "sana"])
 def test_it_is_what_the_training_takes(model: str, tmp_path: Path) -> None:
-    run("write", model, str(tmp_path))
-    for method, settings in (("lora", "plain"), ("dreambooth", "plain")):
-        found = run("compare", model, str(tmp_path), method, settings)
-        assert found["estimate"] == pytest.approx(found["anonymous"], rel=0.15), (method, settings)
+    run("memory_plan.py", "write", model, str(tmp_path))
+    cases = ("lora", "plain", "dreambooth", "plain")
+    for found in run("memory_plan.py", "compare", model, str(tmp_path), *cases):
+        assert found["estimate"] == pytest.approx(found["anonymous"], rel=0.15), found["phase"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STATUS.exists(), reason="the system does not say what a process takes at most")
+@pytest.mark.parametrize("stored", ["float32", "bfloat16"])
+def test_a_part_is_in_memory_once_while_it_is_read(stored: str, tmp_path: Path) -> None:
+    """With the pages of its file, whatever the type that is asked for."""
+    run("memory.py", "write", str(tmp_path), stored)
+    for part, dtype in (("transformer", "bfloat16"), ("text_encoder_2", "float32")):
+        [found] = run("memory.py", "reading", str(tmp_path), part, dtype)
+        assert found["resident"] < 1.1 * found["weights"], (part, dtype)
+        assert found["anonymous"] > 0.9 * found["weights"], "it is mapped, or was not measured"

@@ -39,6 +39,8 @@ def typed(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
         (["train", "dataset.path=[josé"], "\"dataset.path='...'\""),
         (["generate", "-dash"], "written as ./NAME"),
         (["generate", "a=b/run"], "if it is a path, write run=a=b/run"),
+        (["generate", "typo/run", "scale.txt=1"], "scale.txt=1: unknown key; did you mean scale.text"),
+        (["generate", "typo/run", "hires.tile=64"], "with hires=none there is none. Choose second_pass or tiles."),
     ],
     ids=str,
 )

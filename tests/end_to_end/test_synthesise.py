@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from command import Said, typed_with
 from composed import compose
 from drawing import ROUNDING, distance
 from launched import HERE
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from small_runs import configure, draw_masks, draw_pictures, overrides
 
 from imprint.errors import ConfigError, UserError
 from imprint.labelled.folder import read_folder
+from imprint.labelled.row import Row
 from imprint.models.families.sd import StableDiffusion
 from imprint.provenance.marks import read_marks
 from imprint.runs import Run
@@ -122,6 +124,33 @@ def test_each_method_makes_a_data_set_that_says_what_it_is(choice: str, made: Ma
     tested = data_set.splits["test"]
     assert [(row.subject, row.source) for row in tested] == [("rex", "real"), ("tom", "real")]
     assert about(folder)["counts"] == {name: {"asked": 4, "kept": 4} for name in ("rex", "tom")}
+
+
+def test_estimated_masks_say_so(tiny_sd: Path, tmp_path: Path) -> None:
+    """Of a photo without a mask, what is cut out of it, and of what is drawn from noise."""
+    photos = draw_pictures(tmp_path / "photos", 2)
+    for number in range(2):
+        picture = Image.new("RGB", (64, 64), (200, 200, 190))
+        ImageDraw.Draw(picture).ellipse((16, 12, 48, 50), fill=(60, 20 + 60 * number, 120))
+        picture.save(photos / f"{number}.png")
+    run = train(configure(tiny_sd, photos, tmp_path, *LORA, "dataset.subject=rex"))
+
+    def rows(out: str, *settings: str) -> Sequence[Row]:
+        asked = [f"run={run.folder}", f"out={tmp_path / out}", "images=2", *DRAWING, *PROMPTS, *settings]
+        return read_folder(synthesise(compose("synthesise", asked))).splits["train"]
+
+    with pytest.raises(ConfigError, match="no mask says where the subject is"):
+        rows("pasted", "synthesis=paste", "synthesis.places=drawn")
+    pasted = rows("pasted", "synthesis=paste", "synthesis.places=drawn", "masks=border")
+    assert {row.label_quality for row in pasted} == {"estimated"}
+    assert all(row.estimator.startswith("border ") for row in pasted)
+    assert all(row.mask_file_name and row.objects for row in pasted)
+    assert not any(row.mask_file_name for row in rows("drawn"))
+    with pytest.raises(ConfigError, match="the data set there is another one"):
+        rows("drawn", "masks=border")
+    found = rows("found", "masks=border")
+    assert all(row.label_quality == ("estimated" if row.mask_file_name else "") for row in found)
+    assert [row.mask_file_name for row in rows("found", "masks=border")] == [row.mask_file_name for row in found]
 
 
 def test_the_same_again_does_nothing_and_more_pictures_extend_it(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +347,36 @@ def test_of_a_collection_what_is_missing_is_trained_and_each_combination_is_a_da
     assert (wrong.code, "several data sets would lie there. Name what differs" in wrong.text) == (1, True)
     both = said(f"run={trained[0].parent}", f"out={tmp_path}/sets/one", "images=1")
     assert (both.code, "run and collection: both are given" in both.text) == (1, True)
+
+
+def test_shots_are_an_axis_and_each_set_is_made_of_the_first_photos_alone(
+    tiny_sd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for name in ("rex", "tom"):
+        draw_masks(draw_pictures(photos / name, 3))
+    usual = overrides(tiny_sd, photos, tmp_path / "outputs", *LORA, "hparams.steps=1")
+    left_out = ("dataset=", "dataset.class_noun=", "dataset.path=", "hparams.steps=6")
+    own = [each for each in usual if not each.startswith(left_out)]
+    collection = ["collection=folders", f"collection.path={photos}", "collection.noun=dog"]
+    given = {each.partition("=")[0]: each for each in [*own, *collection, *DRAWING, *PROMPTS, "images=2"]}.values()
+    typed = typed_with(capfd)
+    axes = ["dataset.shots=1,2", f"out={tmp_path}/sets/${{dataset.shots}}"]
+    planned = typed("synthesise", *given, *axes, "dry_run=true")
+    assert (planned.code, "4 points: 4 to train" in planned.text) == (0, True), planned.text
+    for shots in ("1 photo", "2 photos"):
+        for name in ("rex", "tom"):
+            assert f"{name} (dog, {shots}, {name}-" in planned.text
+    assert len(set(re.findall(r"photos?, ([\w-]+)\)", planned.text))) == 4, "each has a run of its own"
+    assert typed("synthesise", *given, *axes, "synthesis=paste", "synthesis.places=drawn").code == 0
+    for shots in (1, 2):
+        folder = tmp_path / "sets" / str(shots)
+        said = about(folder)["photos"]
+        assert said == {name: [f"{name}/{number}.png" for number in range(shots)] for name in ("rex", "tom")}
+        rows = [row for _, row in read_folder(folder).rows()]
+        assert {row.parent for row in rows} == {key for keys in said.values() for key in keys}
+    many = typed("synthesise", *given, "dataset.shots=9", f"out={tmp_path}/sets/9")
+    assert (many.code, "dataset.shots=9: there are only 3 to train on" in many.text) == (1, True), many.text
 
 
 @pytest.mark.slow

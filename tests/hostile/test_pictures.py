@@ -141,7 +141,8 @@ def test_what_unpacks_to_much_is_not_unpacked(more: bytes) -> None:
 def subject(folder: Path, **settings: object) -> PictureSet:
     usual = {
         **{"identifier": "sks", "class_noun": "dog", "nouns": ["dog"], "subject": "auto", "kind": "object"},
-        **{"holdout": 0, "captions": "auto", "caption_dropout": 0.0, "bad_pictures": "strict", "background": "white"},
+        **{"holdout": 0, "shots": None, "captions": "auto", "caption_dropout": 0.0},
+        **{"bad_pictures": "strict", "background": "white"},
         **{"crop": "centre", "flip": False, "masks": "auto", "mask_background": 0.0},
         **{"rights": None, "opt_out": "tell"},
     }

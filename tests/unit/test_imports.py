@@ -45,6 +45,7 @@ FLOORS = [
     ["provenance"],
     ["methods", "objectives", "data", "evaluation"],
     ["labelled"],
+    ["masks"],
     ["filters"],
     ["training"],
     ["reporting"],

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Lt
 from PIL import ImageColor
-from pydantic import NonNegativeInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from imprint.data.captions import CaptionSource
 from imprint.data.framing import Crop
-from imprint.data.holdout import Split, split
+from imprint.data.holdout import Split, first, split
 from imprint.data.pictures import PictureSet
 from imprint.data.reading import BadPictures
 from imprint.kinds import KIND, of_kind
@@ -34,6 +34,7 @@ class Dataset(ABC):
     subject       the subject's readable name, or "auto": that of the place where its pictures are
     kind          object or live: benchmarks ask other prompts of a dog than of a teapot
     holdout       so many different pictures are kept out of training, to be scored against
+    shots         of those to train on, the first so many alone are used, in the order of their place; null: all
     captions      auto: a picture's own caption where it has one, the method's templates otherwise;
                   prefix: the same, with the subject's words before a caption that lacks the identifier;
                   template: the templates, own captions are not even read
@@ -56,6 +57,7 @@ class Dataset(ABC):
             "subject",
             "kind",
             "holdout",
+            "shots",
             "captions",
             "bad_pictures",
             "background",
@@ -64,7 +66,12 @@ class Dataset(ABC):
         }
     )
 
-    former_defaults: ClassVar[Mapping[str, Any]] = {"caption_dropout": 0.0, "rights": None, "opt_out": "tell"}
+    former_defaults: ClassVar[Mapping[str, Any]] = {
+        "shots": None,
+        "caption_dropout": 0.0,
+        "rights": None,
+        "opt_out": "tell",
+    }
 
     identifier: str
     class_noun: str
@@ -72,6 +79,7 @@ class Dataset(ABC):
     subject: str
     kind: Kind
     holdout: NonNegativeInt
+    shots: PositiveInt | None
     captions: CaptionSource
     caption_dropout: Annotated[float, Ge(0), Lt(1)]
     bad_pictures: BadPictures
@@ -115,7 +123,8 @@ class Dataset(ABC):
 
     def parts(self) -> Split:
         """Both parts. Raises UserError as `open` does."""
-        return split(self._all_pictures(), self.holdout)
+        trained, held_out = split(self._all_pictures(), self.holdout)
+        return Split(first(trained, self.shots), held_out)
 
     @abstractmethod
     def _all_pictures(self) -> PictureSet:

@@ -1,4 +1,4 @@
-"""Which pictures are kept out of training."""
+"""Which pictures are kept out of training, and which of the others are trained on."""
 
 import logging
 from collections.abc import Sequence
@@ -38,6 +38,16 @@ def split(pictures: PictureSet, count: int) -> Split:
     held_out = sorted(index for group in groups[-count:] for index in group)
     trained = [index for index in range(len(pictures)) if index not in held_out]
     return Split(pictures.subset(trained), pictures.subset(held_out))
+
+
+def first(pictures: PictureSet, shots: int | None) -> PictureSet:
+    """The first so many: fewer are a part of more. Raises ConfigError where there are fewer than that."""
+    if shots is None or shots == len(pictures):
+        return pictures
+    if shots > len(pictures):
+        remedy = f"there are only {len(pictures)} to train on. Give at most as many, or null for all."
+        raise ConfigError([Problem("dataset.shots", shots, remedy)])
+    return pictures.subset(range(shots))
 
 
 def _too_many(different: int, all_of_them: int) -> str:

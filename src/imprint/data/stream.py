@@ -2,14 +2,14 @@
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from imprint.data.framing import View, cover, pixels
+from imprint.data.framing import CENTRE, Frame, View, cover, pixels
 from imprint.data.masks import pixel_weights
 from imprint.data.pictures import PixelCache
 from imprint.data.subject import SampleSpec, SubjectSamples
@@ -75,6 +75,11 @@ class TrainingStream(Dataset[list[Sample]]):
     def views(self) -> list[View]:
         """Every view that a sample can show, once. The framing must be cacheable."""
         return list({view.key: view for subject in self.subjects for view in subject.views()}.values())
+
+    def whole_views(self, numbers: Iterable[int], frame: Frame) -> list[View]:
+        """The middle of each picture of these subjects, as it is."""
+        subjects = (self.subjects[number] for number in numbers)
+        return [View(picture, frame, CENTRE, False) for subject in subjects for picture in subject.pictures.pictures]
 
     def names_of(self, keys: Sequence[str]) -> list[str]:
         """The names of the pictures that views of these keys show."""

@@ -15,6 +15,7 @@ from imprint.evaluation.records import PictureRequest, Shot
 from imprint.foreign_files import parse_json, read_json, read_text
 from imprint.hashing import file_hash
 from imprint.pictures.files import BACKGROUND, is_transparent, open_picture, state_of
+from imprint.pictures.low import LOW
 from imprint.pictures.store import is_inside
 from imprint.templates import template_fault
 from imprint.types import Concept
@@ -175,18 +176,20 @@ def _indexed(index: Path) -> tuple[list[FoundPicture], list[str]]:
     except ValueError as error:
         return [], [f"{index} cannot be read ({error}). Mend it, or take it away."]
     found, faults = [], []
+    lows = {row[LOW] for row in rows if isinstance(row, Mapping) and isinstance(row.get(LOW), str)}
     for place, row in enumerate(rows, start=1):
         name, prompt = (_first(row, keys) if isinstance(row, Mapping) else None for keys in (FILE_KEYS, PROMPT_KEYS))
         if not isinstance(name, str) or not isinstance(prompt, str):
             faults.append(f"{index.name}, entry {place}: a file (file_name) and its prompt (prompt) are needed.")
         elif not is_inside(index.parent, name):
             faults.append(f"{index.name}, entry {place}: {name} lies outside of the folder. Copy it there.")
-        else:
+        elif name not in lows:  # the pictures made of these are scored
             found.append(FoundPicture(index.parent / name, prompt))
     twice = [file.name for file, count in Counter(picture.file for picture in found).items() if count > 1]
     if twice:
         faults.append(f"{index.name} names {_listed(twice)} more than once.")
-    unnamed = [file.name for file in _pictures(index.parent) if file not in {picture.file for picture in found}]
+    named = {picture.file for picture in found} | {index.parent / name for name in lows}
+    unnamed = [file.name for file in _pictures(index.parent) if file not in named]
     if unnamed:
         faults.append(f"{index.name} does not name {_listed(unnamed)}. Add them, or take them away.")
     return found, faults

@@ -122,6 +122,11 @@ class Profile:
         return chosen, [f"{name} needs pictures that are not here, and is left out." for name in left_out]
 
     @property
+    def compares_pairs(self) -> bool:
+        """Whether its pictures are photos that an upscaler enlarged."""
+        return any(metric.compares_pairs for metric in self.metrics.values())
+
+    @property
     def tuned_sets(self) -> tuple[str, ...]:
         """The sets that the run's model generates."""
         return self._sets({name for metric in self.metrics.values() for name in metric.needs.sets})

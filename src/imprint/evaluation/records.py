@@ -55,6 +55,10 @@ class Shot(NamedTuple):
         return open_picture(self.file)
 
 
+def _no_mask() -> None:
+    return None
+
+
 class Photo(NamedTuple):
     """A real picture."""
 
@@ -62,6 +66,7 @@ class Photo(NamedTuple):
     content: str
     trained_on: bool  # False: held out
     read: Callable[[], Image.Image]
+    mask: Callable[[], Image.Image | None] = _no_mask  # grey, of its size: white is the subject
 
     def load(self) -> Image.Image:
         return self.read()

@@ -97,10 +97,17 @@ def _copies(train: Side, test: Side, same: Sequence[Sequence[int]]) -> Iterator[
 
 def _parts(train: Side, test: Side, same: Sequence[Sequence[int]]) -> Iterator[str]:
     """Of one class, cut out of one another."""
-    for noun in sorted({row.noun for _, row in train.at} & {row.noun for _, row in test.at}):
-        some = [number for number, (_, row) in enumerate(train.at) if row.noun == noun]
-        others = [number for number, (_, row) in enumerate(test.at) if row.noun == noun]
+    trained, tested = _nouns(train, test)
+    for noun in sorted({*trained} & {*tested}):
+        some = [number for number, own in enumerate(trained) if own == noun]
+        others = [number for number, own in enumerate(tested) if own == noun]
         likeness_NM = either_way(Pixels(train.pictures(some)), Pixels(test.pictures(others)), threshold=CROP)
         for row, column in (likeness_NM >= CROP).nonzero().tolist():
             if others[column] not in same[some[row]]:
                 yield f"{train.name(some[row])} repeats a part of {test.name(others[column])}"
+
+
+def _nouns(*sides: Side) -> list[list[str]]:
+    """Of each side's pictures. In a folder of folders a subject is its own class: another side may say more of it."""
+    known = {row.subject: row.noun for side in sides for _, row in side.at if row.noun != row.subject}
+    return [[known.get(row.subject, row.noun) for _, row in side.at] for side in sides]

@@ -113,7 +113,7 @@ class Method(ABC):
 
     def usage(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
         """Python that generates a picture of each concept with a saved result in `folder`, without imprint."""
-        return f"{self.loading(concepts, facts)}\n{_generating_lines(self.templates[0], concepts)}"
+        return f"{self.loading(concepts, facts)}\n{_generating_lines(self.templates[0], concepts, facts)}"
 
     @abstractmethod
     def loading(self, concepts: Sequence[Concept], facts: ModelInfo) -> str:
@@ -172,10 +172,13 @@ def scale_key(role: str) -> str:
     return f"scale.{role}"
 
 
-def _generating_lines(template: str, concepts: Sequence[Concept]) -> str:
+def _generating_lines(template: str, concepts: Sequence[Concept], facts: ModelInfo) -> str:
     """Lines that generate a picture of each concept with `pipeline`."""
+    upscaling = facts.upscaling
+    enlarged = f', image=Image.open("small.png"), noise_level={upscaling.level}' if upscaling else ""
     files = ["out.png"] if len(concepts) == 1 else [f"out-{number}.png" for number in range(1, len(concepts) + 1)]
-    return "\n".join(
-        f'pipeline(prompt={concept.fill(template)!r}).images[0].save("{file}")'
+    lines = (
+        f'pipeline(prompt={concept.fill(template)!r}{enlarged}).images[0].save("{file}")'
         for concept, file in zip(concepts, files, strict=True)
     )
+    return "\n".join([*(["from PIL import Image", ""] if enlarged else []), *lines])

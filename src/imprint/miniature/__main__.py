@@ -15,6 +15,10 @@ VERBS = {
     "sheet": ("imprint.miniature.sheet", "draw contact sheets of the world"),
     "export": ("imprint.miniature.export", "write reference pictures, captions and truth of any subject to a folder"),
     "pretrain": ("imprint.miniature.pretrain", "make the weights and the evaluators from nothing, resumably"),
+    "upscaling": (
+        "imprint.miniature.quality.upscaling",
+        "measure the upscaler on scenes that it has never seen",
+    ),
     "report": ("imprint.miniature.quality.report", "measure the networks and write the report"),
 }
 

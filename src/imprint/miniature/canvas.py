@@ -7,15 +7,20 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from imprint.miniature.palette import Colour
 
 Point = tuple[float, float]
 
-SIZE = 64
+SIZE = 64  # of the pictures that the miniature draws and reads; the world can be drawn at any
 SUPERSAMPLING = 3
 PIXELS = SIZE * SUPERSAMPLING
+
+
+def enlargement(pixels: int) -> float:
+    """How often a canvas of `pixels` is as wide as that of a picture of SIZE: what lengths in its pixels grow by."""
+    return pixels / PIXELS
 
 
 def ellipse_points(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, n: int = 28) -> list[Point]:  # noqa: PLR0917
@@ -68,7 +73,8 @@ class Placement:
     mirrored: bool = False
     squash: float = 1.0
 
-    def to_pixels(self, points: Sequence[Point]) -> list[Point]:
+    def to_pixels(self, points: Sequence[Point], pixels: int = PIXELS) -> list[Point]:
+        """Where `points` of the figure's square lie on a canvas of `pixels` x `pixels`."""
         cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         flip = -1.0 if self.mirrored else 1.0
         out = []
@@ -76,8 +82,8 @@ class Placement:
             px, py = right * flip, down * self.squash
             out.append(
                 (
-                    PIXELS * (self.x + self.scale * (px * cos - py * sin)),
-                    PIXELS * (self.y + self.scale * (px * sin + py * cos)),
+                    pixels * (self.x + self.scale * (px * cos - py * sin)),
+                    pixels * (self.y + self.scale * (px * sin + py * cos)),
                 )
             )
         return out
@@ -94,8 +100,16 @@ class Pen:
         self.placement = placement
         self._draw = ImageDraw.Draw(image)
 
+    @property
+    def pixels(self) -> int:
+        """The canvas's side."""
+        return self.image.width
+
+    def _to_pixels(self, points: Sequence[Point]) -> list[Point]:
+        return self.placement.to_pixels(points, self.pixels)
+
     def poly(self, points: Sequence[Point], fill: Colour) -> None:
-        self._draw.polygon(self.placement.to_pixels(points), fill=fill)
+        self._draw.polygon(self._to_pixels(points), fill=fill)
 
     def soft(self, corners: Sequence[Point], fill: Colour) -> None:
         self.poly(smooth_points(corners), fill)
@@ -108,8 +122,8 @@ class Pen:
 
     def line(self, points: Sequence[Point], width: float, fill: Colour) -> None:
         """A stroke with round ends; `width` in the figure's own units."""
-        pixels = self.placement.to_pixels(points)
-        thick = max(1, round(width * self.placement.scale * PIXELS))
+        pixels = self._to_pixels(points)
+        thick = max(1, round(width * self.placement.scale * self.pixels))
         self._draw.line(pixels, fill=fill, width=thick, joint="curve")
         r = thick / 2
         for x, y in (pixels[0], pixels[-1]):
@@ -121,15 +135,34 @@ class Pen:
         steps = [math.radians(start + (end - start) * i / 14) for i in range(15)]
         self.line([(cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in steps], width, fill)
 
+    def tint(
+        self, shapes: Sequence[Sequence[Point]], colour: Colour, strength: int, *, inside: Sequence[Point]
+    ) -> None:
+        """Fills `shapes` within the outline `inside`, letting 255 - `strength` of what is there show."""
+        cover = Image.new("L", self.image.size)
+        draw = ImageDraw.Draw(cover)
+        for shape in shapes:
+            draw.polygon(self._to_pixels(shape), fill=strength)
+        within = Image.new("L", self.image.size)
+        ImageDraw.Draw(within).polygon(self._to_pixels(inside), fill=255)
+        self.image.paste(colour, mask=ImageChops.multiply(cover, within))
+
+    def tint_lines(self, lines: Sequence[Sequence[Point]], width: float, colour: Colour, strength: int) -> None:
+        """Strokes as those of `line`, as `tint` fills."""
+        cover = Pen(Image.new("RGB", self.image.size), self.placement)
+        for line in lines:
+            cover.line(line, width, (strength,) * 3)
+        self.image.paste(colour, mask=cover.image.getchannel("R"))
+
     def clipped(self, outline: Sequence[Point], paint: Callable[[Pen], None]) -> None:
         """Lets `paint` draw with a pen whose strokes stay inside `outline`."""
-        pixels = self.placement.to_pixels(outline)
+        pixels = self._to_pixels(outline)
         left, top = (max(0, math.floor(min(p[i] for p in pixels))) for i in (0, 1))
-        right, bottom = (min(PIXELS, math.ceil(max(p[i] for p in pixels)) + 1) for i in (0, 1))
+        right, bottom = (min(self.pixels, math.ceil(max(p[i] for p in pixels)) + 1) for i in (0, 1))
         if left >= right or top >= bottom:
             return
         box = (left, top, right, bottom)
-        mask = Image.new("L", (PIXELS, PIXELS), 0)
+        mask = Image.new("L", self.image.size, 0)
         ImageDraw.Draw(mask).polygon(pixels, fill=255)
         layer = self.image.copy()
         paint(Pen(layer, self.placement))

@@ -1,7 +1,8 @@
 """Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature pretrain --work work/`.
 
 Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text
-encoder and UNet together), export; then the evaluators, which never meet the generator: clip, instance, oracle.
+encoder and UNet together), export; flow, export_flow, which go on from that; upscaler_autoencoder, upscaler,
+export_upscaler; then the evaluators, which never meet the generator: clip, instance, oracle.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--continue-from", type=Path, help="start the stages from this pipeline's weights")
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
     parser.add_argument("--flow-out", type=Path, default=stages.FLOW_WEIGHTS, help="where export_flow writes its")
+    parser.add_argument(
+        "--upscaler-out", type=Path, default=stages.UPSCALER_WEIGHTS, help="where export_upscaler writes its"
+    )
     parser.add_argument("--evaluators", type=Path, default=stages.EVALUATORS, help="where their stages write")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
 
@@ -48,6 +52,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
         continue_from=arguments.continue_from,
         out=arguments.out,
         flow_out=arguments.flow_out,
+        upscaler_out=arguments.upscaler_out,
         evaluators=arguments.evaluators,
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from imprint.miniature.canvas import PIXELS, Pen, Placement, stream
+from imprint.miniature.canvas import Pen, Placement, enlargement, stream
 from imprint.miniature.palette import COLOURS, darker, lighter, mix
 from imprint.miniature.scene import Subject
 
@@ -23,8 +23,7 @@ def recoloured(who: Subject, attribute: str) -> Subject:
 
 def shiny(figure: Image.Image) -> Image.Image:
     """Bright diagonal reflections and sparkles, on the figure only."""
-    box = figure.getbbox() or (0, 0, PIXELS, PIXELS)
-    left, top, right, bottom = box
+    left, top, right, bottom = figure.getbbox() or (0, 0, *figure.size)
     w, h = right - left, bottom - top
     glow = Image.new("L", figure.size, 0)
     draw = ImageDraw.Draw(glow)
@@ -41,7 +40,8 @@ def shiny(figure: Image.Image) -> Image.Image:
         )
     alpha = figure.getchannel("A")
     out = figure.copy()
-    out.paste((255, 255, 255, 255), mask=ImageChops.multiply(glow.filter(ImageFilter.GaussianBlur(1.5)), alpha))
+    soft = glow.filter(ImageFilter.GaussianBlur(1.5 * enlargement(figure.width)))
+    out.paste((255, 255, 255, 255), mask=ImageChops.multiply(soft, alpha))
     draw = ImageDraw.Draw(out)
     for x, y, size in ((0.82, 0.12, 0.13), (0.14, 0.3, 0.09)):
         cx, cy, r = left + x * w, top + y * h, size * max(w, h)
@@ -67,9 +67,10 @@ def wet(figure: Image.Image, seed: int) -> Image.Image:
     out = Image.blend(figure, Image.new("RGBA", figure.size, (30, 60, 110, 255)), 0.26)
     layer, rng = out.copy(), stream("wet", seed)
     draw = ImageDraw.Draw(layer)
-    left, top, right, bottom = figure.getbbox() or (0, 0, PIXELS, PIXELS)
+    left, top, right, bottom = figure.getbbox() or (0, 0, *figure.size)
+    times = enlargement(figure.width)
     for _ in range(13):
-        x, y, r = rng.uniform(left, right), rng.uniform(top, bottom), rng.uniform(3.5, 5.5)
+        x, y, r = rng.uniform(left, right), rng.uniform(top, bottom), times * rng.uniform(3.5, 5.5)
         draw.polygon([(x, y - 2.2 * r), (x + r, y), (x - r, y)], fill=(190, 228, 255, 255))
         draw.ellipse((x - r, y - r, x + r, y + r), fill=(190, 228, 255, 255))
     out = layer
@@ -97,5 +98,5 @@ def cube(pen: Pen, who: Subject) -> Placement:
     pen.box(-1.0, -0.46, front, 1.0, who.main)
     pen.box(-0.9, -0.36, front - 0.1, 0.9, mix(who.main, who.second, 0.5))
     p = pen.placement
-    (cx, cy) = p.to_pixels([(-0.22, 0.27)])[0]
-    return replace(p, x=cx / PIXELS, y=cy / PIXELS, scale=p.scale * 0.66)
+    (cx, cy) = p.to_pixels([(-0.22, 0.27)], pen.pixels)[0]
+    return replace(p, x=cx / pen.pixels, y=cy / pen.pixels, scale=p.scale * 0.66)

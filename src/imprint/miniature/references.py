@@ -15,12 +15,15 @@ STYLE_SETS = {f"style_{style.replace(' ', '_')}": style for style in STYLES[1:] 
 SETS = NAMED_SUBJECTS + tuple(STYLE_SETS)
 
 
-def scenes(whom: str | Subject) -> list[Scene]:
-    """The truth of each reference picture of an individual or of a set by its name; raises KeyError for another."""
+def scenes(whom: str | Subject, count: int | None = None) -> list[Scene]:
+    """The truth of each reference picture of an individual or of a set by its name; raises KeyError for another.
+
+    `count` is None for as many as the set has; those of another number are other pictures.
+    """
     if isinstance(whom, str) and whom in STYLE_SETS:
-        return style_scenes(STYLE_SETS[whom], STYLE_SET_SIZE)
+        return style_scenes(STYLE_SETS[whom], count or STYLE_SET_SIZE)
     who = named(whom) if isinstance(whom, str) else whom
-    return reference_scenes(who, reference_count(who))
+    return reference_scenes(who, count or reference_count(who))
 
 
 def references(whom: str | Subject) -> list[Image.Image]:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
-from imprint.miniature.canvas import FRAME, PIXELS, SIZE, SUPERSAMPLING, Pen, Placement
+from imprint.miniature.canvas import FRAME, SIZE, SUPERSAMPLING, Pen, Placement, enlargement
 from imprint.miniature.figures.accessories import ACCESSORIES
 from imprint.miniature.figures.catalogue import draw_figure
+from imprint.miniature.figures.sketch import Finish
+from imprint.miniature.fine_detail import unseen_when_small
 from imprint.miniature.palette import Colour
 from imprint.miniature.places import paint_place
 from imprint.miniature.properties import cube, puddle, recoloured, shiny, wet
@@ -16,22 +18,26 @@ from imprint.miniature.scene import Scene
 from imprint.miniature.styles import STYLISTS
 
 FLOATING: dict[str, Colour] = {"water": (62, 140, 200), "milk": (248, 244, 236)}
+PLAIN, DETAILED = Finish(texture=False, engraving=False), Finish(texture=True, engraving=True)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 TINTS = {"warm": (255, 232, 206), "dim": (196, 202, 222)}
 
 
-def draw(scene: Scene) -> Image.Image:
-    """The true picture of `scene`: RGB, SIZE x SIZE, equal for equal scenes."""
-    canvas = Image.new("RGB", (PIXELS, PIXELS))
+def draw(scene: Scene, size: int = SIZE) -> Image.Image:
+    """The true picture of `scene`: RGB, `size` x `size`, equal for equal scenes.
+
+    Above SIZE it also shows what smaller pictures cannot: fur, weave, and the individual's engraving.
+    """
+    canvas = _canvas("RGB", size)
     frame = Pen(canvas, FRAME)
     paint_place(frame, scene.place, scene.seed)
     if scene.view == "from above":
         # Looking down, the ground fills more of the frame.
         canvas.paste(
-            canvas.crop((0, round(0.28 * PIXELS), PIXELS, PIXELS)).resize(canvas.size, Image.Resampling.BILINEAR)
+            canvas.crop((0, round(0.28 * canvas.height), *canvas.size)).resize(canvas.size, Image.Resampling.BILINEAR)
         )
     placement = _placement(scene)
-    figure = draw_alone(scene)
+    figure = draw_alone(scene, size)
     if scene.place == "mirror":
         _reflect(canvas, figure, placement)
     elif scene.place not in FLOATING:
@@ -46,19 +52,15 @@ def draw(scene: Scene) -> Image.Image:
     if scene.light in TINTS:
         canvas = ImageChops.multiply(canvas, Image.new("RGB", canvas.size, TINTS[scene.light]))
     picture = canvas.reduce(SUPERSAMPLING)
-    assert picture.size == (SIZE, SIZE)
+    assert picture.size == (size, size)
     return STYLISTS[scene.style](picture, scene.seed) if scene.style in STYLISTS else picture
 
 
-def draw_alone(scene: Scene) -> Image.Image:
-    """The subject cut out (RGBA, PIXELS x PIXELS): what stays the same from place to place."""
-    layer = Image.new("RGBA", (PIXELS, PIXELS), (0, 0, 0, 0))
-    placement = _placement(scene)
-    who = recoloured(scene.subject, scene.attribute)
-    if scene.attribute == "cube shaped":
-        placement = cube(Pen(layer, placement), who)
-    accessory = scene.attribute if scene.attribute in ACCESSORIES else ""
-    draw_figure(Pen(layer, placement), who, scene.view, accessory)
+def draw_alone(scene: Scene, size: int = SIZE) -> Image.Image:
+    """The subject cut out (RGBA, SUPERSAMPLING times `size` on a side): what stays the same from place to place."""
+    layer = _figure(scene, size, PLAIN)
+    if size > SIZE:
+        layer = unseen_when_small(layer, _figure(scene, size, DETAILED))
     if scene.attribute == "shiny":
         layer = shiny(layer)
     elif scene.attribute == "wet":
@@ -66,17 +68,50 @@ def draw_alone(scene: Scene) -> Image.Image:
     return layer
 
 
-def draw_empty(place: str, seed: int) -> Image.Image:
-    """The place alone, RGB, SIZE x SIZE."""
-    canvas = Image.new("RGB", (PIXELS, PIXELS))
+def draw_empty(place: str, seed: int, size: int = SIZE) -> Image.Image:
+    """The place alone, RGB, `size` x `size`."""
+    canvas = _canvas("RGB", size)
     paint_place(Pen(canvas, FRAME), place, seed)
     return canvas.reduce(SUPERSAMPLING)
 
 
-def mask(scene: Scene) -> Image.Image:
-    """Which pixels of `draw(scene)` show the subject, with what it wears: grey, SIZE x SIZE, white where it is."""
-    canvas = Image.new("RGB", (PIXELS, PIXELS))
-    canvas.paste(WHITE, mask=draw_alone(scene))
+def mask(scene: Scene, size: int = SIZE) -> Image.Image:
+    """Which pixels of `draw(scene, size)` show the subject, with what it wears: grey, white where it is."""
+    return _shown(scene, draw_alone(scene, size).getchannel("A"))
+
+
+def engraving_mask(scene: Scene, size: int) -> Image.Image:
+    """Which pixels of `draw(scene, size)` show strokes of the subject's engraving: grey, white where they are.
+
+    Black where it cannot be seen: in a picture of SIZE, from behind, and below clothes or water.
+    """
+    finishes = (PLAIN, replace(PLAIN, engraving=size > SIZE))
+    plain, engraved = (_figure(scene, size, finish).convert("RGB") for finish in finishes)
+    red, green, blue = ImageChops.difference(plain, engraved).split()
+    strokes = ImageChops.lighter(ImageChops.lighter(red, green), blue).point([0] + 255 * [255])
+    return _shown(scene, strokes)
+
+
+def _figure(scene: Scene, size: int, finish: Finish) -> Image.Image:
+    layer = _canvas("RGBA", size)
+    placement = _placement(scene)
+    who = recoloured(scene.subject, scene.attribute)
+    if scene.attribute == "cube shaped":
+        placement = cube(Pen(layer, placement), who)
+    accessory = scene.attribute if scene.attribute in ACCESSORIES else ""
+    draw_figure(Pen(layer, placement), who, scene.view, accessory, finish)
+    return layer
+
+
+def _canvas(mode: str, size: int) -> Image.Image:
+    """Black, or nothing at all where there is an alpha channel."""
+    return Image.new(mode, (size * SUPERSAMPLING, size * SUPERSAMPLING))
+
+
+def _shown(scene: Scene, part: Image.Image) -> Image.Image:
+    """What the scene shows of `part` of the cut-out figure, of its own size: grey, white where it is."""
+    canvas = Image.new("RGB", part.size)
+    canvas.paste(WHITE, mask=part)
     if scene.place in FLOATING:
         _waterline(canvas, _placement(scene), BLACK, BLACK)
     return canvas.convert("L").reduce(SUPERSAMPLING)
@@ -94,21 +129,22 @@ def _placement(scene: Scene) -> Placement:
 
 def _shadow(canvas: Image.Image, at: Placement, scene: Scene) -> None:
     mask = Image.new("L", canvas.size, 0)
-    x, y, r = at.x * PIXELS, (at.y + at.scale * at.squash * 0.95) * PIXELS, at.scale * PIXELS
+    pixels = canvas.width
+    x, y, r = at.x * pixels, (at.y + at.scale * at.squash * 0.95) * pixels, at.scale * pixels
     deep = 0.3 if scene.view == "from above" else 0.16
     ImageDraw.Draw(mask).ellipse((x - 0.9 * r, y - deep * r, x + 1.05 * r, y + deep * r), fill=80)
     canvas.paste((30, 26, 60), mask=mask)
 
 
 def _reflect(canvas: Image.Image, figure: Image.Image, at: Placement) -> None:
-    flipped = ImageOps.flip(figure)
-    base = round((at.y + at.scale * at.squash * 0.97) * PIXELS)
+    flipped, pixels = ImageOps.flip(figure), canvas.width
+    base = round((at.y + at.scale * at.squash * 0.97) * pixels)
     glass = Image.new("L", canvas.size, 0)
-    ImageDraw.Draw(glass).ellipse((0.04 * PIXELS, 0.66 * PIXELS, 0.96 * PIXELS, PIXELS), fill=130)
-    shifted = ImageChops.offset(flipped.getchannel("A"), 0, 2 * base - PIXELS)
-    shifted.paste(0, (0, 0, PIXELS, max(0, base - 2)))
+    ImageDraw.Draw(glass).ellipse((0.04 * pixels, 0.66 * pixels, 0.96 * pixels, pixels), fill=130)
+    shifted = ImageChops.offset(flipped.getchannel("A"), 0, 2 * base - pixels)
+    shifted.paste(0, (0, 0, pixels, max(0, base - round(2 * enlargement(pixels)))))
     canvas.paste(
-        ImageChops.offset(flipped, 0, 2 * base - PIXELS).convert("RGB"),
+        ImageChops.offset(flipped, 0, 2 * base - pixels).convert("RGB"),
         mask=ImageChops.multiply(shifted, glass),
     )
 

@@ -7,7 +7,7 @@ import random
 from imprint.miniature.canvas import stream
 from imprint.miniature.figures.accessories import ACCESSORIES
 from imprint.miniature.figures.catalogue import WEARERS
-from imprint.miniature.places import PLACES, UNNAMED_PLACES
+from imprint.miniature.places import BACKDROPS, PLACES, UNNAMED_PLACES
 from imprint.miniature.properties import PROPERTIES
 from imprint.miniature.scene import LIGHTS, NOUNS, STYLES, VIEWS, Pose, Scene, Subject
 from imprint.miniature.subjects import for_pretraining, from_seed
@@ -75,6 +75,32 @@ def reference_scenes(who: Subject, count: int) -> list[Scene]:
         )
         for place in chosen
     ]
+
+
+def view_of(who: Subject, rng: random.Random) -> Scene:
+    """`who` somewhere else, posed, lit and sometimes dressed another way; never in another colour."""
+    dressed = who.noun in WEARERS and rng.random() < 0.25
+    return Scene(
+        subject=who,
+        place=rng.choice(tuple(BACKDROPS)),
+        attribute=rng.choice(tuple(ACCESSORIES)) if dressed else "",
+        view=rng.choice(VIEWS) if rng.random() < 0.2 else "front",
+        light=rng.choice(LIGHTS) if rng.random() < 0.3 else "day",
+        pose=random_pose(rng),
+        seed=rng.randrange(10**9),
+    )
+
+
+def fresh_scenes(who: Subject, count: int) -> list[Scene]:
+    """Pictures of a subject that are none of its references: in all places, and from other sides. More have all that
+    fewer have."""
+    return [view_of(who, stream("fresh", who.name, number)) for number in range(count)]
+
+
+def posed_scenes(who: Subject, place: str, count: int) -> list[Scene]:
+    """A subject in one place: first as `Scene` has it, then in other poses."""
+    draws = [stream("posed", who.name, place, number) for number in range(1, count)]
+    return [Scene(who, place), *(Scene(who, place, pose=random_pose(rng), seed=rng.randrange(10**9)) for rng in draws)]
 
 
 def reference_count(who: Subject) -> int:

@@ -3,8 +3,11 @@
     python -m imprint.miniature sheet world/ --what places styles
     python -m imprint.miniature sheet world/ --subject dog6
 
-Without `--what`, all: classes, subjects, places, properties, accessories, styles, views, and, as `in_all_places`, the
-subject named by `--subject` wherever it can be.
+    python -m imprint.miniature sheet world/ --what engravings --size 128
+
+Without `--what`, all: classes, subjects, places, properties, accessories, styles, views, engravings, and, as
+`in_all_places`, the subject named by `--subject` wherever it can be. Larger pictures show what small ones cannot; the
+first of each row is then drawn small as well, at its left, as it looks enlarged.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from imprint.miniature.canvas import SIZE, stream
-from imprint.miniature.export import scenes_of
+from imprint.miniature.export import DRAWABLE, scenes_of
 from imprint.miniature.figures.accessories import ACCESSORIES
 from imprint.miniature.figures.catalogue import WEARERS
 from imprint.miniature.places import BACKDROPS
 from imprint.miniature.properties import PROPERTIES
 from imprint.miniature.renderer import draw
-from imprint.miniature.scene import NOUNS, STYLES, UNSEEN_STYLES, VIEWS, Scene, Subject
+from imprint.miniature.scene import NOUNS, STYLES, UNSEEN_STYLES, VIEWS, Pose, Scene, Subject
 from imprint.miniature.subjects import NAMED_SUBJECTS, for_pretraining, from_seed, named
 
 Row = tuple[str, list[Scene]]  # what its label says, and its pictures
@@ -70,6 +73,13 @@ def views(_: Subject) -> list[Row]:
     return [(view, [Scene(who, "city", view=view) for who in some]) for view in VIEWS]
 
 
+def engravings(_: Subject) -> list[Row]:
+    some = ("dog6", "cat2", "bear_plushie", "backpack", "teapot", "shiny_sneaker", "vase", "monster_toy")
+    poses = (Pose(scale=0.4), Pose(x=0.46, y=0.6, scale=0.34, angle=5.0), Pose(y=0.6, scale=0.37, mirrored=True))
+    there = list(zip(("studio", "beach", "room"), poses, strict=True))
+    return [(name, [Scene(named(name), place, pose=pose) for place, pose in there]) for name in some]
+
+
 def in_all_places(who: Subject) -> list[Row]:
     rows = [(place, [Scene(who, place, view=view) for view in VIEWS]) for place in BACKDROPS]
     worn = ACCESSORIES if who.noun in WEARERS else ()
@@ -77,13 +87,14 @@ def in_all_places(who: Subject) -> list[Row]:
 
 
 SHEETS: dict[str, Callable[[Subject], list[Row]]] = {
-    f.__name__: f for f in (classes, subjects, places, properties, accessories, styles, views, in_all_places)
+    f.__name__: f
+    for f in (classes, subjects, places, properties, accessories, styles, views, engravings, in_all_places)
 }
 
 
 def grid(rows: Sequence[Sequence[Image.Image]], *, zoom: int = 1) -> Image.Image:
-    """Pictures of one size in rows, on white."""
-    side = rows[0][0].width * zoom
+    """Pictures in rows, on white, all as large as the largest."""
+    side = max(picture.width for row in rows for picture in row) * zoom
     sheet = Image.new("RGB", (max(map(len, rows)) * (side + GAP) + GAP, len(rows) * (side + GAP) + GAP), "white")
     for j, row in enumerate(rows):
         for i, picture in enumerate(row):
@@ -105,10 +116,12 @@ def labelled(sheet: Image.Image, labels: Sequence[str], *, title: str) -> Image.
     return page
 
 
-def contact_sheet(what: str, who: Subject, *, zoom: int) -> Image.Image:
+def contact_sheet(what: str, who: Subject, *, zoom: int, size: int = SIZE) -> Image.Image:
     labels, scenes = zip(*SHEETS[what](who), strict=True)
     title = who.name if what == "in_all_places" else what
-    return labelled(grid([[draw(scene) for scene in row] for row in scenes], zoom=zoom), labels, title=title)
+    small = [[draw(row[0])] if size > SIZE else [] for row in scenes]
+    pictures = [[*first, *(draw(scene, size) for scene in row)] for first, row in zip(small, scenes, strict=True)]
+    return labelled(grid(pictures, zoom=zoom), labels, title=title)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--what", nargs="+", choices=list(SHEETS), default=list(SHEETS), metavar="SHEET", help="which")
     parser.add_argument("--subject", default="dog6", help="of in_all_places: one of the thirty, or class:number")
     parser.add_argument("--zoom", type=int, choices=range(1, 9), default=1, metavar="1-8")
+    parser.add_argument("--size", type=int, choices=DRAWABLE, default=SIZE, metavar="PX", help="of a picture's side")
 
 
 def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -126,5 +140,5 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for what in arguments.what:
         path = arguments.folder / f"{what}.png"
-        contact_sheet(what, who, zoom=arguments.zoom).save(path, optimize=True)
-        print(f"wrote {path} (pictures of {SIZE * arguments.zoom} px)")
+        contact_sheet(what, who, zoom=arguments.zoom, size=arguments.size).save(path, optimize=True)
+        print(f"wrote {path} (pictures of {arguments.size * arguments.zoom} px)")

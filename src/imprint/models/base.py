@@ -14,12 +14,13 @@ from imprint.errors import UserError
 from imprint.models.block_swap import BlockSwap
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.loading import Loading, place
+from imprint.models.low_side import LowSide, Upscaling
 from imprint.models.process import NoiseProcess, Prediction, Shift
 from imprint.models.quantisation.base import Quantisation
 from imprint.models.residency import Residency, all_present
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
-from imprint.types import Beginning, Conditioning, Geometry, Moments, Sampler
+from imprint.types import Beginning, Conditioning, Geometry, LowRes, Moments, Sampler, Tiles
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -44,6 +45,7 @@ class ModelInfo(NamedTuple):
     lower_case: bool  # whether it reads texts in lower case alone
     word_parts: Mapping[str, tuple[str, str]]  # by vocabulary: what the stock pipeline calls text encoder and tokenizer
     adapter_kinds: Mapping[str, tuple[str, ...]]  # role -> the kinds of layers that adapters can wrap
+    upscaling: Upscaling | None  # None: it draws from prompts alone
 
     @property
     def prediction(self) -> Prediction:
@@ -98,6 +100,7 @@ class Drawing(NamedTuple):
     sampler: Sampler
     height: int
     width: int
+    low_res: LowRes | None
 
 
 class ModelSource(ABC):
@@ -123,6 +126,11 @@ class ModelSource(ABC):
 
     def training_adapter_file(self) -> Path | None:
         """A LoRA that is in effect while this model trains, and not when it draws. Raises UserError where it is
+        missing."""
+        return None
+
+    def low_side(self) -> LowSide | None:
+        """Of an upscaler, how the low side of its training pictures is made. Raises UserError where what makes it is
         missing."""
         return None
 
@@ -166,6 +174,8 @@ class Model(nn.Module, ABC):
     shared_inputs: frozenset[str] = frozenset()  # keywords of the denoiser's that say nothing of a single sample
     residency: Residency  # which parts are in memory
     block_swap: BlockSwap | None = None  # where the denoiser's blocks come and go
+    upscaling: Upscaling | None = None  # of a model that enlarges pictures
+    low_side: LowSide | None = None  # of the same
     # Entered while pictures are drawn: where processes share the networks, it has the others draw along.
     accompanied: Callable[[Drawing], AbstractContextManager[object]] = nullcontext
 
@@ -226,6 +236,10 @@ class Model(nn.Module, ABC):
         """The denoiser's conditioning on the sizes and crops of pictures, beside their captions."""
         return {}
 
+    def encode_low_res(self, low_BCHW: Tensor, noise_BCHW: Tensor, level: int) -> Conditioning:
+        """An upscaler's conditioning on the pictures that it enlarges, in [-1, 1], with noise of this level."""
+        raise NotImplementedError
+
     @abstractmethod
     def denoise(self, noisy_BCHW: Tensor, t_B: Tensor, conditioning: Conditioning) -> Tensor:
         """The denoiser's prediction, float32."""
@@ -273,9 +287,12 @@ class Model(nn.Module, ABC):
         height: int,
         width: int,
         beginning: Beginning | None = None,
+        tiles: Tiles | None = None,
+        low_res: LowRes | None = None,
     ) -> list[Image.Image]:
-        """One picture per (prompt, seed), all in one batch; from noise, or from a beginning. The noise is sampled on
-        the CPU from the seed alone, so that a picture does not depend on its batch or device. Deterministic."""
+        """One picture per (prompt, seed), all in one batch; from noise, or from a beginning; those of an upscaler show
+        `low_res`. The noise is sampled on the CPU from the seed alone, so that a picture does not depend on its batch
+        or device. Deterministic. In tiles, pictures are drawn one after another."""
 
     @abstractmethod
     def train_with(self, adapter: TrainingAdapter) -> None:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 from torch import Tensor
 
 from imprint.errors import Problem, UserError
 from imprint.models.base import Model
 from imprint.models.schedulers import first_noise, noised
-from imprint.types import Beginning
+from imprint.models.tiles import distribution
+from imprint.types import Beginning, Tiles
 
 HALF = 127  # of 255 levels: a latent's pixel is kept if more than half of it is
 
@@ -53,13 +53,17 @@ def first_step(steps: int, strength: float, *, flow: bool) -> int:
 
 
 def encoded(
-    model: Model, pictures: Sequence[Image.Image], generators: Sequence[torch.Generator], device: torch.device
+    model: Model,
+    pictures: Sequence[Image.Image],
+    generators: Sequence[torch.Generator],
+    device: torch.device,
+    tiles: Tiles | None = None,
 ) -> Tensor:
     """Latents of the pictures, each drawn from the autoencoder's distribution by its generator. One at a time: in a
     batch the autoencoder would need the most memory."""
     latents = []
     for picture, generator in zip(pictures, generators, strict=True):
-        moments = model.encode(VaeImageProcessor().preprocess(picture).to(device))
+        moments = distribution(model, picture, tiles, device)
         spread_BCHW = torch.randn(moments.std_BCHW.shape, generator=generator)
         latents.append(moments.mean_BCHW + moments.std_BCHW * spread_BCHW.to(device))
     return torch.cat(latents)

@@ -16,6 +16,8 @@ PREDICTIONS = ("epsilon", "v_prediction")
 
 def check_invertible(facts: ModelInfo) -> None:
     """Raises UserError for a model whose pictures are not traced."""
+    if facts.upscaling is not None:
+        raise UserError("A picture of an upscaler cannot be traced to a seed: it was drawn from another picture, too.")
     if facts.prediction not in PREDICTIONS:
         raise UserError(
             f"A picture of a model that predicts {facts.prediction} cannot be traced to a seed: the way back is "

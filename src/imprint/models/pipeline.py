@@ -28,7 +28,7 @@ from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary
-from imprint.types import Beginning, Conditioning, Moments, Sampler
+from imprint.types import Beginning, Conditioning, LowRes, Moments, Sampler, Tiles
 
 
 class PipelineModel(Model):
@@ -135,12 +135,24 @@ class PipelineModel(Model):
         height: int,
         width: int,
         beginning: Beginning | None = None,
+        tiles: Tiles | None = None,
+        low_res: LowRes | None = None,
     ) -> list[Image.Image]:
         adapter = self.training_adapter
         left_out = adapter.left_out() if adapter else nullcontext()
-        drawing = Drawing(prompts, seeds, sampler, height, width)
+        drawing = Drawing(prompts, seeds, sampler, height, width, low_res)
         with self.accompanied(drawing), self.residency.needed(), torch.no_grad(), _evaluating(self), left_out:
-            return sample(self, prompts, seeds, sampler=sampler, height=height, width=width, beginning=beginning)
+            return sample(
+                self,
+                prompts,
+                seeds,
+                sampler=sampler,
+                height=height,
+                width=width,
+                beginning=beginning,
+                tiles=tiles,
+                low_res=low_res,
+            )
 
     def train_with(self, adapter: TrainingAdapter) -> None:
         self.training_adapter = adapter

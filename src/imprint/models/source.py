@@ -120,6 +120,7 @@ class PipelineSource(ModelSource):
                 name: (layout.part(own.role).name, checkpoint.place(own)) for name, own in layout.tokenizers.items()
             },
             adapter_kinds={role: tuple(kinds) for role, kinds in self.model.adapter_targets.items()},
+            upscaling=None,
         )
 
     def meta_model(self) -> MetaModel:

@@ -6,6 +6,7 @@ Each picture is locked while it is generated (`claims.py`).
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
@@ -15,22 +16,27 @@ from imprint.errors import UserError
 from imprint.models.base import Model
 from imprint.partial_files import remove_abandoned
 from imprint.pictures.store import PictureStore, Recipe
+from imprint.types import LowRes
 
 log = logging.getLogger(__name__)
 
 Generate = Callable[[Sequence[Recipe]], Sequence[Image.Image]]  # from recipes with one sampler and size
+Enlarged = Callable[[Sequence[Recipe]], LowRes]
 
 BATCH_PIXELS = 8 * 512**2  # in a batch, for a GPU of the usual size to hold; not measured on one
 LARGEST_BATCH = 32  # of small pictures, with guidance 64 samples: a CPU's core is no faster with more
 LOG_INTERVAL = 10.0  # seconds between messages about the progress
 
 
-def generate_with(model: Model) -> Generate:
+def generate_with(model: Model, low_res: Enlarged | None = None) -> Generate:
+    """`low_res`: what an upscaler enlarges."""
+
     def generate(recipes: Sequence[Recipe]) -> list[Image.Image]:
         prompts, seeds = [recipe.prompt for recipe in recipes], [recipe.seed for recipe in recipes]
         height, width = recipes[0].size
+        more: dict[str, Any] = {} if low_res is None else {"low_res": low_res(recipes)}
         with torch.no_grad():
-            return model.generate(prompts, seeds, sampler=recipes[0].sampler, height=height, width=width)
+            return model.generate(prompts, seeds, sampler=recipes[0].sampler, height=height, width=width, **more)
 
     return generate
 

@@ -29,7 +29,7 @@ FIRST, SECOND = Look(32, 2), Look(48, 1)
 SMALLEST_CROP = 0.5  # of a side
 MAYBE = 0.15  # below the threshold: the first look comes out lower by no more, where the crop lies between its pixels
 FLAT = 2.0  # levels of spread: what is flatter is like every flat place of any picture
-CHUNK = 256  # pictures that are compared at a time
+CHUNK = 64  # pictures that are compared at a time: of few, those that may be a crop are few, too
 
 
 def small(image: Image.Image) -> NDArray[np.float32]:
@@ -91,11 +91,14 @@ def crop_likeness(wholes: Pixels, parts: Pixels, *, threshold: float) -> Tensor:
     found_MN = torch.zeros(len(wholes), len(parts))
     for some in _chunks(len(wholes)):
         for others in _chunks(len(parts)):
-            found_MN[some[0] : some[-1] + 1, others] = _best(wholes, parts, some, others, FIRST)
-    for part in (found_MN >= threshold - MAYBE).any(dim=0).nonzero().flatten().tolist():
-        several = (found_MN[:, part] >= threshold - MAYBE).nonzero().flatten().tolist()
-        closer_M = _best(wholes, parts, several, [part], SECOND)[:, 0]
-        found_MN[several, part] = torch.maximum(found_MN[several, part], closer_M)
+            likeness_MN = _best(wholes, parts, some, others, FIRST)
+            maybe_MN = likeness_MN >= threshold - MAYBE
+            rows, columns = maybe_MN.any(dim=1).nonzero()[:, 0], maybe_MN.any(dim=0).nonzero()[:, 0]
+            if len(rows):
+                again = ([some[row] for row in rows.tolist()], [others[column] for column in columns.tolist()])
+                closer_MN = torch.maximum(likeness_MN[rows][:, columns], _best(wholes, parts, *again, SECOND))
+                likeness_MN[rows[:, None], columns] = closer_MN
+            found_MN[some[0] : some[-1] + 1, others] = likeness_MN
     return found_MN
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import torch
+from PIL import Image
 
-from imprint.data.pictures import PictureSet
+from imprint.data.pictures import Picture, PictureSet
 from imprint.errors import Problem, UserError
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.profile import PhotoCounts, Profile
 from imprint.evaluation.records import Candidate, Photo
+from imprint.pictures.files import open_picture
 from imprint.planning.subjects import Subject
 
 ENCODER_BATCH_SIZE = 32  # changes only memory and speed
@@ -19,9 +21,13 @@ ENCODER_BATCH_SIZE = 32  # changes only memory and speed
 
 def photos_of(pictures: PictureSet, *, trained_on: bool) -> list[Photo]:
     return [
-        Photo(picture.key, picture.content, trained_on, partial(pictures.load, index))
+        Photo(picture.key, picture.content, trained_on, partial(pictures.load, index), partial(_mask, picture))
         for index, picture in enumerate(pictures.pictures)
     ]
+
+
+def _mask(picture: Picture) -> Image.Image | None:
+    return None if picture.mask is None else open_picture(picture.mask.file).convert("L")
 
 
 def features_for(

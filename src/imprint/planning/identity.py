@@ -26,6 +26,7 @@ def identity_of(
     """All that changes the result: settings as written in `tree`, and hashes of contents in place of locations."""
     return {
         **{name: _settings(getattr(parts, name), tree[name]) for name in ("model", "prior", "method")},
+        **_low_side(parts, tree),
         "dataset": one_or_all(_dataset_settings(parts.dataset, tree["dataset"])),
         **{name: _canonical(tree[name]) for name in ("objective", "hparams", "optimizer", "seed")},
         **_rule(parts, tree),
@@ -37,6 +38,14 @@ def identity_of(
         },
         "concept": one_or_all([{"identifier": concept.identifier, "noun": concept.noun} for concept, _, _ in subjects]),
     }
+
+
+def _low_side(parts: Parts, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's settings again, with what an upscaler's pictures are made from in place of where that lies."""
+    low_side = parts.model.low_side()
+    if low_side is None:
+        return {}
+    return {"model": {**_settings(parts.model, tree["model"]), "low_res": low_side.identity()}}
 
 
 def _dataset_settings(dataset: Dataset | JointDataset, node: Mapping[str, Any]) -> list[Any]:

@@ -19,7 +19,7 @@ from imprint.locations import locate
 from imprint.models.base import ModelInfo, ModelSource
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.times import Times
-from imprint.planning import memory_settings, quantised_base
+from imprint.planning import memory_settings, quantised_base, upscaling
 from imprint.planning.evaluable import features_for, misfits, photos_before
 from imprint.planning.identity import identity_of
 from imprint.planning.memory.devices import with_devices
@@ -45,6 +45,8 @@ def prepare(cfg: DictConfig) -> Plan:
     part = constructor.arguments(Parts, tree, "")
     facts = _tried(part.get("model"), lambda model: model.facts(), problems)
     adapter = _tried(part.get("model"), lambda model: model.training_adapter_file(), problems)
+    if facts and facts.upscaling:
+        _tried(part.get("model"), lambda model: model.low_side(), problems)
     dataset = part.get("dataset")
     nouns = find_nouns(dataset, part.get("model"), problems) if dataset else None
     concepts = find_concepts(dataset, nouns, facts, part.get("method"), problems) if dataset else None
@@ -116,6 +118,7 @@ def _conflicts(
             yield from (_under("model", problem) for problem in error.problems)
         else:
             yield from _unseen(subjects or (), framings)
+            yield from upscaling.problems(part, facts, subjects or (), framings)
     if concepts and part.get("prior"):
         yield from (_under("prior", problem) for problem in part["prior"].problems(concepts))
     if concepts and part.get("samples"):

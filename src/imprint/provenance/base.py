@@ -27,18 +27,21 @@ def source_type(*, photo: bool, model: bool) -> SourceType:
 
 
 class MadeBy(NamedTuple):
-    """Hashes of the weights that drew a picture, or a sheet of pictures, and of the photos that it has parts of."""
+    """Hashes of the weights that drew a picture, or a sheet of pictures, and of the pictures that it is made of:
+    photos, or the low picture of a larger one, with the `settings` of how that was made, as key=value."""
 
     bases: tuple[str, ...]
     results: tuple[str, ...]
     parents: tuple[str, ...] = ()
     source_type: SourceType = "trainedAlgorithmicMedia"
+    settings: tuple[str, ...] = ()
 
     @property
     def hashes(self) -> dict[str, tuple[str, ...]]:
-        """By name; parents only where there are any, which former pictures had none of."""
+        """By name, and settings with them; of what former pictures had none of, only where there is any."""
         weights = {"bases": self.bases, "results": self.results}
-        return {**weights, "parents": self.parents} if self.parents else weights
+        more = {"parents": self.parents, "settings": self.settings}
+        return {**weights, **{name: values for name, values in more.items() if values}}
 
     @classmethod
     def all_of(cls, several: Iterable["MadeBy"]) -> "MadeBy":

@@ -140,7 +140,12 @@ def _credentials(store: Mapping[str, Any], state: str) -> Credentials:
         software=" ".join(str(generators[0].get(key, "")) for key in ("name", "version")).strip(),
         source_types=tuple(_source_types(assertions)),
         mining=tuple(_mining(assertions)),
-        made_by=MadeBy(_hashes(weights, "bases"), _hashes(weights, "results"), _hashes(weights, "parents")),
+        made_by=MadeBy(
+            bases=_hashes(weights, "bases"),
+            results=_hashes(weights, "results"),
+            parents=_hashes(weights, "parents"),
+            settings=_hashes(weights, "settings"),
+        ),
     )
 
 

@@ -25,6 +25,7 @@ class Marks(NamedTuple):
     bases: tuple[str, ...]
     results: tuple[str, ...]
     parents: tuple[str, ...]
+    settings: tuple[str, ...]
     credentials: credentials.Credentials | None
 
     @property
@@ -52,6 +53,7 @@ def read_marks(content: bytes, *, anchors: bytes = b"") -> Marks:
         bases=_once([*_words(said, "BaseModel"), *(signed.made_by.bases if signed else ())]),
         results=_once([*_words(said, "Result"), *(signed.made_by.results if signed else ())]),
         parents=_once([*_words(said, "Parent"), *(signed.made_by.parents if signed else ())]),
+        settings=_once([*_words(said, "Settings"), *(signed.made_by.settings if signed else ())]),
         credentials=signed,
     )
 

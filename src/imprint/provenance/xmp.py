@@ -27,6 +27,7 @@ def statement(made_by: MadeBy) -> str:
         "imprint:BaseModel": " ".join(made_by.bases),
         "imprint:Result": " ".join(made_by.results),
         "imprint:Parent": " ".join(made_by.parents),
+        "imprint:Settings": " ".join(made_by.settings),
     }
     attributes = " ".join(f"{name}={quoteattr(value)}" for name, value in properties.items() if value)
     return (

@@ -18,7 +18,8 @@ from imprint.reporting.scoreboard.figures import entry_styles
 from imprint.reporting.scoreboard.style import COLOURS, outline
 from imprint.reporting.scoreboard.tables import comparisons, means
 from imprint.reporting.side_by_side import galleries, labels, with_steps
-from imprint.reporting.thumbnails import MOST_PICTURES, picture_page, room
+from imprint.reporting.thumbnails import MOST_PICTURES, picture_page, room, thumbnail
+from imprint.reporting.upscaling_sheet import sheets_of
 from imprint.reporting.verdict import deciding
 from imprint.sweeps import Sweep
 from imprint.tables.table import Line, Table
@@ -26,6 +27,7 @@ from imprint.tables.table import Line, Table
 DASHES = ("solid", "dashed", "dotted")  # of curves with the same colour
 SORTABLE = 2  # runs; fewer have no order
 FILTERED = 3  # runs; fewer need no filter
+MOST_SHEETS, SHEET_SIDE = 8, 2048  # of enlarged pictures: how many, and pixels on the longer side
 
 
 def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | None = None) -> Path:
@@ -54,6 +56,13 @@ def render_sweep(sweep: Sweep, *, live: bool | None = None, home: str = "") -> s
         home=home,
     )
     return render(heading, records)
+
+
+def _enlarged(records: Sequence[RunRecord], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The runs' sheets of enlarged pictures, as they are: (of which run, picture)."""
+    files = [(names[record.name], file) for record in records for file in sheets_of(record.folder)]
+    pictures = [(name, thumbnail(file, side=SHEET_SIDE, keeps_small=False)) for name, file in files[:MOST_SHEETS]]
+    return [(name, picture.uri) for name, picture in pictures if picture]
 
 
 def _has_ended(record: RunRecord) -> bool:
@@ -91,6 +100,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
         records=records,
         labels=names,
         lines=lines,
+        enlarged=_enlarged(records, names),
         table=table,
         choices=list(choices(table)),
         other_settings=other_settings(records, keys),

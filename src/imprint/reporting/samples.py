@@ -16,6 +16,7 @@ from imprint.reporting.step_callback import StepCallback
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
 from imprint.runs import Run
 from imprint.training.drawing import first_alone, generation
+from imprint.training.low_views import LowViews
 
 
 class SampleEntry(NamedTuple):
@@ -51,7 +52,8 @@ class SamplePictures(StepCallback):
         is_new = bool(store.missing())
         if is_new:
             with generation(trainer, module):
-                model, batch_size = generate_with(module.model), self._protocol.batch_size
+                low_res = LowViews(module) if module.model.upscaling else None
+                model, batch_size = generate_with(module.model, low_res), self._protocol.batch_size
                 generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
         else:
             store.complete_index()

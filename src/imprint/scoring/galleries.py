@@ -20,11 +20,12 @@ from imprint.locations import cache_folder
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
 from imprint.models.loading import Loading, whole_on
-from imprint.pictures.generate import generate_missing, generate_with
+from imprint.pictures.generate import Enlarged, generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.results.load import trained_model
+from imprint.scoring.pairs import identity_of_pairs, low_res_of
 from imprint.scoring.subject import EvaluationSubject
 
 
@@ -92,23 +93,31 @@ def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -
             loading = loading_to_draw(profile.precision, device)
             model = _tuned_model(subject, loading) if tuned else _untuned_model(subject, loading, device)
             model.to(device)
-            generate_galleries(missing, model, profile, device)
+            enlarged = enlarged_for(of_subjects, model, tuned=tuned)
+            generate_galleries(missing, model, profile, device, enlarged)
             del model
             gc.collect()
             if device.type == "cuda":
                 torch.cuda.empty_cache()
 
 
+def enlarged_for(of_subjects: Sequence[Galleries], model: Model, *, tuned: bool) -> dict[str, Enlarged | None]:
+    """What an upscaler enlarges for the galleries with missing pictures, by their names in messages."""
+    return {label: low_res_of(one.subject, model) for one in of_subjects for label in one.incomplete(tuned=tuned)}
+
+
 def generate_galleries(
-    missing: Mapping[str, PictureStore], model: Model, profile: Profile, device: torch.device
+    missing: Mapping[str, PictureStore],
+    model: Model,
+    profile: Profile,
+    device: torch.device,
+    enlarged: Mapping[str, Enlarged | None],
 ) -> None:
-    """`missing` is by the galleries' names in messages."""
+    """`missing` is by the galleries' names in messages, and so is what an upscaler has to enlarge for them."""
     with computing(profile.precision, device):
-        generate_with_model = generate_with(model)
         for label, gallery in missing.items():
-            generate_missing(
-                gallery, generate_with_model, batch_size=profile.batch_size, label=label, counts_failures=True
-            )
+            draw = generate_with(model, enlarged[label])
+            generate_missing(gallery, draw, batch_size=profile.batch_size, label=label, counts_failures=True)
 
 
 def encode_galleries(of_subjects: Iterable[Galleries]) -> None:
@@ -170,6 +179,7 @@ def _gallery(
         "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted
         "prompts": [_prompt(row, prompt.template, subject) for prompt in profile.pictures[name].of(subject.kind)],
+        **identity_of_pairs(subject),
     }
     if row == "tuned":
         common |= overrides(subject)

@@ -23,8 +23,11 @@ from imprint.libraries.lightning import process_rank
 from imprint.partial_files import remove_abandoned
 from imprint.planning.parts import Plan
 from imprint.reporting.model_card import update_scores
+from imprint.reporting.upscaling_sheet import FOLDER as UPSCALING
+from imprint.reporting.upscaling_sheet import pairs_file
 from imprint.runs import Run
 from imprint.scoring.galleries import Galleries, complete_galleries, galleries_of
+from imprint.scoring.pairs import write_pairs
 from imprint.scoring.score_sheets import meaning, sheet_of, write_sheet
 from imprint.scoring.subject import EvaluationSubject, open_subjects
 from imprint.training.trainer import process_device
@@ -123,6 +126,8 @@ def _score(galleries: Galleries, generating: float) -> Path:
     seconds = {"drawing": generating, "measuring": time.monotonic() - began}
     sheet = sheet_of(subject, profile, measured, seconds)
     file = write_sheet(sheet, subject.run.folder / "scores", name=subject.name)
+    if profile.compares_pairs:
+        write_pairs(subject, galleries.shots(), subject.run.folder / UPSCALING / pairs_file(subject.name))
     _note(subject.run, sheet, file, [gallery.folder for gallery in rows["tuned"].values()])
     return file
 

@@ -11,6 +11,7 @@ from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet, write_csv
 from imprint.kinds import KIND, TARGET, class_in, hashed_settings, label_of
 from imprint.methods.base import scale_key
 from imprint.scoring.galleries import overrides
+from imprint.scoring.pairs import identity_of_pairs
 from imprint.scoring.subject import EvaluationSubject
 
 RESULT_PARTS = ("model", "method", "dataset", "prior", "objective", "hparams", "optimizer")
@@ -69,6 +70,7 @@ def drawing(subject: EvaluationSubject, profile: Profile) -> dict[str, Any]:
         "size": list(subject.size),
         "precision": profile.precision,
         **({"quantised": quantised} if quantised else {}),
+        **identity_of_pairs(subject),
     }
 
 

@@ -18,6 +18,7 @@ from imprint.methods.identifier import choose_identifier
 from imprint.planning.evaluable import features_for, misfits, photo_counts, photos_of
 from imprint.planning.identity import one_or_all
 from imprint.planning.subjects import Subject, find_subjects
+from imprint.planning.upscaling import wrong_profile
 from imprint.results.load import Source, source_of
 from imprint.runs import Run
 from imprint.types import Concept
@@ -71,6 +72,8 @@ def open_subjects(
         raise ConfigError(problems)
     if one_or_all([subject.pictures.fingerprint for subject in subjects]) != run.read().content.dataset:
         problems.append(f"These are not the pictures any more that {run.folder.name} was trained on. Bring those back.")
+    if wrong := wrong_profile(profile, source.facts):
+        problems.append(wrong)
     height, width = profile.size or run.frame
     if height % source.facts.pixel_multiple or width % source.facts.pixel_multiple:
         remedy = f"this model needs multiples of {source.facts.pixel_multiple}."

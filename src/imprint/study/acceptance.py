@@ -84,13 +84,14 @@ def _line(subject: str, kept: int, drawn: int, reasons: Counter[str], filters: S
 def _sheet(pictures: PictureSet, material: Material, photos: dict[str, list[SheetPicture]]) -> Sheet:
     made = [(file, row) for _, file, row in _made(pictures)]
     rejected = [(pictures.folder.file(REJECTED, row), row) for row in pictures.folder.rejected]
+    word = "kept" if rejected else "made"
     subjects = [subject for subject in material.subjects if any(row.subject == subject for _, row in made + rejected)]
     rows = [
         SheetRow(
             subject,
             material.nouns.get(subject, subject),
             spread(photos.get(subject, []), REAL),
-            spread([SheetPicture(file, "kept", _about(row)) for file, row in made if row.subject == subject], MADE),
+            spread([SheetPicture(file, word, _about(row)) for file, row in made if row.subject == subject], MADE),
             spread(
                 [SheetPicture(file, _why(row), _about(row)) for file, row in rejected if row.subject == subject], MADE
             ),

@@ -10,16 +10,17 @@ from matplotlib.ticker import MaxNLocator
 
 from imprint.evaluation.statistics.intervals import Interval
 from imprint.reporting.scoreboard.style import COLOURS, INK, colour, inline, mark, quiet, single_axes
-from imprint.reporting.units import plus, probability, score
+from imprint.reporting.units import probability, score
 from imprint.study.calibration import Sureness
 from imprint.study.curves import Curve
 from imprint.study.metrics import METRICS
 from imprint.study.scores import Board, Standing
-from imprint.study.tables import counted
+from imprint.study.tables import counted, less
 
 BESIDE = 0.012  # of an axis's length: intervals at one place stand beside one another
 LEAST_BETWEEN = 0.06  # of an axis's length, of two labels
 SMALLEST, LARGEST = 2.5, 8.0  # marks of bins, by how many answers are in them
+FEWEST = 10  # answers of a bin that is drawn: of fewer, the share that is right is any
 
 
 class Style(NamedTuple):
@@ -126,10 +127,10 @@ def reliability(curves: Sequence[Sureness], styles: Mapping[str, Style]) -> Figu
         axes.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=0.9, linestyle=(0, (4, 3)))
         most = max(one.answers for curve in curves for one in curve.bins)
         for curve in curves:
-            style = styles[curve.arm]
-            across, up = [one.said for one in curve.bins], [one.right for one in curve.bins]
+            style, bins = styles[curve.arm], [one for one in curve.bins if one.answers >= FEWEST]
+            across, up = [one.said for one in bins], [one.right for one in bins]
             axes.plot(across, up, color=style.colour, linewidth=1.2, linestyle=style.dash, alpha=0.7)
-            for one in curve.bins:
+            for one in bins:
                 size = SMALLEST + (LARGEST - SMALLEST) * (one.answers / most) ** 0.5
                 (point,) = axes.plot(one.said, one.right, style.mark, color=style.colour, markersize=size)
                 labels[point] = (
@@ -171,10 +172,10 @@ def _said(one: Standing, against: str, title: str, board: Board) -> str:
     difference = one.difference
     assert difference is not None
     interval = difference.interval
-    said = "" if interval is None else f" [{plus(interval.low)}, {plus(interval.high)}]"
+    said = "" if interval is None else f" [{less(interval.low)}, {less(interval.high)}]"
     return (
         f"{one.arm}, {counted(board.shots, 'shot')}\n{title} {score(one.mean)}\nless {against} "
-        f"{plus(difference.mean)}{said}\np (Holm) {probability(difference.p_holm)}"
+        f"{less(difference.mean)}{said}\np (Holm) {probability(difference.p_holm)}"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from imprint.evaluation.statistics.crossing import FEWEST_SUBJECTS, table_of_differences
 from imprint.evaluation.statistics.intervals import Interval, difference_interval
-from imprint.reporting.units import duration, plus, probability
+from imprint.reporting.units import duration, plus, probability, signed
 from imprint.study.curves import Worth
 from imprint.study.metrics import METRICS
 from imprint.study.scores import DRAWS, SEED, Board, Standing
@@ -17,6 +17,16 @@ SURE = 0.05  # above it, Holm's p says that it may be luck
 
 def number(value: float) -> str:
     return f"{value:.3f}"
+
+
+def less(value: float) -> str:
+    """A difference. Of equal numbers it may be off by rounding."""
+    return plus(round(value, 6) + 0.0)
+
+
+def share(value: float) -> str:
+    """Of a gap, which may be less than none."""
+    return signed(f"{value:.2f}")
 
 
 def counted(count: int, word: str) -> str:
@@ -84,7 +94,7 @@ def _headline(board: Board, against: str, ceiling: str) -> str:
     closed = "" if best.closed is None else f", {best.closed:.0%} of what {ceiling} gains"
     more = f"; the furthest of {len(gains)} that are ahead" if len(gains) > 1 else ""
     return (
-        f"{best.arm} {plus(best.difference.mean)} {_small(facts.title)} beside {against}"
+        f"{best.arm} {less(best.difference.mean)} {_small(facts.title)} beside {against}"
         f"{_said(best.difference.interval)}, p {probability(best.difference.p_holm)}{closed}{more}."
     )
 
@@ -100,7 +110,7 @@ def _small(title: str) -> str:
 
 
 def _said(interval: Interval | None) -> str:
-    return "" if interval is None else f" [{plus(interval.low)}, {plus(interval.high)}]"
+    return "" if interval is None else f" [{less(interval.low)}, {less(interval.high)}]"
 
 
 def main_table(board: Board, *, against: str, ceiling: str) -> Table:
@@ -223,10 +233,10 @@ def _columns(board: Board, metric: str, against: str, ceiling: str) -> list[Colu
     columns = [
         Column("Arm", kind="text"),
         Column(title, number, about=about, best_first=better == "higher"),
-        Column(f"less {against}", plus, about=f"the difference from {against}, subject by subject"),
+        Column(f"less {against}", less, about=f"the difference from {against}, subject by subject"),
         Column("p (Holm)", probability, about="sign-flip test over subjects, corrected for all arms of the table"),
     ]
-    closed = Column("gap closed", number, about=f"the share of what {ceiling} gains over {against}")
+    closed = Column("gap closed", share, about=f"the share of what {ceiling} gains over {against}")
     return [*columns, closed] if has(board, ceiling) else columns
 
 

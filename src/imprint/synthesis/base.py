@@ -23,7 +23,10 @@ Strength = Annotated[float, Gt(0), Le(1)]
 WITHOUT_MASK = (
     "{keys}: no mask says where the subject is, which {name} must know. Put a mask beside each, NAME.mask.png or"
 )
-WITHOUT_MASK += " masks/NAME.png, white where the subject is, or choose another method (synthesis=img2img)."
+WITHOUT_MASK += (
+    " masks/NAME.png, white where the subject is; have them estimated (masks=clipseg); or choose another method "
+    "(synthesis=img2img)."
+)
 SHOWN = 4  # of names in a message
 
 

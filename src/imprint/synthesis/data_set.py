@@ -20,6 +20,7 @@ from imprint.evaluation.records import Needs
 from imprint.filters.base import Filter
 from imprint.filters.judging import check, encoders_of, fingerprints
 from imprint.labelled.folder import is_labelled, read_about, write_about
+from imprint.masks.base import Estimator
 from imprint.models.beginning import first_step
 from imprint.planning.opt_out import reasons_against
 from imprint.provenance.base import Provenance
@@ -51,6 +52,7 @@ class DataSet:
     drawing: Settings
     how: How
     filters: Mapping[str, Filter]
+    estimator: Estimator | None
     encoders: Mapping[str, Encoder]
     test: str | None
     provenance: Provenance
@@ -82,10 +84,17 @@ class DataSet:
     def identity(self) -> dict[str, Any]:
         """All that its pictures depend on, but for how many there are."""
         runs = {subject.label: subject.run.folder.name for subject in self.subjects}
-        return {**self.settings, **self.method.content(), "runs": runs}
+        estimated = {} if self.estimator is None else {"masks_by": self.estimator.fingerprint}
+        return {**self.settings, **self.method.content(), **estimated, "runs": runs}
 
     def check(self) -> None:
         """Raises ConfigError with everything that is wrong, before anything is trained or drawn."""
+        if self.estimator is not None:
+            try:
+                self.estimator.check("masks")
+            except UserError as error:
+                raise ConfigError([str(error)]) from error  # without it the rest cannot be checked
+            self.estimator.to(self.how.device)
         problems: list[Problem | str] = [*self._unlike(), *self.method.problems(self.subjects, self.images)]
         try:
             problems += held_out.problems(self.test, self.tested, self.subjects)
@@ -146,6 +155,7 @@ class DataSet:
                 self.folder,
                 drawn,
                 self.method,
+                self.estimator,
                 filters=self.filters,
                 context=context_of(self.subjects, self.tested, self.features),
                 test=self.tested,

@@ -10,9 +10,9 @@ from PIL import Image
 from imprint.data.listing import printable
 from imprint.data.pictures import PictureSet
 from imprint.errors import Problem
-from imprint.foreign_files import Unreadable, parse_json, read_text
-from imprint.labelled.folder import LabelledFolder, read_folder
-from imprint.labelled.layout import METADATA, TEST, subject_folder
+from imprint.labelled.captions import caption_of
+from imprint.labelled.folder import read_folder
+from imprint.labelled.layout import TEST, subject_folder
 from imprint.labelled.row import REAL, Row, hard
 from imprint.locations import locate
 from imprint.pictures.likeness import nearest_same
@@ -78,20 +78,9 @@ def _of_folder(test: str, subjects: Sequence[Taught]) -> Iterator[HeldOut]:
     nouns = {subject.label: subject.noun for subject in subjects}
     split = next((name for name in (TEST, "") if folder.splits.get(name)), next(iter(folder.splits), ""))
     for row in folder.splits.get(split, ()):
-        own = replace(row, noun=nouns.get(row.subject, row.noun), mask_file_name="", objects=(), label_quality="")
-        yield HeldOut(own, printable(row.file_name), folder.load(split, row), _caption(folder, split, row))
-
-
-def _caption(folder: LabelledFolder, split: str, row: Row) -> str:
-    """What is said beside the photo of what it shows."""
-    file = folder.file(split, row)
-    try:
-        lines = read_text(file.parent / METADATA).split("\n") if (file.parent / METADATA).is_file() else []
-        told = [parse_json(line) for line in lines if line.strip()]
-    except Unreadable:
-        return row.prompt
-    texts = (line.get("text") for line in told if isinstance(line, dict) and line.get("file_name") == file.name)
-    return next((text for text in texts if isinstance(text, str)), row.prompt)
+        own = replace(row, noun=nouns.get(row.subject, row.noun), mask_file_name="", objects=())
+        own = replace(own, label_quality="", estimator="")
+        yield HeldOut(own, printable(row.file_name), folder.load(split, row), caption_of(folder, split, row))
 
 
 def _some(names: Sequence[str]) -> str:

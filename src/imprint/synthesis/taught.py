@@ -8,12 +8,14 @@ from PIL import Image
 
 from imprint.construct import rebuilt
 from imprint.data.dataset import Dataset, JointDataset, Kind
+from imprint.data.estimated_masks import estimator_of
 from imprint.data.framing import CENTRE, Frame, View, cover, cropped
 from imprint.data.masks import load_mask
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem
 from imprint.file_contents import refuse
 from imprint.manifest import REMEDY
+from imprint.masks.base import Estimator
 from imprint.planning.identity import one_or_all
 from imprint.planning.parts import Plan
 from imprint.planning.subjects import Subject, find_subjects
@@ -25,8 +27,11 @@ from imprint.types import Concept
 class Taught:
     """A subject of a run, which may not be trained yet. `label` is what the data set calls it: no two are equal.
 
-    Photos and masks are seen as pictures are drawn: cut to `size` (height, width) around their middle.
+    Photos and masks are seen as pictures are drawn: cut to `size` (height, width) around their middle. `estimator`
+    finds the masks of photos that have none.
     """
+
+    estimator: Estimator | None = None
 
     def __init__(self, *, label: str, subject: Subject, run: Run, size: tuple[int, int]) -> None:
         self.label = label
@@ -68,11 +73,18 @@ class Taught:
 
     def mask(self, index: int) -> Image.Image | None:
         """Grey, white where the subject is; None where there is none. It lies beside the photo; the miniature's photos
-        have one by what drew them."""
+        have one by what drew them; of others it is estimated, if that is asked for."""
         if index not in self._masks:
-            found = self._mask(index)
+            found = self._mask(index) or self._estimated(index)
             self._masks[index] = None if found is None else self.framed(found)
         return self._masks[index]
+
+    def estimated_by(self, index: int) -> str:
+        """What found a photo's mask, where it was found by an algorithm."""
+        picture = self.photos.pictures[index]
+        if picture.mask is not None:
+            return estimator_of(picture.mask.file)
+        return self.estimator.said if self.estimator is not None and self._mask(index) is None else ""
 
     def without_mask(self) -> list[str]:
         """The keys of the photos that have none."""
@@ -88,6 +100,12 @@ class Taught:
         if picture.mask is not None:
             return load_mask(picture.mask)
         return drawn_mask(source, self.photos.load(index)) if isinstance(source, Path) else None
+
+    def _estimated(self, index: int) -> Image.Image | None:
+        if self.estimator is None:
+            return None
+        [found] = self.estimator.masks([self.photos.load(index)], [self.noun])
+        return found
 
 
 def taught_by(runs: Sequence[Run], *, size: tuple[int, int] | None) -> list[Taught]:

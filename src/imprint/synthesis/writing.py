@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
+from imprint.data.decoding import decode_mask, read
 from imprint.errors import UserError
 from imprint.evaluation.features import FeatureStore
 from imprint.evaluation.records import Photo
@@ -22,9 +23,10 @@ from imprint.labelled.card import card
 from imprint.labelled.folder import add_photo, place, read_folder, split_folder, write_folder
 from imprint.labelled.formats.croissant import write_croissant
 from imprint.labelled.layout import CARD, REJECTED, TEST, TRAIN, mask_name, picture_name
-from imprint.labelled.row import Box, Row
+from imprint.labelled.row import Box, Quality, Row
+from imprint.masks.base import Estimator
 from imprint.partial_files import partial_file
-from imprint.pictures.files import save_png
+from imprint.pictures.files import open_picture, save_png
 from imprint.synthesis.base import Asked, Synthesis
 from imprint.synthesis.cut_out import HALF
 from imprint.synthesis.drawing import Drawn
@@ -36,6 +38,7 @@ def write_data_set(
     folder: Path,
     drawn: Sequence[Drawn],
     method: Synthesis,
+    estimator: Estimator | None,
     *,
     filters: Mapping[str, Filter],
     context: Context,
@@ -48,9 +51,9 @@ def write_data_set(
     """
     candidates = []
     for one in drawn:
-        row = _row(one.asked, method, guidance=one.guidance)
-        mask = method.mask(one.asked)
-        _put(folder, one, row, None if mask is None else mask[0])
+        mask = _mask(folder, one, method, estimator)
+        row = _row(one.asked, method, mask, guidance=one.guidance)
+        _put(folder, one, row, None if mask is None else mask.picture)
         split = next(split for split in (TRAIN, REJECTED) if (split_folder(folder, split) / row.file_name).is_file())
         own_mask = split_folder(folder, split) / row.mask_file_name if mask else None
         file = split_folder(folder, split) / row.file_name
@@ -95,9 +98,31 @@ def _known(held_out: HeldOut) -> Known:
     return Known(row.subject, row.noun, Photo(held_out.name, content, False, lambda: photo))
 
 
-def _row(asked: Asked, method: Synthesis, *, guidance: float) -> Row:
+class _Mask(NamedTuple):
+    picture: Image.Image
+    quality: Quality
+    estimator: str
+
+
+def _mask(folder: Path, drawn: Drawn, method: Synthesis, estimator: Estimator | None) -> _Mask | None:
+    """As the method knows it; where it does not, estimated once, if that is asked for, of a picture that shows one
+    subject alone."""
+    asked = drawn.asked
+    if (known := method.mask(asked)) is not None:
+        by = "" if asked.photo is None else asked.seen.estimated_by(asked.photo)
+        return _Mask(known[0], "estimated" if by else known[1], by)
+    if estimator is None or len(asked.labels) > 1:
+        return None
+    name = mask_name(picture_name(asked.subject.label, asked.number, asked.k))
+    for split in (TRAIN, REJECTED):
+        if (file := split_folder(folder, split) / name).is_file():
+            return _Mask(decode_mask(read(file)), "estimated", estimator.said)
+    [found] = estimator.masks([open_picture(drawn.file)], [asked.subject.noun])
+    return None if found is None else _Mask(found, "estimated", estimator.said)
+
+
+def _row(asked: Asked, method: Synthesis, mask: _Mask | None, *, guidance: float) -> Row:
     file_name = picture_name(asked.subject.label, asked.number, asked.k)
-    mask = method.mask(asked)
     return Row(
         file_name=file_name,
         mask_file_name=mask_name(file_name) if mask else "",
@@ -112,8 +137,9 @@ def _row(asked: Asked, method: Synthesis, *, guidance: float) -> Row:
         strength=asked.strength or 0.0,
         guidance=guidance,
         run=asked.subject.run.folder.name if method.weights == "tuned" else "",
-        label_quality=mask[1] if mask else "",
-        objects=[Box(label=asked.subject.label, box=_box(mask[0]))] if mask else [],
+        label_quality=mask.quality if mask else "",
+        estimator=mask.estimator if mask else "",
+        objects=[Box(label=asked.subject.label, box=_box(mask.picture))] if mask else [],
     )
 
 

@@ -88,4 +88,11 @@ def _take_part(order: Drawing | str, trainer: pl.Trainer, module: TrainingModule
             return
     assert isinstance(order, Drawing)
     with generation(trainer, module):
-        module.model.generate(order.prompts, order.seeds, sampler=order.sampler, height=order.height, width=order.width)
+        module.model.generate(
+            order.prompts,
+            order.seeds,
+            sampler=order.sampler,
+            height=order.height,
+            width=order.width,
+            low_res=order.low_res,
+        )

@@ -35,7 +35,7 @@ class CaptionCache:
 
 
 class LatentCache:
-    """The moments of every view of the training pictures, on the CPU.
+    """The moments of every view of the training pictures, on the CPU, and for an upscaler its low side.
 
     A latent is sampled anew from mean and spread at every step, so that the distribution is the one without a cache;
     keeping samples, or modes, would be another objective.
@@ -43,6 +43,7 @@ class LatentCache:
 
     def __init__(self) -> None:
         self._moments: dict[str, Moments] = {}
+        self._low_sides: dict[str, Tensor] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._moments
@@ -51,8 +52,13 @@ class LatentCache:
     def fill(self, model: Model, views: Iterable[tuple[str, Tensor]], device: torch.device) -> None:
         """`views` are (key, pixels_CHW)."""
         for key, pixels_CHW in views:
-            moments = model.encode(pixels_CHW.unsqueeze(0).to(device))
+            pixels_BCHW = pixels_CHW.unsqueeze(0).to(device)
+            moments = model.encode(pixels_BCHW)
             self._moments[key] = Moments(moments.mean_BCHW[0].cpu(), moments.std_BCHW[0].cpu())
+            if model.low_side is not None:
+                self._low_sides[key] = model.low_side.of(pixels_BCHW)[0].cpu()
+        if model.low_side is not None:
+            model.low_side.release()
 
     def moments(self, keys: list[str], device: torch.device) -> Moments:
         kept = [self._moments[key] for key in keys]
@@ -60,6 +66,9 @@ class LatentCache:
             to_device(torch.stack([moments.mean_BCHW for moments in kept]), device),
             to_device(torch.stack([moments.std_BCHW for moments in kept]), device),
         )
+
+    def low_sides(self, keys: list[str], device: torch.device) -> Tensor:
+        return to_device(torch.stack([self._low_sides[key] for key in keys]), device)
 
 
 def sample_latents(model: Model, batch: Batch, cache: LatentCache, *, seed: int, device: torch.device) -> Tensor:
@@ -72,3 +81,18 @@ def sample_latents(model: Model, batch: Batch, cache: LatentCache, *, seed: int,
     names = [(seed, "latent", name) for name in batch.ids]
     noise_BCHW = to_device(rng.normal(names, moments.mean_BCHW.shape[1:]), device)
     return moments.mean_BCHW + moments.std_BCHW * noise_BCHW
+
+
+def encode_low_sides(
+    model: Model, batch: Batch, cache: LatentCache, *, seed: int, device: torch.device
+) -> Conditioning:
+    """What an upscaler is told of the low side of each picture, with noise of its own; nothing, for other models."""
+    if model.low_side is None:
+        return {}
+    if batch.pixels_BCHW is None:
+        low_BCHW = cache.low_sides(batch.keys, device)
+    else:
+        low_BCHW = model.low_side.of(batch.pixels_BCHW)
+    names = [(seed, "low resolution", name) for name in batch.ids]
+    noise_BCHW = to_device(rng.normal(names, low_BCHW.shape[1:]), device)
+    return model.encode_low_res(low_BCHW, noise_BCHW, model.low_side.level)

@@ -25,7 +25,7 @@ from imprint.models.sharding import anywhere, collected, is_sharded, own_part, s
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.rng import seed_layers, seed_of
 from imprint.training.activations import activations_in_memory
-from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, sample_latents
+from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, encode_low_sides, sample_latents
 from imprint.training.host_optimizer import who_updates
 from imprint.training.loss_check import LossCheck
 from imprint.training.sharded_strategy import ShardedStrategy
@@ -138,9 +138,13 @@ class TrainingModule(pl.LightningModule):
         t_B = to_device(times, self.device)
         noisy_BCHW = process.add_noise(latents_BCHW, noise_BCHW, t_B)
         target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)
+        beside = {
+            **self.model.encode_geometry(batch.geometry),
+            **encode_low_sides(self.model, batch, self.latents, seed=task.seed, device=self.device),
+        }
         if task.teacher is not None:
-            target_BCHW = task.teacher.correct(self.model, target_BCHW, noisy_BCHW, t_B, batch)
-        conditioning = {**self.condition(batch.captions), **self.model.encode_geometry(batch.geometry)}
+            target_BCHW = task.teacher.correct(self.model, target_BCHW, noisy_BCHW, t_B, batch, beside=beside)
+        conditioning = {**self.condition(batch.captions), **beside}
         return task.objective.losses(
             self.model.denoise(noisy_BCHW, t_B, conditioning),
             target_BCHW,

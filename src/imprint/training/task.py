@@ -23,7 +23,7 @@ from imprint.models.training_adapter import TrainingAdapter
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.training.encoding import CaptionCache, LatentCache
 from imprint.training.hparams import HParams
-from imprint.types import Batch, Concept, ParamGroup
+from imprint.types import Batch, Concept, Conditioning, ParamGroup
 
 log = logging.getLogger(__name__)
 
@@ -112,14 +112,17 @@ class Teacher(nn.Module):
         shard(self.denoiser, mesh, model=self.denoiser)
 
     @torch.no_grad()
-    def correct(self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch) -> Tensor:
-        """`target_BCHW` with the prior samples' part replaced by what the untuned model predicts there."""
+    def correct(
+        self, model: Model, target_BCHW: Tensor, noisy_BCHW: Tensor, t_B: Tensor, batch: Batch, *, beside: Conditioning
+    ) -> Tensor:
+        """`target_BCHW` with the prior samples' part replaced by what the untuned model predicts there. `beside`: what
+        the denoiser is told of all samples beside their captions."""
         if not batch.priors:
             return target_BCHW
         first = len(batch.ids) - batch.priors
         conditioning = {
             **self._captions.condition(model, batch.captions[first:]),
-            **model.encode_geometry(batch.geometry[first:]),
+            **{name: value[first:] for name, value in beside.items()},
         }
         own = model.roles[DENOISER]
         with without_adapters(own) if self.denoiser is None else nullcontext():

@@ -1,7 +1,7 @@
 """imprint generate: pictures of a trained run, each with the prompt and seed that made it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import product
@@ -9,23 +9,35 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from omegaconf import DictConfig
+from PIL import Image
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from imprint.construct import rebuilt
-from imprint.errors import ConfigError, UserError
+from imprint.errors import ConfigError, Problem, UserError
+from imprint.hashing import file_hash
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
-from imprint.models.base import DENOISER, ModelSource
+from imprint.models.base import DENOISER, ModelInfo, ModelSource
 from imprint.models.block_swap import BlockSwap
-from imprint.pictures.generate import generate_missing, generate_with
-from imprint.pictures.store import PictureStore, Recipe, file_name
+from imprint.models.residency import reclaim
+from imprint.models.tiles import tile_size
+from imprint.pictures.passes import Passes
+from imprint.pictures.second_pass import KEY as HIRES
+from imprint.pictures.second_pass import SecondPass, Wanted
+from imprint.pictures.store import Outcome, Recipe, file_name
 from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.planning.sizes import too_large_pictures
 from imprint.provenance.base import MadeBy, Provenance, result_hash
+from imprint.reporting.upscaling_sheet import FILE as SHEET
+from imprint.reporting.upscaling_sheet import FOLDER as UPSCALING
+from imprint.reporting.upscaling_sheet import enlarged_in, sheet_of
 from imprint.requests import Scale, as_list, prompts_in, read_request
 from imprint.results.combine import Result, checked_results, combined_model, named_apart
+from imprint.results.enlarging import Enlarging
+from imprint.results.given_pictures import given_pictures, keep_given
 from imprint.results.load import other_model, own_model
+from imprint.results.upscaling import Upscaler, UpscalerSettings
 from imprint.runs import Run
 from imprint.setting_types import Place
 from imprint.templates import placeholders, template_fault
@@ -52,6 +64,7 @@ class PictureRequest:
     size: tuple[PositiveInt, PositiveInt] | None
     batch_size: PositiveInt
     scale: Scale
+    hires: SecondPass | None
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     provenance: Provenance
     trust: list[str]
@@ -67,6 +80,8 @@ class Request(PictureRequest):
 
     run: str | list[str]
     rank: PositiveInt | None
+    picture: str | None
+    upscaler: UpscalerSettings
     precision: Literal["32", "bf16"]
     blocks_on_device: Literal["all"] | PositiveInt
 
@@ -137,6 +152,14 @@ class Mix:
         facts = {"runs": [run.folder.name for run in self.runs], "base": self.base, **facts}
         return Recipe(file, prompt, seed, sampler, (height, width), facts)
 
+    def wanted(self, prompt: str, seed: int, request: PictureRequest) -> Wanted:
+        """The picture that is asked for, be it drawn once or twice."""
+        recipe = self.recipe(prompt, seed, request)
+        return Wanted(recipe) if request.hires is None else request.hires.wanted(recipe, self.facts())
+
+    def facts(self) -> ModelInfo:
+        return _facts(self.runs, self.base)
+
     def made_by(self) -> MadeBy:
         """What its pictures say of the weights that drew them."""
         return MadeBy((self._base_hash(),), tuple(result_hash(run.result) for run in self.runs))
@@ -161,12 +184,27 @@ def generate(cfg: DictConfig) -> Path:
     runs = [Run.finished(locate(folder), trust=request.trust) for folder in as_list(request.run)]
     mix = Mix.of(runs, request, rank=request.rank, precision=request.precision, as_trained=True)
     source, _ = mix.chosen()
-    check_size(source, request)
+    upscaler = _upscaler(mix, source.facts(), request)
     concepts = mix.runs[0].concepts if mix.is_one_run else named_apart([run.concepts for run in mix.runs])
-    wanted = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
-    recipes = [mix.recipe(prompt, seed, request) for prompt, seed in wanted]
-    store = PictureStore(locate(request.outputs), recipes, {}, writer=request.provenance.writer(cache(mix.made_by)))
-    if store.missing():
+    asked = dict.fromkeys(product(_prompts(request.prompt, concepts), request.seeds))
+    folder = locate(request.outputs)
+    if upscaler is None:
+        check_size(source, request)
+        pictures = _draw(mix, [mix.wanted(prompt, seed, request) for prompt, seed in asked], request)
+    else:
+        pictures = _enlarge(upscaler, mix, asked, concepts, request)
+    for drawn in pictures[:SHOWN]:
+        log.info("%s  %s", drawn.file, drawn.recipe.prompt)
+    more = f" and {len(pictures) - SHOWN} more" if len(pictures) > SHOWN else ""
+    log.info("Pictures%s: %s", more, folder)
+    return folder
+
+
+def _draw(mix: Mix, wanted: Sequence[Wanted], request: Request) -> list[Outcome]:
+    """With a model that is in memory for as long as this takes."""
+    check_second_passes([(mix, one) for one in wanted], request)
+    passes = passes_of(mix, locate(request.outputs), wanted, request.provenance)
+    if passes.missing():
         device = available_device(request.accelerator)
         loading = loading_to_draw(request.precision, device)
         swapped = request.blocks_on_device != "all" and has_own_memory(device)
@@ -180,22 +218,104 @@ def generate(cfg: DictConfig) -> Path:
             model.block_swap = BlockSwap([model.roles[DENOISER]], device, request.blocks_on_device)
             model.to(device)
         with computing(request.precision, device):
-            generate_missing(
-                store, generate_with(model), batch_size=request.batch_size, label="Drawing", counts_failures=False
+            passes.draw(model, batch_size=request.batch_size, label="Drawing")
+    passes.rewrite()
+    return passes.outcomes()
+
+
+def _upscaler(mix: Mix, facts: ModelInfo, request: Request) -> Upscaler | None:
+    """What enlarges, if anything does. Raises ConfigError where that cannot be with the rest of the request."""
+    chosen = request.upscaler.chosen(request.trust)
+    if facts.upscaling is None:
+        if request.picture is not None:
+            remedy = (
+                "this run draws from prompts. Give the run of an upscaler, or upscaler=RUN to enlarge what it draws."
             )
-    store.rewrite()
-    pictures = store.outcomes()
-    for drawn in pictures[:SHOWN]:
-        log.info("%s  %s", drawn.file, drawn.recipe.prompt)
-    more = f" and {len(pictures) - SHOWN} more" if len(pictures) > SHOWN else ""
-    log.info("Pictures%s: %s", more, store.folder)
-    return store.folder
+            raise ConfigError([Problem("picture", request.picture, remedy)])
+        if chosen is not None and request.hires is not None:
+            raise ConfigError(["upscaler and hires are both given. Choose one way to enlarge pictures."])
+        return chosen
+    if request.picture is None:
+        remedy = "this run is an upscaler's, which enlarges pictures. Give a file or a folder of them."
+        raise ConfigError([Problem("picture", None, f"{remedy} To enlarge what another run draws: upscaler=RUN.")])
+    others = {name: getattr(request, name) for name in ("hires", "base", "size", "rank", "weights")}
+    if chosen is not None or len(mix.runs) > 1 or any(value is not None for value in others.values()):
+        left_out = ", ".join(("upscaler.run", "other runs", *others))
+        raise ConfigError(
+            [f"The run of an upscaler enlarges the picture as it is and by itself. Leave out {left_out}."]
+        )
+    own = {name: getattr(request, name) for name in Sampler._fields if getattr(request, name) is not None}
+    source = own_model(mix.runs[0], {})
+    return Upscaler(replace(request.upscaler, **own), source, mix.runs[0], dict(mix.scale))
+
+
+def _enlarge(
+    upscaler: Upscaler, mix: Mix, asked: Iterable[tuple[str, int]], concepts: Sequence[Concept], request: Request
+) -> list[Outcome]:
+    """The large pictures: of what the mix draws, or of the given ones."""
+    folder, device = locate(request.outputs), available_device(request.accelerator)
+    given = [] if request.picture is None else given_pictures(request.picture, key="picture", upscaler=upscaler)
+    if given:
+        recipes = [one.named(mix.recipe(prompt, seed, request)) for prompt, seed in asked for one in given]
+        enlarging = Enlarging(upscaler, recipes, concepts, folder=folder)
+        enlarging.check(device)
+        keep_given(given, enlarging.lows, folder)
+        low_made_by = MadeBy((), ())
+    else:
+        check_size(mix.chosen()[0], request)
+        enlarging = Enlarging(upscaler, [mix.recipe(*one, request) for one in asked], concepts, folder=folder)
+        enlarging.check(device)
+        _draw(mix, [Wanted(low) for low in enlarging.lows], request)
+        reclaim()
+        low_made_by = mix.made_by()
+    enlarging.draw(request.provenance, low_made_by, precision=request.precision, device=device)
+    if request.upscaler.sheet:
+        rows, shown = enlarged_in(folder)
+        made_by = MadeBy.all_of([low_made_by, upscaler.made_by()])
+        request.provenance.save(sheet_of(rows), folder / UPSCALING / SHEET, made_by, parts=shown)
+    return enlarging.outcomes()
+
+
+def passes_of(mix: Mix, folder: Path, wanted: Sequence[Wanted], provenance: Provenance) -> Passes:
+    """The pictures of a mix. One that was drawn again says of what, and how."""
+    made_by = cache(mix.made_by)
+    twice = {one.recipe.file: one for one in wanted if one.low}
+
+    def save(picture: Image.Image, file: Path) -> None:
+        one = twice[file.name]
+        low = (file_hash(folder / one.low.file),) if one.low else ()
+        settings = tuple(f"{HIRES}.{name}={value}" for name, value in one.recipe.facts[HIRES].items())
+        provenance.save(picture, file, made_by()._replace(parents=low, settings=settings))
+
+    writer = provenance.writer(made_by)
+    return Passes(folder, wanted, writer=writer, large_writer=writer._replace(save=save))
+
+
+def check_second_passes(wanted: Iterable[tuple[Mix, Wanted]], request: PictureRequest) -> None:
+    """Raises ConfigError with all that is wrong with how pictures are drawn again."""
+    problems: dict[str, Problem] = {}
+    device = available_device(request.accelerator)
+    for mix, one in wanted:
+        if one.low is None or one.again is None:
+            continue
+        found = list(one.again.settings.problems(one.low.size, one.low.sampler, mix.facts()))
+        if not found:
+            tiles = one.again.tiles
+            key, seen = ("factor", one.recipe.size) if tiles is None else ("tile", tile_size(one.recipe.size, tiles))
+            found = list(too_large_pictures(mix.facts(), f"{HIRES}.{key}", seen, device))
+        problems |= {str(problem): problem for problem in found}
+    if problems:
+        raise ConfigError(problems.values())
 
 
 def check_size(source: ModelSource, request: PictureRequest) -> None:
-    """Raises ConfigError where no memory here holds a picture of the size that is asked for."""
-    device = available_device(request.accelerator)
-    if request.size and (problems := list(too_large_pictures(source.facts(), "size", request.size, device))):
+    """Raises ConfigError where no memory here holds a picture of the size that is asked for, or no prompt makes one."""
+    facts, device = source.facts(), available_device(request.accelerator)
+    if facts.upscaling is not None:
+        raise ConfigError(
+            ["This run is an upscaler's, which draws nothing from prompts: imprint generate RUN picture=..."]
+        )
+    if request.size and (problems := list(too_large_pictures(facts, "size", request.size, device))):
         raise ConfigError(problems)
 
 
@@ -227,6 +347,12 @@ def filled(templates: Sequence[str], concepts: Sequence[Concept], *, key: str) -
 @lru_cache(maxsize=16)
 def _content(run: Run, base: str) -> str:
     return other_model(run, base, {}).facts().fingerprint
+
+
+@lru_cache(maxsize=16)
+def _facts(runs: tuple[Run, ...], base: str | None) -> ModelInfo:
+    source, _ = checked_results(runs, weights=None, scale={}, base=base)
+    return source.facts()
 
 
 @lru_cache(maxsize=16)

@@ -23,8 +23,8 @@ from imprint.reporting.tracking.session import WandbSettings
 from imprint.requests import as_list, read_request
 from imprint.setting_types import Place
 from imprint.study.arms import Arm, with_counts
-from imprint.study.examples import read_material
 from imprint.study.learners.base import Learner
+from imprint.study.reading import read_material
 from imprint.study.study import Study
 from imprint.study.tasks.base import Task
 from imprint.study.writing import PAGE

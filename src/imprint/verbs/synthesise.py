@@ -25,6 +25,7 @@ from imprint.kinds import recorded
 from imprint.launching import run_grid
 from imprint.launching.plan import PlannedPoint, SweepPoint, plan_points, sweep_points
 from imprint.locations import locate
+from imprint.masks.base import Estimator
 from imprint.overrides import quoted
 from imprint.planning.parts import Plan
 from imprint.provenance.base import Provenance
@@ -53,6 +54,7 @@ class Request:
     subjects: list[str] | None
     synthesis: Synthesis
     filter: Mapping[str, Filter]
+    masks: Estimator | None
     encoders: Mapping[str, Encoder]
     images: PositiveInt
     out: Place
@@ -91,6 +93,7 @@ class Variant:
             "synthesis": recorded(tree["synthesis"]),
             **{name: tree[name] for name in OF_PICTURES},
             **({} if self.request.precision == "32" else {"precision": self.request.precision}),
+            **({} if self.request.masks is None else {"masks": recorded(tree["masks"])}),
         }
         if problems := [*self._faults(), *self.shared.provenance.problems()]:
             raise ConfigError(problems)
@@ -98,6 +101,8 @@ class Variant:
     def data_set(self, subjects: Sequence[Taught], encoders: Mapping[str, Encoder]) -> DataSet:
         """`encoders` are the model's own."""
         request = self.request
+        for subject in subjects:
+            subject.estimator = request.masks
         guidances = request.guidance if isinstance(request.guidance, list) else [request.guidance]
         return DataSet(
             folder=locate(request.out),
@@ -116,6 +121,7 @@ class Variant:
                 device=available_device(request.accelerator),
             ),
             filters=request.filter,
+            estimator=request.masks,
             encoders={**request.encoders, **encoders},
             test=request.test,
             provenance=self.shared.provenance,

@@ -215,3 +215,14 @@ def test_every_wrong_setting_of_a_subject_is_told() -> None:
         folder_of(Path(), identifier=" ", class_noun="", background="whitish")
     assert "class_noun=" in str(caught.value)
     assert "background='whitish'" in str(caught.value)
+
+
+def test_the_first_shots_are_taken_of_what_is_not_kept_out(photos: Path) -> None:
+    everything = folder_of(photos, holdout=1).parts()
+    few = folder_of(photos, holdout=1, shots=1).parts()
+    assert everything.held_out is not None
+    assert few.held_out is not None
+    assert [picture.key for picture in few.trained.pictures] == [everything.trained.pictures[0].key]
+    assert few.held_out.fingerprint == everything.held_out.fingerprint
+    with pytest.raises(ConfigError, match=r"dataset\.shots=3: there are only 2"):
+        folder_of(photos, holdout=1, shots=3).open()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from imprint.data.holdout import split
+from imprint.data.holdout import first, split
 from imprint.data.pictures import PictureSet
 from imprint.data.reading import open_files
 from imprint.errors import ConfigError
@@ -98,3 +98,19 @@ def test_copies_of_one_picture_leave_nothing_to_keep(photos: list[Path], tmp_pat
     ImageOps.mirror(Image.open(photos[0])).save(tmp_path / "mirrored.png")
     with pytest.raises(ConfigError, match=r"dataset.holdout=1: there is only one picture \(copies do not count\)"):
         split(open_files([photos[0], tmp_path / "mirrored.png"]), 1)
+
+
+def test_the_first_shots_are_a_part_of_more(photos: list[Path]) -> None:
+    pictures = open_files(photos)
+    assert [keys(first(pictures, shots)) for shots in (1, 2, 4, None)] == [
+        ["0.png"],
+        ["0.png", "1.png"],
+        keys(pictures),
+        keys(pictures),
+    ]
+    assert first(pictures, 4).fingerprint == pictures.fingerprint
+
+
+def test_more_shots_than_there_are_pictures_are_refused(photos: list[Path]) -> None:
+    with pytest.raises(ConfigError, match=r"dataset\.shots=5: there are only 4 to train on"):
+        first(open_files(photos), 5)

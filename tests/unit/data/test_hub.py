@@ -32,6 +32,7 @@ def hub_of(id: object, **changes: Any) -> HubDataset:
         "subject": "auto",
         "kind": "object",
         "holdout": 0,
+    "shots": None,
         "captions": "auto",
         "caption_dropout": 0.0,
         "bad_pictures": "strict",

@@ -72,6 +72,16 @@ def test_an_index_says_which_prompt_is_answered(name: str, keys: tuple[str, str]
     assert named_prompts(find_pictures(tmp_path)[0]) == TEXTS
 
 
+def test_low_pictures_that_others_were_made_of_are_left_out(tmp_path: Path) -> None:
+    files = [picture(tmp_path / name, colour).name for colour, name in enumerate(("a-low.png", "a.png", "b.png"))]
+    rows = [{"file": file, "prompt": TEXTS[file == "b.png"]} for file in files]
+    rows[1]["low"] = "a-low.png"
+    index(tmp_path / "pictures.json", rows)
+    shots, faults = found(tmp_path)
+    assert not faults
+    assert shots == [(0, 0, "a.png"), (1, 0, "b.png")]
+
+
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     for name, colour in {"0-a.png": 1, "0-b.png": 1, "0-c.png": 2, "1-a.png": 3, "7-a.png": 4, "sun.png": 5}.items():
         picture(tmp_path / name, colour)

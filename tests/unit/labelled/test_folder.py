@@ -114,6 +114,19 @@ def test_folders_of_classes_are_read(tmp_path: Path, splits: list[str]) -> None:
     assert [bool(found.mask(split, row)) for split, row in found.rows()][:4] == [False, False, True, False]
 
 
+def test_what_is_said_beside_the_photos_of_a_class_counts(tmp_path: Path) -> None:
+    draw_rows(tmp_path, {"test": [photo("dog6", 0), photo("dog6", 1), photo("cat", 0)]})
+    lines = [{"file_name": "p00.png", "class": "dog", "shift": "place", "text": "a dog"}, {"file_name": "p01.png"}]
+    (tmp_path / "test/dog6" / METADATA).write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    (tmp_path / "test/cat" / METADATA).write_text('{"file_name": "p00.png", "class": 7}\n{', encoding="utf-8")
+    rows = {row.file_name: row for row in read_folder(tmp_path).splits["test"]}
+    assert [(row.subject, row.noun, row.shift) for row in rows.values()] == [
+        ("cat", "cat", ""),
+        ("dog6", "dog", "place"),
+        ("dog6", "dog6", ""),
+    ]
+
+
 def test_a_class_may_be_called_as_a_split(tmp_path: Path) -> None:
     """A toy train has pictures in its folder, a split has folders."""
     draw_rows(tmp_path, {"": [photo("train"), photo("bus")]})

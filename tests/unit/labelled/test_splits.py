@@ -79,3 +79,12 @@ def test_a_test_folder_of_its_own_is_checked_alike(tmp_path: Path) -> None:
     drawn_test = data(tmp_path / "drawn", [(drawn(), PHOTOS[2])], [])
     with pytest.raises(PictureError, match="was made by from_noise"):
         check_splits(train, tested=drawn_test)
+
+
+def test_a_cut_is_found_in_a_folder_that_does_not_say_what_its_subjects_are(tmp_path: Path) -> None:
+    train = data(tmp_path / "train", [(drawn(k=1), PHOTOS[1]), (drawn(k=2), PHOTOS[0].crop((4, 6, 56, 58)))], [])
+    (tmp_path / "photos" / "dog6").mkdir(parents=True)
+    PHOTOS[0].save(tmp_path / "photos" / "dog6" / "0.png")
+    with pytest.raises(PictureError, match=r"dog6/p00-k2\.png repeats a part of dog6/0\.png") as caught:
+        check_splits(train, tested=read_folder(tmp_path / "photos"))
+    assert "p00-k1" not in str(caught.value)

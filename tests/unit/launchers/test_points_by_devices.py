@@ -57,3 +57,9 @@ def test_where_there_is_no_gpu_the_processes_are_as_many_as_asked_for(monkeypatc
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     points = [["trainer.devices=2"], ["trainer.devices=2", "seed=1"]]
     assert launched(monkeypatch, points, processes=2) == [([0, 1], 2, 2)]
+
+
+def test_of_what_a_plan_has_settled_the_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A point's own settings come first, then what its plan found."""
+    points = [["trainer.devices=auto", "trainer.devices=2"], ["trainer.devices=auto", "trainer.devices=1"]]
+    assert launched(monkeypatch, points, processes=4) == [([0], 2, 2), ([1], 1, 4)]

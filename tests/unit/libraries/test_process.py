@@ -2,11 +2,15 @@
 
 import io
 import logging
+import sys
+from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from imprint.libraries.process import hide_metadata_of_pictures
+from imprint.libraries.process import MappedFiles, hide_metadata_of_pictures
 
 
 @pytest.fixture
@@ -35,3 +39,38 @@ def test_what_a_camera_noted_is_not_logged(
     assert "Delft" in told_of(photo, caplog), "Pillow says it in another way now, or not at all: is its level needed?"
     hide_metadata_of_pictures()
     assert "Delft" not in told_of(photo, caplog)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system says where files are mapped")
+class TestMappedFiles:
+    NUMBERS = 2**20
+
+    @pytest.fixture
+    def mapped(self, tmp_path: Path) -> torch.Tensor:
+        """From a file, every page of which was read."""
+        save_file({"weight": torch.arange(self.NUMBERS, dtype=torch.float32)}, tmp_path / "weights.safetensors")
+        weight = load_file(tmp_path / "weights.safetensors")["weight"]
+        assert weight.sum() > 0
+        return weight
+
+    def test_their_pages_leave_and_come_back(self, mapped: torch.Tensor) -> None:
+        before = resident()
+        MappedFiles().forget(mapped.data_ptr(), mapped.nbytes)
+        assert before - resident() > 0.9 * mapped.nbytes
+        assert torch.equal(mapped, torch.arange(self.NUMBERS, dtype=torch.float32))
+
+    def test_what_was_written_there_stays(self, mapped: torch.Tensor) -> None:
+        mapped[5000] = -1
+        MappedFiles().forget(mapped.data_ptr(), mapped.nbytes)
+        assert mapped[5000] == -1
+
+    def test_memory_of_no_file_stays(self, mapped: torch.Tensor) -> None:
+        own = mapped.clone()
+        MappedFiles().forget(own.data_ptr(), own.nbytes)
+        assert torch.equal(own, mapped)
+
+
+def resident() -> int:
+    """Bytes of files that are in this process's memory."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile:")]
+    return int(line.split()[1]) * 1024

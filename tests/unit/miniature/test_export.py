@@ -15,8 +15,8 @@ from imprint.config import conf_folder
 from imprint.miniature.export import export, write_empty_places
 from imprint.miniature.paper_prompts import LIVE_PROMPTS, OBJECT_PROMPTS
 from imprint.miniature.places import PLACES
-from imprint.miniature.references import references
-from imprint.miniature.renderer import draw, mask
+from imprint.miniature.references import references, scenes
+from imprint.miniature.renderer import draw, engraving_mask, mask
 from imprint.miniature.scene import Scene
 from imprint.miniature.subjects import from_seed, named
 from imprint.miniature.wording import RARE_IDENTIFIERS
@@ -43,6 +43,23 @@ def test_pictures_are_usually_jpeg_as_in_the_data_set(tmp_path: Path) -> None:
         assert (picture.format, picture.size) == ("JPEG", (64, 64))
 
 
+def test_larger_pictures_show_the_same_scenes_and_say_where_the_engraving_is(tmp_path: Path) -> None:
+    export(tmp_path, ["dog6"], suffix=".png", places=["snow"], masks=True, size=128)
+    [scene, *_] = scenes("dog6")
+    photos = tmp_path / "dataset" / "dog6"
+    for path, picture in (
+        (photos / "00.png", draw(scene, 128)),
+        (photos / "00.mask.png", mask(scene, 128)),
+        (tmp_path / "engravings" / "dog6" / "00.png", engraving_mask(scene, 128)),
+        (tmp_path / "true" / "dog6" / "snow.png", draw(Scene(named("dog6"), "snow"), 128)),
+    ):
+        with Image.open(path) as written:
+            assert written.tobytes() == picture.tobytes(), path
+    write_empty_places(tmp_path / "places", 1, size=128)
+    with Image.open(tmp_path / "places" / "snow-0.png") as empty:
+        assert empty.size == (128, 128)
+
+
 def test_true_pictures_are_what_the_renderer_draws_there(tmp_path: Path) -> None:
     export(tmp_path, ["teapot", "style_oil_painting"], suffix=".jpg", places=["snow", "eiffel tower"])
     assert {path.name for path in (tmp_path / "true").rglob("*.png")} == {"snow.png", "eiffel_tower.png"}
@@ -58,6 +75,20 @@ def test_empty_places_are_what_subjects_stand_in(tmp_path: Path) -> None:
     scene = Scene(named("dog6"), "beach", seed=1)
     assert not np.abs(np.asarray(draw(scene), dtype=int) - empty)[:6].any()
     assert (np.abs(np.asarray(draw(scene), dtype=int) - empty)[np.asarray(mask(scene)) == 255] > 0).any()
+
+
+def test_more_photos_fresh_pictures_and_true_ones_in_several_poses(tmp_path: Path) -> None:
+    export(tmp_path, ["dog6"], suffix=".png", places=["snow"], photos=9, each=3, fresh=4)
+    pixels = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.png")}
+    assert len(set(pixels.values())) == len(pixels) == 9 + 3 + 4
+    assert {name for name in pixels if name.startswith("true/")} == {
+        f"true/dog6/{name}.png" for name in ("snow", "snow-1", "snow-2")
+    }
+    export(tmp_path / "fewer", ["dog6"], suffix=".png", places=["snow"], each=2, fresh=2)
+    for path in (tmp_path / "fewer").rglob("*.png"):
+        name = path.relative_to(tmp_path / "fewer").as_posix()
+        if not name.startswith("dataset/"):
+            assert path.read_bytes() == pixels[name]
 
 
 def test_the_truth_of_every_picture_is_in_one_file(tmp_path: Path) -> None:

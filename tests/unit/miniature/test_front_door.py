@@ -39,6 +39,7 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
         (["sheet", "out", "--subject", "dog4"], "dog6"),
         (["export", "out", "dog4"], "dog6"),
         (["export", "out", "dog6", "--places", "moon"], "jungle"),
+        (["export", "out", "dog6", "--size", "8"], "32 to 1024"),
         (["pretrain", "--work", "out", "--set", "autoencoder.stepz=3"], "stepz"),
         (["pretrain", "--work", "out", "--continue-from", "nowhere"], "nowhere"),
         (["report", "--out", "out", "--scheduler", "DDIMM"], "DDIMM"),

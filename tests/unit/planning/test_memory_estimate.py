@@ -17,13 +17,15 @@ from torch import nn
 from imprint.errors import ConfigError
 from imprint.launching import forecast
 from imprint.libraries.fake_tensors import Imitation, Meter, automatic_precision_of
+from imprint.planning.memory import describe as describing
 from imprint.planning.memory import devices, estimate
-from imprint.planning.memory.advice import cheapest_that_fits
+from imprint.planning.memory.advice import Advice, cheapest_that_fits
 from imprint.planning.memory.describe import describe
 from imprint.planning.memory.devices import with_devices
 from imprint.planning.memory.estimate import COMPUTATION, GRADIENTS, LEARNING, STATE, WEIGHTS, Estimate, Phase, Unknown
 from imprint.planning.memory.rehearsal import rehearse
 from imprint.planning.memory.repeats import Repeats
+from imprint.planning.memory.room import Room
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
 from imprint.training.memory import stated_memory
@@ -376,6 +378,50 @@ def test_devices_that_share_weights_hold_their_part(planned: Callable[..., Plan]
         assert shared.bytes[what] == pytest.approx(copies.bytes[what] / 2, abs=1)
     assert shared.bytes[GRADIENTS] == pytest.approx(copies.bytes[GRADIENTS] / 4, abs=1)  # which exchange copies, too
     assert shared.bytes[WEIGHTS] < copies.bytes[WEIGHTS]
+
+
+class TestSharing:
+    """Several devices that are here, each too small."""
+
+    @pytest.fixture(autouse=True)
+    def four(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+
+    def advised(self, plan: Plan, room: int) -> Advice:
+        found = cheapest_that_fits(plan, GPU, room)
+        assert found is not None
+        return found
+
+    def test_devices_are_asked_to_share_before_a_result_moves(
+        self, planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = planned(
+            "method=dreambooth", "hparams.batch_size=4", "hparams.precision=bf16-mixed", "trainer.keep_parts=needed"
+        )
+        plan = with_trainer(plan, gradient_checkpointing=True, accumulation=4)
+        shared = with_trainer(plan, strategy="fsdp", devices=4, accumulation=1)
+        needed = estimated(shared, GPU).peak
+        found = self.advised(plan, needed)
+        assert found.fits
+        assert found.devices == 4
+        assert {*found.overrides} == {"trainer=fsdp", "trainer.devices=4", "trainer.accumulation=1"}
+        assert found.estimate.peak == needed
+        monkeypatch.setattr(describing, "room_of", lambda settings: Room(GPU, needed, "each device"))
+        *_, line = describe(plan, phases=True)
+        assert "trainer=fsdp" in line
+        assert "on each of 4 devices" in line
+
+    def test_a_batch_that_they_cannot_share_is_left_to_one(self, planned: Callable[..., Plan]) -> None:
+        plan = planned("method=dreambooth", "hparams.batch_size=1")
+        assert self.advised(plan, 1).devices == 1
+
+    def test_what_cannot_be_shared_is_left_to_one(self, planned: Callable[..., Plan]) -> None:
+        plan = planned("method=dreambooth", "hparams.batch_size=4", "trainer.channels_last=true")
+        assert self.advised(plan, 1).devices == 1
+
+    def test_one_device_is_not_asked_to(self, planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        assert self.advised(planned("method=dreambooth", "hparams.batch_size=4"), 1).devices == 1
 
 
 def test_a_run_that_needs_next_to_nothing_is_not_rehearsed_first(planned: Callable[..., Plan]) -> None:

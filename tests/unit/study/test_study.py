@@ -210,3 +210,50 @@ def test_who_filtered_by_the_encoder_that_learns_is_told(made: Made, world: Path
         told = [*made("arms=[classical,synthetic]", data=f"[{world / 'photos'},{data}]").remarks()]
         assert any("learners.probe: filters chose" in remark for remark in told) is is_told
     assert encoders_of({}, study.encoders) == {}
+
+
+def test_a_data_set_that_is_not_finished_is_refused(made: Made, world: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(world / "data", tmp_path / "data")
+    about = json.loads((data / "synthesis.json").read_text(encoding="utf-8"))
+    (data / "synthesis.json").write_text(json.dumps(about | {"state": "drawing"}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"data(.|\n)*not finished(.|\n)*imprint synthesise"):
+        made("arms=[classical,synthetic]", data=f"[{world / 'photos'},{data}]")
+
+
+def test_a_data_set_of_another_version_is_refused_by_name(made: Made, world: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(world / "data", tmp_path / "data")
+    about = json.loads((data / "synthesis.json").read_text(encoding="utf-8"))
+    (data / "synthesis.json").write_text(json.dumps(about | {"version": 99}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"synthesis.json(.|\n)*format 99(.|\n)*newer imprint"):
+        made("arms=[classical,synthetic]", data=f"[{world / 'photos'},{data}]")
+
+
+def test_prompts_that_name_places_of_test_photos_are_told(made: Made, world: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(world / "data", tmp_path / "data")
+    lines = (data / "train/metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    for number, row in enumerate(rows):
+        row["prompt"] = f"a sks {row['class']} {'on the beach' if number % 2 else 'in a room'}"
+    (data / "train/metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    tests = shutil.copytree(world / "test", tmp_path / "test")
+    given = {"data": f"[{world / 'photos'},{data}]", "test": tests}
+    assert not any("name places" in remark for remark in made("arms=[classical,synthetic]", **given).remarks())
+    said = {"file_name": "00.png", "text": "A dog on the beach at night"}
+    (tests / "dog" / "metadata.jsonl").write_text(json.dumps(said), encoding="utf-8")
+    [told] = [remark for remark in made("arms=[classical,synthetic]", **given).remarks() if "name places" in remark]
+    assert "on the beach" in told
+    assert "room" not in told
+
+
+@pytest.mark.parametrize("photos", ["one", "unequal"])
+def test_few_and_unequal_photos_are_enough_for_as_many_shots(
+    photos: str, made: Made, world: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(world / "photos", tmp_path / "photos")
+    for subject in SUBJECTS if photos == "one" else ["cat"]:
+        (folder / subject / "01.png").unlink()
+    study = made("arms=[classical]", "learners=[probe]", "shots=[1]", data=f"[{folder}]")
+    study.carry_out()
+    assert content(study)["boards"]
+    with pytest.raises(ConfigError, match=r"shots=2(.|\n)*cat 1"):
+        made("arms=[classical]", "learners=[probe]", "shots=[1,2]", data=f"[{folder}]")

@@ -27,6 +27,7 @@ class Metric(ABC):
 
     title: ClassVar[str]  # as tables call it: CLIP-I
     better: ClassVar[Better]
+    compares_pairs: ClassVar[bool] = False  # whether pictures are enlarged photos, each compared with its own
 
     @property
     @abstractmethod

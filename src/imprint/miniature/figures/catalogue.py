@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from imprint.miniature.canvas import Pen
 from imprint.miniature.figures import accessories, animals, belongings, containers, soft_things
-from imprint.miniature.figures.sketch import Figure, Sketch
+from imprint.miniature.figures.engraving import PROFILE, engrave, where
+from imprint.miniature.figures.sketch import Figure, Finish, Sketch
 from imprint.miniature.scene import LIVE_NOUNS, Subject
 
 FIGURES: dict[str, Figure] = {
@@ -23,15 +24,19 @@ WEARERS = {
 TURN = 0.14
 
 
-def draw_figure(pen: Pen, who: Subject, view: str, accessory: str = "") -> None:
+def draw_figure(pen: Pen, who: Subject, view: str, accessory: str, finish: Finish) -> None:
     """Draws `who` as seen from `view`; only the classes in WEARERS can wear an accessory."""
     in_profile = view == "from the side" and who.noun in LIVE_NOUNS
     front = view != "from behind"
-    sketch = Sketch(pen=pen, who=who, turn=TURN if view == "from the side" else 0.0, face=front)
+    sketch = Sketch(
+        pen=pen, who=who, turn=TURN if view == "from the side" else 0.0, face=front, textured=finish.texture
+    )
     if in_profile:
         animals.profile(sketch)
     else:
         FIGURES[who.noun](sketch)
+    if finish.engraving and front:
+        engrave(sketch, PROFILE if in_profile else where(who))
     if accessory:
         body = accessories.PROFILE if in_profile else WEARERS[who.noun]
         accessories.ACCESSORIES[accessory](pen, body, front)

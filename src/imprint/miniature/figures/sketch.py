@@ -6,11 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imprint.miniature.canvas import Pen, Point, ellipse_points, rounded_points, smooth_points, stream
+from imprint.miniature.figures.textures import paint_texture
 from imprint.miniature.palette import Colour, darker, lighter
 from imprint.miniature.scene import Subject
 
 INK: Colour = (38, 34, 46)
 WHITE: Colour = (252, 252, 250)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Which detail a figure is given that only a large picture can show."""
+
+    texture: bool
+    engraving: bool
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Sketch:
     who: Subject
     turn: float
     face: bool
+    textured: bool
 
     def stretch(self, which: int, low: float, high: float) -> float:
         """One of the individual's proportions, between `low` and `high`."""
@@ -33,6 +43,8 @@ class Sketch:
         """A part in the individual's main colour and pattern, with a shaded lower edge."""
         self.pen.poly(outline, self.who.main)
         self.pen.clipped(outline, self._pattern)
+        if self.textured:
+            paint_texture(self.pen, self.who, outline)
         if shade:
             self.pen.clipped(outline, lambda pen: self._shade(pen, outline))
 

@@ -12,7 +12,13 @@ _BLOCK = re.compile(r"(<!-- report: (?P<name>[a-z ]+) -->\n).*?(<!-- end of repo
 
 def blocks(report: Report) -> dict[str, str]:
     """Each part of `report` that has been measured, as Markdown, by the name that cards call it."""
-    makers = {"generator": _generator, "realism": _realism, "evaluators": _evaluators, "costs": _costs}
+    makers = {
+        "generator": _generator,
+        "realism": _realism,
+        "evaluators": _evaluators,
+        "costs": _costs,
+        "upscaling": _upscaling,
+    }
     return {name: make(report) for name, make in makers.items() if name in report}
 
 
@@ -22,6 +28,7 @@ def page(report: Report) -> str:
         "realism": "Distances to true pictures",
         "evaluators": "The evaluators, on individuals held out of all training",
         "costs": "Sizes and times",
+        "upscaling": "The upscaler, against true large pictures",
     }
     parts = [f"## {titles[name]}\n\n{text}" for name, text in blocks(report).items()]
     head = "# How good the miniature is\n\nWritten by `python -m imprint.miniature report`, from report.json beside it."
@@ -36,6 +43,23 @@ def filled(card: str, report: Report) -> str:
         return f"{match[1]}{texts.get(match['name'], 'Not measured yet.')}\n{match[3]}"
 
     return _BLOCK.sub(fresh, card)
+
+
+def _upscaling(report: Report) -> str:
+    found = report["upscaling"]
+    rows = [
+        [way, *(f"{psnr[region]:.2f}" for region in ("whole", "subject", "engraving")), _gain(psnr["gain"])]
+        for way, psnr in found["ways"].items()
+    ]
+    head = (
+        f"{found['pictures']} scenes of individuals never shown; PSNR in dB, the mean over pictures, and the gain over "
+        "bicubic with its 95% interval. Samples by DDIM without guidance, from the mean of each square of pixels."
+    )
+    return f"{head}\n\n" + _table(["", "whole", "subject", "engraving", "gain, whole"], rows)
+
+
+def _gain(gain: Mapping[str, float]) -> str:
+    return f"{gain['mean']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})"
 
 
 def _generator(report: Report) -> str:

@@ -18,9 +18,9 @@ from imprint.miniature.quality.intervals import Share, share
 from imprint.miniature.quality.realism import drawn
 from imprint.miniature.recipe.bundle import read_oracle
 from imprint.miniature.recipe.denoiser import token_ids
-from imprint.miniature.recipe.instance import area_under_curve, embedded, view_of
+from imprint.miniature.recipe.instance import area_under_curve, embedded
 from imprint.miniature.recipe.oracle import QUESTIONS, truth
-from imprint.miniature.sampling import pretraining_scene
+from imprint.miniature.sampling import pretraining_scene, view_of
 from imprint.miniature.scene import NOUNS, Scene
 from imprint.miniature.subjects import NAMED_SUBJECTS, from_seed, named
 

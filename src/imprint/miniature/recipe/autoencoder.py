@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor
 
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe.loop import Course, autocast, fit
-from imprint.miniature.recipe.pictures import as_tensor
+from imprint.miniature.recipe.pictures import as_tensor, corners, cut
 from imprint.miniature.recipe.settings import AutoencoderSettings
 
 
-def fresh(settings: AutoencoderSettings) -> AutoencoderKL:
-    """Untrained, factor 2 ** (levels - 1), without attention: 8x8 positions need none."""
+def fresh(settings: AutoencoderSettings, size: int = SIZE) -> AutoencoderKL:
+    """Untrained, of pictures of `size`, factor 2 ** (levels - 1), without attention: 8x8 positions need none."""
     levels = len(settings.channels)
     return AutoencoderKL(
         in_channels=3,
@@ -25,7 +28,7 @@ def fresh(settings: AutoencoderSettings) -> AutoencoderKL:
         layers_per_block=1,
         latent_channels=settings.latent_channels,
         norm_num_groups=8,
-        sample_size=SIZE,
+        sample_size=size,
         mid_block_add_attention=False,
     )
 
@@ -40,11 +43,20 @@ def psnr(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> float:
     return float(-10 * torch.cat(each).log10().mean())
 
 
-def reconstruction_loss(autoencoder: AutoencoderKL, pixels_BCHW: Tensor, settings: AutoencoderSettings) -> Tensor:
+Loss = Callable[[AutoencoderKL, Tensor], Tensor]  # of a batch of pictures
+
+
+def reconstruction_loss(settings: AutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
         back = autoencoder.decode(posterior.sample()).sample
-    error = back.float() - pixels_BCHW
+    return error_of(settings, back, pixels_BCHW, posterior)
+
+
+def error_of(
+    settings: AutoencoderSettings, back_BCHW: Tensor, pixels_BCHW: Tensor, posterior: DiagonalGaussianDistribution
+) -> Tensor:
+    error = back_BCHW.float() - pixels_BCHW
     mean, log_variance = posterior.mean.float(), posterior.logvar.float()
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
     loss: Tensor = error.square().mean() + settings.l1_weight * error.abs().mean() + settings.kl_weight * kl
@@ -57,14 +69,23 @@ def train(
     *,
     course: Course,
     validation: int,
+    loss: Loss,
     start: AutoencoderKL | None = None,
 ) -> AutoencoderKL:
-    """The trained autoencoder; the last `validation` pictures only measure it."""
+    """The trained autoencoder. The last `validation` pictures only measure it; it learns from squares of the others."""
     torch.manual_seed(course.seed)
     held_out = as_tensor(pictures[-validation:]).to(course.device)
 
     def loss_at(autoencoder: AutoencoderKL, step: int) -> Tensor:
-        rows = np.random.default_rng((course.seed, step)).integers(0, len(pictures) - validation, settings.batch)
-        return reconstruction_loss(autoencoder, as_tensor(pictures[np.sort(rows)]).to(course.device), settings)
+        rng = np.random.default_rng((course.seed, step))
+        rows = np.sort(rng.integers(0, len(pictures) - validation, settings.batch))
+        at = corners(rng, pictures.shape[1], settings.crop, settings.batch)
+        pixels = cut(as_tensor(pictures[rows]), at, settings.crop)
+        return loss(autoencoder, pixels.to(course.device))
 
-    return fit(start or fresh(settings), course, loss_at, lambda average: f"{psnr(average, held_out):.2f} dB")
+    return fit(
+        start or fresh(settings, pictures.shape[1]),
+        course,
+        loss_at,
+        lambda average: f"{psnr(average, held_out):.2f} dB",
+    )

@@ -7,13 +7,19 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionUpscalePipeline,
+    UNet2DConditionModel,
+)
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, CLIPTokenizer, ViTModel
 
 from imprint.miniature.canvas import SIZE
-from imprint.miniature.recipe import tokenizer
+from imprint.miniature.recipe import tokenizer, upscaler
 from imprint.miniature.recipe.denoiser import Generator
 from imprint.miniature.recipe.oracle import Oracle
 
@@ -33,7 +39,21 @@ def assemble(
     )
 
 
-def write(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+def assemble_upscaler(
+    autoencoder: AutoencoderKL, unet: UNet2DConditionModel, reader: upscaler.Reader
+) -> StableDiffusionUpscalePipeline:
+    return StableDiffusionUpscalePipeline(
+        vae=autoencoder,
+        text_encoder=reader.text_encoder,
+        tokenizer=reader.tokenizer,
+        unet=upscaler.with_table_of_levels(unet),
+        low_res_scheduler=upscaler.low_res_schedule(),
+        scheduler=upscaler.schedule(),
+        max_noise_level=upscaler.LEVELS,
+    )
+
+
+def write(pipeline: DiffusionPipeline, folder: Path) -> None:
     """Replaces the networks in `folder` by `pipeline`'s in half precision; other files there stay."""
     staged = folder.with_name(folder.name + ".part")
     shutil.rmtree(staged, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from functools import cache
 
 import numpy as np
@@ -12,31 +11,14 @@ from torch.nn import functional
 from transformers import ViTConfig, ViTModel
 
 from imprint.miniature.canvas import SIZE, stream
-from imprint.miniature.figures.accessories import ACCESSORIES
-from imprint.miniature.figures.catalogue import WEARERS
-from imprint.miniature.places import BACKDROPS
 from imprint.miniature.recipe.loop import Course, autocast, fit
 from imprint.miniature.recipe.pictures import as_tensor, softened
 from imprint.miniature.recipe.settings import InstanceSettings
-from imprint.miniature.sampling import random_pose
-from imprint.miniature.scene import LIGHTS, NOUNS, VIEWS, Scene, Subject
+from imprint.miniature.sampling import view_of
+from imprint.miniature.scene import NOUNS, Scene, Subject
 from imprint.miniature.subjects import for_pretraining
 
 NOUNS_A_BATCH = 3  # few classes in a batch, so that telling classes apart does not suffice
-
-
-def view_of(who: Subject, rng: random.Random) -> Scene:
-    """`who` somewhere else, posed, lit and sometimes dressed another way; never in another colour."""
-    dressed = who.noun in WEARERS and rng.random() < 0.25
-    return Scene(
-        subject=who,
-        place=rng.choice(tuple(BACKDROPS)),
-        attribute=rng.choice(tuple(ACCESSORIES)) if dressed else "",
-        view=rng.choice(VIEWS) if rng.random() < 0.2 else "front",
-        light=rng.choice(LIGHTS) if rng.random() < 0.3 else "day",
-        pose=random_pose(rng),
-        seed=rng.randrange(10**9),
-    )
 
 
 @cache

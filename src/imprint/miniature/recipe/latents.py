@@ -55,4 +55,4 @@ def encoded(
         temporary = path.with_suffix(".part.npy")
         np.save(temporary, np.concatenate(chunks))
         os.replace(temporary, path)
-    return Latents(np.load(path), held_out=held_out)
+    return Latents(np.load(path, mmap_mode="r"), held_out=held_out)

@@ -26,6 +26,7 @@ class Schedule:
 class AutoencoderSettings(Schedule):
     channels: list[int]
     latent_channels: int
+    crop: int
     l1_weight: float
     kl_weight: float
 
@@ -57,6 +58,23 @@ class FlowSettings(CaptionedSettings):
     uniform_share: float
     mean: float
     std: float
+
+
+@dataclass
+class UpscalerAutoencoderSettings(AutoencoderSettings):
+    low_weight: float
+    from_small: float
+
+
+@dataclass
+class UpscalerSettings(CaptionedSettings):
+    pictures: int
+    validation_pictures: int
+    channels: list[int]
+    heads: int
+    crop: int
+    high_share: float
+    clean_share: float
 
 
 @dataclass
@@ -94,6 +112,8 @@ class Settings:
     text: TextSettings
     denoiser: DenoiserSettings
     flow: FlowSettings
+    upscaler_autoencoder: UpscalerAutoencoderSettings
+    upscaler: UpscalerSettings
     clip: ClipSettings
     instance: InstanceSettings
     oracle: OracleSettings

@@ -10,22 +10,36 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import SIZE
-from imprint.miniature.recipe import autoencoder, checkpoint, clip, denoiser, flow, instance, oracle, tokenizer
-from imprint.miniature.recipe.bundle import assemble, write, write_clip, write_instance, write_oracle
+from imprint.miniature.recipe import (
+    autoencoder,
+    checkpoint,
+    clip,
+    denoiser,
+    flow,
+    instance,
+    oracle,
+    tokenizer,
+    upscaler,
+)
+from imprint.miniature.recipe.bundle import assemble, assemble_upscaler, write, write_clip, write_instance, write_oracle
 from imprint.miniature.recipe.latents import Latents, encoded
 from imprint.miniature.recipe.loop import Course
-from imprint.miniature.recipe.pictures import drawn, rendered
+from imprint.miniature.recipe.pictures import as_tensor, drawn, rendered
 from imprint.miniature.recipe.settings import Schedule, Settings
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 FLOW_WEIGHTS = Path(__file__).parents[1] / "flow_weights"
+UPSCALER_WEIGHTS = Path(__file__).parents[1] / "upscaler_weights"
 EVALUATORS = Path(__file__).parents[1] / "evaluators"
+
+UPSCALER = "upscaler"  # its folder in the work folder
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,7 @@ class Job:
     continue_from: Path | None
     out: Path
     flow_out: Path
+    upscaler_out: Path
     evaluators: Path
     device: torch.device
 
@@ -66,6 +81,7 @@ def train_autoencoder(job: Job) -> None:
         pictures,
         course=job.course("autoencoder", s.autoencoder),
         validation=s.validation_pictures,
+        loss=partial(autoencoder.reconstruction_loss, s.autoencoder),
         start=start,
     )
     trained.save_pretrained(job.work / "vae")
@@ -116,7 +132,55 @@ def export(job: Job) -> None:
     _write(assemble(vae, generator, words, denoiser.noise_schedule()), job.out, state)
 
 
-def _averaged(job: Job, stage: str, generator: denoiser.Generator) -> dict[str, Any]:
+def train_upscaler_autoencoder(job: Job) -> None:
+    s = job.settings
+    trained = autoencoder.train(
+        s.upscaler_autoencoder,
+        _large_pictures(job),
+        course=job.course("upscaler_autoencoder", s.upscaler_autoencoder),
+        validation=s.upscaler.validation_pictures,
+        loss=partial(upscaler.autoencoder_loss, s.upscaler_autoencoder),
+    )
+    upscaler.standardise(trained, as_tensor(_large_pictures(job)[: upscaler.STANDARDISED_BY]))
+    trained.save_pretrained(job.work / UPSCALER / "vae")
+
+
+def train_upscaler(job: Job) -> None:
+    s, own, reader = job.settings.upscaler, _vae(job.work / UPSCALER), _reader(job)
+    unet = _fresh_upscaler(job, own, reader)
+    upscaler.train(unet, s, own, _examples(job, own), reader, course=job.course("upscaler", s))
+
+
+def export_upscaler(job: Job) -> None:
+    own, reader = _vae(job.work / UPSCALER), _reader(job)
+    unet = _fresh_upscaler(job, own, reader)
+    state = _averaged(job, "upscaler", unet)
+    _write(assemble_upscaler(own, unet, reader), job.upscaler_out, state)
+
+
+def _large_pictures(job: Job) -> np.ndarray:
+    return rendered(job.work, seed=job.settings.seed, count=job.settings.upscaler.pictures, size=upscaler.LARGE)
+
+
+def _examples(job: Job, own: AutoencoderKL) -> upscaler.Examples:
+    s, pictures = job.settings.upscaler, _large_pictures(job)
+    latents = encoded(own, pictures, job.work, held_out=s.validation_pictures, device=job.device)
+    latents.scaling_factor = own.config.scaling_factor
+    return upscaler.Examples(pictures, [pretraining_scene(job.settings.seed, i) for i in range(s.pictures)], latents)
+
+
+def _reader(job: Job) -> upscaler.Reader:
+    """The flow miniature's: captions differ most in its numbers."""
+    text_encoder = CLIPTextModel.from_pretrained(job.flow_out / "text_encoder", dtype=torch.float32)
+    return upscaler.Reader(text_encoder, CLIPTokenizer.from_pretrained(job.flow_out / "tokenizer"))
+
+
+def _fresh_upscaler(job: Job, own: AutoencoderKL, reader: upscaler.Reader) -> UNet2DConditionModel:
+    torch.manual_seed(job.settings.seed)
+    return upscaler.fresh(job.settings.upscaler, latent_channels=own.config.latent_channels, words=reader.width)
+
+
+def _averaged(job: Job, stage: str, generator: nn.Module) -> dict[str, Any]:
     """Puts the averaged weights of a stage's checkpoint into the networks; returned is the checkpoint."""
     state = checkpoint.load(job.work / f"{stage}.pt")
     assert state is not None, f"the stage {stage} has not run"
@@ -124,7 +188,7 @@ def _averaged(job: Job, stage: str, generator: denoiser.Generator) -> dict[str, 
     return state
 
 
-def _write(pipeline: StableDiffusionPipeline, folder: Path, state: Mapping[str, Any]) -> None:
+def _write(pipeline: DiffusionPipeline, folder: Path, state: Mapping[str, Any]) -> None:
     write(pipeline, folder)
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
     print(f"export: {folder} written, {size:.1f} MB, step {state['budget']['step']}", flush=True)
@@ -212,6 +276,9 @@ STAGES: dict[str, Callable[[Job], None]] = {
     "export": export,
     "flow": train_flow,
     "export_flow": export_flow,
+    "upscaler_autoencoder": train_upscaler_autoencoder,
+    "upscaler": train_upscaler,
+    "export_upscaler": export_upscaler,
     "clip": train_clip,
     "instance": train_instance,
     "oracle": train_oracle,

@@ -17,7 +17,7 @@ from imprint.hashing import fingerprint
 from imprint.libraries.process import quiet_model_libraries, return_freed_memory
 from imprint.models.checkpoint.config_limits import excess
 from imprint.models.checkpoint.layout import PIPELINE_CONFIG, SCHEDULER_CONFIG, Layout, Part, TokenizerPart
-from imprint.models.loading import cast, place, rounded_buffers
+from imprint.models.loading import cast, place, rounded_tensors, settle
 from imprint.models.quantisation.base import Quantisation
 from imprint.models.quantisation.network import quantise
 
@@ -46,9 +46,13 @@ class Checkpoint(ABC):
         """The parts that `read_parts` is to read in one go."""
         return [[name] for name in names]
 
+    def mapped_type(self, part: str) -> torch.dtype | None:
+        """The one in which a part is read without a copy, mapped from its files. None: there is a copy in any case."""
+        return None
+
     def stored_type(self, part: str) -> torch.dtype:
-        """One that a part can be read in without loss and, where that can be, without a copy: mapped from its files."""
-        return torch.float32
+        """One that a part can be read in without loss and, where that can be, without a copy."""
+        return self.mapped_type(part) or torch.float32
 
     def stored_tensors(self, part: str, names: Collection[str]) -> Mapping[str, Tensor]:
         """Of a part, those of these tensors that its files hold by these names."""
@@ -67,7 +71,8 @@ class Checkpoint(ABC):
         `quantised` are, from what their files hold, before the rest of them is cast."""
         wanted = [part.name for part in self.layout.parts if names is None or part.name in names]
         final = {name: (dtypes or {}).get(name, torch.float32) for name in wanted}
-        types = {**final, **{name: self.stored_type(name) for name in wanted if name in (quantised or {})}}
+        types = {name: self.mapped_type(name) or final[name] for name in wanted}
+        types |= {name: self.stored_type(name) for name in wanted if name in (quantised or {})}
         found: dict[str, nn.Module] = {}
         with quiet_model_libraries():
             for dtype in dict.fromkeys(types.values()):
@@ -78,10 +83,11 @@ class Checkpoint(ABC):
                         if quantised and name in quantised:
                             quantise(found[name], quantised[name], device)
                             cast(found[name], final[name])
-                            return_freed_memory()
-                        if device is not None:
-                            place(found[name], device)
-                            return_freed_memory()
+                            if device is not None:
+                                place(found[name], device)
+                        else:
+                            settle(found[name], final[name], device)
+                        return_freed_memory()
         return {name: found[name] for name in wanted}
 
     def _as_cast(self, name: str, part: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -89,7 +95,7 @@ class Checkpoint(ABC):
         keeps some weights in float32."""
         if dtype == torch.float32:
             return part
-        if rounded := rounded_buffers(part):
+        if rounded := rounded_tensors(part):
             stored = self.stored_tensors(name, rounded)
             if rounded - stored.keys():  # made by the library, with numbers of less precision
                 part = self.read_parts([name], torch.float32)[name]

@@ -12,10 +12,10 @@ from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import Layout, Part
 from imprint.models.checkpoint.weights import (
     PICKLE_RISK,
-    common_type,
     pickles_of,
     read_header,
     safetensors_of,
+    single_type,
     variants_of,
 )
 
@@ -45,12 +45,12 @@ class PipelineFolder(Checkpoint):
         files = self._weights(parts)
         return {part.name: self._read(part, files[part.name], dtype) for part in parts}
 
-    def stored_type(self, part: str) -> torch.dtype:
+    def mapped_type(self, part: str) -> torch.dtype | None:
         [own] = (each for each in self.layout.parts if each.name == part)
         files = [self.configs / name for name in self._weights([own])[part]]
         if any(file.suffix != ".safetensors" for file in files):
-            return torch.float32
-        return common_type(stored for file in files for stored in read_header(file, self.source).values())
+            return None
+        return single_type(stored for file in files for stored in read_header(file, self.source).values())
 
     def stored_tensors(self, part: str, names: Collection[str]) -> Mapping[str, Tensor]:
         found: dict[str, Tensor] = {}

@@ -15,6 +15,12 @@ AUTOENCODER = "autoencoder"
 PIPELINE_CONFIG = "model_index.json"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 
+
+def scheduler_config(name: str) -> str:
+    """The configuration file of a pipeline's scheduler of that name."""
+    return f"{name}/scheduler_config.json"
+
+
 Configs = Mapping[str, Mapping[str, Any]]  # the config.json of each part
 Parts = Mapping[str, nn.Module]  # by the names of the table
 
@@ -119,6 +125,7 @@ class Layout:
     patch          latent pixels on a side of what the denoiser's noise schedule counts as a token
     lower_case     texts are read in lower case, whatever the tokenizer knows
     dispensable    the text encoders that a checkpoint may lack, by their parts' names
+    more_schedulers  those of the pipeline beside the one that draws, by their names in the library
     """
 
     title: str
@@ -140,6 +147,7 @@ class Layout:
     patch: int = 1
     lower_case: bool = False
     dispensable: tuple[str, ...] = ()
+    more_schedulers: tuple[str, ...] = ()
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -164,7 +172,8 @@ class Layout:
     @property
     def configs(self) -> tuple[str, ...]:
         """The configuration files of networks and scheduler."""
-        return (*(part.config for part in self.parts), SCHEDULER_CONFIG)
+        more = (scheduler_config(name) for name in self.more_schedulers)
+        return (*(part.config for part in self.parts), SCHEDULER_CONFIG, *more)
 
     @property
     def config_patterns(self) -> tuple[str, ...]:

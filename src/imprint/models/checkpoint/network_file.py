@@ -22,7 +22,7 @@ from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.layout import Layout, NetworkFormat, Part
 from imprint.models.checkpoint.original_names import Joined, join, split
 from imprint.models.checkpoint.recognition import others_of
-from imprint.models.checkpoint.weights import Stored, common_type, read_header
+from imprint.models.checkpoint.weights import Stored, read_header, single_type
 from imprint.models.finite import check_finite
 
 SAFE = ".safetensors"
@@ -110,12 +110,16 @@ class NetworkFile(Checkpoint):
         beside = self.base.weight_files_of(self.lacking) if self.lacking else {}
         return {"weights": self.path, **beside}
 
+    def mapped_type(self, part: str) -> torch.dtype | None:
+        return self.base.mapped_type(part) if part in {own.name for own in self.lacking} else None
+
     def stored_type(self, part: str) -> torch.dtype:
         if part in {own.name for own in self.lacking}:
             return self.base.stored_type(part)
         denoiser = part == self.layout.denoiser.name
         prefix = self._found.prefix if denoiser else _format(self.layout).parts[part]
-        return common_type(stored for name, stored in self.tensors.items() if name.startswith(prefix))
+        stored = single_type(stored for name, stored in self.tensors.items() if name.startswith(prefix))
+        return stored or torch.float32
 
     def read_parts(self, names: Collection[str], dtype: torch.dtype) -> dict[str, nn.Module]:
         elsewhere = [part.name for part in self.lacking if part.name in names]

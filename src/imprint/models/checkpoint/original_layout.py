@@ -24,6 +24,7 @@ _DENOISER_RESNET = (
 _DENOISER_ENDS = (
     ("time_embedding.linear_1", "time_embed.0"),
     ("time_embedding.linear_2", "time_embed.2"),
+    ("class_embedding", "label_emb"),
     ("add_embedding.linear_1", "label_emb.0.0"),
     ("add_embedding.linear_2", "label_emb.0.2"),
     ("conv_in", "input_blocks.0.0"),

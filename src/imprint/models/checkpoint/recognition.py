@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 NUMBER = r"[._]\d+[._]"
 UNETS = ("Stable Diffusion 1.x and 2.x", "Stable Diffusion XL")
+UPSCALER = "Stable Diffusion x4 upscaler"  # whose names are those of Stable Diffusion 2.x
 FLUXES = ("FLUX.1", "Chroma", "FLUX.2")
 SD3 = "Stable Diffusion 3"
 TRANSFORMERS = (*FLUXES, SD3, "Qwen-Image", "Z-Image", "Sana", "Krea 2")
@@ -41,5 +42,6 @@ def others_of(names: Iterable[str], own: str) -> str:
     known = sorted((titles for titles in of_names if titles), key=lambda titles: (len(titles), titles))
     if not known:
         return ""
+    own = UNETS[0] if own == UPSCALER else own
     found = [title for title in known[0] if all(title in titles for titles in known)] or known[0]
     return "" if any(own == title or own.startswith(f"{title} ") for title in found) else " or ".join(found)

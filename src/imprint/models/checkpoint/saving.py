@@ -19,7 +19,7 @@ from imprint.errors import Problem, UserError
 from imprint.files import folder_atomically, write_atomically, write_json
 from imprint.libraries.process import quiet_model_libraries
 from imprint.models.checkpoint.base import Checkpoint
-from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts, TokenizerPart
+from imprint.models.checkpoint.layout import PIPELINE_CONFIG, Part, Parts, TokenizerPart, scheduler_config
 from imprint.models.checkpoint.network_file import write_network_file
 from imprint.models.checkpoint.single_file import write_single_file
 from imprint.models.finite import check_finite
@@ -110,17 +110,21 @@ class PipelineWriter:
         """One network after the other: beside the model, no more than one is in memory."""
         checkpoint, layout = self.checkpoint, self.checkpoint.layout
         tokenizers = {own.name: self.vocabularies[name].tokenizer for name, own in layout.tokenizers.items()}
-        scheduler = build_scheduler(checkpoint.scheduler, AS_THE_CHECKPOINT, self.process.prediction)
+        more = {name: checkpoint.config(scheduler_config(name)) for name in layout.more_schedulers}
+        schedulers = {
+            "scheduler": build_scheduler(checkpoint.scheduler, AS_THE_CHECKPOINT, self.process.prediction),
+            **{name: build_scheduler(config, AS_THE_CHECKPOINT, "epsilon") for name, config in more.items()},
+        }
         pipeline = getattr(diffusers, layout.pipeline)(
             **{part.name: _without_weights(part, self.parts[part.name]) for part in layout.parts},
             **tokenizers,
-            scheduler=scheduler,
+            **schedulers,
             **{name: checkpoint.setting(name) for name in layout.settings},
             **dict.fromkeys(layout.absent),
         )
         with quiet_model_libraries():
             pipeline.save_config(folder)
-            for name, own in {**tokenizers, "scheduler": scheduler}.items():
+            for name, own in {**tokenizers, **schedulers}.items():
                 own.save_pretrained(folder / name)
         for part in layout.parts:
             self._write_part(part, folder / part.name, dtype)

@@ -15,7 +15,7 @@ from imprint.files import write_atomically
 from imprint.libraries.diffusers import kind_of_single_file
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import Layout, OriginalLayout, Part, Parts
-from imprint.models.checkpoint.recognition import others_of
+from imprint.models.checkpoint.recognition import UPSCALER, others_of
 from imprint.models.checkpoint.weights import PICKLE_RISK, Stored, read_header
 from imprint.models.finite import check_finite
 from imprint.models.process import Prediction
@@ -28,6 +28,7 @@ FIRST_LAYER = f"{DENOISER}input_blocks.0.0.weight"
 V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
 POSITIONS = "embeddings.position_embedding.weight"  # of a text encoder
 INPAINTING_CHANNELS = 9
+LOW_RES_CHANNELS = 3  # those of a low picture, beside the four of a latent
 INPAINTING = "this is an inpainting model (9 input channels). Give the plain text-to-image model."
 
 
@@ -191,7 +192,10 @@ def _what_else(layout: Layout, tensors: Mapping[str, Stored]) -> str | None:
 
 
 def _kind(tensors: Mapping[str, Stored]) -> str | None:
-    """The title of the family whose text encoders have such names."""
+    """The title of the family whose text encoders have such names, or whose denoiser sees as much."""
+    first = tensors.get(FIRST_LAYER)
+    if first is not None and first.shape[1] == 4 + LOW_RES_CHANNELS:
+        return UPSCALER
     if any(name.startswith("conditioner.embedders.1.") for name in tensors):
         return "Stable Diffusion XL"
     if any(name.startswith("conditioner.embedders.0.") for name in tensors):

@@ -15,7 +15,7 @@ PICKLE_RISK = (
     "Prefer a .safetensors copy; if you trust its author, set model.allow_pickle=true"
 )
 
-HALF = {"F16": torch.float16, "BF16": torch.bfloat16}  # as safetensors call them
+TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # as safetensors call them
 
 
 class Stored(NamedTuple):
@@ -25,10 +25,11 @@ class Stored(NamedTuple):
     dtype: str = "F32"  # as safetensors call it
 
 
-def common_type(stored: Iterable[Stored]) -> torch.dtype:
-    """That of all of these tensors that are floating point; float32, where they are of several."""
+def single_type(stored: Iterable[Stored]) -> torch.dtype | None:
+    """That of all of these tensors that are floating point; None, where they are of several, or of a type in which no
+    network computes."""
     types = {tensor.dtype for tensor in stored if "F" in tensor.dtype}
-    return HALF.get(next(iter(types)), torch.float32) if len(types) == 1 else torch.float32
+    return TYPES.get(next(iter(types))) if len(types) == 1 else None
 
 
 def safetensors_of(names: Iterable[str], folder: str, variant: str | None) -> list[str]:

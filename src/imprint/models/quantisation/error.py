@@ -12,7 +12,9 @@ from torch import Tensor
 from imprint import rng
 from imprint.models.base import Model, ModelSource
 from imprint.models.loading import whole_on
+from imprint.models.low_res import any_low_res, conditioning_of_low_res
 from imprint.models.quantisation.network import quantisable
+from imprint.models.sampler import generator_of
 from imprint.models.source import PipelineSource
 from imprint.types import Geometry
 
@@ -81,7 +83,8 @@ def _output(source: ModelSource, device: torch.device, seen: Image.Image | None)
     resolution = source.facts().resolution
     model = source.load_as(whole_on(device)).to(device)
     sampler = source.sampler._replace(steps=min(STEPS, source.sampler.steps))
-    [picture] = model.generate([PROMPT], [0], sampler=sampler, height=resolution, width=resolution)
+    low_res = any_low_res(model, 1, resolution, resolution)
+    [picture] = model.generate([PROMPT], [0], sampler=sampler, height=resolution, width=resolution, low_res=low_res)
     prediction_BCHW, loss = _prediction(model, seen or picture, device)
     del model
     gc.collect()
@@ -99,6 +102,12 @@ def _prediction(model: Model, picture: Image.Image, device: torch.device) -> tup
     conditioning = {
         **model.encode_text([PROMPT] * count, empty_is_unconditional=True),
         **model.encode_geometry([Geometry.whole(picture.height, picture.width)] * count),
+        **conditioning_of_low_res(
+            model,
+            any_low_res(model, count, picture.height, picture.width),
+            [generator_of(number) for number in range(count)],
+            device,
+        ),
     }
     prediction_BCHW = model.denoise(process.add_noise(latents_BCHW, noise_BCHW, t_B), t_B, conditioning)
     target_BCHW = process.target(latents_BCHW, noise_BCHW, t_B)

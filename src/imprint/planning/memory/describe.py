@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from imprint.planning.memory.advice import cheapest_that_fits
+from imprint.planning.memory.advice import Advice, cheapest_that_fits
 from imprint.planning.memory.estimate import Estimate, Phase, Unknown, estimate
 from imprint.planning.memory.room import Room, room_of
 from imprint.planning.parts import Plan
@@ -53,12 +53,17 @@ def _remedy(plan: Plan, room: Room, size: int) -> Iterator[str]:
         yield "That does not fit, and no setting is known that would take less."
     elif advice.fits:
         settings = " ".join(advice.overrides)
-        yield f"That does not fit. The cheapest settings that do ({_size(advice.estimate.peak)}): {settings}"
+        yield f"That does not fit. The cheapest settings that do ({_each(advice)}): {settings}"
     else:
         yield (
-            f"That does not fit, and no settings are known that would. The least ({_size(advice.estimate.peak)}): "
+            f"That does not fit, and no settings are known that would. The least ({_each(advice)}): "
             f"{' '.join(advice.overrides)}"
         )
+
+
+def _each(advice: Advice) -> str:
+    size = _size(advice.estimate.peak)
+    return size if advice.devices == 1 else f"{size} on each of {advice.devices} devices"
 
 
 def _consists(phase: Phase) -> str:

@@ -19,6 +19,8 @@ from imprint.libraries.torch import unpinned
 from imprint.methods.adapter_layers import merged
 from imprint.models.base import DENOISER
 from imprint.models.checkpoint.layout import AUTOENCODER
+from imprint.models.conditioning import joined
+from imprint.models.low_res import any_low_res, conditioning_of_low_res
 from imprint.models.pipeline import PipelineModel
 from imprint.models.residency import all_present
 from imprint.models.sampler import conditioning_of
@@ -147,6 +149,8 @@ class _Stage:
         model = self.parts.model.load_as(replace(self.loading, absent=everything, device=None))
         assert isinstance(model, PipelineModel)
         model.residency = all_present()
+        if model.low_side is not None:  # an autoencoder that is read for the pictures alone, before all else
+            model.low_side = replace(model.low_side, autoencoder=None)
         for part in model.layout.parts:
             network = model.parts[part.name]
             unpinned(network)
@@ -224,8 +228,11 @@ class _Stage:
         """One prediction, as they are all alike, and one picture, as they are decoded one by one."""
         side = self.facts.resolution
         with self._measured() as drawing, computing(self.parts.hparams.precision, CPU):
-            told = conditioning_of(model, prompts, sampler, side, side)
-            count = len(prompts) * (2 if model.draws_twice(sampler.guidance) else 1)
+            copies = 2 if model.draws_twice(sampler.guidance) else 1
+            low_res = any_low_res(model, len(prompts), side, side)
+            low = conditioning_of_low_res(model, low_res, [torch.Generator() for _ in prompts], CPU)
+            told = {**conditioning_of(model, prompts, sampler, side, side), **joined([low] * copies)}
+            count = len(prompts) * copies
             latents_BCHW = torch.zeros(count, *model.latent_shape(side, side))
             predicted_BCHW = model.denoise(latents_BCHW, torch.full((count,), FIRST_TIME), told)
             model.decode(predicted_BCHW[:1])

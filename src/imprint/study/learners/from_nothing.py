@@ -31,6 +31,8 @@ class FromNothing(Learner):
 
     gives = frozenset({"probabilities", "features"})
 
+    gives = frozenset({"probabilities", "features"})
+
     size: int
     updates: int
     batch: int

@@ -20,6 +20,9 @@ SAMPLING = {  # settings of generation -> the type of their values
     "steps": int,
     "scheduler": str,
     "negative_prompt": str,
+    "hires.factor": float,
+    "hires.strength": float,
+    "hires.tile": int,
     "prompt": str,
     "seed": int,
 }

@@ -79,6 +79,23 @@ def test_a_vits_features_are_its_class_token(kind: str, tmp_path: Path) -> None:
     assert features.shape == (3, 16)
 
 
+@pytest.mark.parametrize("kind", ["clip", *KINDS])
+def test_patches_are_of_the_whole_picture_row_by_row(kind: str, tmp_path: Path) -> None:
+    """Without the class token and registers, and with nothing cut off, whatever is cut off elsewhere."""
+    folder = tiny_clip(tmp_path) if kind == "clip" else tiny_vit(tmp_path, kind)
+    encoder = (clip if kind == "clip" else vit)(folder, transform=transform(resize=2 * SIZE))
+    found = encoder.patches(pictures())
+    whole = transform()([picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC) for picture in pictures()])
+    model = CLIPModel.from_pretrained(folder).vision_model if kind == "clip" else None
+    model = model or type(KINDS[kind]()).from_pretrained(folder)
+    with torch.no_grad():
+        tokens = model.eval()(pixel_values=whole).last_hidden_state
+    before = tokens.shape[1] - 4
+    assert before == (5 if kind == "dinov2_with_registers" else 1)
+    assert found.shape == (3, 2, 2, 16)
+    torch.testing.assert_close(found[:, 1, 0], tokens[:, before + 2])
+
+
 def test_a_classifiers_backbone_will_do(tmp_path: Path) -> None:
     """DINO's published weights have no pooler; others have a head more. Neither has part in the features."""
     settings = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}

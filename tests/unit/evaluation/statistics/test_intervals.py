@@ -118,3 +118,9 @@ def test_a_skewed_difference_has_its_longer_side_where_the_rare_ones_lie() -> No
     assert found.high - values.mean() > 1.5 * (values.mean() - found.low)
     mirrored = of_differences(-values)
     assert mirrored.low == pytest.approx(-found.high, rel=0.1)
+
+
+def test_differences_of_which_most_are_none_are_not_beyond_what_they_are() -> None:
+    """Many a resample has equal ones alone, and no error of its own to be measured by."""
+    found = of_differences(np.array([-0.1, *[0.0] * 7]))
+    assert -1 < found.low <= -0.1 / 8 <= found.high < 1

@@ -34,6 +34,7 @@ def job(work: Path, *overrides: str) -> stages.Job:
         continue_from=None,
         out=work / "pipeline",
         flow_out=work / "flow",
+        upscaler_out=work / "upscaler",
         evaluators=work / "evaluators",
         device=torch.device("cpu"),
     )

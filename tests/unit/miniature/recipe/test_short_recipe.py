@@ -51,6 +51,10 @@ SHORT = (
     "denoiser.channels=[32,48]", "denoiser.heads=2", "denoiser.batch=32", "denoiser.steps=60", "denoiser.warmup=2",
     "denoiser.ema=0.9",
     "flow.batch=32", "flow.steps=60", "flow.warmup=2", "flow.ema=0.9",
+    "upscaler.pictures=60", "upscaler.validation_pictures=20",
+    "upscaler_autoencoder.channels=[8,16]", "upscaler_autoencoder.batch=8", "upscaler_autoencoder.steps=30",
+    "upscaler_autoencoder.warmup=2", "upscaler_autoencoder.ema=0.9",
+    "upscaler.channels=[32,32]", "upscaler.heads=2", "upscaler.batch=8", "upscaler.steps=20", "upscaler.warmup=2",
     "clip.hidden=32", "clip.layers=1", "clip.heads=2", "clip.batch=32", "clip.steps=120", "clip.warmup=2",
     "clip.ema=0.9",
     "instance.hidden=32", "instance.layers=1", "instance.heads=2", "instance.individuals=450",
@@ -70,6 +74,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
         continue_from=None,
         out=work / "pipeline",
         flow_out=work / "flow",
+        upscaler_out=work / "upscaler",
         evaluators=work / "evaluators",
         device=torch.device("cpu"),
     )

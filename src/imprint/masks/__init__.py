@@ -1,0 +1,1 @@
+"""Estimators: where in a picture its subject is, found by an algorithm."""

@@ -1,0 +1,71 @@
+"""Pictures of the user's that an upscaler enlarges: where they lie, and copies of them beside what is made of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from imprint.data.listing import list_pictures
+from imprint.errors import UserError
+from imprint.hashing import file_hash
+from imprint.locations import locate
+from imprint.pictures.files import open_picture
+from imprint.pictures.generate import generate_missing
+from imprint.pictures.store import PictureStore, Recipe
+from imprint.results.upscaling import Upscaler
+
+HASH = 10  # letters of a picture's hash, in names
+
+
+class GivenPicture(NamedTuple):
+    file: Path
+    content: str  # hash of the file's bytes
+    size: tuple[int, int]  # height and width that are enlarged
+
+    def named(self, recipe: Recipe) -> Recipe:
+        """A recipe of that prompt and seed, for this picture."""
+        name = f"{recipe.file.removesuffix('.png')}-{self.content[:HASH]}.png"
+        facts = {**recipe.facts, "size": list(self.size), "picture": self.file.name, "picture_content": self.content}
+        return recipe._replace(file=name, size=self.size, facts=facts)
+
+    def load(self) -> Image.Image:
+        """Its middle, where its sides are not multiples of what the upscaler needs."""
+        picture, (height, width) = open_picture(self.file), self.size
+        left, top = (picture.width - width) // 2, (picture.height - height) // 2
+        return picture.crop((left, top, left + width, top + height))
+
+
+def given_pictures(path: str, *, key: str, upscaler: Upscaler) -> list[GivenPicture]:
+    """A file, or all pictures that lie directly in a folder. Raises UserError with all that cannot be read."""
+    place = locate(path)
+    files = list_pictures(place, key=key) if place.is_dir() else [place]
+    multiple = upscaler.facts.pixel_multiple // upscaler.upscaling.factor
+    found, faults = [], []
+    for file in files:
+        try:
+            picture = open_picture(file)
+        except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
+            faults.append(f"{key}={file}: cannot be read as a picture ({error}). Give another.")
+            continue
+        height, width = (side // multiple * multiple for side in (picture.height, picture.width))
+        if not height or not width:
+            faults.append(f"{key}={file}: it has less than {multiple} pixels on a side. Give a larger one.")
+        else:
+            found.append(GivenPicture(file, file_hash(file), (height, width)))
+    if faults:
+        raise UserError("\n".join(faults))
+    return found
+
+
+def keep_given(given: Sequence[GivenPicture], lows: Sequence[Recipe], folder: Path) -> None:
+    """Copies of the pixels alone, as the low pictures of these recipes."""
+    by_content: Mapping[str, GivenPicture] = {one.content: one for one in given}
+    store = PictureStore(folder, lows, {})
+    generate_missing(
+        store,
+        lambda recipes: [by_content[recipe.facts["picture_content"]].load() for recipe in recipes],
+        batch_size=None,
+        label=None,
+        counts_failures=False,
+    )

@@ -1,0 +1,246 @@
+"""imprint generate with an upscaler: of what a run draws, and of pictures that are given."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from composed import compose
+from drawing import FACTOR, ROUNDING, distance, low_picture, stock
+from PIL import Image
+from small_runs import configure, draw_pictures
+from tiny import RESOLUTION
+
+from imprint.command_line import as_overrides
+from imprint.errors import ConfigError, UserError
+from imprint.provenance.base import result_hash
+from imprint.provenance.marks import read_marks
+from imprint.rng import seed_of
+from imprint.runs import Run
+from imprint.verbs.adopt import adopt
+from imprint.verbs.evaluate import evaluate
+from imprint.verbs.generate import generate
+from imprint.verbs.report import write_report
+from imprint.verbs.train import train
+
+FIXED = ["steps=2", "scheduler=model", "accelerator=cpu", "upscaler.steps=2"]
+LARGE = RESOLUTION * FACTOR
+
+
+@pytest.fixture(scope="module")
+def base(finished: Callable[..., Run]) -> Run:
+    return finished("method=lora", "method.lr=1e-2")
+
+
+@pytest.fixture(scope="module")
+def upscaler(tiny_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Its word is another than the base's."""
+    pictures = draw_pictures(tmp_path_factory.mktemp("large") / "subject", 2)
+    settings = ["method=lora", "method.lr=1e-2", "dataset.identifier=olis", "hparams.steps=2"]
+    return train(configure(tiny_folder("sd_upscaler"), pictures, tmp_path_factory.mktemp("runs"), *settings))
+
+
+def drawn(run: Run, folder: Path, *settings: str) -> list[dict[str, Any]]:
+    """What the index says of the pictures that were asked for, and of low ones."""
+    generate(compose("generate", [f"run={run.folder}", f"outputs={folder}", *FIXED, *settings]))
+    pictures: list[dict[str, Any]] = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))["pictures"]
+    return pictures
+
+
+def opened(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB")
+
+
+class TestOfWhatARunDraws:
+    @pytest.fixture(scope="class")
+    def chained(
+        self, base: Run, upscaler: Run, tmp_path_factory: pytest.TempPathFactory
+    ) -> tuple[Path, list[dict[str, Any]]]:
+        folder = tmp_path_factory.mktemp("chained")
+        return folder, drawn(base, folder, f"upscaler.run={upscaler.folder}", "seeds=[0,1]", "prompt='a sks dog'")
+
+    def test_the_low_picture_lies_beside_and_both_runs_are_named(
+        self, chained: tuple[Path, list[dict[str, Any]]], base: Run, upscaler: Run
+    ) -> None:
+        folder, pictures = chained
+        large = [entry for entry in pictures if "upscaler" in entry]
+        assert [entry["seed"] for entry in large] == [0, 1]
+        for entry in large:
+            assert opened(folder / entry["file"]).size == (LARGE, LARGE)
+            assert opened(folder / entry["low"]).size == (RESOLUTION, RESOLUTION)
+            assert entry["low"].endswith("-low.png")
+            assert entry["runs"] == [base.folder.name]
+            assert entry["upscaler"]["run"] == upscaler.folder.name
+            assert entry["upscaler"]["prompt"] == "a olis dog"
+            marks = read_marks((folder / entry["file"]).read_bytes())
+            assert set(marks.results) == {result_hash(run.result) for run in (base, upscaler)}
+            assert marks.settings == ("upscaler.level=20",)
+
+    def test_it_is_what_the_stock_pipeline_makes_of_the_low_picture(
+        self, chained: tuple[Path, list[dict[str, Any]]], upscaler: Run, tiny_folder: Callable[[str], Path]
+    ) -> None:
+        folder, pictures = chained
+        entry = next(entry for entry in pictures if "upscaler" in entry)
+        pipeline = stock(tiny_folder("sd_upscaler"))
+        pipeline.load_lora_weights(upscaler.result)
+        pipeline.set_progress_bar_config(disable=True)
+        theirs = pipeline(
+            prompt="a olis dog",
+            image=[opened(folder / entry["low"])],
+            noise_level=20,
+            num_inference_steps=2,
+            guidance_scale=1.0,
+            generator=torch.Generator().manual_seed(seed_of(entry["seed"], "upscale")),
+        ).images
+        assert distance([opened(folder / entry["file"])], theirs) <= ROUNDING + 1
+
+    def test_the_low_picture_is_what_the_run_draws_without_it(
+        self, chained: tuple[Path, list[dict[str, Any]]], base: Run, tmp_path: Path
+    ) -> None:
+        folder, pictures = chained
+        lows = [opened(folder / entry["low"]) for entry in pictures if "upscaler" in entry]
+        alone = drawn(base, tmp_path, "seeds=[0,1]", "prompt='a sks dog'")
+        assert distance(lows, [opened(tmp_path / entry["file"]) for entry in alone]) == 0
+
+    def test_given_to_the_upscaler_by_itself_it_becomes_the_same(
+        self, chained: tuple[Path, list[dict[str, Any]]], upscaler: Run, tmp_path: Path
+    ) -> None:
+        folder, pictures = chained
+        entry = next(entry for entry in pictures if "upscaler" in entry)
+        asked = [f"picture={folder / entry['low']}", "seeds=[0]", "prompt='a olis dog'", "guidance=1"]
+        alone = [one for one in drawn(upscaler, tmp_path, *asked) if "upscaler" in one]
+        assert len(alone) == 1
+        assert alone[0]["picture"] == entry["low"]
+        assert distance([opened(tmp_path / alone[0]["file"])], [opened(folder / entry["file"])]) == 0
+
+    def test_a_level_or_an_untuned_upscaler_makes_another_of_the_same_low_picture_on_one_sheet(
+        self, chained: tuple[Path, list[dict[str, Any]]], base: Run, upscaler: Run, tiny_folder: Callable[[str], Path]
+    ) -> None:
+        folder, before = chained
+        sheet = folder / "upscaling" / "sheet.png"
+        width = opened(sheet).width
+        model = ["model@upscaler.model=sd_upscaler", f"upscaler.model.source={tiny_folder('sd_upscaler')}"]
+        more = drawn(base, folder, *model, "upscaler.model.resolution=32", "seeds=[0]", "prompt='a sks dog'")
+        [untuned] = [entry for entry in more if entry not in before]
+        assert untuned["upscaler"]["prompt"] == "a dog"
+        assert untuned["upscaler"]["level"] == 0
+        first = next(entry for entry in before if "upscaler" in entry)
+        assert untuned["low"] == first["low"]
+        assert opened(sheet).width > width
+        assert read_marks(sheet.read_bytes()).synthetic
+        settings = [f"upscaler.run={upscaler.folder}", "upscaler.level=300", "seeds=[0]", "prompt='a sks dog'"]
+        [noisy] = [entry for entry in drawn(base, folder, *settings) if entry not in more]
+        assert distance([opened(folder / noisy["file"])], [opened(folder / first["file"])]) > 5 * ROUNDING
+
+    def test_in_tiles(self, base: Run, upscaler: Run, tmp_path: Path) -> None:
+        tiles = ["upscaler.tile=64", "upscaler.overlap=16", "upscaler.tile_batch=3"]
+        pictures = drawn(base, tmp_path, f"upscaler.run={upscaler.folder}", "seeds=[0]", *tiles)
+        entry = next(entry for entry in pictures if "upscaler" in entry)
+        assert opened(tmp_path / entry["file"]).size == (LARGE, LARGE)
+        assert (entry["upscaler"]["tile"], entry["upscaler"]["overlap"]) == (64, 16)
+
+
+class TestOfGivenPictures:
+    def test_all_of_a_folder_are_enlarged_in_their_own_shapes(self, upscaler: Run, tmp_path: Path) -> None:
+        given = tmp_path / "given"
+        given.mkdir()
+        low_picture().save(given / "one.png")
+        low_picture().resize((18, 9)).save(given / "two.png")
+        pictures = drawn(upscaler, tmp_path / "out", f"picture={given}", "seeds=[0]")
+        sizes = {
+            entry["picture"]: opened(tmp_path / "out" / entry["file"]).size for entry in pictures if "upscaler" in entry
+        }
+        assert sizes == {"one.png": (32, 32), "two.png": (64, 32)}
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(ConfigError, match=r"picture='.*empty': "):
+            drawn(upscaler, tmp_path / "out", f"picture={tmp_path / 'empty'}")
+
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ([], "picture=None: this run is an upscaler's"),
+            (["picture=nowhere.png"], r"nowhere\.png: cannot be read as a picture"),
+            (["picture=x.png", "hires=second_pass"], "enlarges the picture as it is and by itself"),
+        ],
+    )
+    def test_what_cannot_be_is_said(self, settings: list[str], reason: str, upscaler: Run, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=reason):
+            drawn(upscaler, tmp_path / "out", *settings)
+
+
+def test_what_a_run_that_draws_cannot_be_told(base: Run, upscaler: Run, tmp_path: Path) -> None:
+    by = f"upscaler.run={upscaler.folder}"
+    for settings, reason in (
+        (["picture=x.png"], "picture='x.png': this run draws from prompts"),
+        ([by, "hires=second_pass"], "Choose one way to enlarge pictures"),
+        ([by, "upscaler.level=351"], "upscaler.level=351: this model knows levels of noise from 0 to 350"),
+        ([by, "upscaler.tile=40"], "upscaler.tile=40: give a multiple of 16"),
+        ([f"upscaler.run={base.folder}"], "this model draws from prompts. Give a run of an upscaler"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            drawn(base, tmp_path / "out", *settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lora_of_another_program_is_adopted(
+    upscaler: Run, tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    low_picture().save(tmp_path / "low.png")
+    file, folder = upscaler.result / "pytorch_lora_weights.safetensors", tiny_folder("sd_upscaler")
+    of = [f"files=[{file}]", "model=sd_upscaler", f"model.source={folder}", f"model.resolution={RESOLUTION}"]
+    of += ["model.low_res.level=20", f"dataset.path={tmp_path}", "dataset.class_noun=dog", "dataset.identifier=olis"]
+    again = adopt(compose("adopt", [*of, f"outputs={tmp_path / 'runs'}"]))
+    asked = [f"picture={tmp_path / 'low.png'}", "seeds=[0]", "prompt='a olis dog'"]
+    pictures = []
+    for name, run in (("ours", upscaler), ("theirs", again)):
+        [entry] = [one for one in drawn(run, tmp_path / name, *asked) if "upscaler" in one]
+        pictures.append(opened(tmp_path / name / entry["file"]))
+    assert distance(pictures[:1], pictures[1:]) <= ROUNDING
+
+
+def test_short_forms_name_a_run_or_a_model(upscaler: Run) -> None:
+    assert as_overrides("generate", ["upscaler=sd_upscaler"]) == ["model@upscaler.model=sd_upscaler"]
+    assert as_overrides("generate", ["upscaler=outputs/UP"]) == ["upscaler.run=outputs/UP"]
+    assert as_overrides("train", ["upscaler=outputs/UP"]) == ["upscaler=outputs/UP"]
+
+
+class TestScores:
+    SETTINGS = ("evaluation=upscaling", "evaluation.sampler.steps=2", "evaluation.pictures.subject.images=2")
+    MASKED = ("+metric@evaluation.metrics.psnr_mask=psnr_mask", "+metric@evaluation.metrics.ssim_mask=ssim_mask")
+
+    @pytest.fixture(scope="class")
+    def scored(
+        self, tiny_folder: Callable[[str], Path], masked_pictures: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> Run:
+        more = ["dataset.holdout=1", "hparams.steps=1", *self.SETTINGS, *self.MASKED]
+        return train(configure(tiny_folder("sd_upscaler"), masked_pictures, tmp_path_factory.mktemp("runs"), *more))
+
+    def test_a_run_is_scored_by_the_photo_that_was_held_out_beside_the_untuned_upscaler(self, scored: Run) -> None:
+        [note] = scored.read().scores.values()
+        assert set(note.means) == {"psnr", "ssim", "psnr_mask", "ssim_mask"}
+        sheet = json.loads((scored.folder / note.file).read_text(encoding="utf-8"))
+        assert set(sheet["rows"]) == {"tuned", "prompt_only"}
+        assert all(0 < sheet["rows"][row]["psnr"]["mean"] < 60 for row in sheet["rows"])
+        [folder] = note.pictures
+        index = json.loads((scored.folder / folder / "pictures.json").read_text(encoding="utf-8"))
+        assert index["low_res"] == {"from": "photo", "level": 20.0}
+        [first, second] = [opened(scored.folder / folder / entry["file"]) for entry in index["pictures"]]
+        assert distance([first], [second]) > 0  # of one photo, with another noise
+
+    def test_a_sheet_shows_low_interpolated_untuned_tuned_and_true_pictures(self, scored: Run) -> None:
+        assert opened(scored.folder / "upscaling" / "pairs.png").width > 5 * 256
+
+    def test_the_report_shows_it(self, scored: Run, tmp_path: Path) -> None:
+        page = write_report([scored.folder.parent], tmp_path / "page.html").read_text(encoding="utf-8")
+        assert '<h2>Enlarged</h2>\n<figure><img src="data:image/webp' in page
+
+    def test_a_profile_of_prompts_is_refused_for_it_and_one_of_pairs_for_others(self, scored: Run, base: Run) -> None:
+        for run, profile, reason in (
+            (scored, "quick", "an upscaler needs one to enlarge. Choose upscaling"),
+            (base, "upscaling", "it is for upscalers, which enlarge photos"),
+        ):
+            with pytest.raises(UserError, match=reason):
+                evaluate(compose("evaluate", [f"run={run.folder}", f"evaluation={profile}", "accelerator=cpu"]))
