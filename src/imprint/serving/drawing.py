@@ -152,6 +152,8 @@ class TryOut:
         request = self._request(run, side, asked)
         mix = Mix.of([run], request, rank=request.rank, precision=request.precision, as_trained=True)
         source, _ = mix.chosen()
+        if source.facts().upscaling is not None:
+            raise UserError(f"This run enlarges pictures: imprint generate {run.folder} picture=FILE does.")
         check_size(source, request)
         [prompt] = filled([side.prompt], run.concepts, key="prompt")
         recipe = mix.recipe(prompt, asked.seed, request)

@@ -28,6 +28,7 @@ class Request:
     port: Annotated[int, Field(ge=0, le=65535)]
     open: bool
     drawing: dict[str, Any]
+    hires: None  # which the choices of `hires` put here: the try-out draws once
 
 
 def main(cfg: DictConfig) -> None:
