@@ -54,6 +54,7 @@ PARTS = {
         "docs/synthesis",
         "docs/upscaling",
         "docs/report",
+        "docs/serve",
         "docs/evaluation",
         "docs/tracking",
         "docs/provenance",

@@ -26,20 +26,25 @@ class Browser:
         self._number = 0
         self._session = ""
         self.problems: list[str] = []
+        self.allowed = ["file:", "data:"]  # how addresses begin that may be asked for
         self.loads = 0
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
 
-    def show(self, page: Path, *, width: int = 1400, height: int = 1000, dark: bool = False, at: str = "") -> None:
-        """Loads a file, as a screen of this size shows it; `at` is the end of its address: #part."""
+    def show(
+        self, page: Path | str, *, width: int = 1400, height: int = 1000, dark: bool = False, at: str = ""
+    ) -> None:
+        """Loads a file, or what an address has, as a screen of this size shows it; `at` is the end of its address:
+        #part."""
         is_phone = width < 600
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
         self._ask("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
-        for url in ("about:blank", page.as_uri() + at):  # the same page anew would only be a reload
+        address = (page if isinstance(page, str) else page.as_uri()) + at
+        for url in ("about:blank", address):  # the same page anew would only be a reload
             loads = self.loads
             self._ask("Page.navigate", url=url)
             while self.loads == loads:
@@ -138,7 +143,7 @@ class Browser:
             self.problems.append(str(facts["args"]))
         elif event == "Log.entryAdded" and facts["entry"]["level"] in ("error", "warning"):
             self.problems.append(facts["entry"]["text"])
-        elif event == "Network.requestWillBeSent" and not facts["request"]["url"].startswith(("file:", "data:")):
+        elif event == "Network.requestWillBeSent" and not facts["request"]["url"].startswith(tuple(self.allowed)):
             self.problems.append(f"asked the network for {facts['request']['url']}")
 
 

@@ -44,6 +44,7 @@ VERBS = {
     "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
     "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
     "report": Verb("write one page about all the runs in a folder", "folder"),
+    "serve": Verb("show the runs in a folder in a browser, live, and draw with them", "folder"),
     "publish": Verb("put a run's result on the hub, with its card; never without being asked", "run"),
     "doctor": Verb("say what imprint finds on this machine, and what is wrong"),
 }

@@ -69,7 +69,7 @@ FLOORS = [
     ["fitting"],
     ["batched_runs"],
     ["launching"],
-    ["verbs"],
+    ["verbs", "serving"],
     ["cli"],
     ["api"],
 ]

@@ -37,6 +37,7 @@ class Heading(NamedTuple):
     is_live: bool = False  # it is still being written
     sweeps: Sequence[Link] = ()
     refresh: int = REFRESH
+    home: str = ""  # where other pages are; empty: the page is a file by itself
 
 
 def links(folders: Sequence[Path], out: Path) -> list[Link]:

@@ -36,6 +36,13 @@ def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | No
     May be called again and again while runs are trained: it only reads, accepts files that are half written, and makes
     thumbnails once. A `live` page reloads itself; by default it does so until every point has ended.
     """
+    page = out or sweep.report
+    write_text(page, render_sweep(sweep, live=live))
+    return page
+
+
+def render_sweep(sweep: Sweep, *, live: bool | None = None, home: str = "") -> str:
+    """The page about all points of a sweep; `home` leads back to others."""
     points = sweep.points
     records = records_of(points)
     heading = Heading(
@@ -46,10 +53,9 @@ def write_sweep_report(sweep: Sweep, out: Path | None = None, *, live: bool | No
         objectives=sweep.objectives,
         is_sweep=True,
         is_live=not all(map(_has_ended, records)) if live is None else live,
+        home=home,
     )
-    page = out or sweep.report
-    write_text(page, render(heading, records))
-    return page
+    return render(heading, records)
 
 
 def _enlarged(records: Sequence[RunRecord], names: Mapping[str, str]) -> list[tuple[str, str]]:
