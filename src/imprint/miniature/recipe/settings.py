@@ -62,7 +62,7 @@ class FlowSettings(CaptionedSettings):
 
 @dataclass
 class UpscalerAutoencoderSettings(AutoencoderSettings):
-    low_weight: float
+    written_weight: float
     from_small: float
 
 

@@ -35,6 +35,7 @@ STEPS = 1000
 STANDARDISED_BY = 512  # pictures
 COLOURS = 3
 CONSTANT = 8.0
+DETAIL = 3.0  # so that it spreads about as far as the colours
 SHOWN = 8  # pictures that tell how good it is while it learns
 
 
@@ -106,30 +107,41 @@ def with_table_of_levels(learned: UNet2DConditionModel) -> UNet2DConditionModel:
     return tabled
 
 
-def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
-    """Of an autoencoder whose first three numbers are the small picture's pixel; the fourth has what that lacks.
+def written(pixels_BCHW: Tensor) -> Tensor:
+    """What a latent is to say: the small picture, and of each square of its pixels by how much the upper left one is
+    lighter than the lower right one, across whichever edge there is."""
+    corner, opposite = pixels_BCHW[:, :, ::FACTOR, ::FACTOR], pixels_BCHW[:, :, 1::FACTOR, 1::FACTOR]
+    detail = DETAIL * (corner - opposite).mean(1, keepdim=True)
+    return torch.cat([avg_pool2d(pixels_BCHW, FACTOR), detail], dim=1)
 
-    So the denoiser need not find out how a small picture is written. Some of the examples are decoded from the small
-    picture alone: without the fourth number, the likeliest large picture is drawn.
+
+def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
+    """Of an autoencoder whose latents are `written`: left free, it finds a code that small pictures hardly tell.
+
+    Some of the examples are decoded from the small picture alone: where the fourth number is 0 all around, the
+    likeliest large picture is drawn.
     """
-    small = avg_pool2d(pixels_BCHW, FACTOR)
+    exact = written(pixels_BCHW)
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
-        latents = posterior.sample()
-        alone = torch.cat([small, torch.zeros_like(latents[:, COLOURS:])], dim=1)
-        from_small = torch.rand(len(latents), 1, 1, 1, device=latents.device) < settings.from_small
-        back = autoencoder.decode(torch.where(from_small, alone, latents)).sample
-    written = (posterior.mean[:, :COLOURS].float() - small).square().mean()
-    loss: Tensor = error_of(settings, back, pixels_BCHW, posterior) + settings.low_weight * written
+        noise = posterior.sample() - posterior.mean
+        known = torch.rand(len(exact), 1, 1, 1, device=exact.device) >= settings.from_small
+        given = torch.cat([exact[:, :COLOURS], exact[:, COLOURS:] * known], dim=1)
+        back = autoencoder.decode(given + noise).sample
+    off = (posterior.mean.float() - exact).square().mean()
+    loss: Tensor = error_of(settings, back, pixels_BCHW, posterior) + settings.written_weight * off
     return loss
 
 
 @torch.no_grad()
 def standardise(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> None:
-    """Gives each channel of a latent mean 0 and, scaled, spread 1 over these pictures; what is decoded stays."""
+    """Gives each channel of a latent, scaled, spread 1 over these pictures, and colours mean 0: what lacks in a small
+    picture is 0 where nothing is known of it, and stays so. What is decoded stays the same."""
     posterior = autoencoder.encode(pixels_BCHW).latent_dist
     mean_C = posterior.mean.mean((0, 2, 3))
-    std_C = (posterior.mean.var((0, 2, 3)) + posterior.var.mean((0, 2, 3))).sqrt() * SCALING
+    mean_C[COLOURS:] = 0
+    away_BCHW = posterior.mean - mean_C.view(-1, 1, 1)
+    std_C = (away_BCHW.square() + posterior.var).mean((0, 2, 3)).sqrt() * SCALING
     into, out = autoencoder.quant_conv, autoencoder.post_quant_conv
     channels = len(mean_C)
     into.weight[:channels] /= std_C.view(-1, 1, 1, 1)
