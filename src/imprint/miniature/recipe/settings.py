@@ -73,6 +73,7 @@ class UpscalerSettings(CaptionedSettings):
     channels: list[int]
     heads: int
     crop: int
+    colour_weight: float
     high_share: float
     clean_share: float
 

@@ -168,7 +168,7 @@ def levels(batch: int, settings: UpscalerSettings) -> Tensor:
 def loss_of(
     settings: UpscalerSettings, unet: UNet2DConditionModel, latents_BCHW: Tensor, low_BCHW: Tensor, words_BTD: Tensor
 ) -> Tensor:
-    """The error of the predicted velocity."""
+    """The error of the predicted velocity. What is off in a colour shows more than what is off in the fourth number."""
     device, batch = latents_BCHW.device, len(latents_BCHW)
     process, low_process = schedule(), low_res_schedule()
     t_B, level_B = timesteps(batch, settings), levels(batch, settings)
@@ -179,7 +179,8 @@ def loss_of(
     )
     with autocast(device):
         predicted = unet(seen, t_B, words_BTD, class_labels=level_B).sample
-    loss: Tensor = (predicted.float() - process.get_velocity(latents_BCHW, noise, t_B)).square().mean()
+    error_C = (predicted.float() - process.get_velocity(latents_BCHW, noise, t_B)).square().mean((0, 2, 3))
+    loss: Tensor = (settings.colour_weight * error_C[:COLOURS].sum() + error_C[COLOURS:].sum()) / len(error_C)
     return loss
 
 
