@@ -63,7 +63,7 @@ def new_scenes(subject: str) -> list[Scene]:
 def shown(subject: str, sides: Mapping[str, LowSide]) -> list[Shown]:
     found = []
     for number, scene in enumerate(new_scenes(subject)):
-        truth = np.asarray(draw(scene, LARGE))
+        truth = np.array(draw(scene, LARGE))
         pixels = torch.from_numpy(truth).permute(2, 0, 1)[None].float() / 127.5 - 1
         low = {name: picture(side.of(pixels)[0]) for name, side in sides.items()}
         inside = {

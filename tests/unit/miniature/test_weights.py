@@ -11,10 +11,15 @@ from diffusers import StableDiffusionPipeline
 from transformers import CLIPModel, CLIPTokenizer, ViTModel
 
 from imprint.miniature.captions import caption
+from imprint.miniature.quality import upscaling
+from imprint.miniature.quality.validity import held_out_scenes
+from imprint.miniature.recipe import upscaler
 from imprint.miniature.recipe.autoencoder import psnr
-from imprint.miniature.recipe.pictures import as_tensor
-from imprint.miniature.recipe.stages import EVALUATORS, FLOW_WEIGHTS, WEIGHTS
+from imprint.miniature.recipe.pictures import as_tensor, bicubic, shrunk
+from imprint.miniature.recipe.stages import EVALUATORS, FLOW_WEIGHTS, UPSCALER_WEIGHTS, WEIGHTS
+from imprint.miniature.recipe.upscaler import FACTOR, LARGE, Reader, enlarged
 from imprint.miniature.references import references
+from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.wording import RARE_IDENTIFIERS
 
@@ -26,6 +31,8 @@ def size(folder: Path) -> int:
 def test_everything_together_stays_small() -> None:
     assert size(WEIGHTS) + size(EVALUATORS) + size(WEIGHTS.parent / "photos") <= 25e6
     assert size(FLOW_WEIGHTS) <= 20e6
+    assert size(UPSCALER_WEIGHTS) <= 6e6
+    assert sum(map(size, (WEIGHTS, EVALUATORS, WEIGHTS.parent / "photos", FLOW_WEIGHTS, UPSCALER_WEIGHTS))) <= 50e6
 
 
 def test_stock_diffusers_loads_and_samples() -> None:
@@ -44,6 +51,17 @@ def test_the_autoencoder_beats_a_linear_projection_of_the_same_size() -> None:
     vae = StableDiffusionPipeline.from_pretrained(str(WEIGHTS), torch_dtype=torch.float32).vae
     pixels = as_tensor(np.stack([np.asarray(p) for name in ("dog6", "teapot", "can") for p in references(name)]))
     assert psnr(vae, pixels) > 25.4
+
+
+def test_the_upscaler_beats_bicubic_interpolation_of_individuals_it_has_not_seen() -> None:
+    pipeline = upscaling.loaded(UPSCALER_WEIGHTS)
+    truth = as_tensor(np.stack([np.asarray(draw(scene, LARGE)) for scene in held_out_scenes(12)]))
+    low = shrunk(truth, FACTOR)
+    words = Reader(pipeline.text_encoder, pipeline.tokenizer).words([""] * len(low))
+    floor = upscaler.psnr(bicubic(low, FACTOR), truth)
+    for steps in (1, upscaling.USUAL_STEPS):
+        made = enlarged(pipeline.unet, pipeline.vae, low, words, steps=steps, level=0, seed=0)
+        assert upscaler.psnr(made, truth) > floor + 1.5
 
 
 def test_the_shipped_tokenizer_knows_every_word_of_todays_grammar() -> None:

@@ -62,7 +62,7 @@ class FlowSettings(CaptionedSettings):
 
 @dataclass
 class UpscalerAutoencoderSettings(AutoencoderSettings):
-    low_weight: float
+    written_weight: float
     from_small: float
 
 
@@ -73,6 +73,7 @@ class UpscalerSettings(CaptionedSettings):
     channels: list[int]
     heads: int
     crop: int
+    colour_weight: float
     high_share: float
     clean_share: float
 

@@ -35,6 +35,7 @@ STEPS = 1000
 STANDARDISED_BY = 512  # pictures
 COLOURS = 3
 CONSTANT = 8.0
+DETAIL = 3.0  # so that it spreads about as far as the colours
 SHOWN = 8  # pictures that tell how good it is while it learns
 
 
@@ -106,30 +107,41 @@ def with_table_of_levels(learned: UNet2DConditionModel) -> UNet2DConditionModel:
     return tabled
 
 
-def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
-    """Of an autoencoder whose first three numbers are the small picture's pixel; the fourth has what that lacks.
+def written(pixels_BCHW: Tensor) -> Tensor:
+    """What a latent is to say: the small picture, and of each square of its pixels by how much the upper left one is
+    lighter than the lower right one, across whichever edge there is."""
+    corner, opposite = pixels_BCHW[:, :, ::FACTOR, ::FACTOR], pixels_BCHW[:, :, 1::FACTOR, 1::FACTOR]
+    detail = DETAIL * (corner - opposite).mean(1, keepdim=True)
+    return torch.cat([avg_pool2d(pixels_BCHW, FACTOR), detail], dim=1)
 
-    So the denoiser need not find out how a small picture is written. Some of the examples are decoded from the small
-    picture alone: without the fourth number, the likeliest large picture is drawn.
+
+def autoencoder_loss(settings: UpscalerAutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
+    """Of an autoencoder whose latents are `written`: left free, it finds a code that small pictures hardly tell.
+
+    Some of the examples are decoded from the small picture alone: where the fourth number is 0 all around, the
+    likeliest large picture is drawn.
     """
-    small = avg_pool2d(pixels_BCHW, FACTOR)
+    exact = written(pixels_BCHW)
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
-        latents = posterior.sample()
-        alone = torch.cat([small, torch.zeros_like(latents[:, COLOURS:])], dim=1)
-        from_small = torch.rand(len(latents), 1, 1, 1, device=latents.device) < settings.from_small
-        back = autoencoder.decode(torch.where(from_small, alone, latents)).sample
-    written = (posterior.mean[:, :COLOURS].float() - small).square().mean()
-    loss: Tensor = error_of(settings, back, pixels_BCHW, posterior) + settings.low_weight * written
+        noise = posterior.sample() - posterior.mean
+        known = torch.rand(len(exact), 1, 1, 1, device=exact.device) >= settings.from_small
+        given = torch.cat([exact[:, :COLOURS], exact[:, COLOURS:] * known], dim=1)
+        back = autoencoder.decode(given + noise).sample
+    off = (posterior.mean.float() - exact).square().mean()
+    loss: Tensor = error_of(settings, back, pixels_BCHW, posterior) + settings.written_weight * off
     return loss
 
 
 @torch.no_grad()
 def standardise(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> None:
-    """Gives each channel of a latent mean 0 and, scaled, spread 1 over these pictures; what is decoded stays."""
+    """Gives each channel of a latent, scaled, spread 1 over these pictures, and colours mean 0: what lacks in a small
+    picture is 0 where nothing is known of it, and stays so. What is decoded stays the same."""
     posterior = autoencoder.encode(pixels_BCHW).latent_dist
     mean_C = posterior.mean.mean((0, 2, 3))
-    std_C = (posterior.mean.var((0, 2, 3)) + posterior.var.mean((0, 2, 3))).sqrt() * SCALING
+    mean_C[COLOURS:] = 0
+    away_BCHW = posterior.mean - mean_C.view(-1, 1, 1)
+    std_C = (away_BCHW.square() + posterior.var).mean((0, 2, 3)).sqrt() * SCALING
     into, out = autoencoder.quant_conv, autoencoder.post_quant_conv
     channels = len(mean_C)
     into.weight[:channels] /= std_C.view(-1, 1, 1, 1)
@@ -156,7 +168,7 @@ def levels(batch: int, settings: UpscalerSettings) -> Tensor:
 def loss_of(
     settings: UpscalerSettings, unet: UNet2DConditionModel, latents_BCHW: Tensor, low_BCHW: Tensor, words_BTD: Tensor
 ) -> Tensor:
-    """The error of the predicted velocity."""
+    """The error of the predicted velocity. What is off in a colour shows more than what is off in the fourth number."""
     device, batch = latents_BCHW.device, len(latents_BCHW)
     process, low_process = schedule(), low_res_schedule()
     t_B, level_B = timesteps(batch, settings), levels(batch, settings)
@@ -167,7 +179,8 @@ def loss_of(
     )
     with autocast(device):
         predicted = unet(seen, t_B, words_BTD, class_labels=level_B).sample
-    loss: Tensor = (predicted.float() - process.get_velocity(latents_BCHW, noise, t_B)).square().mean()
+    error_C = (predicted.float() - process.get_velocity(latents_BCHW, noise, t_B)).square().mean((0, 2, 3))
+    loss: Tensor = (settings.colour_weight * error_C[:COLOURS].sum() + error_C[COLOURS:].sum()) / len(error_C)
     return loss
 
 
