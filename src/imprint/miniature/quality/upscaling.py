@@ -34,7 +34,7 @@ from imprint.miniature.renderer import draw, engraving_mask, mask
 from imprint.miniature.scene import Scene
 from imprint.miniature.sheet import grid, labelled
 
-STEPS = (1, 2, 4, 10, 20)
+STEPS = (1, 4, 10)
 LEVELS = (0, 20, 100)
 USUAL_STEPS = 4
 BATCH = 16
