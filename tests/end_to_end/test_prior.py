@@ -136,8 +136,8 @@ class TestBasePrediction:
         seen: list[tuple[torch.Tensor, ...]] = []
         correct = Teacher.correct
 
-        def watched(self: Teacher, model: Model, target, noisy, t_B, batch: Batch) -> torch.Tensor:
-            corrected = correct(self, model, target, noisy, t_B, batch)
+        def watched(self: Teacher, model: Model, target, noisy, t_B, batch: Batch, **rest) -> torch.Tensor:
+            corrected = correct(self, model, target, noisy, t_B, batch, **rest)
             seen.append((target, noisy, t_B, corrected))
             return corrected
 
