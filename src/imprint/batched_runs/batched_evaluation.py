@@ -11,7 +11,7 @@ from imprint.batched_runs.pass_scheduler import run_together
 from imprint.batched_runs.requests import Ready, generating_by_proxy
 from imprint.models.base import Model
 from imprint.planning.parts import Plan
-from imprint.scoring.galleries import Galleries, encode_galleries, enlarged_for, galleries_of, generate_galleries
+from imprint.scoring.galleries import Galleries, encode_galleries, galleries_of, generate_galleries
 from imprint.scoring.subject import open_subjects
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ class BatchedEvaluation:
         coroutine.request(Ready())
         try:
             with generating_by_proxy(model, coroutine.request):
-                enlarged = enlarged_for(of_subjects, model, tuned=True)
-                generate_galleries(missing, model, profile, device, enlarged)
+                generate_galleries(missing, model, profile, device)
         finally:
             del self._models[point]
 

@@ -20,13 +20,20 @@ from imprint.locations import cache_folder
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.base import Model
 from imprint.models.loading import Loading, whole_on
-from imprint.pictures.generate import Enlarged, generate_missing, generate_with
+from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.results.load import trained_model
 from imprint.scoring.pairs import identity_of_pairs, low_res_of
 from imprint.scoring.subject import EvaluationSubject
+
+
+class Incomplete(NamedTuple):
+    """A gallery with missing pictures, and whose they are. Another process may complete it at any time."""
+
+    gallery: PictureStore
+    subject: EvaluationSubject
 
 
 class Galleries(NamedTuple):
@@ -36,10 +43,11 @@ class Galleries(NamedTuple):
     profile: Profile
     rows: Mapping[Row, Mapping[str, PictureStore]]
 
-    def incomplete(self, *, tuned: bool) -> dict[str, PictureStore]:
+    def incomplete(self, *, tuned: bool) -> dict[str, Incomplete]:
         """Those with missing pictures of the run's own model, or of the untuned one, by their names in messages."""
+        run, subject = self.subject.run.folder.name, self.subject.name
         return {
-            " ".join(filter(None, (f"{self.subject.run.folder.name},", self.subject.name, row, name))): gallery
+            " ".join(filter(None, (f"{run},", subject, row, name))): Incomplete(gallery, self.subject)
             for row, sets in self.rows.items()
             for name, gallery in sets.items()
             if (row == "tuned") == tuned and gallery.missing()
@@ -93,30 +101,18 @@ def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -
             loading = loading_to_draw(profile.precision, device)
             model = _tuned_model(subject, loading) if tuned else _untuned_model(subject, loading, device)
             model.to(device)
-            enlarged = enlarged_for(of_subjects, model, tuned=tuned)
-            generate_galleries(missing, model, profile, device, enlarged)
+            generate_galleries(missing, model, profile, device)
             del model
             gc.collect()
             if device.type == "cuda":
                 torch.cuda.empty_cache()
 
 
-def enlarged_for(of_subjects: Sequence[Galleries], model: Model, *, tuned: bool) -> dict[str, Enlarged | None]:
-    """What an upscaler enlarges for the galleries with missing pictures, by their names in messages."""
-    return {label: low_res_of(one.subject, model) for one in of_subjects for label in one.incomplete(tuned=tuned)}
-
-
-def generate_galleries(
-    missing: Mapping[str, PictureStore],
-    model: Model,
-    profile: Profile,
-    device: torch.device,
-    enlarged: Mapping[str, Enlarged | None],
-) -> None:
-    """`missing` is by the galleries' names in messages, and so is what an upscaler has to enlarge for them."""
+def generate_galleries(missing: Mapping[str, Incomplete], model: Model, profile: Profile, device: torch.device) -> None:
+    """`missing` is by the galleries' names in messages."""
     with computing(profile.precision, device):
-        for label, gallery in missing.items():
-            draw = generate_with(model, enlarged[label])
+        for label, (gallery, subject) in missing.items():
+            draw = generate_with(model, low_res_of(subject, model))
             generate_missing(gallery, draw, batch_size=profile.batch_size, label=label, counts_failures=True)
 
 

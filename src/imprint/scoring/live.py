@@ -12,8 +12,7 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.watch import LiveScore
 from imprint.models.base import Model
 from imprint.runs import Run
-from imprint.scoring.galleries import galleries_of, generate_galleries
-from imprint.scoring.pairs import low_res_of
+from imprint.scoring.galleries import Incomplete, galleries_of, generate_galleries
 from imprint.scoring.score_sheets import meaning
 from imprint.scoring.subject import EvaluationSubject, open_subjects
 
@@ -48,8 +47,11 @@ class LiveScorer:
 
     def _means(self, subject: EvaluationSubject, model: Model, step: int) -> dict[str, float]:
         galleries = galleries_of(subject, self._profile, step=step)
-        own = {f"{self._run.folder.name}, step {step}, {name}": one for name, one in galleries.rows["tuned"].items()}
-        generate_galleries(own, model, self._profile, self._device, dict.fromkeys(own, low_res_of(subject, model)))
+        own = {
+            f"{self._run.folder.name}, step {step}, {name}": Incomplete(one, subject)
+            for name, one in galleries.rows["tuned"].items()
+        }
+        generate_galleries(own, model, self._profile, self._device)
         with torch.autocast(self._device.type, enabled=False):  # of the training, which is no part of a score
             measured = measure(galleries.inputs(), self._profile, subject.features)
         return {name: scored.mean for name, scored in measured.rows["tuned"].items()}
