@@ -66,6 +66,9 @@ def predicted(model: Model) -> Tensor:
         **model.encode_text(CAPTIONS, empty_is_unconditional=True),
         **model.encode_geometry([Geometry.whole(32, 32)] * 2),
     }
+    if model.upscaling is not None:
+        low_BCHW = torch.zeros(2, 3, *shape[1:])
+        conditioning |= model.encode_low_res(low_BCHW, low_BCHW, model.upscaling.level)
     return model.denoise(noisy_BCHW, model.process.time_of(torch.tensor(500)).expand(2), conditioning)
 
 
