@@ -3,8 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from imprint import __version__
 from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview, own_conf_options
 from imprint.composition_errors import explained
 from imprint.errors import UserError
+from imprint.first_words import speaking_as
 from imprint.messages import message, printable
 from imprint.process_folder import end_with_parent
 from imprint.startup import imported
@@ -142,16 +142,16 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     from omegaconf import DictConfig
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
+    from imprint.given_places import check_places
 
     failed: list[Exception] = []  # Hydra would print every override before an error
 
     def work(cfg: DictConfig) -> object:
         register_resolvers()  # this may be another process, started by a launcher
         try:
+            check_places(verb, cfg)
             # Imported only now: composing and showing a configuration needs no torch.
-            with _said_meanwhile(f"imprint {verb}: loading PyTorch and what builds on it ..."):
-                module = imported(f"imprint.verbs.{verb}")
-            return module.main(cfg)
+            return imported(f"imprint.verbs.{verb}").main(cfg)
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:  # its launcher handles it
                 raise
@@ -166,24 +166,12 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()
+        with speaking_as(f"imprint {verb}"):
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()
         if failed:
             raise failed[0]
 
     return start
-
-
-@contextmanager
-def _said_meanwhile(text: str) -> Iterator[None]:
-    """In a terminal alone, where the line is taken back at the end: nothing else comes for some seconds."""
-    shown = sys.stderr.isatty()
-    if shown:
-        print(text, end="", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        if shown:
-            print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
 def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:

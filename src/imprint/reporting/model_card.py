@@ -15,7 +15,7 @@ from imprint.manifest import Manifest
 from imprint.pictures.files import open_picture
 from imprint.provenance.base import MadeBy, Provenance, result_hash
 from imprint.provenance.environment import file_bytes, folder_bytes
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.runs import Run
 from imprint.tables.markdown import code_block, code_cell, markdown, plain
 from imprint.tables.table import Table
