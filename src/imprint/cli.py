@@ -66,7 +66,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
 
 def _serve(service: str, arguments: Sequence[str]) -> None:
     if service == "help":
-        print(_help().page(arguments) if arguments else overview())
+        print(_help(_told_of_conf()).page(arguments) if arguments else overview())
         return
     if service.startswith("from-"):
         _translate(service.removeprefix("from-"), arguments)
@@ -75,9 +75,8 @@ def _serve(service: str, arguments: Sequence[str]) -> None:
 
     if arguments[:1] == ["line"]:  # what the shells' scripts ask
         places = [name for name, verb in VERBS.items() if verb.positional]
-        found = candidates(
-            " ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help().topics, own=_own_conf()
-        )
+        own = _own_conf()
+        found = candidates(" ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help(own).topics, own=own)
         print("\n".join(map(printable, found)))
     else:
         print(script(arguments[0] if arguments else ""))
@@ -94,6 +93,15 @@ def _own_conf() -> Path | None:
         return None
 
 
+def _told_of_conf() -> Path | None:
+    """The same for help, which says where there is one that is not used."""
+    from imprint.projects import not_used, project_above
+
+    if (own := _own_conf()) is None and (project := project_above(Path())):
+        print(message(f"imprint help: {not_used(project)}"), file=sys.stderr)
+    return own
+
+
 def _translate(program: str, arguments: Sequence[str]) -> None:
     """The command goes to the output, what is said of it does not."""
     from imprint.migration.commands import translate
@@ -108,13 +116,13 @@ def _explained(verb: str, arguments: Sequence[str]) -> str:
     overrides = as_overrides(verb, arguments)
     overrides = [*own_conf_options(verb, overrides), *overrides]
     check(verb, overrides)
-    return _help().verb(verb, overrides)
+    return _help(None).verb(verb, overrides)
 
 
-def _help() -> "Help":
+def _help(own: Path | None) -> "Help":
     from imprint.explaining.topics import Help
 
-    return Help({name: verb.summary for name, verb in VERBS.items()})
+    return Help({name: verb.summary for name, verb in VERBS.items()}, own)
 
 
 def _nearest(verb: str) -> str:
