@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
+from yaml import YAMLError
 
 from imprint import __version__
 from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview, own_conf_options
@@ -50,7 +51,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
             execute(verb, [*own, *overrides])
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         return 0
-    except (UserError, HydraException, OSError) as error:
+    except (UserError, HydraException, YAMLError, OSError) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
         print(message(f"\nimprint {verb}: {_message(verb, [*own, *arguments], error)}"), file=sys.stderr)
@@ -190,6 +191,8 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     if isinstance(error, HydraException):
         overrides = as_overrides(verb, arguments) if verb in VERBS else []
         return explained(verb, overrides, error, places=VERBS[verb].positional) if overrides else str(error)
+    if isinstance(error, YAMLError):
+        return f"a file of the configuration cannot be read. {error}"
     assert isinstance(error, OSError)
     return f"{error.filename or 'a file'}: {error.strerror or error}. {remedy_of_cache(error.filename)}".rstrip()
 

@@ -56,12 +56,14 @@ def sections(verb: str, arguments: Sequence[str] = ()) -> list[Section]:
     comments = _comments(files)
     chosen = {str(group): choice for group, choice in cfg.hydra.runtime.choices.items()}
     groups = {group for group in chosen if not group.startswith("hydra/")}
-    of_verb = {setting.key.partition(".")[0] for file in files if file.name == verb for setting in file.content.settings}
+    of_verb = {
+        setting.key.partition(".")[0] for file in files if file.name == verb for setting in file.content.settings
+    }
     found: dict[str, list[Explained]] = {"": []}
     for key, value in _values(cfg):
         group = key.partition(".")[0]
         found.setdefault(group if group in groups else "", []).append(Explained(key, value, comments.get(key, "")))
-    found[""].sort(key=lambda setting: setting.key.partition(".")[0] not in of_verb)  # shared files stand behind
+    found[""].sort(key=lambda setting: setting.key.partition(".")[0] not in first)  # shared files stand behind
     named = {group: None for group in (*found, *sorted(groups))}
     return [
         Section(group, str(chosen.get(group) or ""), _others(group, chosen, own), found.get(group, []))

@@ -134,11 +134,12 @@ class Help:
 
     def _with(self, verb: str, group: str, name: str) -> list[Section]:
         from hydra.errors import HydraException
+        from yaml import YAMLError
 
         recipe = ["~recipe"] if any(part.group == "recipe" for part in self._sections(verb)) else []  # of one model
         try:
             return sections(verb, [*self._options, f"{group}={name}", *recipe])
-        except HydraException:  # one that others begin with
+        except (HydraException, YAMLError):  # one that others begin with, or that is told when it is used
             return []
 
     def _package(self, group: str, name: str) -> str:

@@ -79,6 +79,18 @@ def test_help_goes_on_without_a_file_that_cannot_be_read(
     assert "Traceback" not in typed("help", "method.broken").text
 
 
+def test_a_project_whose_yaml_is_broken_is_told_by_its_file(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert typed("init", "rex", "noun=dog").code == 0
+    (tmp_path / "rex/conf/local/default.yaml").write_text("a: [", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "rex")
+    for command in (["train"], ["train", "--help"], ["help", "method"]):
+        said = typed(*command)
+        assert said.code == 1
+        assert "default.yaml" in said.text
+
+
 def test_what_is_made_is_what_a_training_takes(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed("init", "rex", "noun=dog", "usual.model=mini")
     monkeypatch.chdir(tmp_path / "rex")
