@@ -56,9 +56,7 @@ def sections(verb: str, arguments: Sequence[str] = ()) -> list[Section]:
     comments = _comments(files)
     chosen = {str(group): choice for group, choice in cfg.hydra.runtime.choices.items()}
     groups = {group for group in chosen if not group.startswith("hydra/")}
-    of_verb = {
-        setting.key.partition(".")[0] for file in files if file.name == verb for setting in file.content.settings
-    }
+    first = {setting.key.partition(".")[0] for file in files if file.name == verb for setting in file.content.settings}
     found: dict[str, list[Explained]] = {"": []}
     for key, value in _values(cfg):
         group = key.partition(".")[0]
