@@ -17,8 +17,8 @@ from imprint.types import Concept, ParamGroup
 
 
 def from_base(facts: ModelInfo) -> str:
-    """For a model card: Python that makes `pipeline`."""
-    return pipeline_lines('"the base model, or another of its kind"', facts)
+    """For a model card: Python that makes `pipeline` of the model at `base`, whose place the card tells."""
+    return pipeline_lines("base", facts)
 
 
 def pipeline_lines(place: str, facts: ModelInfo) -> str:
