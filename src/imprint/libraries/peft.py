@@ -75,6 +75,6 @@ def own_weights(layer: Any, name: str) -> dict[str, Any]:
 
 
 def forget_adapters(part: nn.Module) -> None:
-    """Of a part whose adapters are merged, and which may be given others. peft keeps in it how it was wrapped, and would
+    """Of a part whose adapters are merged, and which may get others. peft keeps in it how it was wrapped, and would
     warn of several adapters. Its own `unload` is for its own models alone."""
     part.__dict__.pop("peft_config", None)
