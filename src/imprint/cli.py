@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif verb in SERVICES or verb in VERBS:
         sys.exit(run(verb, arguments[1:]))
     else:
-        print(message(f"imprint: there is no verb {verb!r}; {_nearest(verb)}\n\n{overview()}"), file=sys.stderr)
+        print(
+            message(f"imprint: there is no verb {verb!r}; {_nearest(verb)} imprint --help lists all."), file=sys.stderr
+        )
         sys.exit(2)
 
 

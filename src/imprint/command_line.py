@@ -130,8 +130,8 @@ HYDRA_OPTIONS = {
 
 
 def overview() -> str:
-    verbs = "\n".join(f"  {name:14} {verb.summary}" for name, verb in VERBS.items())
-    services = "\n".join(f"  {name:14} {summary}" for name, summary in SERVICES.items())
+    verbs = "\n".join(f"  {name:15} {verb.summary}" for name, verb in VERBS.items())
+    services = "\n".join(f"  {name:15} {summary}" for name, summary in SERVICES.items())
     return (
         f"imprint {__version__}: teach a text-to-image diffusion model a subject, and measure how well it took.\n\n"
         f"usage: imprint <verb> [key=value ...]\n\n{verbs}\n\n{services}\n\n"

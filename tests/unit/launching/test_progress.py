@@ -12,7 +12,9 @@ from imprint.launching.status import Status
 
 
 def test_trials_are_counted_among_all_of_the_search(caplog: pytest.LogCaptureFixture) -> None:
-    point = cast(PlannedPoint, SimpleNamespace(name="a", label="method.lr=0.0001252", profile=None))
+    parts = SimpleNamespace(sweep=SimpleNamespace(objectives=[]))
+    told = SimpleNamespace(name="a", label="method.lr=0.0001252", plan=SimpleNamespace(parts=parts))
+    point = cast(PlannedPoint, told)
     lines = LogLines([point], Share(before=2, total=30))
     with caplog.at_level(logging.INFO):
         lines.update({"a": Status("done", 1.0, {"dino": 0.5}, 3.0)}, [point])
