@@ -178,7 +178,10 @@ def _in_full(argument: str, verb: Verb) -> str:
 
 
 def _answer_options_of_others(arguments: Sequence[str]) -> None:
-    """Raises UserError for options of other trainers' scripts, saying what they are here."""
+    """Raises UserError for options of other trainers' scripts, and for Hydra's own completion, which knows no verbs,
+    saying what they are here."""
+    if not {"-sc", "--shell-completion"}.isdisjoint(arguments):
+        raise UserError('TAB completes after eval "$(imprint completion bash)"; there are zsh and fish, too.')
     if not any(argument.startswith("--") for argument in arguments):
         return
     from imprint.migration.table import advice
