@@ -13,7 +13,8 @@ from rounding import near_tensors
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
-from imprint.models.base import DENOISER, Model
+from imprint.models.base import Model
+from imprint.models.roles import DENOISER
 from imprint.models.sharding import blocks, collected, gathered, is_sharded, own_part, shard
 from imprint.types import Geometry
 

@@ -35,7 +35,7 @@ def train(settings: Sequence[str]) -> Trained:
 
 
 def losses_of(run: Path) -> list[float]:
-    from imprint.reporting.local import read_metrics
+    from imprint.reporting.metrics_file import read_metrics
 
     return [loss for loss in read_metrics(run / "metrics.csv")["loss"] if loss is not None]
 

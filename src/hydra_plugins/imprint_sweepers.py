@@ -30,9 +30,20 @@ class _LazySweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context = hydra_context
         self._config = config
+        self._check(hydra_context, config)
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+
+    def _check(self, context: HydraContext, config: DictConfig) -> None:
+        """Refuses by the first point what can be refused before anything is imported that computes. Listed points may
+        choose what makes the axes possible, so they are left to the plan of all points."""
+        from imprint.composing import Composer
+        from imprint.given_places import check_places
+
+        if not self.settings.get("points"):
+            first = Composer(context, config).first_point([*self.axes, *config.hydra.overrides.task])
+            check_places(config.hydra.job.config_name, first)
 
     def sweep(self, arguments: list[str]) -> None:
         launching = imported("imprint.launching")

@@ -100,7 +100,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, list[float | None]]:
         """Losses and rates by name, a value for each entry of `step`; None where a step has none."""
-        from imprint.reporting.local import read_metrics
+        from imprint.reporting.metrics_file import read_metrics
 
         return read_metrics(self._files.metrics)
 

@@ -3,17 +3,18 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
+from yaml import YAMLError
 
 from imprint import __version__
 from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview, own_conf_options
 from imprint.composition_errors import explained
 from imprint.errors import UserError
+from imprint.first_words import speaking_as
 from imprint.messages import message, printable
 from imprint.process_folder import end_with_parent
 from imprint.startup import imported
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif verb in SERVICES or verb in VERBS:
         sys.exit(run(verb, arguments[1:]))
     else:
-        print(message(f"imprint: there is no verb {verb!r}; {_nearest(verb)}\n\n{overview()}"), file=sys.stderr)
+        print(
+            message(f"imprint: there is no verb {verb!r}; {_nearest(verb)} imprint --help lists all."), file=sys.stderr
+        )
         sys.exit(2)
 
 
@@ -50,7 +53,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
             execute(verb, [*own, *overrides])
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         return 0
-    except (UserError, HydraException, OSError) as error:
+    except (UserError, HydraException, YAMLError, OSError) as error:
         if "HYDRA_FULL_ERROR" in os.environ:
             raise
         print(message(f"\nimprint {verb}: {_message(verb, [*own, *arguments], error)}"), file=sys.stderr)
@@ -66,7 +69,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
 
 def _serve(service: str, arguments: Sequence[str]) -> None:
     if service == "help":
-        print(_help().page(arguments) if arguments else overview())
+        print(_help(_told_of_conf()).page(arguments) if arguments else overview())
         return
     if service.startswith("from-"):
         _translate(service.removeprefix("from-"), arguments)
@@ -75,9 +78,8 @@ def _serve(service: str, arguments: Sequence[str]) -> None:
 
     if arguments[:1] == ["line"]:  # what the shells' scripts ask
         places = [name for name, verb in VERBS.items() if verb.positional]
-        found = candidates(
-            " ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help().topics, own=_own_conf()
-        )
+        own = _own_conf()
+        found = candidates(" ".join(arguments[1:]), verbs=VERBS, with_places=places, topics=_help(own).topics, own=own)
         print("\n".join(map(printable, found)))
     else:
         print(script(arguments[0] if arguments else ""))
@@ -94,6 +96,15 @@ def _own_conf() -> Path | None:
         return None
 
 
+def _told_of_conf() -> Path | None:
+    """The same for help, which says where there is one that is not used."""
+    from imprint.projects import not_used, project_above
+
+    if (own := _own_conf()) is None and (project := project_above(Path())):
+        print(message(f"imprint help: {not_used(project)}"), file=sys.stderr)
+    return own
+
+
 def _translate(program: str, arguments: Sequence[str]) -> None:
     """The command goes to the output, what is said of it does not."""
     from imprint.migration.commands import translate
@@ -108,13 +119,13 @@ def _explained(verb: str, arguments: Sequence[str]) -> str:
     overrides = as_overrides(verb, arguments)
     overrides = [*own_conf_options(verb, overrides), *overrides]
     check(verb, overrides)
-    return _help().verb(verb, overrides)
+    return _help(None).verb(verb, overrides)
 
 
-def _help() -> "Help":
+def _help(own: Path | None) -> "Help":
     from imprint.explaining.topics import Help
 
-    return Help({name: verb.summary for name, verb in VERBS.items()})
+    return Help({name: verb.summary for name, verb in VERBS.items()}, own)
 
 
 def _nearest(verb: str) -> str:
@@ -142,16 +153,16 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     from omegaconf import DictConfig
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
+    from imprint.given_places import check_places
 
     failed: list[Exception] = []  # Hydra would print every override before an error
 
     def work(cfg: DictConfig) -> object:
         register_resolvers()  # this may be another process, started by a launcher
         try:
+            check_places(verb, cfg)
             # Imported only now: composing and showing a configuration needs no torch.
-            with _said_meanwhile(f"imprint {verb}: loading PyTorch and what builds on it ..."):
-                module = imported(f"imprint.verbs.{verb}")
-            return module.main(cfg)
+            return imported(f"imprint.verbs.{verb}").main(cfg)
         except Exception as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:  # its launcher handles it
                 raise
@@ -166,24 +177,12 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         own_choices_first()
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()
+        with speaking_as(f"imprint {verb}"):
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()
         if failed:
             raise failed[0]
 
     return start
-
-
-@contextmanager
-def _said_meanwhile(text: str) -> Iterator[None]:
-    """In a terminal alone, where the line is taken back at the end: nothing else comes for some seconds."""
-    shown = sys.stderr.isatty()
-    if shown:
-        print(text, end="", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        if shown:
-            print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
 def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
@@ -194,6 +193,8 @@ def _message(verb: str, arguments: Sequence[str], error: Exception) -> str:
     if isinstance(error, HydraException):
         overrides = as_overrides(verb, arguments) if verb in VERBS else []
         return explained(verb, overrides, error, places=VERBS[verb].positional) if overrides else str(error)
+    if isinstance(error, YAMLError):
+        return f"a file of the configuration cannot be read. {error}"
     assert isinstance(error, OSError)
     return f"{error.filename or 'a file'}: {error.strerror or error}. {remedy_of_cache(error.filename)}".rstrip()
 

@@ -12,6 +12,18 @@ from imprint import __version__
 from imprint.errors import UserError
 
 
+class Wanted(NamedTuple):
+    """What has to lie at a place that is named."""
+
+    kind: str  # file or folder
+    said: str
+
+
+FINISHED_RUN = Wanted("folder", "the folder of a run")
+RUNS = Wanted("folder", "the folder of one, or of several")
+PICTURES = Wanted("folder", "the folder that holds the pictures")
+
+
 class Verb(NamedTuple):
     summary: str
     positional: str | None = None  # the key that an argument without "=" gives
@@ -19,6 +31,7 @@ class Verb(NamedTuple):
     first: str | None = None  # the key of the first such argument, where it is another
     # a key -> the choices of this group, and the key that the place of a run gives
     short: Mapping[str, tuple[str, str]] = {}
+    wanted: Mapping[str, Wanted] = {}  # by key; what the verb itself makes, or looks for, need not be there
 
 
 ENLARGING = {"upscaler": ("model@upscaler.model", "upscaler.run")}
@@ -26,26 +39,69 @@ VERBS = {
     "init": Verb("make a project: a folder with settings of its own, found without flags", "folder", ("noun",)),
     "train": Verb("teach a model a subject from a few pictures", texts=("dataset.rights",)),
     "preview": Verb("show what a training will see, before it begins", texts=("dataset.rights",)),
-    "caption": Verb("have a model write what is on each picture", "folder", ("template", "identifier", "noun")),
-    "generate": Verb("draw pictures with a trained run", "run", ("prompt", "negative_prompt"), short=ENLARGING),
-    "evaluate": Verb("score a trained run, or a folder of pictures", "run"),
+    "caption": Verb(
+        "have a model write what is on each picture",
+        "folder",
+        ("template", "identifier", "noun"),
+        wanted={"folder": PICTURES},
+    ),
+    "generate": Verb(
+        "draw pictures with a trained run",
+        "run",
+        ("prompt", "negative_prompt"),
+        short=ENLARGING,
+        wanted={"run": FINISHED_RUN},
+    ),
+    "evaluate": Verb("score a trained run, or a folder of pictures", "run", wanted={"run": RUNS}),
     "benchmark": Verb("train and score many subjects, and compare methods in one table", texts=("dataset.rights",)),
     "synthesise": Verb(
         "draw a labelled data set of what was taught, or train what is missing and draw it",
         "run",
         ("negative_prompt", "dataset.rights"),
+        wanted={"run": FINISHED_RUN},
     ),
-    "masks": Verb("find where the subject is in photos, and write a mask beside each", "photos"),
-    "study": Verb("measure whether drawn pictures help a learner, beside photos alone", "data"),
-    "export": Verb("write a trained run, or a data set, in another format", "run"),
-    "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
-    "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
-    "merge": Verb("put several trained runs into one file", "run"),
+    "masks": Verb(
+        "find where the subject is in photos, and write a mask beside each", "photos", wanted={"photos": PICTURES}
+    ),
+    "study": Verb(
+        "measure whether drawn pictures help a learner, beside photos alone",
+        "data",
+        wanted={"data": Wanted("folder", "a labelled data set, or folders of classes")},
+    ),
+    "export": Verb(
+        "write a trained run, or a data set, in another format",
+        "run",
+        wanted={"run": Wanted("folder", "the folder of a run, or a labelled data set")},
+    ),
+    "adopt": Verb(
+        "make a run of a LoRA or an embedding that was trained elsewhere",
+        "files",
+        ("dataset.rights",),
+        wanted={"files": Wanted("file", "a LoRA, an embedding, or a folder of them")},
+    ),
+    "grid": Verb(
+        "draw pictures along two axes, as a sheet and a page",
+        "run",
+        ("prompt", "negative_prompt"),
+        wanted={"run": FINISHED_RUN},
+    ),
+    "merge": Verb("put several trained runs into one file", "run", wanted={"run": FINISHED_RUN}),
     "compare": Verb("show what differs between runs, and what of it is more than luck", "runs"),
-    "trace": Verb("read a picture's marks, and find which seed of a run drew it", "run", first="picture"),
+    "trace": Verb(
+        "read a picture's marks, and find which seed of a run drew it",
+        "run",
+        first="picture",
+        wanted={"picture": Wanted("file", "the file of a picture"), "run": FINISHED_RUN},
+    ),
     "report": Verb("write one page about all the runs in a folder", "folder"),
-    "serve": Verb("show the runs in a folder in a browser, live, and draw with them", "folder"),
-    "publish": Verb("put a run's result on the hub, with its card; never without being asked", "run"),
+    "serve": Verb(
+        "show the runs in a folder in a browser, live, and draw with them",
+        "folder",
+        wanted={"folder": Wanted("folder", "one that holds runs")},
+    ),
+    "publish": Verb(
+        "put a run's result on the hub, with its card; never without being asked", "run", wanted={"run": FINISHED_RUN}
+    ),
     "doctor": Verb("say what imprint finds on this machine, and what is wrong"),
 }
 
@@ -74,8 +130,8 @@ HYDRA_OPTIONS = {
 
 
 def overview() -> str:
-    verbs = "\n".join(f"  {name:14} {verb.summary}" for name, verb in VERBS.items())
-    services = "\n".join(f"  {name:14} {summary}" for name, summary in SERVICES.items())
+    verbs = "\n".join(f"  {name:15} {verb.summary}" for name, verb in VERBS.items())
+    services = "\n".join(f"  {name:15} {summary}" for name, summary in SERVICES.items())
     return (
         f"imprint {__version__}: teach a text-to-image diffusion model a subject, and measure how well it took.\n\n"
         f"usage: imprint <verb> [key=value ...]\n\n{verbs}\n\n{services}\n\n"
@@ -122,7 +178,10 @@ def _in_full(argument: str, verb: Verb) -> str:
 
 
 def _answer_options_of_others(arguments: Sequence[str]) -> None:
-    """Raises UserError for options of other trainers' scripts, saying what they are here."""
+    """Raises UserError for options of other trainers' scripts, and for Hydra's own completion, which knows no verbs,
+    saying what they are here."""
+    if not {"-sc", "--shell-completion"}.isdisjoint(arguments):
+        raise UserError('TAB completes after eval "$(imprint completion bash)"; there are zsh and fish, too.')
     if not any(argument.startswith("--") for argument in arguments):
         return
     from imprint.migration.table import advice

@@ -52,6 +52,11 @@ class Composer:
         with current_configuration(cfg):
             return without_hydra(cfg)
 
+    def first_point(self, arguments: Sequence[str]) -> DictConfig:
+        """The configuration of one point of these axes. One that a search chooses numbers for is left out."""
+        given = {override.get_key_element(): override for override in self.parse(arguments)}  # the last one counts
+        return self.point([text for override in given.values() for text in _first_value(override)])
+
     def whole(self, overrides: Sequence[str], *, number: int) -> DictConfig:
         """The configuration, with Hydra's part, of the job of this number. Raises Hydra's errors."""
         parsed = self.parse(overrides)
@@ -94,3 +99,11 @@ class Composer:
         if key not in self._groups:
             self._groups[key] = bool(self.options(key))
         return self._groups[key]
+
+
+def _first_value(override: Override) -> list[str]:
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    if not override.is_discrete_sweep():
+        return []
+    return [f"{override.get_key_element()}={next(override.sweep_string_iterator())}"]

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from imprint.config import choices, conf_folder
 from imprint.errors import ConfigError, Problem
 from imprint.libraries.hydra import parsed_command_line
+from imprint.migration.table import advice
 from imprint.overrides import in_quotes
 from imprint.suggestions import nearest
 
@@ -45,7 +46,10 @@ def _unknown_keys(verb: str, arguments: Sequence[str], places: str | None) -> It
         if group in groups and group != key and OmegaConf.select(cfg, group) is None:
             others = [choice for choice in choices(group) if choice != cfg.hydra.runtime.choices[group]]
             remedy = f"with {group}={cfg.hydra.runtime.choices[group]} there is none. Choose {' or '.join(others)}."
-        yield Problem(key, override.value(), f"unknown key; {remedy}")
+        if said := advice(f"--{key}", str(override.get_value_element_as_str())):
+            remedy = f"this is {said} here."
+        typed = override.get_value_element_as_str() if override.is_sweep_override() else override.value()
+        yield Problem(key, typed, f"unknown key; {remedy}")
 
 
 def _is_choice(override: Override, groups: set[str]) -> bool:

@@ -33,7 +33,11 @@ def choices(group: str, own: Path | None = None) -> list[str]:
     found: dict[str, str] = {}
     for folder in (folder / group for folder in (conf_folder(), own) if folder):
         files = sorted(folder.rglob("*.yaml"))
-        found |= {file.relative_to(folder).with_suffix("").as_posix(): file.read_text("utf-8") for file in files}
+        found |= {
+            file.relative_to(folder).with_suffix("").as_posix(): file.read_text("utf-8", errors="replace")
+            for file in files
+            if file.is_file()
+        }
     whole = re.compile(r"_target_|^defaults:|@package _global_", re.MULTILINE)
     complete = [name for name, text in found.items() if whole.search(text)]
     return sorted(complete or found)

@@ -34,7 +34,8 @@ from imprint.planning.parts import Plan
 from imprint.planning.subjects import photo_hashes
 from imprint.process_folder import end_with_parent, named_for_children, remove_abandoned_folders
 from imprint.provenance.environment import describe, file_bytes, folder_bytes
-from imprint.reporting.local import LocalLogger, read_metrics
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.metrics_file import read_metrics
 from imprint.reporting.model_card import origin, write_model_card
 from imprint.reporting.redaction import redacted
 from imprint.reporting.score_curve import ScoreCurve

@@ -19,6 +19,7 @@ NOT_TEXT = frozenset({"null", "true", "false", "nan", "inf"})  # as values of ov
 SIMPLE = re.compile(r"[~+]*[\w@/.:-]+=[\w./:+%-]+", re.ASCII)  # what Hydra reads as it stands
 GRAMMAR = ("[", "{", "'", '"')  # how values begin that are more than a text, beside calls of functions
 SURROGATES = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that are not of its encoding
+MANY_DIGITS = re.compile(r"[+-]?\d+\.\d{6,}(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def quoted(text: str) -> str:
@@ -114,3 +115,9 @@ def _parsed(text: str) -> tuple[Override | None, str]:
     except HydraException as error:
         reason = str(error).splitlines()[0]
         return None, "it has signs that need quotes" if reason.startswith("Lexer") else reason
+
+
+def shortened(override: str) -> str:
+    """For messages: a number with more digits than one reads, as a search draws it, has four of them."""
+    key, equals, value = override.partition("=")
+    return f"{key}{equals}{float(value):.4g}" if MANY_DIGITS.fullmatch(value) else override

@@ -11,7 +11,7 @@ from imprint.config import resolved
 from imprint.construct import Constructor
 from imprint.errors import ConfigError, UserError
 from imprint.locations import locate
-from imprint.models.base import DENOISER
+from imprint.models.roles import DENOISER
 
 R = TypeVar("R")
 

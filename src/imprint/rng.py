@@ -5,7 +5,6 @@ name. So a result depends neither on the device, nor on how samples are spread o
 the run was interrupted: there is no RNG state to save.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,14 +12,9 @@ import torch
 from torch import Tensor
 
 from imprint.libraries.torch import seed_cpu
+from imprint.seeds import seed_of
 
 CPU = torch.device("cpu")
-
-
-def seed_of(*name: int | str) -> int:
-    """A 63-bit seed that depends on every part of `name` and on their order."""
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in name)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def generator(*name: int | str) -> torch.Generator:

@@ -6,7 +6,13 @@ from importlib import import_module
 from types import ModuleType
 
 from imprint.errors import UserError
-from imprint.libraries.process import compute_without_denormals, little_garbage_collection, quiet_libraries
+from imprint.first_words import announcing
+from imprint.libraries.process import (
+    compute_without_denormals,
+    little_garbage_collection,
+    quiet_before_import,
+    quiet_lightning,
+)
 
 
 def imported(name: str) -> ModuleType:
@@ -14,9 +20,10 @@ def imported(name: str) -> ModuleType:
     process."""
     if name in sys.modules:  # otherwise garbage of a sweep's earlier points would be frozen, too
         return sys.modules[name]
-    with little_garbage_collection():
-        quiet_libraries()
+    with announcing(), little_garbage_collection():
+        quiet_before_import()
         module = import_module(name)
+        quiet_lightning()
         compute_without_denormals()
         return module
 

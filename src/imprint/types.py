@@ -6,14 +6,16 @@ latent counts latent pixels.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import Parameter
 
 from imprint.kinds import hashed_settings, of_kind
+
+if TYPE_CHECKING:  # who reads of runs and scores computes nothing
+    import torch
+    from torch import Tensor
+    from torch.nn import Parameter
 
 
 class Concept(NamedTuple):
@@ -54,13 +56,13 @@ def prompts_of(template: str, concepts: Sequence[Concept]) -> list[str]:
 class Moments(NamedTuple):
     """The Gaussian over latents that the autoencoder gives for a picture, in the scale of the denoiser's input."""
 
-    mean_BCHW: Tensor
-    std_BCHW: Tensor
+    mean_BCHW: "Tensor"
+    std_BCHW: "Tensor"
 
 
 # Input of the denoiser besides the noisy latent: named tensors, samples first. For texts of different lengths,
 # `name_mask` is true where `name` is not padding.
-Conditioning = Mapping[str, Tensor]
+Conditioning: TypeAlias = Mapping[str, "Tensor"]
 
 
 class Geometry(NamedTuple):
@@ -89,16 +91,18 @@ class Batch(NamedTuple):
     `weights_BHW` are the weights of pixels in their sample's loss; None where all are equal.
     """
 
-    pixels_BCHW: Tensor | None
+    pixels_BCHW: "Tensor | None"
     captions: list[str]
     priors: int
     ids: list[str]
     keys: list[str]
     geometry: list[Geometry]
-    weights_BHW: Tensor | None = None
+    weights_BHW: "Tensor | None" = None
 
-    def prior_mask(self, device: torch.device) -> Tensor:
+    def prior_mask(self, device: "torch.device") -> "Tensor":
         """True for the prior samples."""
+        import torch
+
         return torch.arange(len(self.ids), device=device) >= len(self.ids) - self.priors
 
 
@@ -108,10 +112,10 @@ class Losses(NamedTuple):
     Without prior samples there is no such mean: `prior` is NaN, and has no part in the total.
     """
 
-    total: Tensor
-    instance: Tensor
-    prior: Tensor
-    per_sample_B: Tensor
+    total: "Tensor"
+    instance: "Tensor"
+    prior: "Tensor"
+    per_sample_B: "Tensor"
 
 
 class Window(NamedTuple):
@@ -131,7 +135,7 @@ class ParamGroup(NamedTuple):
     """Parameters that train together, with learning rate `lr`, in the steps of their window."""
 
     name: str
-    params: list[Parameter]
+    params: "list[Parameter]"
     lr: float
     window: Window
 

@@ -14,7 +14,7 @@ from small_runs import losses
 from imprint.config import compose
 from imprint.planning.prepare import prepare
 from imprint.reporting.record import find_runs
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.runs import Run
 from imprint.sweeps import Sweep
 from imprint.verbs.compare import Request as CompareRequest

@@ -115,7 +115,7 @@ def test_the_lines_of_the_model_card_draw_the_same_with_the_stock_libraries(whol
     making, _, drawing = lines.rpartition("\npipeline(prompt=")
     making = making.replace("path/to/this/folder", str(whole.run.result))
     names: dict[str, Any] = {}
-    exec(making.replace("the base model, or another of its kind", str(whole.model)), names)
+    exec(making.replace("path/to/the/base/model", str(whole.model)), names)
     prompt = yaml.safe_load(drawing.partition(").images")[0].partition(", image=")[0])
     ours = draw(trained_model(whole.run, scale={}).model, SAMPLER, [prompt, prompt], [3, 4])
     assert distance(ours, by_the_library(names["pipeline"], [prompt], [3, 4])) <= CLOSE

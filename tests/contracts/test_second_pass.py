@@ -22,7 +22,7 @@ from imprint.models.sampler import generator_of
 from imprint.models.tiles import decoded
 from imprint.pictures.second_pass import SecondPass, Wanted
 from imprint.pictures.store import Recipe
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 from imprint.types import Tiles
 
 SEED = 3

@@ -255,6 +255,15 @@ def test_flags_of_other_trainers_are_answered(typed: Typed) -> None:
     said = typed("train", "--learning_rate", "1e-4", "--max_train_steps=500")
     assert said.code == 1
     assert "--learning_rate is method.lr=1e-4 here; --max_train_steps=500 is hparams.steps=500 here" in said.text
+    said = typed("train", "learning_rate=1e-4", "max_train_steps=500")
+    assert "learning_rate=0.0001: unknown key; this is method.lr=0.0001 here" in said.text
+    assert "unknown key; this is hparams.steps=500 here" in said.text
+
+
+def test_the_completion_that_hydra_offers_is_answered_with_ours(typed: Typed) -> None:
+    said = typed("train", "-sc", "install=bash")
+    assert said.code == 1
+    assert "imprint completion bash" in said.text
 
 
 def test_commands_of_other_trainers_are_translated(typed: Typed) -> None:

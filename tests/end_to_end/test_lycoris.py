@@ -60,9 +60,7 @@ def test_the_lines_of_the_card_merge_the_result(trained: tuple[Run, Path], tmp_p
     card = (run.result / "README.md").read_text(encoding="utf-8")
     lines = card.partition("```python\n")[2].partition("```")[0]
     assert "load_lora_weights does not read" in lines
-    lines = lines.replace("path/to/this/folder", str(run.result)).replace(
-        "the base model, or another of its kind", str(model)
-    )
+    lines = lines.replace("path/to/this/folder", str(run.result)).replace("path/to/the/base/model", str(model))
     merging, _, _ = lines.rpartition("pipeline(")
     names: dict[str, Any] = {}
     exec(merging, names)

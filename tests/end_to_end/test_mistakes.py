@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from command import Typed, typed_with
 
+SEEDS = ("x.key=seed", "x.values=[0]")
+
 
 @pytest.fixture
 def typed(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typed:
@@ -22,7 +24,7 @@ def typed(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
         (["merge"], "out has no value; give out="),
         (["report"], "folder has no value; give folder="),
         (["generate", "typo/run"], "no run here"),
-        (["export", "typo/run"], "no run here"),
+        (["export", "typo/run"], "run='typo/run': there is no such folder"),
         (["merge", "typo/run", "typo/other", "out=x"], "no run here"),
         (["grid", "typo/run", "x.key=seed", "x.values=[0]"], "no run here"),
         (["grid"], "give either run=... or runs=..."),
@@ -39,8 +41,8 @@ def typed(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
         (["train", "dataset.path=[josé"], "\"dataset.path='...'\""),
         (["generate", "-dash"], "written as ./NAME"),
         (["generate", "a=b/run"], "if it is a path, write run=a=b/run"),
-        (["generate", "typo/run", "scale.txt=1"], "scale.txt=1: unknown key; did you mean scale.text"),
-        (["generate", "typo/run", "hires.tile=64"], "with hires=none there is none. Choose second_pass or tiles."),
+        (["grid", "runs=typo", *SEEDS, "scale.txt=1"], "scale.txt=1: unknown key; did you mean scale.text"),
+        (["grid", "runs=typo", *SEEDS, "hires.tile=64"], "with hires=none there is none. Choose second_pass or tiles."),
     ],
     ids=str,
 )

@@ -9,7 +9,7 @@ from unit.reporting.tracking.offline import begun, stays, summary, sync, table
 from wandb_server import wandb_server
 
 from imprint.errors import UserError
-from imprint.reporting.local import read_metrics
+from imprint.reporting.metrics_file import read_metrics
 from imprint.runs import Run
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.train import train

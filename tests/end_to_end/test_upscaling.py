@@ -18,8 +18,8 @@ from imprint.command_line import as_overrides
 from imprint.errors import ConfigError, UserError
 from imprint.provenance.base import result_hash
 from imprint.provenance.marks import read_marks
-from imprint.rng import seed_of
 from imprint.runs import Run
+from imprint.seeds import seed_of
 from imprint.verbs.adopt import adopt
 from imprint.verbs.evaluate import evaluate
 from imprint.verbs.generate import generate

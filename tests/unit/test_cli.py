@@ -1,11 +1,7 @@
 """What is typed, as Hydra takes it: options first, places and sentences without quotes."""
 
-import io
-import sys
-
 import pytest
 
-from imprint.cli import _said_meanwhile
 from imprint.command_line import as_overrides
 
 
@@ -25,18 +21,3 @@ from imprint.command_line import as_overrides
 )
 def test_options_come_first_and_places_have_their_key(verb: str, typed: str, given: list[str]) -> None:
     assert as_overrides(verb, typed.split()) == given
-
-
-def test_a_terminal_is_told_at_once_and_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = io.StringIO()
-    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with _said_meanwhile("loading"):
-        assert terminal.getvalue() == "loading"
-    assert terminal.getvalue() == "loading\r       \r"
-
-
-def test_a_file_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with _said_meanwhile("loading"):
-        pass
-    assert not capsys.readouterr().err

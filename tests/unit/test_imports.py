@@ -16,6 +16,7 @@ FLOORS = [
     [
         "errors",
         "first_release",
+        "first_words",
         "kinds",
         "manifest",
         "messages",
@@ -30,6 +31,7 @@ FLOORS = [
         "file_contents",
         "hashing",
         "rng",
+        "seeds",
         "types",
         "runs",
         "setting_types",
@@ -60,6 +62,7 @@ FLOORS = [
         "overrides",
         "projects",
         "requests",
+        "given_places",
         "launchers",
     ],
     ["planning"],

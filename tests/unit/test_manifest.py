@@ -12,7 +12,7 @@ from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.manifest import VERSION
 from imprint.reporting.heading import links
 from imprint.reporting.record import read_run
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.runs import Run
 from imprint.sweeps import Sweep
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from imprint.config import choices
 from imprint.errors import ConfigError, UserError
-from imprint.overrides import as_override, check_letters, check_overrides, quoted
+from imprint.overrides import as_override, check_letters, check_overrides, quoted, shortened
 
 
 def written(text: str, *, sweeps: bool = False) -> str:
@@ -82,3 +82,17 @@ def test_letters_that_the_terminal_lacks_are_told() -> None:
     with pytest.raises(UserError, match=re.escape("outputs=ü: this terminal's encoding")):
         check_letters(["outputs=" + os.fsencode("ü").decode("ascii", "surrogateescape")])
     check_letters(["outputs=ü"])
+
+
+@pytest.mark.parametrize(
+    ("override", "read"),
+    [
+        ("method.lr=0.00012520653814999459", "method.lr=0.0001252"),
+        ("method.lr=1e-4", "method.lr=1e-4"),
+        ("method.lr=0.00025", "method.lr=0.00025"),
+        ("seed=1234567890", "seed=1234567890"),
+        ("name=v1.2345678", "name=v1.2345678"),
+    ],
+)
+def test_only_numbers_that_nobody_reads_are_shortened(override: str, read: str) -> None:
+    assert shortened(override) == read

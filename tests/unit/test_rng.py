@@ -1,6 +1,7 @@
 import torch
 
 from imprint import rng
+from imprint.seeds import seed_of
 
 
 def test_a_name_always_draws_the_same() -> None:
@@ -11,13 +12,13 @@ def test_a_name_always_draws_the_same() -> None:
 
 def test_every_part_of_a_name_matters_and_so_does_its_kind() -> None:
     seeds = [
-        rng.seed_of(0, "noise", "a"),
-        rng.seed_of(1, "noise", "a"),
-        rng.seed_of(0, "timestep", "a"),
-        rng.seed_of(0, "noise", "b"),
-        rng.seed_of("0", "noise", "a"),
-        rng.seed_of(0, "noisea"),
-        rng.seed_of("noise", 0, "a"),
+        seed_of(0, "noise", "a"),
+        seed_of(1, "noise", "a"),
+        seed_of(0, "timestep", "a"),
+        seed_of(0, "noise", "b"),
+        seed_of("0", "noise", "a"),
+        seed_of(0, "noisea"),
+        seed_of("noise", 0, "a"),
     ]
     assert len(set(seeds)) == len(seeds)
 

@@ -5,13 +5,15 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image, ImageColor
-from torch import Tensor
 
 from imprint.data.decoding import BadPicture, decode, read
 from imprint.errors import PictureError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Where a picture's bytes are: in a file, or what a call returns. The call may raise BadPicture.
 Source = Path | Callable[[], bytes]
@@ -100,7 +102,7 @@ class PixelCache:
         self._held: OrderedDict[Hashable, Tensor] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+    def get(self, key: Hashable, make: "Callable[[], Tensor]") -> "Tensor":
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]

@@ -14,7 +14,7 @@ from imprint.locations import cache_folder
 from imprint.models.base import Model, ModelInfo
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 from imprint.templates import template_fault
 from imprint.types import Concept, Sampler
 

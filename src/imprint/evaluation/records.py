@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from PIL import Image
-from torch import Tensor
 
 from imprint.evaluation.statistics.nesting import Averaging
 from imprint.pictures.files import State, open_picture
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 from imprint.types import Concept
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Side = Literal["images", "texts", "layers", "answers", "patches"]  # what an encoder may offer
 Question = tuple[str, ...]  # about a picture; which there are, says the encoder that answers them
@@ -75,15 +77,15 @@ class Photo(NamedTuple):
 class Features(Protocol):
     """Features by role (clip, dino, ...), once per content, in batches. Float32, on the CPU, not normalised."""
 
-    def images(self, role: str, pictures: Sequence[Picture]) -> Tensor: ...  # (N, D)
+    def images(self, role: str, pictures: Sequence[Picture]) -> "Tensor": ...  # (N, D)
 
-    def texts(self, role: str, texts: Sequence[str]) -> Tensor: ...  # (N, D)
+    def texts(self, role: str, texts: Sequence[str]) -> "Tensor": ...  # (N, D)
 
-    def layers(self, role: str, pictures: Sequence[Picture]) -> Sequence[Tensor]: ...  # of each depth: (N, L, D)
+    def layers(self, role: str, pictures: Sequence[Picture]) -> "Sequence[Tensor]": ...  # of each depth: (N, L, D)
 
-    def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor: ...  # (N,)
+    def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> "Tensor": ...  # (N,)
 
-    def patches(self, role: str, pictures: Sequence[Picture]) -> Tensor: ...  # (N, H, W, D)
+    def patches(self, role: str, pictures: Sequence[Picture]) -> "Tensor": ...  # (N, H, W, D)
 
 
 @dataclass(frozen=True, kw_only=True)

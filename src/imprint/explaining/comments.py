@@ -28,7 +28,10 @@ def read(text: str) -> CommentedFile:
     may go on in the lines below, further to the right."""
     about, examples = _head(text)
     lines = text.splitlines()
-    keys = list(_keys(yaml.compose(text, Loader=yaml.SafeLoader), ""))
+    try:
+        keys = list(_keys(yaml.compose(text, Loader=yaml.SafeLoader), ""))
+    except yaml.YAMLError:  # which is told when the file is used
+        keys = []
     starts = [line for _, _, line in keys] + [len(lines)]
     own = [
         Setting(key, value, _comment(lines, line, following))

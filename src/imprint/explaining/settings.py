@@ -11,8 +11,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from imprint.config import choices, conf_folder, register_resolvers
+from imprint.errors import UserError
 from imprint.explaining.comments import CommentedFile, read
+from imprint.foreign_files import Malformed, Unreadable, read_text
 from imprint.libraries.hydra import parsed_command_line
+from imprint.locations import locate
 from imprint.overrides import in_quotes
 
 
@@ -42,26 +45,26 @@ class _File(NamedTuple):
 def sections(verb: str, arguments: Sequence[str] = ()) -> list[Section]:
     """In the order of the verb's file. Raises Hydra's errors for what does not compose."""
     given = parsed_command_line(arguments)
-    overrides = list(given.overrides)
-    if given.config_dir:
-        overrides.insert(0, f"hydra.searchpath=[{in_quotes(f'file://{Path(given.config_dir).resolve()}')}]")
+    overrides, own = list(given.overrides), locate(given.config_dir) if given.config_dir else None
+    if own:
+        overrides.insert(0, f"hydra.searchpath=[{in_quotes(f'file://{own.resolve()}')}]")
     register_resolvers()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         cfg = compose(verb, overrides=overrides, return_hydra_config=True)
-        files = list(_files(loader, verb, overrides))
+        files = list(_files(loader, verb, overrides, own))
     comments = _comments(files)
     chosen = {str(group): choice for group, choice in cfg.hydra.runtime.choices.items()}
     groups = {group for group in chosen if not group.startswith("hydra/")}
-    own = {setting.key.partition(".")[0] for file in files if file.name == verb for setting in file.content.settings}
+    first = {setting.key.partition(".")[0] for file in files if file.name == verb for setting in file.content.settings}
     found: dict[str, list[Explained]] = {"": []}
     for key, value in _values(cfg):
         group = key.partition(".")[0]
         found.setdefault(group if group in groups else "", []).append(Explained(key, value, comments.get(key, "")))
-    found[""].sort(key=lambda setting: setting.key.partition(".")[0] not in own)  # shared files stand behind
+    found[""].sort(key=lambda setting: setting.key.partition(".")[0] not in first)  # shared files stand behind
     named = {group: None for group in (*found, *sorted(groups))}
     return [
-        Section(group, str(chosen.get(group) or ""), _others(group, chosen), found.get(group, []))
+        Section(group, str(chosen.get(group) or ""), _others(group, chosen, own), found.get(group, []))
         for group in named
         if "@" not in group and (group or found[""])
     ]
@@ -74,17 +77,28 @@ def keys_of(text: str, prefix: str) -> Iterator[Explained]:
             yield Explained(f"{prefix}.{setting.key}" if prefix else setting.key, setting.value, setting.comment)
 
 
-def _others(group: str, chosen: Mapping[str, Any]) -> list[str]:
-    return [name for name in choices(group) if name != chosen.get(group)] if group else []
+def text_of(name: str, own: Path | None) -> str | None:
+    """What stands in a file of conf/, or else in one of the user's own. Raises UserError where that cannot be read."""
+    for folder in filter(None, (conf_folder(), own)):
+        if (file := folder / f"{name}.yaml").is_file():
+            try:
+                return read_text(file)
+            except (Malformed, Unreadable) as error:
+                raise UserError(f"{file}: it is {error}.") from error
+    return None
 
 
-def _files(loader: ConfigLoader, verb: str, overrides: list[str]) -> Iterator[_File]:
+def _others(group: str, chosen: Mapping[str, Any], own: Path | None) -> list[str]:
+    return [name for name in choices(group, own) if name != chosen.get(group)] if group else []
+
+
+def _files(loader: ConfigLoader, verb: str, overrides: list[str], own: Path | None) -> Iterator[_File]:
     found = loader.compute_defaults_list(config_name=verb, overrides=overrides, run_mode=RunMode.RUN)
     for default in found.defaults:
         name, package = default.config_path or "", default.package or ""
-        path = conf_folder() / f"{name}.yaml"
-        if not name.startswith("hydra/") and path.is_file():
-            yield _File(name, package, read(path.read_text(encoding="utf-8")))
+        text = None if name.startswith("hydra/") else text_of(name, own)
+        if text is not None:
+            yield _File(name, package, read(text))
 
 
 def _comments(files: Sequence[_File]) -> dict[str, str]:

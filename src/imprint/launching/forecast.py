@@ -120,7 +120,7 @@ def _lines(points: Sequence[PlannedPoint], known: Sequence[FinishedRun]) -> Iter
 def _takes(estimate: Cost, outputs: Path) -> str:
     free = f"{size(_free(outputs))} are free"
     if estimate.seconds is None or estimate.bytes is None:
-        return f"How long that takes is not known before runs alike are finished in {outputs.name}/; {free}."
+        return f"The first run of a kind that is finished in {outputs.name}/ tells how long the others take; {free}."
     return (
         f"One after another that takes about {duration(estimate.seconds)}, going by finished runs; results of "
         f"{size(estimate.bytes)} ({free})."

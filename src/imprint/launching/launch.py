@@ -13,7 +13,7 @@ from imprint.composing import Composer
 from imprint.errors import RunBusy, UserError
 from imprint.launching.forecast import describe
 from imprint.launching.plan import PlannedPoint, SweepPoint, Training, plan_points, sweep_name
-from imprint.launching.progress import Observer, choose_display
+from imprint.launching.progress import Observer, Share, choose_display
 from imprint.launching.status import Status
 from imprint.launching.summary import SummaryWriter, failure_of, failure_reasons
 from imprint.libraries.hydra import outcome
@@ -82,7 +82,8 @@ def run_grid(
 
 
 class Launches:
-    """Launches the points of a sweep, watches them, and writes its record and summary meanwhile."""
+    """Launches the points of a sweep, watches them, and writes its record and summary meanwhile. `share` says where the
+    first of them stand in a search; otherwise they are all."""
 
     def __init__(
         self,
@@ -92,7 +93,9 @@ class Launches:
         *,
         command: Sequence[str],
         arguments: Sequence[str],
+        share: Share | None = None,
     ) -> None:
+        self._share = share
         self._launcher = launcher
         self._sweep = sweep
         self._command_line = shlex.join(without_secrets(["imprint", *command, *arguments, *composer.of_hydra]))
@@ -106,6 +109,9 @@ class Launches:
         """The launcher's own error, as where it lost a job; how the points are doing is in their folders. For `since`
         see Observer."""
         settings = redacted(points[0].cfg)["sweep"]
+        share = Share.all_of(points)
+        if self._share:
+            share = self._share._replace(before=self._share.before + len(self._points))
         self._points += points
         remove_abandoned_folders()
         for folder in (self._sweep.folder, *(point.run.folder for point in points)):
@@ -118,7 +124,7 @@ class Launches:
         )
         observer = Observer(
             points,
-            choose_display(points),
+            choose_display(points, share),
             lambda statuses: self._summary.update(self.statuses | dict(statuses)),
             since=since,
         )

@@ -13,6 +13,7 @@ from imprint.composing import Composer
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import name_of
 from imprint.libraries.hydra import combinations
+from imprint.overrides import shortened
 from imprint.planning.parts import Plan, Prepared
 from imprint.planning.prepare import prepare, with_reporting
 from imprint.reporting.redaction import without_secrets
@@ -62,8 +63,8 @@ class PlannedPoint(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The overrides in which it differs from other points, without secrets."""
-        return " ".join(self.entry.overrides) or self.name
+        """The overrides in which it differs from other points, without secrets, to be read."""
+        return " ".join(map(shortened, self.entry.overrides)) or self.name
 
     @property
     def profile(self) -> str | None:

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -26,6 +26,20 @@ BAR = 30  # columns
 log = logging.getLogger(__name__)
 
 
+class Share(NamedTuple):
+    """Where the points stand among those of a search, which come a few at a time."""
+
+    before: int  # that have ended already
+    total: int
+
+    @classmethod
+    def all_of(cls, points: Sequence[PlannedPoint]) -> "Share":
+        return cls(0, len(points))
+
+    def left(self, over: int) -> int:
+        return self.total - self.before - over
+
+
 class Display(Protocol):
     def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
         """`ended` are those that ended since the last update."""
@@ -36,24 +50,26 @@ class Display(Protocol):
 class LogLines:
     """A line for each point that ended."""
 
-    def __init__(self, points: Sequence[PlannedPoint]) -> None:
-        self._eta = Eta(points)
+    def __init__(self, points: Sequence[PlannedPoint], share: Share) -> None:
+        self._share = share
+        self._eta = Eta(points) if share == Share.all_of(points) else None
         self._leading = LeadingPoints(points)
 
     def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
         over = sum(status.state in ENDED for status in statuses.values())
-        for place, point in enumerate(ended, over - len(ended) + 1):
+        for place, point in enumerate(ended, self._share.before + over - len(ended) + 1):
             status = statuses[point.name]
             if status.state == "failed":
-                log.warning("[%d/%d] %s failed: %s", place, len(statuses), point.label, first_line(status.reason))
+                log.warning("[%d/%d] %s failed: %s", place, self._share.total, point.label, first_line(status.reason))
             else:
                 means = "  ".join(f"{name} {value:.3f}" for name, value in status.means.items())
                 took = f"done in {duration(status.seconds)}. {means}".rstrip()
-                log.info("[%d/%d] %s: %s", place, len(statuses), point.label, took)
-        if ended and over < len(statuses):
+                log.info("[%d/%d] %s: %s", place, self._share.total, point.label, took)
+        if ended and self._share.left(over):
             leading = self._leading.among(statuses)
             ahead = f" So far: {leading}." if leading else ""
-            log.info("%d left%s.%s", len(statuses) - over, self._eta.left(statuses), ahead)
+            eta = self._eta.left(statuses) if self._eta else ""
+            log.info("%d left%s.%s", self._share.left(over), eta, ahead)
 
     def close(self) -> None:
         """Nothing is left on the screen."""
@@ -62,9 +78,10 @@ class LogLines:
 class LiveDisplay:
     """A bar for all, a line for each point at work, and which one is ahead."""
 
-    def __init__(self, points: Sequence[PlannedPoint], console: Console | None = None) -> None:
+    def __init__(self, points: Sequence[PlannedPoint], share: Share, console: Console | None = None) -> None:
         self._points = points
-        self._eta = Eta(points)
+        self._share = share
+        self._eta = Eta(points) if share == Share.all_of(points) else None
         self._leading = LeadingPoints(points)
         self._live = Live(console=console or Console(stderr=True), refresh_per_second=4)
         self._live.start()
@@ -81,12 +98,12 @@ class LiveDisplay:
 
     def _rendered(self, statuses: Statuses) -> Group:
         counts = Counter(status.state for status in statuses.values())
-        share = sum(status.share if status.state not in ENDED else 1.0 for status in statuses.values()) / len(statuses)
+        over = sum(status.share if status.state not in ENDED else 1.0 for status in statuses.values())
         failed = f", {counts['failed']} failed" if counts["failed"] else ""
-        text = f"{counts['done']} of {len(statuses)} done{failed}"
-        rest = f"{eta} left" if (eta := self._eta.left(statuses)) else ""
+        text = f"{self._share.before + counts['done']} of {self._share.total} done{failed}"
+        rest = f"{eta} left" if self._eta and (eta := self._eta.left(statuses)) else ""
         head = Table.grid(padding=(0, 1))
-        head.add_row(ProgressBar(1.0, share, width=BAR), f"{text}{rest}")
+        head.add_row(ProgressBar(self._share.total, self._share.before + over, width=BAR), f"{text}{rest}")
         at_work = [point for point in self._points if statuses[point.name].state in ("training", "scoring")]
         rows = Table.grid(padding=(0, 1))
         for point in at_work[:MAX_SHOWN]:
@@ -101,8 +118,8 @@ class LiveDisplay:
         return Group(head, rows, Text(f"So far: {leading}" if leading else "", style="green" if is_best else ""))
 
 
-def choose_display(points: Sequence[PlannedPoint]) -> Display:
-    return LiveDisplay(points) if sys.stderr.isatty() else LogLines(points)
+def choose_display(points: Sequence[PlannedPoint], share: Share) -> Display:
+    return LiveDisplay(points, share) if sys.stderr.isatty() else LogLines(points, share)
 
 
 class Observer:

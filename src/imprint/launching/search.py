@@ -16,9 +16,11 @@ from imprint.evaluation.profile import Profile
 from imprint.fitting import locked
 from imprint.launching.launch import Launches
 from imprint.launching.plan import LONGEST_NAME, PlannedPoint, SweepPoint, plan_point
+from imprint.launching.progress import Share
 from imprint.launching.status import Status
 from imprint.launching.trials import Direction, Space, Trials, describe_space, example_of, space_of
 from imprint.locations import locate
+from imprint.overrides import shortened
 from imprint.planning.parts import Parts
 from imprint.planning.prepare import prepare
 from imprint.sweeps import Sweep
@@ -72,7 +74,8 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
         trials = Trials(sweep.folder, goals=goals, space=space, sampler=search.sampler)
         if trials.finished:
             log.info("%d trials were finished before.", trials.finished)
-        launches = Launches(composer, launcher, sweep, command=("train", "-m"), arguments=arguments)
+        share = Share(trials.finished, search.n_trials)
+        launches = Launches(composer, launcher, sweep, command=("train", "-m"), arguments=arguments, share=share)
         runner = TrialRunner(composer, launches, fixed=fixed, goals=list(goals))
         try:
             _run_trials(trials, runner, search)
@@ -80,7 +83,7 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
             launches.close()
             for trial in trials.best:
                 values = ", ".join(f"{name} {value:.3f}" for name, value in zip(goals, trial.values, strict=True))
-                chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
+                chosen = " ".join(shortened(f"{key}={value}") for key, value in trial.params.items())
                 log.info("%s: %s: %s", _word(goals), chosen, values)
     if failure := runner.failure():
         raise failure

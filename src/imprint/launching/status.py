@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from imprint.launching.plan import PlannedPoint
 from imprint.manifest import Manifest
-from imprint.reporting.local import last_step
+from imprint.reporting.metrics_file import last_step
 from imprint.reporting.units import duration
 from imprint.scoring.score import means_of
 

@@ -72,3 +72,9 @@ def own_weights(layer: Any, name: str) -> dict[str, Any]:
     """An adapter's weights on a layer by peft's names for them, whatever its kind."""
     names = getattr(layer, "adapter_layer_names", ())
     return {each: getattr(layer, each)[name] for each in names if name in getattr(layer, each)}
+
+
+def forget_adapters(part: nn.Module) -> None:
+    """Of a part whose adapters are merged, and which may get others. peft keeps in it how it was wrapped, and would
+    warn of several adapters. Its own `unload` is for its own models alone."""
+    part.__dict__.pop("peft_config", None)

@@ -31,8 +31,16 @@ DONTNEED = 4  # of Linux's madvise
 def quiet_libraries() -> None:
     """Hides the libraries' messages except errors.
 
-    Must be called before transformers and diffusers are imported, which read these variables then.
+    Must be called before transformers and diffusers are imported.
     """
+    quiet_before_import()
+    import pytorch_lightning  # noqa: F401 - which sets its own level when it is imported
+
+    quiet_lightning()
+
+
+def quiet_before_import() -> None:
+    """What libraries read while they are imported. Imports none of them."""
     # torch sets this itself at the end of its import. Interrupted before, it would print statistics when it ends.
     logging.getLogger("torch").setLevel(logging.WARNING)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -43,16 +51,20 @@ def quiet_libraries() -> None:
     # Of kernels that this machine has not, as soon as they are installed: peft and diffusers import them to see.
     for name in ("torchao", "bitsandbytes", "torch.utils._pytree"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    import pytorch_lightning  # sets its own level when it is imported
-
-    for name in (pytorch_lightning.__name__, "lightning.fabric", "lightning_fabric", "filelock"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("filelock").setLevel(logging.WARNING)
     # These warn of things that are done on purpose: modes, loaders, the checkpoint's folder.
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     # Of every block whose weights devices share: its output must not be changed in place. Tests of all families hold
     # that none is.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
+
+
+def quiet_lightning() -> None:
+    """Lightning sets its own level when it is imported; before, there is nothing to be done."""
+    if "pytorch_lightning" in sys.modules:
+        for name in ("pytorch_lightning", "lightning.fabric", "lightning_fabric"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from imprint.files import write_atomically
-from imprint.libraries.peft import switched_off
+from imprint.libraries.peft import forget_adapters, switched_off
 from imprint.methods.model_spec import HASH, hash_of_tensors
 from imprint.models.base import Format, Model
 from imprint.models.finite import check_finite
@@ -51,6 +51,7 @@ def merge(part: nn.Module, strength: float) -> None:
     quantised layers are no longer quantised."""
     for name, layer in layers(part).items():
         _merge(part, name, layer, strength)
+    forget_adapters(part)
 
 
 def set_strength(part: nn.Module, strength: float) -> None:
@@ -63,6 +64,8 @@ def set_strength(part: nn.Module, strength: float) -> None:
             layer.scale_layer(strength)
         else:
             _merge(part, name, layer, strength)
+    if not layers(part):
+        forget_adapters(part)
 
 
 @torch.no_grad()

@@ -11,13 +11,14 @@ from torch.nn import Parameter
 from imprint.errors import ConfigError, Problem
 from imprint.methods.identifier import choose_identifier
 from imprint.methods.settings import template_faults
-from imprint.models.base import TEXT, Format, MetaModel, Model, ModelInfo, is_text
+from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text
+from imprint.models.roles import TEXT
 from imprint.types import Concept, ParamGroup
 
 
 def from_base(facts: ModelInfo) -> str:
-    """For a model card: Python that makes `pipeline`."""
-    return pipeline_lines('"the base model, or another of its kind"', facts)
+    """For a model card: Python that makes `pipeline` of the model at `base`, whose place the card tells."""
+    return pipeline_lines("base", facts)
 
 
 def pipeline_lines(place: str, facts: ModelInfo) -> str:

@@ -13,8 +13,9 @@ from torch import Tensor
 from imprint.errors import UserError
 from imprint.methods.adapter_layers import layers, write_weights
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
-from imprint.models.base import DENOISER, Model
+from imprint.models.base import Model
 from imprint.models.checkpoint.original_names import Joined, join
+from imprint.models.roles import DENOISER
 
 DOWN, UP = "lora_down.weight", "lora_up.weight"
 IN_COMFYUI = {DOWN: "lora_A.weight", UP: "lora_B.weight"}

@@ -18,15 +18,13 @@ from imprint.models.low_side import LowSide, Upscaling
 from imprint.models.process import NoiseProcess, Prediction, Shift
 from imprint.models.quantisation.base import Quantisation
 from imprint.models.residency import Residency, all_present
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.models.words import Vocabulary, token_id, why_not_new
 from imprint.types import Beginning, Conditioning, Geometry, LowRes, Moments, Sampler, Tiles
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-DENOISER = "denoiser"  # the role of the network that removes noise; all other roles are text encoders
-TEXT = "text"  # the role of the first text encoder; further ones are text_2, text_3
 
 
 class ModelInfo(NamedTuple):

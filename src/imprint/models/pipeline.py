@@ -14,7 +14,7 @@ from imprint.device_transfer import to_device
 from imprint.file_contents import refuse
 from imprint.libraries.diffusers import compute_anew
 from imprint.manifest import REMEDY
-from imprint.models.base import DENOISER, Drawing, Format, Model
+from imprint.models.base import Drawing, Format, Model
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.layer_names import LayerNames
@@ -24,6 +24,7 @@ from imprint.models.conditioning import Captions
 from imprint.models.finite import not_finite
 from imprint.models.loading import cast_frozen
 from imprint.models.process import Prediction
+from imprint.models.roles import DENOISER
 from imprint.models.sampler import sample
 from imprint.models.schedulers import build_scheduler, noise_process
 from imprint.models.training_adapter import TrainingAdapter

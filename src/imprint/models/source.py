@@ -16,7 +16,7 @@ from imprint.errors import Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
 from imprint.locations import local_path
-from imprint.models.base import DENOISER, MetaModel, ModelInfo, ModelSource
+from imprint.models.base import MetaModel, ModelInfo, ModelSource
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.finding import Place, find_file
 from imprint.models.checkpoint.layer_names import LayerNames
@@ -27,6 +27,7 @@ from imprint.models.process import Prediction
 from imprint.models.quantisation.base import EXTRA, Quantisation, known_quantisations, quantisation
 from imprint.models.quantisation.network import is_large, quantise
 from imprint.models.residency import Residency
+from imprint.models.roles import DENOISER
 from imprint.models.schedulers import checked_process, stored_prediction
 from imprint.types import Sampler
 

@@ -1,14 +1,16 @@
 """Pictures that are made of low ones, which are kept beside them to be compared: NAME-low.png, and NAME-<hash>.png."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from imprint.pictures.files import open_picture
-from imprint.pictures.generate import Generate
 from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.types import Sampler
+
+if TYPE_CHECKING:
+    from imprint.pictures.generate import Generate
 
 LOW = "low"  # in an entry of an index: the file that the picture was made of
 
@@ -30,7 +32,7 @@ def enlarged(
     return Recipe(name, recipe.prompt, recipe.seed, sampler, size, told)
 
 
-def from_low(lows: PictureStore, enlarge: Enlarge) -> Generate:
+def from_low(lows: PictureStore, enlarge: Enlarge) -> "Generate":
     """Makes pictures of low ones, which are there."""
 
     def generate(recipes: Sequence[Recipe]) -> list[Image.Image]:

@@ -19,7 +19,7 @@ from imprint.models.tiles import tile_size
 from imprint.pictures.files import PIXEL_LIMIT
 from imprint.pictures.low import enlarged, low_of
 from imprint.pictures.store import Recipe
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 from imprint.types import Beginning, Sampler, Tiles
 
 KEY = "hires"  # of its settings: in a configuration, and in an index

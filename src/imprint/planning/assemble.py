@@ -14,14 +14,15 @@ from imprint.data.prior import Prior
 from imprint.data.stream import TrainingStream
 from imprint.data.subject import PriorPictures, SamePictures, SubjectSamples
 from imprint.evaluation.profile import Precision
-from imprint.models.base import DENOISER, Model, is_text
+from imprint.models.base import Model, is_text
 from imprint.models.block_swap import BlockSwap
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.loading import cast_frozen, cast_learning
 from imprint.models.residency import reclaim
+from imprint.models.roles import DENOISER
 from imprint.planning.parts import Plan, framing_of
 from imprint.planning.residence import COMPUTE_TYPES, leaving, loading_of, whole_untuned
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 from imprint.training.encoding import CaptionCache, LatentCache
 from imprint.training.host_optimizer import HostOptimizer
 from imprint.training.module import TrainingModule

@@ -7,9 +7,10 @@ from fractions import Fraction
 import torch
 
 from imprint.evaluation.profile import Precision
-from imprint.models.base import DENOISER, is_text
+from imprint.models.base import is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.loading import WHOLE, Loading, whole_on
+from imprint.models.roles import DENOISER
 from imprint.planning.parts import Plan, framing_of
 
 COMPUTE_TYPES: Mapping[str, torch.dtype] = {

@@ -7,8 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 PACKAGES = (
     "imprint-diffusion",
     "torch",
@@ -26,6 +24,8 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
+    import torch
+
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": {

@@ -1,4 +1,4 @@
-"""The run's own metrics file: a CSV with one row a step."""
+"""Writes the run's own metrics file: a CSV with one row a step."""
 
 import csv
 import io
@@ -10,13 +10,8 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from imprint.errors import UserError
-from imprint.file_contents import DAMAGED, refuse
 from imprint.files import write_text
-
-TAIL = 4096  # bytes, of several rows
-LONGEST_STEP = 18  # digits
-REMEDY = "Delete it: the run goes on, without the numbers of the steps before."
-FINAL_STEPS = 50  # a diffusion loss is noisy, so the final loss is a mean
+from imprint.reporting.metrics_file import complete_rows
 
 
 class LocalLogger(Logger):
@@ -63,7 +58,7 @@ class LocalLogger(Logger):
         """Removes the rows after `step`, and an incomplete last line: training resumes there."""
         self._close()
         if self.path.is_file():
-            columns, rows = _complete_rows(self.path)
+            columns, rows = complete_rows(self.path)
             kept = [row for row in rows if int(row[0]) <= step]
             write_text(self.path, "".join(map(_line, [columns, *kept])) if kept else "")
 
@@ -73,7 +68,7 @@ class LocalLogger(Logger):
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_file():
-            self._columns, _ = _complete_rows(self.path)
+            self._columns, _ = complete_rows(self.path)
         self._file = _appending(self.path)
 
     def _close(self) -> None:
@@ -88,62 +83,15 @@ class LocalLogger(Logger):
             self._file.write(_line(new))
             return
         self._file.close()
-        _, rows = _complete_rows(self.path)
+        _, rows = complete_rows(self.path)
         self._columns = [*self._columns, *new]
         padding = [""] * len(new)
         write_text(self.path, "".join(map(_line, [self._columns, *([*row, *padding] for row in rows)])))
         self._file = _appending(self.path)
 
 
-def read_metrics(path: Path) -> dict[str, list[float | None]]:
-    """Every column of a metrics file, None where a step has no such metric. Empty when there is no file. Raises
-    UserError where it is damaged."""
-    if not path.is_file():
-        return {}
-    columns, rows = _complete_rows(path)
-    try:
-        return {name: [float(row[i]) if row[i] else None for row in rows] for i, name in enumerate(columns)}
-    except ValueError as error:
-        refuse(path, DAMAGED, REMEDY, error)
-
-
-def final_loss(path: Path) -> float | None:
-    """The mean loss of the last steps."""
-    last = [loss for loss in read_metrics(path).get("loss", [])[-FINAL_STEPS:] if loss is not None]
-    return sum(last) / len(last) if last else None
-
-
-def last_step(path: Path) -> int:
-    """The last step in the file, read from its end, since this is called often; 0 where there is none."""
-    if not path.is_file():
-        return 0
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL))
-        lines = file.read().decode(errors="replace").split("\n")[1:-1]  # whole ones
-    step = lines[-1].partition(",")[0] if lines else ""
-    return int(step) if _is_step(step) else 0
-
-
-def _is_step(text: str) -> bool:
-    return text.isdecimal() and len(text) <= LONGEST_STEP
-
-
 def _appending(path: Path) -> TextIO:
     return path.open("a", encoding="utf-8", newline="", buffering=1)  # a line reaches the file when it ends
-
-
-def _complete_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
-    except (UnicodeDecodeError, csv.Error) as error:
-        refuse(path, DAMAGED, REMEDY, error)
-    if not rows:
-        return [], []
-    columns, *rest = rows
-    if columns[:1] != ["step"] or not all(len(row) == len(columns) and _is_step(row[0]) for row in rest):
-        refuse(path, DAMAGED, REMEDY)
-    return columns, rest
 
 
 def _line(cells: list[str]) -> str:

@@ -11,11 +11,12 @@ import yaml
 from imprint.errors import UserError
 from imprint.files import write_text
 from imprint.kinds import label_of
+from imprint.locations import PACKAGE_PREFIX
 from imprint.manifest import Manifest
 from imprint.pictures.files import open_picture
 from imprint.provenance.base import MadeBy, Provenance, result_hash
 from imprint.provenance.environment import file_bytes, folder_bytes
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.runs import Run
 from imprint.tables.markdown import code_block, code_cell, markdown, plain
 from imprint.tables.table import Table
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CARD = "README.md"
+BASE = "base"  # in a method's usage: where the base model lies
 BEGIN, END = "<!-- scores: imprint writes what stands from here -->", "<!-- to here -->"
 
 
@@ -52,12 +54,30 @@ def write_model_card(run: Run, folder: Path, *, usage: str, provenance: Provenan
         concepts=run.concepts,
         pictures=pictures,
         base=base,
-        usage=usage,
+        usage=program(usage, str(manifest.config.model.get("source", ""))),
         use=use_section(manifest.config.dataset),
         scores=scores_section(manifest),
         says=provenance.says,
     )
     write_text(folder / CARD, text)
+
+
+def program(usage: str, source: str) -> str:
+    """Python that draws, of a method's `usage`: with the places of its parts before it. A hub id, and what is part of
+    imprint, is found as it is; other places are private, so only the name of the model is told."""
+    places = ['folder = "path/to/this/folder"']
+    if f"({BASE}" in usage:
+        places += _place_of_base(source)
+    return "\n".join([*places, usage])
+
+
+def _place_of_base(source: str) -> list[str]:
+    if is_hub_id(source):
+        return [f'{BASE} = "{source}"  # or another of its kind']
+    if source.startswith(PACKAGE_PREFIX):
+        return ["from imprint import locate", "", f'{BASE} = str(locate("{source}"))  # or another of its kind']
+    kind = "a hub id, or a folder as diffusers writes it"
+    return [f'{BASE} = "path/to/the/base/model"  # {Path(source).name}, or another of its kind: {kind}']
 
 
 def use_section(dataset: Mapping[str, Any]) -> str:

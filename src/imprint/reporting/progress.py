@@ -45,6 +45,12 @@ class StepProgress(ProgressBar):
             total = trainer.max_steps if trainer.max_steps > 0 else int(trainer.estimated_stepping_batches)
             self.begin(trainer.global_step, total)
 
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.is_global_zero:
+            self.work()
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -59,6 +65,9 @@ class StepProgress(ProgressBar):
 
     def begin(self, step: int, total: int) -> None:
         """Training starts, or goes on, at `step`."""
+
+    def work(self) -> None:
+        """A step begins: at the first one, what was drawn before it is done."""
 
     def reach(self, step: int) -> None:
         """May be called with the same step again."""
@@ -106,14 +115,18 @@ class PlainProgress(StepProgress):
         self._name = name
         self._first = self._last = self._total = 0
         self._began = self._logged = 0.0
-        self._running = False
+        self._running = self._working = False
 
     def begin(self, step: int, total: int) -> None:
         self._first = self._last = step
         self._total = total
         self._began = self._logged = time.monotonic()
-        self._running = True
+        self._running, self._working = True, False
         log.info("%s: step %d of %d", self._name, step, total)
+
+    def work(self) -> None:
+        if not self._working:
+            self._working, self._began = True, time.monotonic()
 
     def reach(self, step: int) -> None:
         self._last = step

@@ -12,9 +12,9 @@ from imprint.manifest import REMEDY, Manifest
 from imprint.partial_files import files_named
 from imprint.reporting import labels
 from imprint.reporting.file_cache import FileCache
-from imprint.reporting.local import final_loss, read_metrics
+from imprint.reporting.metrics_file import final_loss, read_metrics
 from imprint.reporting.photos import photos_of
-from imprint.reporting.samples import SampleEntry, read_samples
+from imprint.reporting.sample_index import SampleEntry, read_samples
 from imprint.reporting.scoreboard.costs import Cost, cost_of
 from imprint.runs import Run
 from imprint.sweeps import Point

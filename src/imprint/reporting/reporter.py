@@ -20,7 +20,8 @@ from imprint.errors import UserError
 from imprint.evaluation.samples import SampleProtocol
 from imprint.kinds import of_kind
 from imprint.manifest import Training
-from imprint.reporting.local import LocalLogger, final_loss
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.metrics_file import final_loss
 from imprint.reporting.progress import choose_progress
 from imprint.reporting.samples import SamplePictures
 from imprint.reporting.tracking.loggers import LoggerChoice, Tracker

@@ -2,31 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 
 from imprint.evaluation.samples import SampleProtocol
-from imprint.file_contents import refuse
 from imprint.pictures.files import save_png
 from imprint.pictures.generate import generate_missing, generate_with
-from imprint.pictures.store import REMEDY, PictureStore, Recipe, read_index
+from imprint.pictures.store import PictureStore, Recipe
 from imprint.reporting.contact_sheets import samples_contact_sheet
+from imprint.reporting.sample_index import SampleEntry, read_samples
 from imprint.reporting.step_callback import StepCallback
 from imprint.reporting.tracking.loggers import SampleRow, Tracker
 from imprint.runs import Run
 from imprint.training.drawing import first_alone, generation
 from imprint.training.low_views import LowViews
-
-
-class SampleEntry(NamedTuple):
-    """A picture in samples.json. Files are relative to it; `untuned_file` is the same picture at step 0."""
-
-    step: int
-    prompt: str
-    seed: int
-    file: str
-    untuned_file: str | None
 
 
 class SamplePictures(StepCallback):
@@ -82,21 +72,6 @@ class SamplePictures(StepCallback):
         rows = [_row(entry, self._run.samples) for entry in entries if entry.step == self._step]
         for tracker in self._trackers:
             tracker.log_samples(self._step, rows)
-
-
-def read_samples(run: Run) -> list[SampleEntry]:
-    """By step. Raises UserError for an index that cannot be read."""
-    file = run.sample_index
-    if not file.is_file():
-        return []
-    try:
-        _, listed = read_index(file)
-        pictures = [(each["step"], each["prompt"], each["seed"], each["file"]) for each in listed]
-    except KeyError as error:
-        refuse(file, f"of a picture it does not say the {error.args[0]}", REMEDY, error)
-    untuned = {(prompt, seed): name for step, prompt, seed, name in pictures if step == 0}
-    entries = [SampleEntry(*each, untuned.get(each[1:3])) for each in pictures]
-    return sorted(entries, key=lambda entry: entry.step)
 
 
 def _row(entry: SampleEntry, folder: Path) -> SampleRow:

@@ -13,7 +13,8 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.watch import LiveScore, Watch
 from imprint.files import folder_atomically
 from imprint.models.base import Model
-from imprint.reporting.local import LocalLogger, read_metrics
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.metrics_file import read_metrics
 from imprint.reporting.step_callback import StepCallback
 from imprint.runs import Run
 from imprint.training.drawing import first_alone, generation, undisturbed

@@ -40,7 +40,12 @@ def score(value: float) -> str:
     """Three decimals, or more for small values."""
     if value == 0 or abs(value) >= 0.01:
         return signed(f"{value:.{1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3}f}")
-    return signed(f"{value:.2g}" if abs(value) < 0.001 else f"{value:.4f}")
+    return signed(small(value) if abs(value) < 0.001 else f"{value:.4f}")
+
+
+def small(value: float, sign: str = "") -> str:
+    """Two digits of a number below 0.001; powers of ten only where the noughts could not be counted."""
+    return f"{value:{sign}.{6 if abs(value) >= 1e-5 else 7}f}" if abs(value) >= 1e-6 else f"{value:{sign}.2g}"
 
 
 def probability(value: float) -> str:
@@ -54,7 +59,7 @@ def signed(text: str) -> str:
 
 def plus(value: float, decimals: int = 3) -> str:
     """A difference: with its sign."""
-    text = f"{value:+.{decimals}f}" if abs(value) >= 0.01 or value == 0 or decimals < 3 else f"{value:+.2g}"
+    text = f"{value:+.{decimals}f}" if abs(value) >= 0.01 or value == 0 or decimals < 3 else small(value, "+")
     return signed(text)
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from imprint.models.base import DENOISER, MetaModel, is_text
+from imprint.models.base import MetaModel, is_text
+from imprint.models.roles import DENOISER
 from imprint.results.low_rank import LYCORIS
 
 # What follows a layer's name -> what kohya's scripts call that tensor.

@@ -6,7 +6,8 @@ from pathlib import Path
 from torch import nn
 
 from imprint.errors import Problem, UserError
-from imprint.models.base import DENOISER, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.roles import DENOISER
 from imprint.models.training_adapter import TrainingAdapter, Update
 from imprint.results.external_lora import Adapters, read_external
 

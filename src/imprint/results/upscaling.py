@@ -21,8 +21,8 @@ from imprint.pictures.low import enlarged
 from imprint.pictures.store import Recipe
 from imprint.provenance.base import MadeBy, result_hash
 from imprint.results.load import own_model, trained_model
-from imprint.rng import seed_of
 from imprint.runs import Run
+from imprint.seeds import seed_of
 from imprint.setting_types import Place
 from imprint.types import Concept, LowRes, Sampler, Tiles
 

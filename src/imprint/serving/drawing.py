@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from imprint.errors import UserError
 from imprint.methods.adapter_layers import merge_exactly
-from imprint.models.base import DENOISER, Model
+from imprint.models.base import Model
+from imprint.models.roles import DENOISER
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore
 from imprint.planning.assemble import computing

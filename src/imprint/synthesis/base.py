@@ -11,9 +11,9 @@ from typing import Annotated, Literal, NamedTuple
 from annotated_types import Gt, Le
 from PIL import Image
 
-from imprint import rng
 from imprint.errors import Problem
 from imprint.labelled.row import Quality, hard
+from imprint.seeds import seed_of
 from imprint.synthesis.prompts import Prompts, turn
 from imprint.synthesis.taught import Taught
 
@@ -127,7 +127,7 @@ class Synthesis(ABC):
                     subject=subject,
                     number=number,
                     k=times[key],
-                    seed=rng.seed_of("synthesis", settings.noise_seed, subject.label, said.template, said.k),
+                    seed=seed_of("synthesis", settings.noise_seed, subject.label, said.template, said.k),
                     prompt=self._filled(said.template, said.place, subject),
                     template=said.template,
                     place=said.place,

@@ -23,7 +23,8 @@ from imprint.models.finite import not_finite
 from imprint.models.residency import is_absent
 from imprint.models.sharding import anywhere, collected, is_sharded, own_part, shard
 from imprint.models.training_adapter import TrainingAdapter
-from imprint.rng import seed_layers, seed_of
+from imprint.rng import seed_layers
+from imprint.seeds import seed_of
 from imprint.training.activations import activations_in_memory
 from imprint.training.encoding import CaptionCache, LatentCache, encode_captions, encode_low_sides, sample_latents
 from imprint.training.host_optimizer import who_updates

@@ -16,8 +16,9 @@ from imprint.data.loader import PositionSampler, make_loader
 from imprint.data.stream import TrainingStream
 from imprint.methods.adapter_layers import without_adapters
 from imprint.methods.base import Method
-from imprint.models.base import DENOISER, Model
+from imprint.models.base import Model
 from imprint.models.checkpoint.layout import AUTOENCODER
+from imprint.models.roles import DENOISER
 from imprint.models.sharding import shard
 from imprint.models.training_adapter import TrainingAdapter
 from imprint.objectives.noise_prediction import NoisePrediction

@@ -17,9 +17,10 @@ from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
-from imprint.models.base import DENOISER, ModelInfo, ModelSource
+from imprint.models.base import ModelInfo, ModelSource
 from imprint.models.block_swap import BlockSwap
 from imprint.models.residency import reclaim
+from imprint.models.roles import DENOISER
 from imprint.models.tiles import tile_size
 from imprint.pictures.passes import Passes
 from imprint.pictures.second_pass import KEY as HIRES

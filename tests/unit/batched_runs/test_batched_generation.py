@@ -31,7 +31,7 @@ from imprint.models.families.sd import StableDiffusion
 from imprint.pictures.store import PictureStore
 from imprint.planning.parts import Plan
 from imprint.planning.prepare import prepare
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.runs import Run
 from imprint.verbs.train import train
 

@@ -17,7 +17,7 @@ from imprint.data.prior import GeneratedPrior
 from imprint.data.reading import open_files
 from imprint.errors import UserError
 from imprint.models.base import ModelInfo
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 from imprint.types import Concept, Sampler
 
 SAMPLER = Sampler("DDIMScheduler", 4, 5.0, "")

@@ -6,11 +6,13 @@ import pytest
 import torch
 from drawing import ROUNDING, distance, disturb, draw
 from lessons import assembled
+from peft import LoraConfig, inject_adapter_in_model
 from small_runs import configure
 from torch import Tensor
 
 from imprint.methods.adapter_layers import layers, merge_exactly, merged
 from imprint.models.base import Model
+from imprint.models.roles import DENOISER
 from imprint.training.encoding import encode_captions
 from imprint.training.module import TrainingModule
 
@@ -69,6 +71,13 @@ def test_merged_for_good_they_are_plain_layers(module: TrainingModule) -> None:
     merge_exactly(module.model.roles.values())
     assert not any(layers(part) for part in module.model.roles.values())
     assert torch.allclose(prediction(module.model), expected, atol=CLOSE * float(expected.abs().max()))
+
+
+def test_merged_for_good_they_make_room_for_others(module: TrainingModule, recwarn: pytest.WarningsRecorder) -> None:
+    merge_exactly(module.model.roles.values())
+    inject_adapter_in_model(LoraConfig(r=2, target_modules=["to_q"]), module.model.roles[DENOISER], "default")
+    assert layers(module.model.roles[DENOISER])
+    assert not [warning for warning in recwarn if "peft_config" in str(warning.message)]
 
 
 def test_weights_of_less_precision_would_lose_some_of_it_and_stay(module: TrainingModule) -> None:

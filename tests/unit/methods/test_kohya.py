@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imprint.errors import UserError
 from imprint.methods.kohya import DOWN, UP, KohyaAdapter, write_comfyui, write_kohya
-from imprint.models.base import DENOISER, TEXT
+from imprint.models.roles import DENOISER, TEXT
 
 QUERY, KEY, VALUE = (f"transformer_blocks.0.attn.to_{one}" for one in "qkv")
 ORIGIN = {"base_model": "tiny"}

@@ -95,7 +95,7 @@ class TestResult:
         lines = card.partition("```python\n")[2].partition("```")[0].rpartition("\npipeline(")[0]
         lines = lines.replace("path/to/this/folder", str(run.result))
         names: dict[str, Any] = {}
-        exec(lines.replace("the base model, or another of its kind", str(tiny_sd)), names)
+        exec(lines.replace("path/to/the/base/model", str(tiny_sd)), names)
         names["pipeline"].set_progress_bar_config(disable=True)
         theirs = names["pipeline"](
             PROMPTS,

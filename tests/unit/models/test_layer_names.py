@@ -9,12 +9,12 @@ from families import FAMILIES
 from full_size import full_size_sd, full_size_sdxl
 from torch import nn
 
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.checkpoint.layout import Layout
 from imprint.models.families.sd import LAYOUT as SD
 from imprint.models.families.sdxl import LAYOUT as SDXL
 from imprint.models.families.sdxl import TEXT_2
+from imprint.models.roles import DENOISER, TEXT
 
 Networks = Mapping[str, Mapping[str, Any]]  # by family and role
 

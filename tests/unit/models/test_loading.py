@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from tiny import tiny_file, tiny_source
 from torch import nn
 
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.loading import Loading
 from imprint.models.pipeline import PipelineModel
+from imprint.models.roles import DENOISER, TEXT
 
 HALF = (torch.bfloat16, torch.float16)
 CPU = torch.device("cpu")

@@ -4,7 +4,8 @@ import pandas
 import pytest
 
 from imprint.errors import UserError
-from imprint.reporting.local import LocalLogger, final_loss, read_metrics
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.metrics_file import final_loss, read_metrics
 
 
 @pytest.fixture

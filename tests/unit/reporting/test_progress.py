@@ -1,6 +1,7 @@
 import io
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -57,6 +58,21 @@ def test_without_a_terminal_lines_are_logged(caplog: pytest.LogCaptureFixture, m
     assert "my run: step 0 of 6" in caplog.text
     assert "step 6/6  loss 10" in caplog.text
     assert "left" in caplog.text
+
+
+def test_what_is_drawn_before_the_first_step_does_not_make_it_slow(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now))
+    bar = PlainProgress("x")
+    bar.begin(0, 10)
+    now = 100.0
+    bar.work()
+    now = 102.0
+    with caplog.at_level(logging.INFO, logger="imprint"):
+        bar.reach(1)
+    assert "2.0 s/it  0:00:02  0:00:18 left" in caplog.text
 
 
 def test_plain_lines_are_rare(caplog: pytest.LogCaptureFixture) -> None:

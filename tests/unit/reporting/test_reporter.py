@@ -7,7 +7,7 @@ from unit.reporting.fakes import FakeModule, fit, protocol
 from unit.reporting.tracking.offline import settings
 
 from imprint.reporting.reporter import Reporter
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.runs import Run
 
 

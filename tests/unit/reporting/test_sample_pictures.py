@@ -8,7 +8,8 @@ from unit.reporting.fakes import FakeModule, fit, protocol
 
 from imprint.pictures.files import save_png
 from imprint.reporting.contact_sheets import samples_contact_sheet, spread
-from imprint.reporting.samples import SamplePictures, read_samples
+from imprint.reporting.sample_index import read_samples
+from imprint.reporting.samples import SamplePictures
 from imprint.runs import Run
 
 

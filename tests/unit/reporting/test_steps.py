@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from unit.reporting.fakes import FakeModule, fit
 
-from imprint.reporting.local import LocalLogger, read_metrics
+from imprint.reporting.local import LocalLogger
+from imprint.reporting.metrics_file import read_metrics
 from imprint.reporting.reporter import StepRecorder
 
 

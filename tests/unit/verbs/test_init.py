@@ -47,6 +47,50 @@ def test_what_a_project_says_is_found_without_flags(
     assert found == ["dataset=my-odd-rex"]
 
 
+def test_help_and_completion_know_what_a_project_adds(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert typed("init", "rex", "noun=dog").code == 0
+    mine = "# A LoRA for rex.\ndefaults: [lora, _self_]\n\nrank: 7  # a lucky one\n"
+    (tmp_path / "rex/conf/method").mkdir()
+    (tmp_path / "rex/conf/method/mine.yaml").write_text(mine, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "rex/photos")
+    for word in ("method.mine", "mine"):
+        page = typed("help", word).text
+        assert "A LoRA for rex." in page
+        assert "method.rank=7" in page
+        assert "method.targets=" in page  # of what it begins with
+    assert "  mine " in typed("help", "method").text
+    assert "mine," in typed("train", "--help").text
+    assert typed("completion", "line", "imprint help method.mi").text.strip() == "method.mine"
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe"])
+def test_help_goes_on_without_a_file_that_cannot_be_read(
+    content: bytes, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert typed("init", "rex", "noun=dog").code == 0
+    (tmp_path / "rex/conf/method").mkdir()
+    (tmp_path / "rex/conf/method/broken.yaml").write_bytes(content)
+    monkeypatch.chdir(tmp_path / "rex")
+    said = typed("help", "method.lora")
+    assert said.code == 0, said.text
+    assert "low-rank matrices" in said.text
+    assert "Traceback" not in typed("help", "method.broken").text
+
+
+def test_a_project_whose_yaml_is_broken_is_told_by_its_file(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert typed("init", "rex", "noun=dog").code == 0
+    (tmp_path / "rex/conf/local/default.yaml").write_text("a: [", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "rex")
+    for command in (["train"], ["train", "--help"], ["help", "method"]):
+        said = typed(*command)
+        assert said.code == 1
+        assert "default.yaml" in said.text
+
+
 def test_what_is_made_is_what_a_training_takes(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed("init", "rex", "noun=dog", "usual.model=mini")
     monkeypatch.chdir(tmp_path / "rex")

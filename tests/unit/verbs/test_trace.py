@@ -20,7 +20,8 @@ from imprint.results.load import trained_model
 from imprint.runs import Run
 from imprint.verbs.generate import generate
 from imprint.verbs.trace import Traced, main, trace
-from imprint.verbs.trace.matching import Match, best_match, chance
+from imprint.verbs.trace.findings import Match
+from imprint.verbs.trace.matching import best_match, chance
 from imprint.verbs.train import train
 
 OWN = range(100, 106)
@@ -150,8 +151,8 @@ def test_a_model_that_cannot_be_inverted_is_told_before_it_is_loaded(
     def of_flow(facts: ModelInfo) -> None:
         check_invertible(facts._replace(process=Flow(1000)))
 
-    monkeypatch.setattr("imprint.verbs.trace.trained_model", lambda *_, **__: pytest.fail("it was loaded"))
-    monkeypatch.setattr("imprint.verbs.trace.check_invertible", of_flow)
+    monkeypatch.setattr("imprint.verbs.trace.searching.trained_model", lambda *_, **__: pytest.fail("it was loaded"))
+    monkeypatch.setattr("imprint.verbs.trace.searching.check_invertible", of_flow)
     with pytest.raises(UserError, match="predicts flow"):
         traced(pictures[OWN[0]], f"run={run.folder}")
 

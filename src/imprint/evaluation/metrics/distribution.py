@@ -14,7 +14,7 @@ from imprint.errors import UserError
 from imprint.evaluation.metrics.base import Metric, shots_of, untuned_shots_of
 from imprint.evaluation.records import Evidence, Needs, Value
 from imprint.kinds import of_kind
-from imprint.rng import seed_of
+from imprint.seeds import seed_of
 
 Against = Literal["class_photos", "untuned"]
 

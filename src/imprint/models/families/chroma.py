@@ -17,7 +17,6 @@ from transformers import T5EncoderModel, T5TokenizerFast
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
 from imprint.libraries.diffusers import compute_anew_with_masks
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import CHROMA
 from imprint.models.families.flux import LAYERS as FLUX_LAYERS
@@ -25,6 +24,7 @@ from imprint.models.families.misfits import wrong_channels, wrong_text_widths
 from imprint.models.families.packing import AXES, PATCH, packed, places, unpacked
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.schedulers import even_levels
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning

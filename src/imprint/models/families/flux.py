@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
 
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import FLUX_1
 from imprint.models.families.misfits import wrong_channels, wrong_text_widths
@@ -23,6 +22,7 @@ from imprint.models.families.told_guidance import ToldGuidance
 from imprint.models.families.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.schedulers import even_levels
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning

@@ -12,7 +12,6 @@ from pydantic import NonNegativeFloat
 from transformers import AutoTokenizer, Mistral3ForConditionalGeneration
 
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import FLUX_2
 from imprint.models.families.chat import Chat
@@ -20,6 +19,7 @@ from imprint.models.families.flux2_transformer import TOLD_GUIDANCE, Flux2Model,
 from imprint.models.latents import NORMALISED_PATCHES
 from imprint.models.pipeline import PipelineModel
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 
 CHAT = Chat(begins_answer=False, system=SYSTEM_MESSAGE, pieces=True)
 PICTURE = "[IMG]"  # stands for a part of a picture in its chats, of which there is none here

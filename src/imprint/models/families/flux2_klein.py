@@ -9,13 +9,13 @@ from diffusers import AutoencoderKLFlux2, Flux2Transformer2DModel
 from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
 
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_flux import FLUX_2
 from imprint.models.families.chat import Chat
 from imprint.models.families.flux2_transformer import TOLD_GUIDANCE, Flux2Model, Flux2TransformerSource, misfits
 from imprint.models.latents import NORMALISED_PATCHES
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 
 IS_DISTILLED = "is_distilled"  # such a checkpoint is never guided
 

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from imprint.device_transfer import to_device
 from imprint.errors import Problem, UserError
-from imprint.models.base import DENOISER, TEXT, ModelInfo
+from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.layout import Configs
 from imprint.models.families.misfits import TRANSFORMER, wrong_channels
 from imprint.models.families.told_guidance import ToldGuidance
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import Shift
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

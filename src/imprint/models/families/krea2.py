@@ -18,7 +18,7 @@ from transformers import Qwen2Tokenizer, Qwen3VLModel
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT, ModelInfo
+from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import (
     AUTOENCODER,
@@ -37,6 +37,7 @@ from imprint.models.families.qwen_image import BEFORE_CAPTION, REQUEST
 from imprint.models.latents import FRAMES
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW, Shift
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

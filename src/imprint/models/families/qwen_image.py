@@ -16,7 +16,6 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_names import SAME
 from imprint.models.families.misfits import wrong_channels, wrong_text_widths
@@ -24,6 +23,7 @@ from imprint.models.families.packing import PATCH, packed, unpacked
 from imprint.models.latents import FRAMES
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

@@ -16,12 +16,12 @@ from transformers import Gemma2Model, GemmaTokenizerFast
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, Part, TokenizerPart
 from imprint.models.families.misfits import wrong_channels, wrong_text_widths
 from imprint.models.latents import CERTAIN
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

@@ -9,7 +9,6 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import (
     AUTOENCODER,
     Configs,
@@ -28,6 +27,7 @@ from imprint.models.families.unet import (
     wrong_channels,
     wrong_width,
 )
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

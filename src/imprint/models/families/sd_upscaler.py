@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, ModelInfo
+from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, scheduler_config
 from imprint.models.checkpoint.recognition import UPSCALER
 from imprint.models.checkpoint.single_file import LOW_RES_CHANNELS
@@ -21,6 +21,7 @@ from imprint.models.families import sd
 from imprint.models.families.unet import DENOISER_LAYERS, wrong_width
 from imprint.models.low_side import LowResSettings, LowSide, Upscaling, faults, level_problem
 from imprint.models.pipeline import PipelineModel, dtype_of
+from imprint.models.roles import DENOISER
 from imprint.models.schedulers import noise_process
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning

@@ -15,7 +15,6 @@ from transformers import Qwen2Tokenizer, Qwen3Model
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.base import DENOISER, TEXT
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_z_image import Z_IMAGE
 from imprint.models.families.added_guidance import AddedGuidance
@@ -24,6 +23,7 @@ from imprint.models.families.misfits import wrong_channels, wrong_text_widths
 from imprint.models.families.packing import PATCH
 from imprint.models.pipeline import PipelineModel, dtype_of
 from imprint.models.process import FLOW
+from imprint.models.roles import DENOISER, TEXT
 from imprint.models.source import PipelineSource
 from imprint.types import Conditioning
 

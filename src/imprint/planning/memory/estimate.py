@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 import torch
 
-from imprint.models.base import DENOISER, is_text
+from imprint.models.base import is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
+from imprint.models.roles import DENOISER
 from imprint.planning.memory.rehearsal import Rehearsal, rehearse
 from imprint.planning.parts import Plan
 from imprint.planning.residence import leaving, shares

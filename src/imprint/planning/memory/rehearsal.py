@@ -17,12 +17,12 @@ from imprint.libraries.diffusers import kept_in_float32, repeated_blocks
 from imprint.libraries.fake_tensors import CPU, Imitation, Meter, automatic_precision_of, kept_elsewhere
 from imprint.libraries.torch import unpinned
 from imprint.methods.adapter_layers import merged
-from imprint.models.base import DENOISER
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.conditioning import joined
 from imprint.models.low_res import any_low_res, conditioning_of_low_res
 from imprint.models.pipeline import PipelineModel
 from imprint.models.residency import all_present
+from imprint.models.roles import DENOISER
 from imprint.models.sampler import conditioning_of
 from imprint.pictures.generate import largest_batch
 from imprint.planning.assemble import Attached, computing, feed_of, task_of

@@ -26,7 +26,7 @@ from imprint.planning.identity import one_or_all
 from imprint.planning.naming import find_nouns
 from imprint.planning.subjects import Subject, find_concepts, find_subjects, photo_hashes
 from imprint.provenance.environment import describe, folder_bytes
-from imprint.reporting.model_card import origin, use_section
+from imprint.reporting.model_card import origin, program, use_section
 from imprint.reporting.redaction import redacted
 from imprint.requests import as_list
 from imprint.results.load import place_of
@@ -144,7 +144,8 @@ def _write(
             [(word, vectors)] = found.word.items()
             about = {**facts_of_files, "trigger_words": concept.identifier}
             write_word(folder / WORD_FILE, word, vectors, about)
-        usage = rebuilt(method, "method", Adopted).usage([concept], facts)
+        source = str(config["model"].get("source", ""))
+        usage = program(rebuilt(method, "method", Adopted).usage([concept], facts), source)
         write_text(folder / "README.md", _card(concept.identifier, concept.noun, usage, found, config["dataset"]))
     run.note({"status": "finished", "finished": _now(), "result_bytes": folder_bytes(run.result)})
     log.info("Adopted: %s", run.folder)
@@ -160,10 +161,9 @@ def _sizes(found: FileContents) -> dict[str, int]:
 
 def _card(identifier: str, noun: str, usage: str, found: FileContents, dataset: Mapping[str, Any]) -> str:
     files = "\n".join(f"- {plain(str(note['file']))} (sha256 {str(note['sha256'])[:16]})" for note in found.notes)
-    program = code_block(f'folder = "path/to/this/folder"\n{usage}', "python")
     title = plain(f"{identifier} {noun}")
     history = f"Trained elsewhere; converted, with the same effect, from\n\n{files}"
-    return f"# {title}\n\n{history}\n\n{program}\n\n{use_section(dataset)}"
+    return f"# {title}\n\n{history}\n\n{code_block(usage, 'python')}\n\n{use_section(dataset)}"
 
 
 def _now() -> str:

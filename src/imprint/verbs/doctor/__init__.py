@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from imprint.errors import UserError
 from imprint.locations import locate
 from imprint.requests import read_request
+from imprint.startup import imported
 from imprint.tables.table import clean
 from imprint.verbs.doctor.findings import Finding
-from imprint.verbs.doctor.machine import devices, memory
 from imprint.verbs.doctor.packages import extras, versions
 from imprint.verbs.doctor.places import folders, logins, models
 
@@ -56,5 +56,6 @@ def examine(request: Request) -> Iterator[Finding]:
     yield from folders(locate(request.outputs))
     yield from logins()
     yield from models()
-    yield from devices()
-    yield from memory()
+    machine = imported("imprint.verbs.doctor.machine")
+    yield from machine.devices()
+    yield from machine.memory()

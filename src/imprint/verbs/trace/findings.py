@@ -8,7 +8,6 @@ from imprint.provenance.credentials import EXTRA
 from imprint.provenance.marks import Marks
 from imprint.runs import Run
 from imprint.tables.table import Cell, Column, Row, Table
-from imprint.verbs.trace.matching import Match
 
 NOT_MARKED = (
     "There is no mark in it, which proves nothing: marks are lost when a picture is edited, saved anew or uploaded, "
@@ -23,6 +22,16 @@ NOT_FOUND = (
     "Not found proves nothing: not every picture of a run is found, fewer after cropping or editing, and none that was "
     "drawn with another seed, in another size, or by a sampler that adds noise in its steps."
 )
+
+
+class Match(NamedTuple):
+    """The most similar candidate. `p` is the probability that the best of so many, none of which it was, is as similar
+    by chance."""
+
+    seed: int
+    mirrored: bool
+    r: float
+    p: float
 
 
 class Finding(NamedTuple):

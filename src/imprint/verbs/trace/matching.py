@@ -2,24 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from imprint.models.sampler import generator_of, starting_noise
+from imprint.verbs.trace.findings import Match
 
 BATCH_NUMBERS = 1 << 22  # of candidates' noise in memory at once
-
-
-class Match(NamedTuple):
-    """The most similar candidate. `p` is the probability that the best of so many, none of which it was, is as similar
-    by chance."""
-
-    seed: int
-    mirrored: bool
-    r: float
-    p: float
 
 
 def best_match(noises_BCHW: Tensor, seeds: Sequence[int], *, compared: int) -> Match:

@@ -15,9 +15,9 @@ from tiny_krea2 import LAYERS, WIDTH, tiny_krea2_pipeline, tiny_krea2_source
 
 from imprint.errors import UserError
 from imprint.libraries.diffusers import kept_in_float32
-from imprint.models.base import DENOISER
 from imprint.models.families.krea2 import Krea2
 from imprint.models.process import Flow
+from imprint.models.roles import DENOISER
 from imprint.training.encoding import encode_captions
 
 WORD = "<toy>"

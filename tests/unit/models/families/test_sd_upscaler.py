@@ -23,7 +23,7 @@ from imprint.errors import ConfigError, UserError
 from imprint.models.families.sd_upscaler import SDUpscaler
 from imprint.models.low_side import LowSide
 from imprint.planning.prepare import prepare
-from imprint.reporting.samples import read_samples
+from imprint.reporting.sample_index import read_samples
 from imprint.training.encoding import encode_captions, encode_low_sides, sample_latents
 from imprint.types import LowRes, Sampler, Tiles
 from imprint.verbs.train import train

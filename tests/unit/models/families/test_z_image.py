@@ -12,9 +12,9 @@ from rounding import near_tensors
 from tiny_z_image import TEXT_TOKENS, WIDTH, tiny_z_image_source
 from torch import Tensor
 
-from imprint.models.base import DENOISER
 from imprint.models.families.z_image import ZImage
 from imprint.models.process import Flow
+from imprint.models.roles import DENOISER
 from imprint.training.encoding import encode_captions
 from imprint.types import Sampler
 
