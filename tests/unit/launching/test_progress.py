@@ -63,6 +63,7 @@ def test_the_live_display_loses_no_line_of_the_log_and_leaves_none_of_its_own(mo
         )
         for step in range(4):
             display.update({"a": Status("training", step / 4)}, [])
+            display._live.refresh()  # as it does by itself, four times a second
             logging.getLogger("imprint").warning("line %d", step)
         display.update({"a": Status("done", 1.0)}, [])
         display.close()
