@@ -62,8 +62,8 @@ Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the 
 
 def train_and_score(plan: Plan, cfg: DictConfig, *, trained_now: bool = False) -> None:
     """Trains the run of `plan`, alone in its process, or continues it, and scores it by its evaluation; what is there
-    already is not made again. `cfg` is what `plan` was prepared from. `trained_now`: this command did, and said so. Raises as
-    `carry_out`."""
+    already is not made again. `cfg` is what `plan` was prepared from. `trained_now`: by this command, so that it need
+    not be told again. Raises as `carry_out`."""
     remove_abandoned_folders()
     if plan.run.status == "finished":
         remove_abandoned(plan.run.folder)  # perhaps of its scores
