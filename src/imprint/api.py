@@ -352,12 +352,14 @@ def train(*overrides: str, configuration: DictConfig | None = None) -> Run:
     The same call again resumes a run that was interrupted, and returns one that is finished. A `configuration` from
     `compose` takes the place of overrides. Raises UserError, with all mistakes at once, before a model is loaded.
     """
-    from imprint.verbs import train as verb
-
     if configuration is not None and overrides:
         raise UserError("Give either overrides or a configuration: compose(*overrides) takes them.")
+    composed = compose(*overrides) if configuration is None else configuration
+
+    from imprint.verbs import train as verb  # only now: a misspelt key needs no PyTorch to be refused
+
     with without_denormals():
-        trained = verb.train(compose(*overrides) if configuration is None else configuration)
+        trained = verb.train(composed)
     return Run(trained.folder, trust=trained.trust)
 
 

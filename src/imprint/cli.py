@@ -153,11 +153,12 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
     from omegaconf import DictConfig
 
     from imprint.config import conf_folder, own_choices_first, register_resolvers
-    from imprint.given_places import check_places
 
     failed: list[Exception] = []  # Hydra would print every override before an error
 
     def work(cfg: DictConfig) -> object:
+        from imprint.given_places import check_places
+
         register_resolvers()  # this may be another process, started by a launcher
         try:
             check_places(verb, cfg)

@@ -60,13 +60,15 @@ ALONE = "hydra.mode=RUN"  # a verb that is a sweep by itself carries out one poi
 Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the method
 
 
-def train_and_score(plan: Plan, cfg: DictConfig) -> None:
+def train_and_score(plan: Plan, cfg: DictConfig, *, trained_now: bool = False) -> None:
     """Trains the run of `plan`, alone in its process, or continues it, and scores it by its evaluation; what is there
-    already is not made again. `cfg` is what `plan` was prepared from. Raises as `carry_out`."""
+    already is not made again. `cfg` is what `plan` was prepared from. `trained_now`: by this command, so that it need
+    not be told again. Raises as `carry_out`."""
     remove_abandoned_folders()
     if plan.run.status == "finished":
         remove_abandoned(plan.run.folder)  # perhaps of its scores
-        log.info("Finished before: %s", plan.run.folder)
+        if not trained_now:
+            log.info("Finished before: %s", plan.run.folder)
     else:
         if process_rank() == 0:
             for line in describe_memory(plan, phases=False):

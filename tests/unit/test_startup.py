@@ -63,6 +63,12 @@ def test_a_program_that_opens_a_run_loads_what_that_needs() -> None:
     assert not loaded & (HEAVY - {"pydantic", "rich"})
 
 
+def test_a_program_that_misspells_a_key_is_told_before_anything_heavy_is_loaded() -> None:
+    loaded = loaded_by("import imprint; imprint.train('hparams.step=3')")
+    assert "imprint.config" in loaded
+    assert not loaded & (HEAVY - {"pydantic", "rich"})
+
+
 def test_a_training_loads_what_it_needs() -> None:
     loaded = loaded_by("from imprint.cli import main; main(['train', 'dry_run=true'])")
     assert "imprint.verbs.train" in loaded

@@ -59,9 +59,10 @@ class Stacked:
         returned: dict[int, JobReturn] = {}
         sequential = SequentialTraining()
         for group, _ in groups([point.plan for point in points], self._max_points):
-            errors = self._train([points[number] for number in group], sequential)
-            for number, error in zip(group, errors, strict=True):
-                returned[number] = self._as_job(points[number], initial_job_idx + number, error)
+            own = [points[number] for number in group]
+            left = [point.plan is not None and point.plan.run.status != "finished" for point in own]
+            for number, error, is_new in zip(group, self._train(own, sequential), left, strict=True):
+                returned[number] = self._as_job(points[number], initial_job_idx + number, error, is_new=is_new)
         return [returned[number] for number in range(len(points))]
 
     def _train(self, points: Sequence[Prepared], sequential: SequentialTraining) -> list[BaseException | None]:
@@ -86,14 +87,14 @@ class Stacked:
         except Exception:  # it is raised again when the point is launched
             return Prepared(overrides, cfg, None)
 
-    def _as_job(self, point: Prepared, number: int, error: BaseException | None) -> JobReturn:
+    def _as_job(self, point: Prepared, number: int, error: BaseException | None, *, is_new: bool) -> JobReturn:
         """Scores a trained point as Hydra's job of this number; trains it, too, if that has not been tried."""
 
         def score(_: Any) -> Any:
             assert point.plan is not None
             if error is not None:
                 raise error
-            train_and_score(point.plan, point.cfg)
+            train_and_score(point.plan, point.cfg, trained_now=is_new)
             return objective_of(point.plan)
 
         returned = run_job(

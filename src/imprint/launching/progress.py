@@ -5,7 +5,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -84,7 +84,9 @@ class LiveDisplay:
         self._eta = Eta(points) if share == Share.all_of(points) else None
         self._leading = LeadingPoints(points)
         self._live = Live(console=console or Console(stderr=True), refresh_per_second=4)
+        before = (sys.stdout, sys.stderr)
         self._live.start()
+        self._moved = _moved_log(before, (sys.stdout, sys.stderr))
 
     def update(self, statuses: Statuses, ended: Sequence[PlannedPoint]) -> None:
         for point in ended:
@@ -95,6 +97,8 @@ class LiveDisplay:
 
     def close(self) -> None:
         self._live.stop()
+        for handler, stream in self._moved:
+            handler.setStream(stream)
 
     def _rendered(self, statuses: Statuses) -> Group:
         counts = Counter(status.state for status in statuses.values())
@@ -116,6 +120,19 @@ class LiveDisplay:
         leading = self._leading.among(statuses)
         is_best = leading is not None and leading.leader.is_best
         return Group(head, rows, Text(f"So far: {leading}" if leading else "", style="green" if is_best else ""))
+
+
+def _moved_log(
+    streams: Sequence[TextIO], shown: Sequence[TextIO]
+) -> list[tuple["logging.StreamHandler[TextIO]", TextIO]]:
+    """Has the log written where a live display knows of it. It takes the place of `sys.stderr` itself, but a handler
+    has kept the stream, and the display would draw over its lines. Returns the handlers, with what they wrote to."""
+    instead = {id(before): now for before, now in zip(streams, shown, strict=True) if now is not before}
+    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    moved = [(handler, handler.stream) for handler in handlers if id(handler.stream) in instead]
+    for handler, stream in moved:
+        handler.setStream(instead[id(stream)])
+    return moved
 
 
 def choose_display(points: Sequence[PlannedPoint], share: Share) -> Display:
