@@ -79,7 +79,7 @@ class Pages:
             return self._written(
                 "overview_part.html.j2",
                 rows=list(_rows(runs, now)),
-                counts=Counter(each.record.status for each in runs),
+                counts=Counter(each.record.status_word for each in runs),
                 sweeps=list(_sweeps(sweeps)),
                 left_out=left_out,
                 SAMPLES=SAMPLES,

@@ -14,7 +14,7 @@ and of the studentised bootstrap, whose resamples are measured in their own stan
 higher confidence where units are few. experiments/coverage holds how often both have the true value.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -23,7 +23,10 @@ import numpy as np
 from imprint.evaluation.statistics.crossing import Crossed
 from imprint.evaluation.statistics.nesting import Numbers
 
+Bounds = tuple[float | None, float | None]  # None: there is no end on this side
+
 CONFIDENCE = 0.95
+UNBOUNDED: tuple[None, None] = (None, None)
 # The studentised bootstrap of lognormal differences needs this share of the tails to reach its confidence: measured.
 SKEW_FROM, SKEW_LEAST, SKEW_UP_TO = 5, 0.3, 45
 NO_SPREAD = 1e-9  # of the largest number: sums that differ by rounding alone
@@ -43,13 +46,24 @@ class Interval:
 
 
 def mean_interval(
-    table: Crossed, *, centre: float, draws: int, seed: int, confidence: float = CONFIDENCE
+    table: Crossed,
+    *,
+    centre: float,
+    draws: int,
+    seed: int,
+    confidence: float = CONFIDENCE,
+    within: Bounds = UNBOUNDED,
 ) -> Interval | None:
-    """Around `centre`. None where there is too little of everything to speak of other such units."""
+    """Around `centre`. None where there is too little of everything to speak of other such units.
+
+    What lies outside of `within`, where no mean can be, is cut off: the interval has the true mean as often as before.
+    """
     if not table.drawn:
         return None
     deviations = _stretched(_Parts.of(table), draws, seed, confidence)
-    return _interval(table, centre, *_quantiles(deviations, confidence), confidence)
+    found = _interval(table, centre, *_quantiles(deviations, confidence), confidence)
+    least, most = (float("inf") * sign if end is None else end for end, sign in zip(within, (-1, 1), strict=True))
+    return replace(found, low=min(centre, max(found.low, least)), high=max(centre, min(found.high, most)))
 
 
 def difference_interval(

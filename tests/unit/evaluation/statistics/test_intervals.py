@@ -37,6 +37,16 @@ def of_differences(values: NDArray[np.float64], draws: int = DRAWS) -> Interval:
     return found
 
 
+def test_what_no_mean_can_be_is_cut_off() -> None:
+    """As of shares near 1. What lies within stays where it was, so the true mean is in it as often."""
+    table = crossed(np.array([[1.0], [1.0], [1.0], [0.7]]), columns=None)
+    free = of_mean(table)
+    assert free.high > 1
+    cut = mean_interval(table, centre=0.925, draws=DRAWS, seed=0, within=(0.0, 1.0))
+    assert cut is not None
+    assert (cut.low, cut.high) == (free.low, 1.0)
+
+
 def width(interval: Interval) -> float:
     return interval.high - interval.low
 
