@@ -34,11 +34,12 @@ def differing(settings: Sequence[Settings]) -> list[str]:
 
 def distinguishing(settings: Sequence[Settings]) -> list[str]:
     """A few settings that distinguish most runs: choices of parts first, then numbers; preferably usual and short
-    ones."""
+    ones. How runs are scored comes last."""
     keys: list[str] = []
     while len(keys) < LABEL_KEYS:
         kinds = {key: _kinds(settings, [*keys, key]) for key in differing(settings) if key not in INTERNAL}
         new = [key for key, count in kinds.items() if count > _kinds(settings, keys)]
+        new = [key for key in new if key.partition(".")[0] not in OF_EVALUATION] or new
         if not new:
             break
         keys.append(max(new, key=lambda key: ("." not in key, kinds[key], key in USUAL, is_short(settings, key))))
