@@ -14,7 +14,7 @@ and of the studentised bootstrap, whose resamples are measured in their own stan
 higher confidence where units are few. experiments/coverage holds how often both have the true value.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -61,13 +61,17 @@ def mean_interval(
     if not table.drawn:
         return None
     deviations = _stretched(_Parts.of(table), draws, seed, confidence)
-    found = _interval(table, centre, *_quantiles(deviations, confidence), confidence)
-    least, most = (float("inf") * sign if end is None else end for end, sign in zip(within, (-1, 1), strict=True))
-    return replace(found, low=min(centre, max(found.low, least)), high=max(centre, min(found.high, most)))
+    return _interval(table, centre, _quantiles(deviations, confidence), confidence, within)
 
 
 def difference_interval(
-    table: Crossed, *, centre: float, draws: int, seed: int, confidence: float = CONFIDENCE
+    table: Crossed,
+    *,
+    centre: float,
+    draws: int,
+    seed: int,
+    confidence: float = CONFIDENCE,
+    within: Bounds = UNBOUNDED,
 ) -> Interval | None:
     """The same of paired differences, which may be skewed."""
     if not table.drawn:
@@ -78,7 +82,13 @@ def difference_interval(
         units = len(parts.by_cluster) if parts.draws_rows else len(parts.by_column)
         least, most = _quantiles(_studentised(parts, draws, seed), 1 - (1 - confidence) * _share_of_tails(units))
         low, high = min(low, -most * error), max(high, -least * error)
-    return _interval(table, centre, low, high, confidence)
+    return _interval(table, centre, (low, high), confidence, within)
+
+
+def of_differences(bounds: Bounds) -> Bounds:
+    """Where the difference of two numbers lies that lie within these."""
+    low, high = bounds
+    return UNBOUNDED if low is None or high is None else (low - high, high - low)
 
 
 def student_quantile(probability: float, freedom: float) -> float:
@@ -193,10 +203,15 @@ def _quantiles(deviations: Numbers, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _interval(table: Crossed, centre: float, low: float, high: float, confidence: float) -> Interval:
+def _interval(table: Crossed, centre: float, off: tuple[float, float], confidence: float, within: Bounds) -> Interval:
+    """Never beside what it is around, also where all numbers are equal but for rounding."""
+    least, most = within
+    low, high = (centre + each for each in off)
+    low = low if least is None else max(low, least)
+    high = high if most is None else min(high, most)
     return Interval(
-        low=centre + min(low, 0.0),  # never beside what it is around, also where all numbers are equal but for rounding
-        high=centre + max(high, 0.0),
+        low=min(low, centre),
+        high=max(high, centre),
         confidence=confidence,
         resampled=table.drawn,
         covers=table.covers,

@@ -5,7 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from imprint.evaluation.statistics.crossing import Crossed, table_of_differences
-from imprint.evaluation.statistics.intervals import Interval, difference_interval, mean_interval, student_quantile
+from imprint.evaluation.statistics.intervals import (
+    UNBOUNDED,
+    Interval,
+    difference_interval,
+    mean_interval,
+    student_quantile,
+)
+from imprint.evaluation.statistics.intervals import of_differences as of_differences_of
 
 DRAWS = 4000
 
@@ -45,6 +52,8 @@ def test_what_no_mean_can_be_is_cut_off() -> None:
     cut = mean_interval(table, centre=0.925, draws=DRAWS, seed=0, within=(0.0, 1.0))
     assert cut is not None
     assert (cut.low, cut.high) == (free.low, 1.0)
+    assert of_differences_of((0.0, 1.0)) == (-1.0, 1.0)
+    assert of_differences_of((0.0, None)) == UNBOUNDED
 
 
 def width(interval: Interval) -> float:
