@@ -50,7 +50,7 @@ def _report(seen: Browser) -> None:
     seen.evaluate("document.querySelectorAll('details.gallery').forEach(fold => fold.open = true)")
     seen.click("details.gallery tbody tr:nth-child(2) td:nth-of-type(1) button.picture")
     seen.click("[data-mode=slider]")
-    _choose(seen, "dialog select", "lora")
+    _choose(seen, "dialog select", "textual inversion")
     _take(seen, "compare", of="dialog")
 
 
@@ -77,6 +77,8 @@ def _serve(seen: Browser) -> None:
         _until(lambda: any(_samples(index) >= 150 for index in Path("outputs").glob("dog6-*/samples/samples.json")))
         run = next(Path("outputs").glob("dog6-lora-*")).name
         seen.show(f"{address}run?key={run}", width=1280, height=800)
+        state = "document.querySelector('.state').textContent"
+        seen.until(lambda: str(seen.evaluate(state)).startswith("running"), seconds=LONGEST)
         shown = "[...document.querySelectorAll('.samples img:not([hidden])')].every(picture => picture.naturalWidth)"
         seen.until(lambda: bool(seen.evaluate(shown)))
         _take(seen, "serve")
