@@ -6,6 +6,7 @@ more while it is looked at. Needs Chromium.
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,7 +72,9 @@ def _preview(seen: Browser) -> None:
 
 
 def _serve(seen: Browser) -> None:
-    """A run while it is trained."""
+    """A run while it is trained, from its first step."""
+    for before in Path("outputs").glob("dog6-lora-*"):
+        shutil.rmtree(before)
     with _process(*IMPRINT, "train", *LIVE), _served() as address:
         seen.allowed.append(address)
         _until(lambda: any(_samples(index) >= 150 for index in Path("outputs").glob("dog6-*/samples/samples.json")))

@@ -87,6 +87,8 @@ def headlines(
 
 
 def _cost(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
+    """Of finished runs: one that was stopped after a few steps is not the quickest."""
+    records = [record for record in records if record.status == "finished"]
     took = {record.name: seconds for record in records if (seconds := record.cost.get("seconds")) is not None}
     if len(set(map(duration, took.values()))) < 2:
         return
