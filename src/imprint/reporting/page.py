@@ -118,7 +118,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
         ),
         galleries=pictures,
         titles=titles(pictures),
-        shown_scores=picture_scores(records, scores, deciders),
+        shown_scores=picture_scores(records, scores, deciders, shown=set(files)),
         beside=[scores_beside(gallery, records, scores, deciders) for gallery in pictures],
         curves=[panel_svg(panel, styles) for panel in panels(losses, score_curves, scores.facts)],
     )

@@ -1,6 +1,6 @@
 """What single pictures scored: those that an evaluation drew, by the index beside them and the run's score sheets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,9 +20,9 @@ Asked = tuple[str, int, int, str]  # set, number of the prompt in it, which of i
 
 
 def picture_scores(
-    records: Sequence[RunRecord], scores: RunScores, columns: Sequence[ScoreColumn]
+    records: Sequence[RunRecord], scores: RunScores, columns: Sequence[ScoreColumn], *, shown: Collection[Path]
 ) -> dict[Path, list[str]]:
-    """By the picture's file: `DINO 0.612`, `CLIP-T 0.287`. Pictures without numbers of their own are left out."""
+    """Of the files that are shown: `DINO 0.612`, `CLIP-T 0.287`. Those without numbers of their own are left out."""
     found: dict[Path, list[str]] = {}
     for record in records:
         for index in sorted((record.folder / "pictures").glob(f"*/{INDEX}")):
@@ -32,6 +32,8 @@ def picture_scores(
                 continue
             sheets = [sheet for sheet in scores.sheets[record.folder] if _scored(sheet, common)]
             for asked, file in pictures.items():
+                if file not in shown:
+                    continue
                 own = [told for column in columns if (told := _told(asked, column, sheets))]
                 if own:
                     found[file] = own

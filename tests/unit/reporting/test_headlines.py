@@ -45,7 +45,7 @@ def test_what_was_stopped_is_not_the_quickest(tmp_path: Path) -> None:
         manifest = json.loads((run / "manifest.json").read_text())
         manifest["training"]["seconds"] = seconds
         (run / "manifest.json").write_text(json.dumps(manifest))
-    assert said(tmp_path) == ["Quickest: lora, 60 s for 200 steps; slowest: loha, 1 min 30 s for 400 steps."]
+    assert said(tmp_path) == ["Quickest: lora, 1 min 00 s for 200 steps; slowest: loha, 1 min 30 s for 400 steps."]
 
 
 def test_points_that_are_not_scored_have_no_say(tmp_path: Path) -> None:
