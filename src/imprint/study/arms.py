@@ -45,7 +45,7 @@ class Arm:
         photos = keys_of(material.first(shots))
         found: dict[str, list[Example]] = {subject: [] for subject in material.subjects}
         for one in material.pictures:
-            if one.source in self.sources and one.is_made_of(photos):
+            if one.source in self.sources and one.only_for in (None, shots) and one.is_made_of(photos):
                 found[one.subject].append(one)
         return {subject: own[: self.count] for subject, own in found.items()}
 
@@ -53,6 +53,12 @@ class Arm:
         """The same with so many pictures of each subject, the first ones: fewer are some of more."""
         arm = copy.copy(self)
         arm.count = count
+        return arm
+
+    def taking(self, source: str) -> "Arm":
+        """The same with the pictures of another source, too."""
+        arm = copy.copy(self)
+        arm.sources = [*self.sources, source]
         return arm
 
 
