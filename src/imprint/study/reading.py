@@ -64,7 +64,7 @@ def read_material(
     kept, remarks = _chosen(found, subjects, problems)
     problems += faults(kept, found, shots)
     others = [*folders, *named.values(), *(folder for _, folder in made)]
-    problems += on_both_sides(others, tested, parts, remarks)
+    problems += on_both_sides(others, tested, found, shots, parts=parts, remarks=remarks)
     if problems:
         raise ConfigError(problems)
     return Material(
