@@ -29,8 +29,8 @@ FIRST, SECOND = Look(32, 2), Look(48, 1)
 SMALLEST_CROP = 0.5  # of a side
 MAYBE = 0.15  # below the threshold: the first look comes out lower by no more, where the crop lies between its pixels
 FLAT = 2.0  # levels of spread: what is flatter is like every flat place of any picture
-# Two pictures of one thing in one plain place correlate, too. Of a copy every piece is alike that shows anything, but for
-# one, which may lie at an edge.
+# Two pictures of one thing in one plain place correlate, too. Of a copy every piece is alike that shows anything, but
+# for one, which may lie at an edge.
 PIECES = 4  # a side
 FINE = 64  # pixels of a side, when pieces are compared
 LEEWAY = 2  # pixels by which a piece may lie elsewhere

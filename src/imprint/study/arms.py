@@ -120,7 +120,7 @@ def problems(arms: Mapping[str, Arm], material: Material, shots: Sequence[int]) 
 def _empty(where: str, subjects: Sequence[str], sources: Sequence[str], material: Material, shots: int) -> str:
     more = f" and {len(subjects) - SHOWN} more" if len(subjects) > SHOWN else ""
     there = ", ".join(sorted({one.source for one in material.pictures})) or "nobody"
-    photos = f"the first {shots} photo{'s' * (shots != 1)}"
+    photos = "the first photo" if shots == 1 else f"the first {shots} photos"
     return (
         f"{where}: there is no picture of {', '.join(subjects[:SHOWN])}{more} by {' or '.join(sources)} that was made "
         f"of {photos} alone (there are pictures by {there}). Give a data set of such "
