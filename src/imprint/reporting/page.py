@@ -90,7 +90,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
         for record in records
         if (style := styles[str(record.folder)])
     }
-    table = run_table(records, scores, keys, lines=lines, is_sweep=heading.is_sweep)
+    table = run_table(records, scores, keys, lines=lines, names=names, is_sweep=heading.is_sweep)
     deciders = deciding(scores.board.columns, heading.objectives) if scores.board else []
     return picture_page(
         "report.html.j2",

@@ -27,10 +27,11 @@ def run_table(
     keys: Sequence[str],
     *,
     lines: Mapping[str, Line] | None = None,
+    names: Mapping[str, str] | None = None,
     is_sweep: bool = False,
 ) -> Table:
-    """`keys` are the settings that have columns, `lines` how each run is drawn, by name. Points of a
-    sweep always have a status."""
+    """`keys` are the settings that have columns, `lines` how each run is drawn and `names` how figures call it, by its
+    own name. Points of a sweep always have a status."""
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
     statuses = [_status(record, scores) for record in records]
     has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
@@ -42,7 +43,7 @@ def run_table(
     rows = [
         Row(
             [
-                _label(record, number, is_sweep),
+                _label(record, number, is_sweep)._replace(short=(names or {}).get(record.name, "")),
                 *(Cell(record.settings.get(key)) for key in keys),
                 *statuses[number - 1 : number if has_status else 0],
                 *(cells[number - 1] for cells in measured),

@@ -475,6 +475,23 @@ def test_columns_are_hidden_and_rows_grouped_in_a_view_that_can_be_sent(seen: Br
     assert not {"loss", "clip-t"} & set(lines[0].split(","))
 
 
+def test_on_a_phone_scores_are_in_sight_and_the_first_column_says_what_differs(seen: Browser, finished: Path) -> None:
+    seen.show(finished, width=PHONE)
+    cell = f"{ROWS}[0].cells[{COLUMN.format('DINO')}.cellIndex].getBoundingClientRect()"
+    assert seen.evaluate(f"(box => box.width > 0 && box.right <= innerWidth)({cell})")
+    told = "getComputedStyle(document.querySelector('.runs tbody th'), '::after').content"
+    assert seen.evaluate(told) == '"lr 0.0001, rank 4"'
+    assert address(seen) == "", "nobody chose it"
+    shown = "[...document.querySelectorAll('[name=column]')].filter(box => box.checked).length"
+    before = seen.evaluate(shown)
+    seen.evaluate("document.querySelectorAll('[name=column]:not(:checked)').forEach(box => box.click())")
+    assert address(seen) == "#hide=nothing"
+    seen.show(finished, width=PHONE, at=address(seen))
+    assert seen.evaluate(shown) > before
+    seen.show(finished, width=DESKTOP)
+    assert seen.evaluate(told) == "none"
+
+
 def test_a_group_has_the_mean_of_the_rows_that_are_shown(seen: Browser, runs: Path) -> None:
     seen.show(runs)
     group = "[...document.querySelector('[name=group]').options].findIndex(option => option.text === 'method')"
