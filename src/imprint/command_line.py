@@ -36,9 +36,7 @@ VERBS = {
         ("negative_prompt", "dataset.rights"),
     ),
     "masks": Verb("find where the subject is in photos, and write a mask beside each", "photos"),
-    "study": Verb(
-        "measure whether drawn pictures help a learner, beside photos alone", "data", texts=("synthesise",)
-    ),
+    "study": Verb("measure whether drawn pictures help a learner, beside photos alone", "data", texts=("synthesise",)),
     "export": Verb("write a trained run, or a data set, in another format", "run"),
     "adopt": Verb("make a run of a LoRA or an embedding that was trained elsewhere", "files", ("dataset.rights",)),
     "grid": Verb("draw pictures along two axes, as a sheet and a page", "run", ("prompt", "negative_prompt")),
