@@ -14,6 +14,17 @@ def largest(mask_HW: Mask) -> Mask:
     return np.asarray(parts_HW == sizes.argmax()) if len(sizes) > 1 else np.zeros_like(mask_HW)
 
 
+Box = tuple[int, int, int, int]  # from the left, the top; up to the right, the bottom
+
+
+def around(mask_HW: Mask) -> Box | None:
+    """The box around it; None around nothing."""
+    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def filled(mask_HW: Mask) -> Mask:
     """With its holes: what cannot be reached from the edge of the picture."""
     outside_HW = parts(~mask_HW)

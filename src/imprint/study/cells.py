@@ -29,7 +29,7 @@ from imprint.files import write_json
 from imprint.kinds import hashed_class
 from imprint.study.arms import Arm
 from imprint.study.examples import Example, Material
-from imprint.study.learners.base import Learner, Tools
+from imprint.study.learners.base import ABOUT_PLACES, Learner, Tools
 from imprint.study.order import Pool, Training
 from imprint.study.tasks.base import Question, Task, tested
 
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What is kept of a cell. `probabilities` are by the content of the picture, in the order of the classes; of a task
-    about places, `maps` have a class for each pixel instead, as PNG."""
+    about places, `maps` have a class for each pixel instead, as PNG, or `boxes` five numbers of each class."""
 
     version: int
     place: Place
@@ -61,9 +61,12 @@ class Result:
     classes: Sequence[str]
     probabilities: Mapping[str, Sequence[Annotated[float, Ge(0), Le(1)]]]
     maps: Mapping[str, str] = field(default_factory=dict)
+    boxes: Mapping[str, Sequence[Sequence[Annotated[float, Ge(0), Le(1)]]]] = field(default_factory=dict)
 
     def of(self, examples: Sequence[Example]) -> Tensor:
-        """(N, K), or (N, H, W) of maps"""
+        """(N, K), (N, H, W) of maps, or (N, K, 5) of boxes"""
+        if self.boxes:
+            return torch.tensor([self.boxes[one.content] for one in examples], dtype=torch.double)
         if self.maps:
             return torch.stack([_map(self.maps[one.content]) for one in examples])
         return torch.tensor([self.probabilities[one.content] for one in examples], dtype=torch.double)
@@ -96,7 +99,7 @@ class Cell:
         learned = self.learner.learn(self.training, tools)
         answers = self.task.answers(learned, self.training, self.tests)
         by_content = dict(zip([one.content for one in self.tests], answers, strict=True))
-        are_maps = answers.dtype == torch.uint8
+        plain = {content: each.tolist() for content, each in by_content.items()} if self.task.asks != "maps" else {}
         return Result(
             version=VERSION,
             place=self.place,
@@ -104,8 +107,9 @@ class Cell:
             weights=learned.weights,
             seconds=round(time.perf_counter() - began, 3),
             classes=self.training.classes,
-            probabilities={} if are_maps else {content: row.tolist() for content, row in by_content.items()},
-            maps={content: _png(each) for content, each in by_content.items()} if are_maps else {},
+            probabilities=plain if self.task.asks != "boxes" else {},
+            maps={content: _png(each) for content, each in by_content.items()} if self.task.asks == "maps" else {},
+            boxes=plain if self.task.asks == "boxes" else {},
         )
 
 
@@ -157,7 +161,7 @@ def _identity(
     augmentation = training.augmentation
     # Tasks that ask for probabilities of the same classes share what is learned.
     asked: list[Any] = [] if task.asks == "probabilities" else [task.asks, dict(task.settings())]
-    if task.asks == "maps":
+    if task.asks in ABOUT_PLACES:
         seen = [one for pool in training.pools.values() for side in pool for one in side]
         asked += [[one.marking.content if one.marking else "" for one in seen]]
     return fingerprint(
@@ -205,7 +209,7 @@ def read(folder: Path, cell: Cell) -> Result | None:
     except (FileNotFoundError, UserError):
         return None
     is_whole = result.version == VERSION and tuple(result.classes) == cell.training.classes
-    known = result.probabilities.keys() | result.maps.keys()
+    known = result.probabilities.keys() | result.maps.keys() | result.boxes.keys()
     if not is_whole or not {one.content for one in cell.tests} <= known:
         return None
     with suppress(ValueError, OSError):

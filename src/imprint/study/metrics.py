@@ -20,5 +20,7 @@ METRICS = {
     "dice": Metric("Dice", "higher", "twice what they share over the sum of both"),
     "box_iou": Metric("Box IoU", "higher", "the same of the boxes around the largest part found, and around the mask"),
     "found": Metric("Found", "higher", "share of photos with a box IoU of .5 or more"),
+    "box_ap": Metric("mAP", "higher", "AP of boxes, the mean over IoUs from .5 to .95, as COCO has it"),
+    "box_ap50": Metric("AP50", "higher", "AP of boxes that have an IoU of .5 or more with the right one"),
     "spill": Metric("Spill", "lower", "share of the pixels of others' photos that are told to be the subject's"),
 }

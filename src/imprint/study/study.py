@@ -22,7 +22,7 @@ from imprint.study.arms import Arm, Member
 from imprint.study.cells import Cell, Result, cells, file_of, read
 from imprint.study.examples import Material
 from imprint.study.findings import Findings
-from imprint.study.learners.base import Learner, Tools
+from imprint.study.learners.base import ABOUT_PLACES, Learner, Tools
 from imprint.study.learning import learn_missing, missing
 from imprint.study.scores import Board, boards
 from imprint.study.tables import counted
@@ -95,7 +95,7 @@ class Study:
                     f"learners.{name}: it gives {' and '.join(sorted(learner.gives))}, and this task asks for "
                     f"{self.task.asks}. Take another one (docs/study.md), or another task."
                 )
-        if self.task.asks == "maps":
+        if self.task.asks in ABOUT_PLACES:
             problems += [
                 f"arms.{name}.augmentation: it does not say where a picture's parts go, which this task must know. "
                 "Take augmentation/classical, or null."

@@ -31,7 +31,7 @@ def class_of(name: str) -> Any:
     return getattr(import_module(module), kind)
 
 
-TASKS = {"probabilities": ("identify", "one_vs_all"), "maps": ("segment",)}
+TASKS = {"probabilities": ("identify", "one_vs_all"), "maps": ("segment",), "boxes": ("detect",)}
 ASKED = [(name, task) for name in LEARNERS for gives in TASKS if gives in class_of(name).gives for task in TASKS[gives]]
 CLASSIFYING = [name for name in LEARNERS if "probabilities" in class_of(name).gives]
 
@@ -63,7 +63,7 @@ def test_labels_of_the_test_change_no_choice_and_no_weight(
     given = ["arms=[classical,synthetic]", f"task={task}", *(["task.rivals=all"] if task == "one_vs_all" else [])]
     places: dict[str, Any] = {}
     tests = world / "test"
-    if task == "segment":
+    if task in ("segment", "detect"):
         tests = with_masks(tests, tmp_path / "test")
         places, given[0] = {"data": with_masks(world / "photos", tmp_path / "photos")}, "arms=[classical]"
     shuffled = tmp_path / "shuffled"
@@ -75,7 +75,7 @@ def test_labels_of_the_test_change_no_choice_and_no_weight(
     assert results(study)
     for one, other in zip(results(study), results(blind), strict=True):
         assert (one.place, one.choices, one.weights) == (other.place, other.choices, other.weights)
-        assert (one.probabilities, one.maps) == (other.probabilities, other.maps)
+        assert (one.probabilities, one.maps, one.boxes) == (other.probabilities, other.maps, other.boxes)
     assert board_numbers(study) != board_numbers(blind)
 
 

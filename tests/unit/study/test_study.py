@@ -132,6 +132,26 @@ def test_a_part_of_a_test_picture_is_refused_or_told(made: Made, world: Path, tm
     assert any("dog6/99.png" in remark for remark in told)
 
 
+def test_a_picture_of_a_known_maker_is_like_a_part_by_chance_and_told(made: Made, world: Path, tmp_path: Path) -> None:
+    """It is a child of a photo to learn from; in a folder of which nobody says who made it, it is refused."""
+    data = shutil.copytree(world / "data", tmp_path / "data")
+    child = json.loads((data / "train/metadata.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    part = Image.open(world / "test" / child["subject"] / "00.png").crop((4, 6, 56, 58))
+    save(part, data / "train" / child["file_name"])
+    told = list(made("arms=[classical,synthetic]", data=f"[{world / 'photos'},{data}]").remarks())
+    assert any(f"{child['file_name']} repeats a part of {child['subject']}/00.png" in remark for remark in told)
+    truth = shutil.copytree(world / "truth", tmp_path / "truth")
+    save(part, truth / child["subject"] / "99.png")
+    with pytest.raises(ConfigError, match="99.png repeats a part of"):
+        made("arms=[classical,truth]", f"pictures={{mine:{truth}}}", "arms.truth.sources=[mine]")
+
+
+def test_photos_beyond_the_shots_are_not_looked_at_for_parts(made: Made, world: Path, tmp_path: Path) -> None:
+    tests = shutil.copytree(world / "test", tmp_path / "test")
+    save(Image.open(world / "photos/dog6/01.png").crop((4, 6, 56, 58)), tests / "dog6" / "99.png")
+    assert made("arms=[classical]", "shots=[1]", test=tests).shots == [1]
+
+
 def test_all_that_is_wrong_with_the_pictures_is_said_at_once(made: Made, world: Path, tmp_path: Path) -> None:
     photos = shutil.copytree(world / "photos", tmp_path / "photos")
     (photos / "cat" / "01.png").unlink()

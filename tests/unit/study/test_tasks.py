@@ -26,6 +26,7 @@ from imprint.study.order import Pool, Training
 from imprint.study.study import Study
 from imprint.study.tasks.base import Question, Task
 from imprint.study.tasks.classify import Classify
+from imprint.study.tasks.detect import Detect
 from imprint.study.tasks.retrieve import Retrieve
 from imprint.study.tasks.segment import Segment
 
@@ -35,9 +36,10 @@ FILES = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in
 REPRESENTING = sorted(
     name for name, content in FILES.items() if "features" in get_class(content[name]["_target_"]).gives
 )
+PLACES = ("segment", "detect")
 NEEDS = {  # what a task must be given in the small world
     "one_vs_all": ["task.rivals=all", "learners=[probe]"],
-    "segment": ["learners=[patches]", "learners.patches.positions=4", "learners.patches.size=64"],
+    **{task: ["learners=[patches]", "learners.patches.positions=4", "learners.patches.size=64"] for task in PLACES},
 }
 
 
@@ -65,7 +67,7 @@ def test_each_task_is_asked_scored_and_not_asked_twice(
     choice: str, made: Made, masked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = ["arms=[real,classical]", "shots=[1]", f"task={choice}", *NEEDS.get(choice, ["learners=[probe]"])]
-    study = made(*given, data=f"[{masked / 'photos'}]", test=masked / "test") if choice == "segment" else made(*given)
+    study = made(*given, data=f"[{masked / 'photos'}]", test=masked / "test") if choice in PLACES else made(*given)
     study.carry_out()
     [board] = numbers(study)
     task = study.task
@@ -95,11 +97,12 @@ def test_labels_of_the_test_change_no_answer(choice: str, made: Made, masked: Pa
         study.learn()
         found.append([result for _, result in study.done()])
     for one, other in zip(*found, strict=True):
-        assert (one.weights, one.choices, one.probabilities, one.maps) == (
+        assert (one.weights, one.choices, one.probabilities, one.maps, one.boxes) == (
             other.weights,
             other.choices,
             other.probabilities,
             other.maps,
+            other.boxes,
         )
 
 
@@ -107,9 +110,9 @@ def test_a_learner_that_cannot_is_refused_by_name(made: Made, masked: Path) -> N
     masks = {"data": f"[{masked / 'photos'}]", "test": masked / "test"}
     with pytest.raises(ConfigError, match=r"learners.resnet: it gives features and probabilities.*maps"):
         made("task=segment", "arms=[classical]", "learners=[resnet,patches]", **masks)
-    with pytest.raises(ConfigError, match=r"learners.patches: it gives maps, and this task asks for probabilities"):
+    with pytest.raises(ConfigError, match=r"patches: it gives boxes and maps, and .* asks for probabilities"):
         made("task=identify", "arms=[classical]", "learners=[patches]", **masks)
-    with pytest.raises(ConfigError, match=r"learners.patches: it gives maps, and this task asks for features"):
+    with pytest.raises(ConfigError, match=r"patches: it gives boxes and maps, and .* asks for features"):
         made("task=retrieve", "arms=[classical]", "learners=[patches]", **masks)
 
 
@@ -267,6 +270,69 @@ def test_maps_are_measured_as_torchmetrics_measures_them(tmp_path: Path) -> None
     larger.save(tmp_path / "larger.png")
     twice = one._replace(marking=Marking(tmp_path / "larger.png", "exact", ""))
     assert Segment(learn_from=["exact"]).scores(question, found[None], [twice])["cat"]["iou"] == own["iou"]
+
+
+def test_boxes_are_measured_as_coco_measures_them(tmp_path: Path) -> None:
+    coco, evaluation = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
+    drawn = np.random.default_rng(0)
+    subjects, tests, boxes = ("cat", "dog"), [], []
+    for number in range(24):
+        left, top = drawn.integers(2, 20, 2)
+        mask_HW = np.zeros((40, 60), dtype=np.uint8)
+        mask_HW[top : top + 18, left : left + 24] = 255
+        Image.fromarray(mask_HW).save(tmp_path / f"{number}.png")
+        own = example(subjects[number % 2], key=f"{number}")
+        tests.append(own._replace(marking=Marking(tmp_path / f"{number}.png", "exact", "")))
+        shifts = drawn.uniform(-3, 3, (2, 4))
+        found = np.array([left, top, left + 24, top + 18]) + shifts
+        sure = drawn.uniform(0.1, 1, 2) * (drawn.uniform(size=2) < 0.8)
+        boxes.append([[*(box / [60, 40, 60, 40] * (s > 0)).clip(0, 1), s] for box, s in zip(found, sure, strict=True)])
+    question = Question("", subjects, {subject: subject for subject in subjects})
+    boxes_NK5 = torch.tensor(np.array(boxes))
+    found = Detect(learn_from=["exact"]).scores(question, boxes_NK5, tests)
+
+    true = coco.COCO()
+    true.dataset = {
+        "images": [{"id": number, "width": 60, "height": 40} for number in range(24)],
+        "categories": [{"id": 1}, {"id": 2}],
+        "annotations": [
+            {"id": number + 1, "image_id": number, "category_id": 1 + number % 2, "iscrowd": 0, "area": 24 * 18}
+            | {"bbox": [float(side) for side in _bbox(tmp_path / f"{number}.png")]}
+            for number in range(24)
+        ],
+    }
+    true.createIndex()
+    told = [
+        {"image_id": number, "category_id": 1 + kind, "score": float(sure)}
+        | {"bbox": [left * 60, top * 40, (right - left) * 60, (bottom - top) * 40]}
+        for number, own in enumerate(boxes)
+        for kind, (left, top, right, bottom, sure) in enumerate(own)
+        if sure > 0
+    ]
+    measured = evaluation.COCOeval(true, true.loadRes(told), "bbox")
+    measured.evaluate()
+    measured.accumulate()
+    precision_TRK = measured.eval["precision"][:, :, :, 0, -1]
+    for kind, subject in enumerate(subjects):
+        assert 0.05 < found[subject]["box_ap"] < 0.95
+        assert found[subject]["box_ap"] == pytest.approx(precision_TRK[:, :, kind].mean())
+        assert found[subject]["box_ap50"] == pytest.approx(precision_TRK[0, :, kind].mean())
+
+
+def _bbox(file: Path) -> tuple[int, ...]:
+    with Image.open(file) as mask:
+        left, top, right, bottom = mask.getbbox() or (0, 0, 0, 0)
+    return left, top, right - left, bottom - top
+
+
+def test_who_is_never_found_has_an_ap_of_none(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 255, dtype=np.uint8)).save(tmp_path / "mask.png")
+    one = example("cat")._replace(marking=Marking(tmp_path / "mask.png", "given", ""))
+    question = Question("", ("cat", "dog"), {"cat": "cat", "dog": "dog"})
+    task = Detect(learn_from=["exact"])
+    assert task.scores(question, torch.zeros(1, 2, 5).double(), [one]) == {"cat": {"box_ap": 0, "box_ap50": 0}}
+    right = torch.tensor([[[0, 0, 1, 1, 0.5], [0, 0, 0, 0, 0]]]).double()
+    assert task.scores(question, right, [one]) == {"cat": {"box_ap": 1, "box_ap50": 1}}
 
 
 def test_what_is_nobodys_is_found_nowhere(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from imprint.evaluation.records import Features, Needs
 from imprint.study.examples import Example
 from imprint.study.order import Training
 
-# What a task may ask of each picture: the probabilities of classes; a representation; a class for each pixel.
-Gives = Literal["probabilities", "features", "maps"]
+# What a task may ask of each picture: the probabilities of classes; a representation; a class for each pixel; a box of
+# each class, and how sure it is.
+Gives = Literal["probabilities", "features", "maps", "boxes"]
+ABOUT_PLACES: tuple[Gives, ...] = ("maps", "boxes")  # which are learned from masks
 
 NO_NEEDS = Needs(sets=(), untuned=(), encoders=(), photos=0)
 
@@ -54,6 +56,14 @@ class Segmenting(Learned, Protocol):
     def maps(self, examples: Sequence[Example]) -> Tensor:
         """(N, H, W) in uint8, the whole picture in each whatever its shape: 0 for what is of no class, else the class's
         number from 1 on."""
+
+
+class Detecting(Learned, Protocol):
+    """What a learner leaves that gives boxes."""
+
+    def boxes(self, examples: Sequence[Example]) -> Tensor:
+        """(N, K, 5), in double: left, top, right, bottom as shares of the picture's sides, and from 0 to 1 how sure it
+        is. All are 0 for what is not found."""
 
 
 class Learner(ABC):

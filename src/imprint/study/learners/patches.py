@@ -19,6 +19,7 @@ from imprint import rng
 from imprint.evaluation.linear_probe import LinearProbe, fit_targets
 from imprint.evaluation.records import Needs
 from imprint.kinds import of_kind
+from imprint.pictures.connected import around, largest
 from imprint.study.augmentation import Augmentation
 from imprint.study.examples import Example
 from imprint.study.learners.base import Learned, Learner, Tools, weights_hash
@@ -37,7 +38,7 @@ class Patches(Learner):
     size       pixels of a side of the maps, to which what is told of patches is drawn out
     """
 
-    gives = frozenset({"maps"})
+    gives = frozenset({"maps", "boxes"})
 
     def __init__(
         self,
@@ -151,13 +152,33 @@ class _Fitted:
         raise NotImplementedError("it tells pixels apart, and not pictures")
 
     def maps(self, examples: Sequence[Example]) -> Tensor:
-        batches = (examples[first : first + TOGETHER] for first in range(0, len(examples), TOGETHER))
-        return torch.cat([self._maps(batch) for batch in batches])
+        return torch.cat([logits_NKSS.argmax(dim=1).to(torch.uint8) for logits_NKSS in self._drawn(examples)])
 
-    def _maps(self, examples: Sequence[Example]) -> Tensor:
+    def boxes(self, examples: Sequence[Example]) -> Tensor:
+        """Around the largest part of what is told to be of a class; as sure as its pixels are on average."""
+        found = []
+        for logits_NKSS in self._drawn(examples):
+            sure_NKSS = logits_NKSS.softmax(dim=1)
+            for sure_KSS, map_SS in zip(sure_NKSS, logits_NKSS.argmax(dim=1), strict=True):
+                found.append([self._box(sure_SS, map_SS == number) for number, sure_SS in enumerate(sure_KSS)][1:])
+        return torch.tensor(found, dtype=torch.double)
+
+    def _box(self, sure_SS: Tensor, is_own_SS: Tensor) -> list[float]:
+        part_SS = largest(is_own_SS.numpy())
+        box = around(part_SS)
+        if box is None:
+            return [0.0] * 5
+        sure = float(sure_SS[torch.from_numpy(part_SS)].mean())
+        return [*(edge / self._learner.size for edge in box), min(max(sure, 0.0), 1.0)]
+
+    def _drawn(self, examples: Sequence[Example]) -> Iterator[Tensor]:
+        """(N, K, S, S), of some at a time."""
+        for first in range(0, len(examples), TOGETHER):
+            yield self._logits(examples[first : first + TOGETHER])
+
+    def _logits(self, examples: Sequence[Example]) -> Tensor:
         features_NHWD = self._learner.encoded(self._tools, examples, kept=True)
         logits_NHWK = features_NHWD.double() @ self._probe.weight_DK + self._probe.bias_K
-        drawn_NKSS = functional.interpolate(
+        return functional.interpolate(
             logits_NHWK.movedim(3, 1), (self._learner.size,) * 2, mode="bilinear", align_corners=False
         )
-        return drawn_NKSS.argmax(dim=1).to(torch.uint8)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 from annotated_types import MinLen
@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.kinds import of_kind
-from imprint.pictures.connected import Mask, largest
+from imprint.pictures.connected import around, largest
 from imprint.study.examples import Example, Material, Quality
-from imprint.study.learners.base import Learned, Segmenting
+from imprint.study.learners.base import Gives, Learned, Segmenting
 from imprint.study.order import Training
 from imprint.study.tasks.base import Question, Task
 
@@ -35,8 +35,9 @@ class Segment(Task):
     It is tested on masks that are exact or given alone: who is measured by an estimate is measured by its mistakes.
     """
 
-    asks = "maps"
-    metrics = ("iou", "dice", "box_iou", "found", "spill")
+    name: ClassVar[str] = "segment"
+    asks: ClassVar[Gives] = "maps"
+    metrics: ClassVar[tuple[str, ...]] = ("iou", "dice", "box_iou", "found", "spill")
 
     def __init__(self, *, learn_from: Annotated[Sequence[Quality], MinLen(1)]) -> None:
         self.learn_from = learn_from
@@ -55,17 +56,17 @@ class Segment(Task):
         photos = [photo for own in material.photos.values() for photo in own]
         if without := [photo for photo in photos if not self._is_learned(photo)]:
             yield (
-                f"task=segment learns from photos with masks ({allowed}), and these have none: {_some(without)}. Put "
-                "one beside each, NAME.mask.png, white where the subject is; or have them estimated (imprint masks) "
-                "and say task.learn_from=[exact,given,estimated]."
+                f"task={self.name} learns from photos with masks ({allowed}), and these have none: {_some(without)}. "
+                "Put one beside each, NAME.mask.png, white where the subject is; or have them estimated (imprint "
+                "masks) and say task.learn_from=[exact,given,estimated]."
             )
         if untested := [one for one in material.tests if not _is_tested_on(one)]:
             yield (
-                "task=segment tests on photos with masks that are exact or given, and these have none, or estimated "
-                f"ones: {_some(untested)}. Put a mask beside each, NAME.mask.png, or leave the photos out."
+                f"task={self.name} tests on photos with masks that are exact or given, and these have none, or "
+                f"estimated ones: {_some(untested)}. Put a mask beside each, NAME.mask.png, or leave the photos out."
             )
         if len(material.subjects) > MOST:
-            yield f"task=segment tells up to {MOST} subjects apart, and there are {len(material.subjects)}."
+            yield f"task={self.name} tells up to {MOST} subjects apart, and there are {len(material.subjects)}."
 
     def questions(self, material: Material) -> list[Question]:
         subjects = material.subjects
@@ -121,7 +122,7 @@ def _measured(found_HW: Tensor, one: Example) -> dict[str, float]:
     true_HW = np.asarray(mask) > HALF
     drawn_HW = np.asarray(Image.fromarray(found_HW.numpy()).resize(mask.size, Image.Resampling.NEAREST))
     shared, both = int((drawn_HW & true_HW).sum()), int((drawn_HW | true_HW).sum())
-    box = _box_iou(_box(largest(drawn_HW)), _box(true_HW))
+    box = box_iou(around(largest(drawn_HW)), around(true_HW))
     return {
         "iou": shared / both if both else 1.0,
         "dice": 2 * shared / (shared + both) if both else 1.0,
@@ -130,17 +131,7 @@ def _measured(found_HW: Tensor, one: Example) -> dict[str, float]:
     }
 
 
-Box = tuple[int, int, int, int]  # from the left, the top; up to the right, the bottom
-
-
-def _box(mask_HW: Mask) -> Box | None:
-    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
-    if not len(rows):
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _box_iou(one: Box | None, other: Box | None) -> float:
+def box_iou(one: Sequence[float] | None, other: Sequence[float] | None) -> float:
     if one is None or other is None:
         return float(one is other)
     sides = [min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis]) for axis in (0, 1)]
