@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: help setup demo test test-miniature test-slow test-hostile test-numerics test-newest test-oldest lint types \
-  format docs notebooks attack bench memory-table clients report world miniature miniature-report clean
+  format docs screenshots notebooks attack bench memory-table clients report world miniature miniature-report clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ test-oldest:  ## run the tests on the oldest versions that pyproject.toml allows
 docs: setup  ## build the documentation from docs/, docstrings and conf/: build/docs/index.html
 	$(BIN)/python docs/generate.py build/docs-source
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -c docs build/docs-source build/docs
+
+# Needs Chromium. WORK keeps what is trained, so that it is not trained again.
+screenshots: WORK ?= build/screenshots
+screenshots: setup  ## take the pictures of pages that the documentation shows: docs/screenshots/
+	$(BIN)/python docs/screenshots.py $(WORK)
 
 notebooks: setup  ## run the notebooks on the miniature, and keep them with their outputs
 	$(BIN)/python notebooks/execute.py

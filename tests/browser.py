@@ -1,5 +1,6 @@
 """A headless Chromium, spoken to in its own protocol over two pipes: real clicks and keys, any width, either theme."""
 
+import base64
 import json
 import os
 import select
@@ -78,6 +79,10 @@ class Browser:
         """Into what has the focus."""
         self._ask("Input.insertText", text=text)
         self._settle()
+
+    def screen(self) -> bytes:
+        """What it shows, as PNG."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"])
 
     def listen(self, seconds: float) -> None:
         """Waits, and takes note of what happens."""

@@ -87,12 +87,15 @@ class SynthesisSweeper(_LazySweeper):
 
 
 class StudySweeper(_LazySweeper):
-    """A study for each combination of the axes; with a launcher, its cells in several processes."""
+    """A study for each combination of the axes, or a search among them; with a launcher, its cells in several
+    processes."""
 
     def _sweep(self, composer: "Composer", launcher: Launcher, arguments: "Sequence[str]") -> None:
         from imprint.verbs.study import run_studies
 
-        run_studies(composer, launcher, [*self.axes, *arguments])
+        assert self._context is not None
+        given = [*self.axes, *arguments]
+        run_studies(composer, launcher, given, context=self._context, sampling=self.settings)
 
 
 class SearchSweeper(_LazySweeper):

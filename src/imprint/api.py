@@ -147,8 +147,13 @@ class Run:
         from imprint.pictures.second_pass import Wanted
         from imprint.pictures.store import Recipe
         from imprint.requests import as_list
+        from imprint.results.load import own_model
         from imprint.verbs.generate import filled
 
+        if own_model(self._finished(), {}).facts().upscaling is not None:
+            raise UserError(
+                f"{self.folder.name} is an upscaler's run, which draws nothing from prompts: run.enlarge(...)"
+            )
         prompts = filled(as_list(prompt), self.concepts, key="prompt")
         seeds = [seed] if isinstance(seed, int) else list(seed)
         model = self._loaded(device)
@@ -166,6 +171,49 @@ class Run:
                 [picture] = draw([recipe])
                 pictures.append(one.again.drawn(model, one.recipe, picture) if one.again else picture)
             return pictures
+
+    def enlarge(
+        self,
+        picture: "Image | str | Path | Sequence[Image | str | Path]",
+        prompt: str,
+        *,
+        seed: int = 0,
+        device: Device = "auto",
+        **upscaler: Any,
+    ) -> "list[Image]":
+        """Larger ones of these pictures, by the run of an upscaler: what `imprint generate RUN picture=...` makes.
+
+        A file, a folder of them or a picture; sides are cut to multiples of what the model needs. `upscaler` may have
+        level, tile, overlap, steps, guidance, scheduler and negative_prompt (conf/enlarging/by_upscaler.yaml). Raises
+        UserError for a run that draws from prompts: `generate(..., hires=...)` is its way to larger pictures.
+        """
+        from PIL import Image
+
+        from imprint.pictures.store import Recipe
+        from imprint.results.given_pictures import given_pictures, middle
+        from imprint.results.load import own_model
+        from imprint.results.upscaling import KEY, Upscaler
+        from imprint.verbs.generate import filled
+
+        run = self._finished()
+        settings = _settings(KEY, {**upscaler, "run": None, "model": None})
+        enlarges = Upscaler(settings, own_model(run, {}), run)
+        given = [picture] if isinstance(picture, str | Path | Image.Image) else picture
+        lows: list[Image.Image] = []
+        for one in given:
+            if isinstance(one, Image.Image):
+                lows.append(middle(one.convert("RGB"), enlarges.enlarged_part(one)))
+            else:
+                lows += [found.load() for found in given_pictures(str(one), key="picture", upscaler=enlarges)]
+        sizes = [(low.height, low.width) for low in lows]
+        problems = [problem for size in sizes for problem in enlarges.problems(size)]
+        if problems:
+            raise ConfigError({str(problem): problem for problem in problems}.values())
+        [text] = filled([prompt], self.concepts, key="prompt")
+        recipes = [enlarges.recipe(Recipe("", text, seed, enlarges.sampler, size, {}), self.concepts) for size in sizes]
+        model = self._loaded(device)
+        with without_denormals():
+            return [enlarges.drawn(model, recipe, low) for recipe, low in zip(recipes, lows, strict=True)]
 
     def pipeline(self) -> "DiffusionPipeline":
         """The library's own pipeline with the result in it, in float32 on the CPU. It needs nothing of imprint."""
@@ -349,20 +397,28 @@ def command(verb: str, *arguments: str) -> None:
 
 def _second_pass(hires: str | Mapping[str, Any] | None) -> "SecondPass | None":
     """A choice of conf/hires, or settings of a second pass. Raises ConfigError with all that is wrong with them."""
-    from imprint.construct import Constructor
     from imprint.pictures.second_pass import KEY
 
     if hires is None:
         return None
-    choice, settings = (hires, {}) if isinstance(hires, str) else ("second_pass", hires)
-    node = compose(f"{KEY}={choice}", verb="generate")[KEY]
+    choice, own = (hires, {}) if isinstance(hires, str) else ("second_pass", hires)
+    again: SecondPass | None = _settings(KEY, own, f"{KEY}={choice}")
+    return again
+
+
+def _settings(key: str, own: Mapping[str, Any], *overrides: str) -> Any:
+    """What `imprint generate` has under this key, with settings of one's own. Raises ConfigError with all that is wrong
+    with them."""
+    from imprint.construct import Constructor
+
+    node = compose(*overrides, verb="generate")[key]
     if node is None:
         return None
     constructor = Constructor()
-    again: SecondPass | None = constructor.build({**config.resolved(node), **settings}, KEY)
+    built = constructor.build({**config.resolved(node), **own}, key)
     if constructor.problems:
         raise ConfigError(constructor.problems)
-    return again
+    return built
 
 
 def _scores(records: "Sequence[RunRecord]") -> list[Score]:

@@ -28,6 +28,20 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[list[str]]:
         folder.rmdir()
 
 
+def is_locked(file: Path) -> bool:
+    """Whether a process that lives holds the lock of this file: it is taken for an instant to find out. Raises OSError
+    where that cannot be known, as of another user's file."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def _try_lock(folder: Path, name: str, locks: ExitStack) -> bool:
     file = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
     lock = FileLock(file)

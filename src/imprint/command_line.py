@@ -66,6 +66,7 @@ VERBS = {
     "study": Verb(
         "measure whether drawn pictures help a learner, beside photos alone",
         "data",
+        ("synthesise",),
         wanted={"data": Wanted("folder", "a labelled data set, or folders of classes")},
     ),
     "export": Verb(

@@ -55,6 +55,7 @@ from imprint.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
+LOOK = 0.2  # seconds; who looks whether a run is locked holds the lock for less
 ALONE = "hydra.mode=RUN"  # a verb that is a sweep by itself carries out one point
 
 Assemble = Callable[[Plan], TrainingModule]  # loads the model and attaches the method
@@ -246,11 +247,12 @@ def _save_result(plan: Plan, module: TrainingModule, folder: Path, step: int) ->
 
 @contextmanager
 def locked(file: Path, busy: str) -> Iterator[None]:
-    """Raises RunBusy, which begins with `busy`, where another process holds this lock."""
+    """Raises RunBusy, which begins with `busy`, where another process holds this lock, and not only looks whether
+    another one does (`claims.is_locked`)."""
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOK)
     except Timeout as error:
         raise RunBusy(f"{busy} Wait for it, or stop it.") from error
     try:

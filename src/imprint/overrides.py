@@ -49,6 +49,11 @@ def as_override(typed: str, *, texts: Collection[str], sweeps: bool) -> str:
     return f"{key}={','.join(part if _parsed(f'{key}={part}')[0] else in_quotes(part) for part in parts)}"
 
 
+def has_several(override: str) -> bool:
+    """Whether it gives a key several values."""
+    return (parsed := _parsed(override)[0]) is not None and parsed.is_sweep_override()
+
+
 def check_letters(typed: Sequence[str]) -> None:
     """Raises UserError where the terminal's encoding lacks letters: a file that names such a path cannot be written."""
     if wrong := [text for text in (*typed, str(Path.cwd())) if SURROGATES.search(text)]:

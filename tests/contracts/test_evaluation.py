@@ -88,6 +88,11 @@ def test_a_metric_gives_finite_numbers_of_what_it_said_it_needs(option: str) -> 
     values = metric.measure(given)
     assert values
     assert all(math.isfinite(value.value) for value in values)
+    least, most = (
+        1e-6 * sign + (math.inf * sign if end is None else end)
+        for end, sign in zip(metric.bounds, (-1, 1), strict=True)
+    )
+    assert all(least <= value.value <= most for value in values)
     assert {value.set for value in values} <= set(metric.needs.sets)
     assert all(value.k is None for value in values if value.number is None)
     assert isinstance(given.features, FakeFeatures)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, WITHOUT, Browser, browser
-from unit.reporting.runs_on_disk import make_run
+from unit.reporting.runs_on_disk import being_trained, make_run
 
 from imprint.runs import Run
 from imprint.serving.folder import GENERATED
@@ -88,7 +88,11 @@ def test_from_the_list_to_two_pictures(
     seen.click("a[href='/']")
     seen.until(lambda: text(seen, "h1") == "outputs")
 
-    # A run that is being trained: its curve and samples come by themselves, and the chosen step stays.
+    # A run that is being trained: its curve and samples come by themselves, and the chosen step stays. One that was
+    # killed is said to be.
+    assert "stopped" in text(seen, ".lead")
+    with being_trained(outputs / TRAINING):
+        seen.until(lambda: "1 running" in text(seen, ".lead"))
     seen.click(f"a[href*='{TRAINING}']")
     seen.until(lambda: "step 11 of 100" in text(seen, ".state"))
     seen.evaluate("(slider => { slider.value = 0; slider.dispatchEvent(new Event('input', {bubbles: true})); })(step)")
@@ -100,6 +104,9 @@ def test_from_the_list_to_two_pictures(
     seen.until(lambda: "step 12 of 100" in text(seen, ".state"))
     assert seen.evaluate("document.querySelector('.figures svg').outerHTML") != curve
     assert seen.evaluate(shown) == "0"
+    with being_trained(outputs / TRAINING):
+        seen.until(lambda: text(seen, ".state").startswith("running"))
+    seen.until(lambda: text(seen, ".state").startswith("stopped"))
 
     # The try-out: two pictures from the same noise, in the folders of their runs.
     seen.click("a[href='/try']")

@@ -240,6 +240,31 @@ def _is_trained_on(run: Run, file: Path) -> bool:
     return content_hash(file.read_bytes(), "white") in run.read().photos
 
 
+def test_masks_of_photos_to_test_on_come_along(made: Made) -> None:
+    folder = read_folder(made("images=4"))
+    rows = folder.splits["test"]
+    assert {row.subject for row in rows} == {"rex", "tom"}, "each run kept one photo out"
+    for row in rows:
+        mask = folder.mask("test", row)
+        assert mask is not None
+        with Image.open(mask) as seen:
+            left, top, right, bottom = seen.getbbox() or (0, 0, 0, 0)
+            assert seen.size == folder.load("test", row).size
+        assert row.objects[0].box == (left, top, right - left, bottom - top)
+
+
+def test_pictures_of_two_versions_are_told(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    folder = made("images=2")
+    (folder / "synthesis.json").write_text(json.dumps({**about(folder), "imprint": "0.0.1"}))
+    made("images=4")
+    assert "4 of its pictures are by imprint 0.0.1, and 4 are now drawn" in caplog.text
+    assert about(folder)["imprint_before"] == ["0.0.1"]
+    caplog.clear()
+    made("images=4")
+    assert "0.0.1" not in caplog.text, "nothing is drawn"
+    assert about(folder)["imprint_before"] == ["0.0.1"]
+
+
 def test_several_mistakes_are_told_at_once(made: Made, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         made("synthesis=mix", "images=1", f"test={tmp_path / 'nowhere'}", of=("rex",))

@@ -13,6 +13,7 @@ from PIL import Image
 from small_runs import configure, draw_pictures
 from tiny import RESOLUTION
 
+import imprint
 from imprint.command_line import as_overrides
 from imprint.errors import ConfigError, UserError
 from imprint.provenance.base import result_hash
@@ -115,6 +116,27 @@ class TestOfWhatARunDraws:
         assert len(alone) == 1
         assert alone[0]["picture"] == entry["low"]
         assert distance([opened(tmp_path / alone[0]["file"])], [opened(folder / entry["file"])]) == 0
+
+    def test_a_program_gets_it_by_enlarge(self, chained: tuple[Path, list[dict[str, Any]]], upscaler: Run) -> None:
+        folder, pictures = chained
+        entry = next(entry for entry in pictures if "upscaler" in entry)
+        file = folder / entry["low"]
+        settings = {"steps": 2, "guidance": 1, "scheduler": "model", "device": "cpu"}
+        run = imprint.open(upscaler.folder)
+        by_file, by_picture = run.enlarge([file, opened(file)], "a {identifier} dog", seed=entry["seed"], **settings)
+        assert distance([by_file, by_picture], [opened(folder / entry["file"])] * 2) == 0
+        with pytest.raises(ConfigError, match=r"upscaler.level=9999"):
+            run.enlarge(file, "a {identifier} dog", level=9999)
+        with pytest.raises(ConfigError, match=r"size=\[0, 0\]: upscaler enlarges pictures whose sides"):
+            run.enlarge(Image.new("RGB", (1, 1)), "a {identifier} dog")
+        with pytest.raises(UserError, match="cannot be read as a picture"):
+            run.enlarge(folder / "pictures.json", "a {identifier} dog")
+        with pytest.raises(UserError, match="draws nothing from prompts"):
+            run.generate("a {identifier} dog")
+
+    def test_a_run_that_draws_from_prompts_says_that_it_does_not_enlarge(self, base: Run) -> None:
+        with pytest.raises(ConfigError, match="this model draws from prompts"):
+            imprint.open(base.folder).enlarge(Image.new("RGB", (64, 64)), "a dog")
 
     def test_a_level_or_an_untuned_upscaler_makes_another_of_the_same_low_picture_on_one_sheet(
         self, chained: tuple[Path, list[dict[str, Any]]], base: Run, upscaler: Run, tiny_folder: Callable[[str], Path]

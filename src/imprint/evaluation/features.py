@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 class FeatureStore:
     """The features of all encoders, by role; cached in memory and on disk by the encoder's fingerprint and the content.
 
-    Layers and patches are large and not cached.
+    Layers are large and not cached; patches are where they are asked to be, on disk alone.
     """
 
     def __init__(self, *, encoders: Mapping[str, Encoder], batch_size: int, device: torch.device | str) -> None:
@@ -73,13 +73,21 @@ class FeatureStore:
             depths.append(tuple(found))
         return [torch.cat(parts) for parts in zip(*depths, strict=True)]
 
-    def patches(self, role: str, pictures: Sequence[Picture]) -> Tensor:
+    def patches(self, role: str, pictures: Sequence[Picture], *, kept: bool = False) -> Tensor:
+        """`kept` on disk: of pictures that will be seen again."""
         encoder = self._encoder(role)
         found = []
         for batch in _batches(pictures, self.batch_size):
-            features_BHWD = encoder.patches([_loaded(picture) for picture in batch])
-            _check_finite(features_BHWD, [_name(picture) for picture in batch], encoder)
-            found.append(features_BHWD)
+            contents = [picture.content for picture in batch]
+            known = self._cache(encoder.fingerprint).read("patches", contents) if kept else {}
+            if missing := [picture for picture in batch if picture.content not in known]:
+                features_BHWD = encoder.patches([_loaded(picture) for picture in missing])
+                _check_finite(features_BHWD, [_name(picture) for picture in missing], encoder)
+                new = dict(zip([picture.content for picture in missing], features_BHWD, strict=True))
+                if kept:
+                    self._cache(encoder.fingerprint).write("patches", new)
+                known |= new
+            found.append(torch.stack([known[content] for content in contents]))
         return torch.cat(found)
 
     def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> Tensor:

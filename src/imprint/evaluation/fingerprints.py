@@ -51,6 +51,7 @@ def facts_of(
             fingerprint=fingerprint(depends_on),
             settings=settings,
             encoders=used,
+            bounds=metric.bounds,
         )
     return facts
 

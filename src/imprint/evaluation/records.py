@@ -85,7 +85,7 @@ class Features(Protocol):
 
     def answers(self, role: str, pictures: Sequence[Picture], questions: Sequence[Question]) -> "Tensor": ...  # (N,)
 
-    def patches(self, role: str, pictures: Sequence[Picture]) -> "Tensor": ...  # (N, H, W, D)
+    def patches(self, role: str, pictures: Sequence[Picture], *, kept: bool = False) -> "Tensor": ...  # (N, H, W, D)
 
 
 @dataclass(frozen=True, kw_only=True)

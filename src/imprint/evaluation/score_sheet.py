@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from imprint.evaluation.records import Better, Value
+from imprint.evaluation.statistics.intervals import UNBOUNDED, Bounds
 from imprint.file_contents import Count, read_json, refuse, typed
 from imprint.files import write_json, write_text
 from imprint.first_release import CLASS_NAMES
@@ -46,6 +47,7 @@ class MetricFacts:
     fingerprint: str  # of the metric's settings, encoders' weights and transforms, pictures asked for, averaging
     settings: Mapping[str, Any]
     encoders: Mapping[str, Mapping[str, str]]  # role -> name, fingerprint, and, since later, weights and transform
+    bounds: Bounds = UNBOUNDED  # of its values; older sheets do not tell
 
     @property
     def heading(self) -> str:

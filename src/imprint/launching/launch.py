@@ -5,10 +5,10 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from filelock import FileLock, Timeout
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from imprint.claims import is_locked
 from imprint.composing import Composer
 from imprint.errors import RunBusy, UserError
 from imprint.launching.forecast import describe
@@ -22,7 +22,6 @@ from imprint.partial_files import remove_abandoned
 from imprint.process_folder import remove_abandoned_folders
 from imprint.reporting.redaction import redacted, without_secrets
 from imprint.reporting.tracking.sweep import log_sweep
-from imprint.runs import Run
 from imprint.sweeps import Sweep
 
 log = logging.getLogger(__name__)
@@ -160,7 +159,7 @@ def launch(
     left = {point.name: point for point in points if point.to_do != "done"}
     has_logged = False
     while left:
-        free = [name for name, point in left.items() if not _is_busy(point.run)]
+        free = [name for name, point in left.items() if not is_locked(point.run.lock)]
         returns = _launch_free(launcher, [left[name] for name in free], common, first) if free else []
         first += len(free)
         errors = {
@@ -173,7 +172,7 @@ def launch(
         if busy and not has_logged:
             has_logged = True
             log.info("%d of %d points are being trained by another program: waiting for it.", len(busy), len(points))
-        while busy and all(_is_busy(left[name].run) for name in busy):
+        while busy and all(is_locked(left[name].run.lock) for name in busy):
             time.sleep(PATIENCE)
         updated = [left[name].updated() for name in busy]
         left = {point.name: point for point in updated if point.to_do != "done" and point.run.status != "failed"}
@@ -207,16 +206,3 @@ def _launcher_forecast(launcher: Launcher, points: Sequence[PlannedPoint]) -> It
         return ()
     lines: Iterable[str] = forecast([point.plan for point in trainings], [point.label for point in trainings])
     return lines
-
-
-def _is_busy(run: Run) -> bool:
-    """Whether another process is training it right now."""
-    if not run.lock.is_file():
-        return False
-    lock = FileLock(run.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from hydra.core.override_parser.types import Override
@@ -28,6 +28,8 @@ from imprint.sweeps import Sweep
 log = logging.getLogger(__name__)
 
 Goal = Literal["first", "all"]
+# What is chosen for trials that are carried out together -> the values of each, None where it failed.
+Values = Callable[[Sequence[Mapping[str, Any]]], Sequence[Sequence[float] | None]]
 
 
 class Search(NamedTuple):
@@ -71,14 +73,15 @@ def run_search(composer: Composer, launcher: Launcher, arguments: Sequence[str],
     if parts.dry_run:
         return
     with locked(sweep.folder / ".search.lock", f"{sweep.folder}: another process is at this very search."):
-        trials = Trials(sweep.folder, goals=goals, space=space, sampler=search.sampler)
+        said = f"sweep.name={sweep.name}"
+        trials = Trials(sweep.folder, goals=goals, space=space, sampler=search.sampler, said=said)
         if trials.finished:
             log.info("%d trials were finished before.", trials.finished)
         share = Share(trials.finished, search.n_trials)
         launches = Launches(composer, launcher, sweep, command=("train", "-m"), arguments=arguments, share=share)
         runner = TrialRunner(composer, launches, fixed=fixed, goals=list(goals))
         try:
-            _run_trials(trials, runner, search)
+            run_trials(trials, runner.values, search)
         finally:
             launches.close()
             for trial in trials.best:
@@ -151,14 +154,15 @@ def unmeasured(names: Sequence[str], profile: Profile | None) -> Problem | None:
     return Problem("sweep.objectives", list(names), f"a search goes by metrics of the evaluation; {remedy}.")
 
 
-def _run_trials(trials: Trials, runner: TrialRunner, search: Search) -> None:
+def run_trials(trials: Trials, values: Values, search: Search) -> None:
+    """Until `search.n_trials` are finished, or too many have failed."""
     left, in_a_row = search.n_trials - trials.finished, 0
     while left > 0:
         chosen = [trials.ask() for _ in range(min(search.n_jobs, left))]
         left -= len(chosen)
-        for trial, values in zip(chosen, runner.values([trial.params for trial in chosen]), strict=True):
-            trials.tell(trial, values)
-            in_a_row = 0 if values else in_a_row + 1
+        for trial, found in zip(chosen, values([trial.params for trial in chosen]), strict=True):
+            trials.tell(trial, found)
+            in_a_row = 0 if found else in_a_row + 1
         if in_a_row >= search.failures_in_a_row:
             log.warning("The last %d trials failed: the search ends here.", in_a_row)
             return

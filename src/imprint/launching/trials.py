@@ -26,17 +26,19 @@ Space = dict[str, BaseDistribution]
 
 
 class Trials:
-    """Of one sweep. Raises UserError where the sweep's folder holds the study of another search.
+    """Of one sweep. Raises UserError where the sweep's folder holds the study of another search. `said` is the setting
+    that names the folder.
 
     Trials that were interrupted, or failed, come first again: their runs go on from their checkpoints.
     """
 
     def __init__(
-        self, folder: Path, *, goals: Mapping[str, Direction], space: Space, sampler: Mapping[str, Any]
+        self, folder: Path, *, goals: Mapping[str, Direction], space: Space, sampler: Mapping[str, Any], said: str
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
         self._space = space
+        self._said = said
         try:
             self._study = optuna.create_study(
                 storage=f"sqlite:///{folder / FILE}",
@@ -47,7 +49,7 @@ class Trials:
         except Exception as error:  # of a damaged file, the libraries raise errors of many kinds
             remedy = "it is damaged, or no record of a search. Delete it: the search then begins anew"
             raise UserError(f"{folder / FILE}: {remedy}.") from error
-        self._check_same_search(dict(goals), folder)
+        self._check_same_search(dict(goals))
         # With the same seed the sampler would propose the same trials again.
         own = {name: value for name, value in sampler.items() if value is not None}
         self._study.sampler = instantiate({**own, "seed": own["seed"] + len(self._study.trials)})
@@ -58,6 +60,11 @@ class Trials:
         return len(self._of(TrialState.COMPLETE))
 
     @property
+    def finished_params(self) -> list[dict[str, Any]]:
+        """What was chosen for those that are finished."""
+        return [dict(trial.params) for trial in self._of(TrialState.COMPLETE)]
+
+    @property
     def best(self) -> list[FrozenTrial]:
         """The best, or those of which none is better than another in all objectives."""
         return list(self._study.best_trials) if self.finished else []
@@ -66,7 +73,7 @@ class Trials:
         try:
             return self._study.ask(self._space)
         except ValueError as error:  # the choices have changed
-            raise _other_search(self._study.study_name) from error
+            raise _other_search(self._said) from error
 
     def tell(self, trial: Trial, values: Sequence[float] | None) -> None:
         """None: it failed."""
@@ -75,11 +82,11 @@ class Trials:
         else:
             self._study.tell(trial, list(values))
 
-    def _check_same_search(self, goals: dict[str, Direction], folder: Path) -> None:
+    def _check_same_search(self, goals: dict[str, Direction]) -> None:
         before = self._study.user_attrs.get(GOALS, goals)
         spaces = [trial.distributions for trial in self._study.trials if trial.distributions]
         if before != goals or any(space.keys() != self._space.keys() for space in spaces):
-            raise _other_search(folder.name)
+            raise _other_search(self._said)
         self._study.set_user_attr(GOALS, goals)
 
     def _requeue(self) -> None:
@@ -117,10 +124,9 @@ def describe_space(space: Space) -> Iterator[str]:
             yield f"{key}: {chosen.low} to {chosen.high}{how}"
 
 
-def _other_search(name: str) -> UserError:
+def _other_search(said: str) -> UserError:
     return UserError(
-        f"sweep.name={name}: the search of this name was another one, over other keys, choices or objectives. "
-        "Choose another name."
+        f"{said}: the search of this name was another one, over other keys, choices or objectives. Choose another name."
     )
 
 

@@ -10,6 +10,7 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -54,6 +55,17 @@ def current_configuration(cfg: DictConfig) -> Iterator[None]:
         yield
     finally:
         hydra.cfg = before
+
+
+@contextmanager
+def composing_apart() -> Iterator[None]:
+    """Within it, other configurations can be composed while Hydra runs a command: it refuses to begin twice."""
+    running = GlobalHydra.instance()
+    before, running.hydra = running.hydra, None
+    try:
+        yield
+    finally:
+        running.hydra = before
 
 
 def forget_plugin_choice(group: str, file: str) -> None:

@@ -1,7 +1,7 @@
 """Whether two pictures are the same one: saved again, scaled, mirrored, or cut out of one another."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,13 @@ FIRST, SECOND = Look(32, 2), Look(48, 1)
 SMALLEST_CROP = 0.5  # of a side
 MAYBE = 0.15  # below the threshold: the first look comes out lower by no more, where the crop lies between its pixels
 FLAT = 2.0  # levels of spread: what is flatter is like every flat place of any picture
+# Two pictures of one thing in one plain place correlate, too. Of a copy every piece is alike that shows anything, but
+# for one, which may lie at an edge.
+PIECES = 4  # a side
+FINE = 64  # pixels of a side, when pieces are compared
+LEEWAY = 2  # pixels by which a piece may lie elsewhere
+TEXTURED = 4.0  # levels of spread, from which on a piece shows something
+ALIKE = 0.8  # the correlation of two pieces
 CHUNK = 64  # pictures that are compared at a time: of few, those that may be a crop are few, too
 
 
@@ -69,6 +76,9 @@ class Pixels:
 
     def subset(self, numbers: Sequence[int]) -> "Pixels":
         return Pixels(self._kept[number] for number in numbers)
+
+    def picture(self, number: int) -> Image.Image:
+        return self._kept[number]
 
     def at(self, side: int, numbers: Sequence[int]) -> Tensor:
         """(N, 3, side, side), about a mean of 0: sums of large numbers would lose digits."""
@@ -116,6 +126,66 @@ def either_way(pictures: Pixels, others: Pixels, *, threshold: float) -> Tensor:
     return torch.stack(looks).amax(dim=0)
 
 
+def is_copy(pictures: Pixels, others: Pixels, number: int, other: int) -> bool:
+    """Of two that correlate: whether they do so piece by piece, where the one fits best into the other."""
+    looks = []
+    for seen in (pictures.subset([number]), pictures.subset([number]).mirrored()):
+        looks += [(others.subset([other]), seen), (seen, others.subset([other]))]
+    fits = [(*_fit(whole, part), whole, part) for whole, part in looks]
+    _, box, whole, part = max(fits, key=lambda fit: fit[0])
+    alike = _pieces_alike(whole.picture(0), part.picture(0), box)
+    return len(alike) < 2 or float(alike.sort().values[1]) >= ALIKE
+
+
+def _fit(whole: Pixels, part: Pixels) -> tuple[float, tuple[float, float, float, float]]:
+    """The highest correlation of two pictures, and where in the first that is: left, top, right, bottom, as shares of
+    its sides."""
+    levels_13HW = whole.at(SECOND.side, [0])
+    found = []
+    for side in range(SECOND.side, round(SMALLEST_CROP * SECOND.side) - 1, -SECOND.step):
+        places_hw = _correlations(levels_13HW, part.at(side, [0]))[0, 0]
+        top, left = divmod(int(places_hw.argmax()), places_hw.shape[1])
+        box = (left, top, left + side, top + side)
+        found.append((float(places_hw.max()), tuple(edge / SECOND.side for edge in box)))
+    best: tuple[float, Any] = max(found)
+    return best
+
+
+def _pieces_alike(whole: Image.Image, part: Image.Image, box: tuple[float, float, float, float]) -> Tensor:
+    """Of each piece of `part` that shows anything: its correlation with what lies there, or nearby, in `whole`."""
+    margin_x, margin_y = whole.width // 8, whole.height // 8
+    levels = np.pad(np.asarray(whole), ((margin_y, margin_y), (margin_x, margin_x), (0, 0)), mode="edge")
+    leeway_x, leeway_y = ((box[2 + axis] - box[axis]) * LEEWAY / FINE for axis in (0, 1))
+    left, right = (edge * whole.width + margin_x for edge in (box[0] - leeway_x, box[2] + leeway_x))
+    top, bottom = (edge * whole.height + margin_y for edge in (box[1] - leeway_y, box[3] + leeway_y))
+    size = FINE + 2 * LEEWAY
+    around = Image.fromarray(levels).resize((size, size), Image.Resampling.BILINEAR, box=(left, top, right, bottom))
+    pieces_ND = _pieces(_smooth(part.resize((FINE, FINE), Image.Resampling.BILINEAR)))
+    around_3HW, found = _smooth(around), []
+    for down in range(2 * LEEWAY + 1):
+        for along in range(2 * LEEWAY + 1):
+            others_ND = _pieces(around_3HW[:, down : down + FINE, along : along + FINE])
+            norms_N = pieces_ND.norm(dim=1) * others_ND.norm(dim=1)
+            found.append((pieces_ND * others_ND).sum(dim=1) / norms_N.clamp(min=1e-6))
+            if down == along == LEEWAY:
+                spreads_N = torch.maximum(pieces_ND.norm(dim=1), others_ND.norm(dim=1)) / pieces_ND.shape[1] ** 0.5
+    return torch.stack(found).amax(dim=0)[spreads_N >= TEXTURED]
+
+
+def _smooth(picture: Image.Image) -> Tensor:
+    """(3, H, W), without what saving adds to single pixels."""
+    levels_3HW = torch.from_numpy(np.asarray(picture, dtype=np.float32)).movedim(2, 0)
+    return functional.avg_pool2d(functional.pad(levels_3HW[None], (1, 1, 1, 1), mode="replicate"), 3, stride=1)[0]
+
+
+def _pieces(levels_3HW: Tensor) -> Tensor:
+    """(pieces, numbers of each), about a mean of 0 in each channel."""
+    side = FINE // PIECES
+    cut_3RCss = levels_3HW.unfold(1, side, side).unfold(2, side, side)
+    pieces_N3S = cut_3RCss.permute(1, 2, 0, 3, 4).reshape(PIECES**2, 3, -1)
+    return (pieces_N3S - pieces_N3S.mean(dim=2, keepdim=True)).flatten(1)
+
+
 def _best(wholes: Pixels, parts: Pixels, some: Sequence[int], others: Sequence[int], look: Look) -> Tensor:
     wholes_M3HW = wholes.at(look.side, some)
     sides = range(look.side, round(SMALLEST_CROP * look.side) - 1, -look.step)
@@ -123,7 +193,12 @@ def _best(wholes: Pixels, parts: Pixels, some: Sequence[int], others: Sequence[i
 
 
 def _correlation(wholes_M3HW: Tensor, parts_N3hw: Tensor) -> Tensor:
-    """(M, N): the highest over all places. The parts' means are 0."""
+    """(M, N): the highest over all places."""
+    return _correlations(wholes_M3HW, parts_N3hw).flatten(2).amax(dim=2)
+
+
+def _correlations(wholes_M3HW: Tensor, parts_N3hw: Tensor) -> Tensor:
+    """(M, N, h, w): by place. The parts' means are 0."""
     count = parts_N3hw[0].numel()
     spread_N = parts_N3hw.flatten(1).norm(dim=1)
     dots_MNhw = functional.conv2d(wholes_M3HW, parts_N3hw)
@@ -134,4 +209,4 @@ def _correlation(wholes_M3HW: Tensor, parts_N3hw: Tensor) -> Tensor:
     floor = count**0.5 * FLAT
     places_M1hw = (squares_M1hw - sums_M1hw**2 / count).clamp(min=floor**2).sqrt()
     cosines_MNhw: Tensor = dots_MNhw / (places_M1hw * spread_N.clamp(min=floor)[:, None, None])
-    return cosines_MNhw.flatten(2).amax(dim=2)
+    return cosines_MNhw

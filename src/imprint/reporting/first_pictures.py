@@ -50,7 +50,10 @@ def strip(
     row = max(gallery.rows, key=_drawn)  # the first of those with the fewest gaps
     told = scores_beside(gallery, records, scores, columns)
     cells = [Cell(PHOTO, file, told[PHOTO]) for file in gallery.references[:1]]
-    cells += [Cell(each.label, each.file, told[each.column.run], each.column.run) for each in row.pictures]
+    last = {each.column.run: each.step for each in row.pictures}  # the scores are of no earlier one
+    for each in row.pictures:
+        run = each.column.run
+        cells.append(Cell(each.label, each.file, told[run] if each.step == last[run] else [], run))
     kept = [cell for cell in cells if not cell.run] + [cell for cell in cells if cell.run][:MOST]
     return Strip(row.prompt, f"{row.prompt}, {gallery.counted} {row.seed}", kept, len(cells) - len(kept))
 

@@ -14,7 +14,7 @@ from imprint.reporting.verdict import verdict
 from imprint.sweeps import FOLDER, Sweep
 
 REFRESH = 15  # seconds after which a page that is still being written is loaded again
-STATUSES = ("finished", "running", "failed", "absent", "unreadable")  # in the order in which they are counted
+STATUSES = ("finished", "running", "stopped", "failed", "absent", "unreadable")  # in the order of counts
 
 
 class Link(NamedTuple):
@@ -55,9 +55,9 @@ def links(folders: Sequence[Path], out: Path) -> list[Link]:
     return found
 
 
-def counts(records: Sequence[RunRecord], *, is_live: bool) -> list[tuple[str, str, int]]:
+def counts(records: Sequence[RunRecord]) -> list[tuple[str, str, int]]:
     """Of each status that occurs: its name, the word for it, and how many runs have it."""
-    words = {record.status: record.status_word(is_live=is_live) for record in records}
+    words = {record.status: record.status_word for record in records}
     found = [record.status for record in records]
     return [(status, words[status], found.count(status)) for status in STATUSES if status in words]
 
@@ -87,6 +87,8 @@ def headlines(
 
 
 def _cost(records: Sequence[RunRecord], names: Mapping[str, str]) -> Iterator[str]:
+    """Of finished runs: one that was stopped after a few steps is not the quickest."""
+    records = [record for record in records if record.status == "finished"]
     took = {record.name: seconds for record in records if (seconds := record.cost.get("seconds")) is not None}
     if len(set(map(duration, took.values()))) < 2:
         return

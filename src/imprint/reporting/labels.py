@@ -18,6 +18,7 @@ USUAL = (
 # How a data set is read, which says nothing of a run among others.
 INTERNAL = ("dataset", "dataset.nouns")
 SELF_EXPLAINING = ("dataset.subject", "method")  # their values need no word before them
+NONE = "none"  # a choice that leaves a part out
 DIGITS = 4  # of a number among others
 
 Settings = Mapping[str, Any]
@@ -33,11 +34,12 @@ def differing(settings: Sequence[Settings]) -> list[str]:
 
 def distinguishing(settings: Sequence[Settings]) -> list[str]:
     """A few settings that distinguish most runs: choices of parts first, then numbers; preferably usual and short
-    ones."""
+    ones. How runs are scored comes last."""
     keys: list[str] = []
     while len(keys) < LABEL_KEYS:
         kinds = {key: _kinds(settings, [*keys, key]) for key in differing(settings) if key not in INTERNAL}
         new = [key for key, count in kinds.items() if count > _kinds(settings, keys)]
+        new = [key for key in new if key.partition(".")[0] not in OF_EVALUATION] or new
         if not new:
             break
         keys.append(max(new, key=lambda key: ("." not in key, kinds[key], key in USUAL, is_short(settings, key))))
@@ -55,9 +57,17 @@ def headings(keys: Sequence[str]) -> dict[str, str]:
 
 
 def label_text(settings: Settings, keys: Sequence[str]) -> str:
-    """`lora, lr 0.0001, rank 4`."""
-    words = {key: "" if key in SELF_EXPLAINING else word for key, word in headings(keys).items()}
-    return ", ".join(f"{words[key]} {short(settings[key])}".lstrip() for key in keys if key in settings)
+    """`lora, lr 0.0001, rank 4, no prior`."""
+    words = headings(keys)
+    return ", ".join(_told(key, words[key], short(settings[key])) for key in keys if key in settings)
+
+
+def _told(key: str, word: str, value: str) -> str:
+    if key == "method":
+        return value.replace("_", " ")
+    if key in SELF_EXPLAINING:
+        return value
+    return f"no {word}" if value == NONE else f"{word} {value}"
 
 
 def short(value: object) -> str:

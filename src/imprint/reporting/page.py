@@ -10,6 +10,7 @@ from imprint.reporting.first_pictures import scores_beside, strip
 from imprint.reporting.heading import Heading, counts, headlines, unscored
 from imprint.reporting.hyperparameters import studies
 from imprint.reporting.labels import setting_columns
+from imprint.reporting.picture_scores import picture_scores
 from imprint.reporting.record import RunRecord, axes, records_of
 from imprint.reporting.run_scores import RunScores, scores_of
 from imprint.reporting.run_table import choices, other_settings, run_table
@@ -17,7 +18,7 @@ from imprint.reporting.scatter import scatter
 from imprint.reporting.scoreboard.figures import entry_styles
 from imprint.reporting.scoreboard.style import COLOURS, outline
 from imprint.reporting.scoreboard.tables import comparisons, means
-from imprint.reporting.side_by_side import galleries, labels, with_steps
+from imprint.reporting.side_by_side import galleries, labels, scored_galleries, titles, with_steps
 from imprint.reporting.thumbnails import MOST_PICTURES, picture_page, room, thumbnail
 from imprint.reporting.upscaling_sheet import sheets_of
 from imprint.reporting.verdict import deciding
@@ -75,7 +76,9 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
     scores = scores_of(records)
     pictures = galleries(records, heading.axes, most=MOST_PICTURES)
     files = [file for gallery in pictures for file in gallery.files]
-    pictures = with_steps(pictures, room(files))
+    scored = scored_galleries(records, heading.axes, most=room(files) // 2)
+    files += [file for gallery in scored for file in gallery.files]
+    pictures = [*with_steps(pictures, room(files)), *scored]
     names = labels(records, heading.axes)
     styles = _curve_styles(records, names, scores)
     keys = setting_columns([record.settings for record in records], heading.axes)
@@ -87,7 +90,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
         for record in records
         if (style := styles[str(record.folder)])
     }
-    table = run_table(records, scores, keys, lines=lines, is_sweep=heading.is_sweep, is_live=heading.is_live)
+    table = run_table(records, scores, keys, lines=lines, names=names, is_sweep=heading.is_sweep)
     deciders = deciding(scores.board.columns, heading.objectives) if scores.board else []
     return picture_page(
         "report.html.j2",
@@ -96,7 +99,7 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
         written=now,
         headlines=headlines(records, scores, names, objectives=heading.objectives),
         strip=strip(pictures, records, scores, deciders),
-        counts=counts(records, is_live=heading.is_live),
+        counts=counts(records),
         records=records,
         labels=names,
         lines=lines,
@@ -114,6 +117,8 @@ def render(heading: Heading, records: Sequence[RunRecord]) -> str:
             records, names, scores, [key for key in keys if key in heading.axes] or keys, heading.objectives
         ),
         galleries=pictures,
+        titles=titles(pictures),
+        shown_scores=picture_scores(records, scores, deciders, shown=set(files)),
         beside=[scores_beside(gallery, records, scores, deciders) for gallery in pictures],
         curves=[panel_svg(panel, styles) for panel in panels(losses, score_curves, scores.facts)],
     )

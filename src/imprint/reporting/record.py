@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from imprint.claims import is_locked
 from imprint.errors import UserError
 from imprint.file_contents import read_yaml
 from imprint.kinds import KIND, TARGET, label_of
@@ -29,7 +30,7 @@ COMMAND_WORDS = {"true": "True", "false": "False", "null": "None"}  # as they ar
 class RunRecord(NamedTuple):
     name: str
     folder: Path
-    status: str  # absent, running (also of a run that was killed), failed, finished or unreadable
+    status: str  # absent, running, stopped, failed, finished or unreadable
     identifiers: tuple[str, ...]  # the words that name the subjects in this run's prompts
     settings: dict[str, str]  # dotted key -> value; a configured class is the value of its own key
     steps: int | None
@@ -52,9 +53,9 @@ class RunRecord(NamedTuple):
         """Whether its configuration has an evaluation."""
         return any(key.startswith("evaluation.") for key in self.settings)
 
-    def status_word(self, *, is_live: bool) -> str:
-        """A run that was killed still has the status running, so only a live page calls it so."""
-        return {"absent": "waiting", "running": "running" if is_live else "not finished"}.get(self.status, self.status)
+    @property
+    def status_word(self) -> str:
+        return "waiting" if self.status == "absent" else self.status
 
 
 def find_runs(folders: Sequence[Path]) -> list[RunRecord]:
@@ -76,7 +77,7 @@ def read_run(run: Run) -> RunRecord:
     return RunRecord(
         name=run.folder.name,
         folder=run.folder,
-        status=manifest.status,
+        status=_status(run, manifest),
         identifiers=tuple(concept.identifier for concept in manifest.concepts),
         settings=_settings(config, manifest.config.tree()),
         steps=steps[-1] if steps else (manifest.training.steps or None),
@@ -94,6 +95,14 @@ def read_run(run: Run) -> RunRecord:
 def differing(records: Sequence[RunRecord]) -> list[str]:
     """The settings in which the runs differ, in the order of the configuration."""
     return labels.differing([record.settings for record in records])
+
+
+def _status(run: Run, manifest: Manifest) -> str:
+    """A run that was killed has the manifest of one that is being trained, but nobody holds its lock."""
+    if manifest.status != "running" or _readable(lambda: is_locked(run.lock), True):
+        return manifest.status
+    now = _readable(run.read, manifest).status  # it may have ended since
+    return "stopped" if now == "running" else now
 
 
 def _config(file: Path) -> dict[str, Any]:

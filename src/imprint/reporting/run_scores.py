@@ -94,7 +94,7 @@ class RunScores(NamedTuple):
 def scores_of(records: Sequence[RunRecord]) -> RunScores:
     """Whatever is wrong with score sheets becomes a note, and raises nothing."""
     notes: list[str] = []
-    sheets = {record.folder: list(_newest(record, notes)) for record in records}
+    sheets = {record.folder: list(newest_sheets(record, notes)) for record in records}
     every = [sheet for own in sheets.values() for sheet in own]
     notes += dict.fromkeys(note for sheet in every for note in _departure_notes(sheet))
     board = None
@@ -161,7 +161,8 @@ def _forest(entry: Entry, column: ScoreColumn) -> Forest:
         return {}
 
 
-def _newest(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
+def newest_sheets(record: RunRecord, notes: list[str]) -> Iterator[ScoreSheet]:
+    """Of each profile and subject. What is no sheet becomes a note."""
     found: dict[tuple[str, str], ScoreSheet] = {}
     for file in sorted(record.score_files, key=lambda file: (modification_time(file), file.name)):
         try:

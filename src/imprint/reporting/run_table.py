@@ -27,13 +27,13 @@ def run_table(
     keys: Sequence[str],
     *,
     lines: Mapping[str, Line] | None = None,
+    names: Mapping[str, str] | None = None,
     is_sweep: bool = False,
-    is_live: bool = False,
 ) -> Table:
-    """`keys` are the settings that have columns, `lines` how each run is drawn, by name. Points of a
-    sweep always have a status."""
+    """`keys` are the settings that have columns, `lines` how each run is drawn and `names` how figures call it, by its
+    own name. Points of a sweep always have a status."""
     scored = sorted(scores.columns, key=lambda column: _order(column, scores))
-    statuses = [_status(record, scores, is_live) for record in records]
+    statuses = [_status(record, scores) for record in records]
     has_status = is_sweep or any(cell.value != "finished" for cell in statuses)
     measured = [_column(records, scores, column) for column in scored]
     first_cost = int(_steps_are_shown(records, keys))
@@ -43,7 +43,7 @@ def run_table(
     rows = [
         Row(
             [
-                _label(record, number, is_sweep),
+                _label(record, number, is_sweep)._replace(short=(names or {}).get(record.name, "")),
                 *(Cell(record.settings.get(key)) for key in keys),
                 *statuses[number - 1 : number if has_status else 0],
                 *(cells[number - 1] for cells in measured),
@@ -87,8 +87,8 @@ def _label(record: RunRecord, number: int, is_sweep: bool) -> Cell:
     return Cell(number, detail=record.name.rpartition("-")[2], about=about) if is_sweep else Cell(record.name)
 
 
-def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
-    word = record.status_word(is_live=is_live)
+def _status(record: RunRecord, scores: RunScores) -> Cell:
+    word = record.status_word
     if record.scoring_error:
         return Cell("scoring failed", state="failed", link="failures")
     if record.status == "finished" and scores.columns and not scores.sheets[record.folder]:
@@ -100,7 +100,7 @@ def _status(record: RunRecord, scores: RunScores, is_live: bool) -> Cell:
         )
     total = record.settings.get(STEPS, "")
     link = "failures" if record.status == "failed" else ""
-    if record.status == "running" and record.steps and total.isdigit():
+    if record.status in ("running", "stopped") and record.steps and total.isdigit():
         share = f"{record.steps / int(total):.0%}"
         return Cell(word, detail=share, about=f"{record.steps} of {total} steps", state=record.status)
     return Cell(word, state=record.status, link=link)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ class RunPicture(NamedTuple):
     prompt: str
     number: int  # its seed, or which of the prompt's pictures it is
     file: Path
+
+
+PicturesOf = Callable[[RunRecord], list[RunPicture]]
 
 
 class Column(NamedTuple):
@@ -59,6 +62,7 @@ class Gallery(NamedTuple):
     counted: str  # what distinguishes the pictures of a prompt: seed, or number
     left_out: int = 0  # rows
     steps_left_out: int = 0  # with earlier pictures
+    is_scored: bool = False  # its pictures were drawn to be scored, where there are samples, too
 
     @property
     def steps(self) -> list[int]:
@@ -79,10 +83,18 @@ class Gallery(NamedTuple):
 
 def galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: int) -> list[Gallery]:
     """One for each model and set of photos that has any pictures; with `most` pictures in all, about."""
-    drawn = [(gallery, group) for group in _by_model_and_photos(records) if (gallery := _gallery(group, axes)).rows]
-    found = _titled(drawn)
-    share = min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
+    found = _titled(_drawn(records, axes, _samples_if_any))
+    share = _share(found, most)
     return [_shortened(gallery, max(1, int(len(gallery.rows) * share))) for gallery in found]
+
+
+def scored_galleries(records: Sequence[RunRecord], axes: Sequence[str] = (), *, most: int) -> list[Gallery]:
+    """The pictures that were scored, of runs whose samples are in `galleries`; with `most` pictures in all, at most."""
+    sampled = [record for record in records if record.samples]
+    found = _titled(_drawn(sampled, axes, lambda group: _scored_pictures))
+    share = _share(found, most)
+    shortened = [_shortened(gallery, int(len(gallery.rows) * share)) for gallery in found]
+    return [gallery._replace(is_scored=True) for gallery in shortened if gallery.rows]
 
 
 def with_steps(found: Sequence[Gallery], most: int) -> list[Gallery]:
@@ -113,15 +125,30 @@ def _with_steps(gallery: Gallery, count: int) -> Gallery:
     return gallery._replace(rows=rows, steps_left_out=len({*earlier} - {*steps} - last))
 
 
+def titles(found: Sequence[Gallery]) -> list[str]:
+    """Each once."""
+    words = ["Pictures that were scored" if gallery.is_scored else "Pictures" for gallery in found]
+    named = [gallery.title if words.count(word) > 1 else "" for gallery, word in zip(found, words, strict=True)]
+    return [": ".join(filter(None, pair)) for pair in zip(words, named, strict=True)]
+
+
 def labels(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> dict[str, str]:
     """A short name for each run: by its sweep's axes, else the few settings in which they differ, else its own name."""
     settings = [record.settings for record in records]
     own = [key for key in axes if key in differing(settings)]
     for keys in (own, distinguishing(settings)):
-        texts = {record.name: label_text(record.settings, keys) for record in records}
+        texts = {record.name: label_text(record.settings, _in_method(keys, record, settings)) for record in records}
         if len(set(texts.values())) == len(records) and all(texts.values()):
             return texts
     return {record.name: record.name for record in records}
+
+
+def _in_method(keys: Sequence[str], record: RunRecord, settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """Those that tell runs of one method apart, where the method is told: what the others differ in is not of it."""
+    if "method" not in keys:
+        return list(keys)
+    alike = [each for each in settings if each.get("method") == record.settings.get("method")]
+    return [key for key in keys if key == "method" or len({each.get(key) for each in alike}) > 1]
 
 
 def _titled(drawn: Sequence[tuple[Gallery, Sequence[RunRecord]]]) -> list[Gallery]:
@@ -152,14 +179,25 @@ def _by_model_and_photos(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     return list(groups.values())
 
 
-def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
-    """One run: its steps. Several: the last pictures of each, with its earlier ones. Without samples: the pictures that
-    were scored."""
+def _drawn(
+    records: Sequence[RunRecord], axes: Sequence[str], choose: Callable[[Sequence[RunRecord]], PicturesOf]
+) -> list[tuple[Gallery, Sequence[RunRecord]]]:
+    """For each model and set of photos that has any of the pictures that are chosen."""
+    groups = _by_model_and_photos(records)
+    return [(gallery, group) for group in groups if (gallery := _gallery(group, axes, choose(group))).rows]
+
+
+def _share(found: Sequence[Gallery], most: int) -> float:
+    return min(1.0, most / max(1, sum(len(gallery.files) for gallery in found)))
+
+
+def _gallery(group: Sequence[RunRecord], axes: Sequence[str], pictures_of: PicturesOf) -> Gallery:
+    """One run: some of its steps, the last one with all earlier ones. Several: the last pictures of each, with its
+    earlier ones."""
     names = labels(group, axes)
     # Methods call the subject by different words: the same prompt for all of them is one row.
     same_word = len({record.identifiers for record in group if record.identifiers}) <= 1
-    are_samples = any(record.samples for record in group)
-    pictures = {record.folder: _samples(record) if are_samples else _scored_pictures(record) for record in group}
+    pictures = {record.folder: pictures_of(record) for record in group}
     last = {max((entry.step for entry in own), default=0) for own in pictures.values()} - {0}
     columns: list[tuple[Column, int, dict[tuple[str, int], Path]]] = []
     earlier: dict[tuple[str, int, str], dict[int, Path]] = {}  # by prompt, number and run
@@ -173,7 +211,7 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
             if len(group) > 1:
                 column = Column(names[record.name], at if len(last) > 1 else "", record.name)
             columns.append((column, step, _files(record, entries, step, same_word)))
-        for step in steps[:-1] if len(group) > 1 else ():
+        for step in steps[:-1]:
             for key, file in _files(record, entries, step, same_word).items():
                 earlier.setdefault((*key, record.name), {})[step] = file
         untuned = {**_files(record, entries, 0, same_word), **untuned}
@@ -184,7 +222,7 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
         Row(
             *key,
             [
-                Picture(column, files.get(key), step, earlier.get((*key, column.run), {}))
+                Picture(column, files.get(key), step, earlier.get((*key, column.run), {}) if step in last else {})
                 for column, step, files in columns
             ],
         )
@@ -195,7 +233,11 @@ def _gallery(group: Sequence[RunRecord], axes: Sequence[str]) -> Gallery:
     named = (first.settings.get("dataset.subject"), first.settings.get("dataset.name"), path)
     title = next((name for name in named if name and name != "auto"), "")
     photos = next((record.references for record in group if record.references), [])
-    return Gallery(title, spread(photos, REFERENCES), rows, "seed" if are_samples else "picture")
+    return Gallery(title, spread(photos, REFERENCES), rows, "seed" if pictures_of is _samples else "picture")
+
+
+def _samples_if_any(group: Sequence[RunRecord]) -> PicturesOf:
+    return _samples if any(record.samples for record in group) else _scored_pictures
 
 
 def _samples(record: RunRecord) -> list[RunPicture]:

@@ -31,16 +31,19 @@ class GivenPicture(NamedTuple):
 
     def load(self) -> Image.Image:
         """Its middle, where its sides are not multiples of what the upscaler needs."""
-        picture, (height, width) = open_picture(self.file), self.size
-        left, top = (picture.width - width) // 2, (picture.height - height) // 2
-        return picture.crop((left, top, left + width, top + height))
+        return middle(open_picture(self.file), self.size)
+
+
+def middle(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
 
 
 def given_pictures(path: str, *, key: str, upscaler: Upscaler) -> list[GivenPicture]:
     """A file, or all pictures that lie directly in a folder. Raises UserError with all that cannot be read."""
     place = locate(path)
     files = list_pictures(place, key=key) if place.is_dir() else [place]
-    multiple = upscaler.facts.pixel_multiple // upscaler.upscaling.factor
     found, faults = [], []
     for file in files:
         try:
@@ -48,11 +51,11 @@ def given_pictures(path: str, *, key: str, upscaler: Upscaler) -> list[GivenPict
         except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
             faults.append(f"{key}={file}: cannot be read as a picture ({error}). Give another.")
             continue
-        height, width = (side // multiple * multiple for side in (picture.height, picture.width))
-        if not height or not width:
-            faults.append(f"{key}={file}: it has less than {multiple} pixels on a side. Give a larger one.")
+        size = upscaler.enlarged_part(picture)
+        if 0 in size:
+            faults.append(f"{key}={file}: it has less than {upscaler.multiple} pixels on a side. Give a larger one.")
         else:
-            found.append(GivenPicture(file, file_hash(file), (height, width)))
+            found.append(GivenPicture(file, file_hash(file), size))
     if faults:
         raise UserError("\n".join(faults))
     return found

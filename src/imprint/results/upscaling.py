@@ -96,6 +96,16 @@ class Upscaler:
         sampler = self.source.sampler._replace(**given)
         return sampler._replace(guidance=float(sampler.guidance))
 
+    @property
+    def multiple(self) -> int:
+        """What the sides of a picture must be multiples of, to be enlarged."""
+        return self.facts.pixel_multiple // self.upscaling.factor
+
+    def enlarged_part(self, picture: Image.Image) -> tuple[int, int]:
+        """Height and width of the middle of a picture that it can enlarge; 0 where it is too small."""
+        multiple = self.multiple
+        return picture.height // multiple * multiple, picture.width // multiple * multiple
+
     def size(self, low: tuple[int, int]) -> tuple[int, int]:
         factor = self.upscaling.factor
         return low[0] * factor, low[1] * factor
@@ -103,8 +113,8 @@ class Upscaler:
     def problems(self, low: tuple[int, int]) -> Iterator[Problem]:
         """Why it cannot enlarge a picture of this height and width. Raises ConfigError where it is no upscaler."""
         upscaling, multiple = self.upscaling, self.facts.pixel_multiple
-        if any(side * upscaling.factor % multiple for side in low):
-            remedy = f"{KEY} enlarges pictures whose sides are multiples of {multiple // upscaling.factor}."
+        if any(side % self.multiple or not side for side in low):
+            remedy = f"{KEY} enlarges pictures whose sides are multiples of {self.multiple}."
             yield Problem("size", list(low), remedy)
         if problem := level_problem(f"{KEY}.level", self.level, upscaling):
             yield problem

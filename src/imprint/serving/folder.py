@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from imprint.claims import is_locked
 from imprint.errors import UserError
 from imprint.partial_files import files_named
 from imprint.pictures.store import INDEX, is_inside, read_index
@@ -34,7 +35,7 @@ class Listed(NamedTuple):
     key: str  # its folder, relative to the one that is served
     record: RunRecord
     changed: float  # seconds since the epoch
-    version: Version
+    version: Version  # another one whenever a page about it would be another one
 
     @property
     def total(self) -> int | None:
@@ -121,21 +122,30 @@ class ServedFolder:
         run = Run(folder, trust=self._trust)
         if not run.manifest.is_file():
             return None
-        version = _version(run)
+        files = _changes(run)
         known = self._read.get(folder)
+        is_going = not known or known.record.status in ("running", "stopped")
+        version = (*files, int(is_going and _is_trained(run)))
         if known and known.version == version:
             return known
         key = _key(folder, self.root)
         if not _can_be_asked_for(key) or _leads_out(folder, self.root):
             return None
-        self._read[folder] = Listed(key, read_run(run), max(version) / 1e9, version)
+        self._read[folder] = Listed(key, read_run(run), max(files) / 1e9, version)
         return self._read[folder]
 
 
-def _version(run: Run) -> Version:
-    """Another one whenever a page about it would be another one."""
+def _changes(run: Run) -> Version:
+    """When each file was written that a page about it is made of."""
     files = (run.manifest, run.config, run.metrics, run.sample_index, run.score_curve, run.error, run.scoring_error)
     return tuple(map(modification_time, (*files, run.folder / "scores")))
+
+
+def _is_trained(run: Run) -> bool:
+    try:
+        return is_locked(run.lock)
+    except OSError:  # of another user: nothing is known, and the manifest is believed
+        return True
 
 
 def _key(folder: Path, root: Path) -> str:

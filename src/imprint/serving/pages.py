@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -12,10 +13,12 @@ from imprint.reporting.contact_sheets import spread
 from imprint.reporting.figures import CurveStyle, panel_svg, panels
 from imprint.reporting.heading import Heading
 from imprint.reporting.page import render, render_sweep
-from imprint.reporting.run_scores import scores_of
+from imprint.reporting.run_scores import newest_sheets, scores_of
+from imprint.reporting.scoreboard.columns import columns
 from imprint.reporting.scoreboard.style import COLOURS
 from imprint.reporting.side_by_side import labels
-from imprint.reporting.units import duration
+from imprint.reporting.units import duration, score
+from imprint.reporting.verdict import deciding
 from imprint.serving.drawing import LARGEST_SEED, MOST_STEPS, TryOut
 from imprint.serving.folder import GENERATED, SAMPLES, Listed, ServedFolder
 from imprint.tables.html import page_environment
@@ -33,6 +36,7 @@ class Row(NamedTuple):
     name: str
     told: str  # what tells it from others of this name
     method: str
+    scores: str  # `DINO 0.612 · CLIP-T 0.287`; empty: none yet
     sample: str  # its newest picture of the first prompt; empty: none yet
     ago: str
 
@@ -79,7 +83,7 @@ class Pages:
             return self._written(
                 "overview_part.html.j2",
                 rows=list(_rows(runs, now)),
-                counts=Counter(each.record.status for each in runs),
+                counts=Counter(each.record.status_word for each in runs),
                 sweeps=list(_sweeps(sweeps)),
                 left_out=left_out,
                 SAMPLES=SAMPLES,
@@ -180,9 +184,21 @@ def _rows(runs: Sequence[Listed], now: float) -> Iterator[Row]:
             name,
             signature if text == listed.record.name else text,
             settings.get("method", ""),
+            _scores(listed),
             _newest_sample(listed),
             f"{duration(max(0.0, now - listed.changed))} ago",
         )
+
+
+def _scores(listed: Listed) -> str:
+    """What a page is read for first, of the run's newest sheets; of several subjects the mean."""
+    sheets = list(newest_sheets(listed.record, []))
+    told = []
+    for column in deciding(columns(sheets), []):
+        own = [sheet.rows["tuned"] for sheet in sheets if column.of(sheet)]
+        if means := [scored[column.name].mean for scored in own if column.name in scored]:
+            told.append(f"{column.title} {score(fmean(means))}")
+    return " · ".join(told)
 
 
 def _newest_sample(listed: Listed) -> str:

@@ -45,7 +45,7 @@ class Arm:
         photos = keys_of(material.first(shots))
         found: dict[str, list[Example]] = {subject: [] for subject in material.subjects}
         for one in material.pictures:
-            if one.source in self.sources and one.is_made_of(photos):
+            if one.source in self.sources and one.only_for in (None, shots) and one.is_made_of(photos):
                 found[one.subject].append(one)
         return {subject: own[: self.count] for subject, own in found.items()}
 
@@ -53,6 +53,12 @@ class Arm:
         """The same with so many pictures of each subject, the first ones: fewer are some of more."""
         arm = copy.copy(self)
         arm.count = count
+        return arm
+
+    def taking(self, source: str) -> "Arm":
+        """The same with the pictures of another source, too."""
+        arm = copy.copy(self)
+        arm.sources = [*self.sources, source]
         return arm
 
 
@@ -114,7 +120,7 @@ def problems(arms: Mapping[str, Arm], material: Material, shots: Sequence[int]) 
 def _empty(where: str, subjects: Sequence[str], sources: Sequence[str], material: Material, shots: int) -> str:
     more = f" and {len(subjects) - SHOWN} more" if len(subjects) > SHOWN else ""
     there = ", ".join(sorted({one.source for one in material.pictures})) or "nobody"
-    photos = f"the first {shots} photo{'s' * (shots != 1)}"
+    photos = "the first photo" if shots == 1 else f"the first {shots} photos"
     return (
         f"{where}: there is no picture of {', '.join(subjects[:SHOWN])}{more} by {' or '.join(sources)} that was made "
         f"of {photos} alone (there are pictures by {there}). Give a data set of such "

@@ -13,6 +13,8 @@ from imprint.study.examples import Material, PictureSet
 from imprint.study.scores import Board
 from imprint.tables.table import Cell, Column, Row, Table
 
+SHORT = 10.0  # seconds, below which parts of them are told
+
 
 class SetCost(NamedTuple):
     """In seconds; None where it is not known."""
@@ -27,6 +29,13 @@ class ArmCost(NamedTuple):
     learning: float
     drawing: float | None
     training: float | None
+    pictures: int  # that it takes of what was drawn: the kept ones
+
+    @property
+    def each(self) -> float | None:
+        """Of a picture that is kept: drawing, with the rejected ones, and its share of the training."""
+        made = _sum([self.drawing, self.training])
+        return None if made is None or not self.pictures else made / self.pictures
 
     @property
     def all(self) -> float | None:
@@ -66,6 +75,7 @@ def arm_costs(
             sum(board.seconds.get(name, 0.0) for board in boards),
             _sum([cost.drawing for cost in own]),
             _sum([cost.training for cost in own]),
+            len(used),
         )
     return found
 
@@ -76,10 +86,18 @@ def cost_table(costs: Mapping[str, ArmCost]) -> Table:
         Column("Learning", duration, about="learning and testing, of all learners, seeds and numbers of shots"),
         Column("Drawing", duration, about="of the data sets that its pictures are from, with those that were rejected"),
         Column("Training", duration, about="of the runs that drew them"),
+        Column("A picture", _short_time, about="drawing and training, shared by the pictures that the arm takes"),
         Column("Together", duration),
     ]
     cells = [
-        [Cell(name), Cell(cost.learning), _cell(cost.drawing), _cell(cost.training), _cell(cost.all)]
+        [
+            Cell(name),
+            Cell(cost.learning),
+            _cell(cost.drawing),
+            _cell(cost.training),
+            _cell(cost.each) if cost.pictures else Cell(),
+            _cell(cost.all),
+        ]
         for name, cost in costs.items()
     ]
     unknown = any(cost.all is None for cost in costs.values())
@@ -111,6 +129,10 @@ def _training(run: str, about: Mapping[str, Any], near: Sequence[Path]) -> float
 def _sum(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
+
+
+def _short_time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < SHORT else duration(seconds)
 
 
 def _cell(seconds: float | None) -> Cell:

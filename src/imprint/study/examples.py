@@ -48,6 +48,7 @@ class Example(NamedTuple):
     read: Callable[[], Image.Image]
     marking: Marking | None = None
     shift: str = ""  # of a photo to test on: what it has that photos to train on have not
+    only_for: int | None = None  # the number of shots that it was drawn for; None: any
 
     def load(self) -> Image.Image:
         return self.read()

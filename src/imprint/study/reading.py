@@ -6,8 +6,8 @@ here, and all that is wrong with them is said at once.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import PurePosixPath
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, NamedTuple
 
 from imprint.data.listing import printable
 from imprint.errors import ConfigError, Problem, UserError
@@ -27,32 +27,44 @@ DRAWING = "drawing"  # as a data set calls its state that is not finished
 BY_NOBODY = ("untuned", "truth")  # sources that were taught from no photo
 
 
+class DrawnSet(NamedTuple):
+    """A data set that was drawn for a study. `shots`: for arms with so many photos alone; `source`: as arms name its
+    pictures, None: as its rows do."""
+
+    folder: Path
+    shots: int | None
+    source: str | None
+
+
 def read_material(
     data: Sequence[str],
     pictures: Mapping[str, str],
     test: str | None,
+    drawn: Sequence[DrawnSet] = (),
     *,
     subjects: Sequence[str] | str | None,
     shots: Sequence[int],
     parts: Literal["refuse", "tell"],
 ) -> Material:
     """`data` are folders; `pictures` are folders of pictures alone, by the source that they are counted as. `subjects`
-    are names, or the name of a group of the data. `parts`: what becomes of pictures that repeat a part of a photo to
-    test on. Raises ConfigError with all that is wrong."""
+    are names, or the name of a group of the data. Of `drawn` sets only what was drawn is taken. `parts`: what becomes
+    of pictures that repeat a part of a photo to test on. Raises ConfigError with all that is wrong."""
     problems: list[Problem | str] = []
     folders = [folder for path in data if (folder := _read("data", path, problems))]
     named = {
         source: folder for source, path in pictures.items() if (folder := _read(f"pictures.{source}", path, problems))
     }
+    made = [(one, folder) for one in drawn if (folder := _read("synthesise", str(one.folder), problems))]
     tested = _read("test", test, problems) if test is not None else None
     if isinstance(subjects, str):
         subjects = _grouped(subjects, folders, problems)
     if problems:
         raise ConfigError(problems)
-    found = _gathered(folders, named, tested)
+    found = _gathered(folders, named, made, tested)
     kept, remarks = _chosen(found, subjects, problems)
     problems += faults(kept, found, shots)
-    problems += on_both_sides([*folders, *named.values()], tested, parts, remarks)
+    others = [*folders, *named.values(), *(folder for _, folder in made)]
+    problems += on_both_sides(others, tested, found, shots, parts=parts, remarks=remarks)
     if problems:
         raise ConfigError(problems)
     return Material(
@@ -60,10 +72,10 @@ def read_material(
         pictures=kept.pictures,
         tests=kept.tests,
         strangers=[] if subjects is not None else [one for one in found.tests if one.subject not in found.photos],
-        nouns=_nouns([tested] if tested is not None else folders) | _nouns([*folders, *named.values()]),
+        nouns=_nouns([tested] if tested is not None else folders) | _nouns(others),
         sets=found.sets,
-        filters_looked_with=frozenset(_looked_with([*folders, *named.values()])),
-        remarks=[*remarks, *untold(kept), *places_of_tests([*folders, *named.values()], tested)],
+        filters_looked_with=frozenset(_looked_with(others)),
+        remarks=[*remarks, *untold(kept), *places_of_tests(others, tested)],
     )
 
 
@@ -94,7 +106,10 @@ def _grouped(name: str, folders: Sequence[LabelledFolder], problems: list[Proble
 
 
 def _gathered(
-    folders: Sequence[LabelledFolder], named: Mapping[str, LabelledFolder], tested: LabelledFolder | None
+    folders: Sequence[LabelledFolder],
+    named: Mapping[str, LabelledFolder],
+    made: Sequence[tuple[DrawnSet, LabelledFolder]],
+    tested: LabelledFolder | None,
 ) -> Found:
     found = Found({}, [], [], [])
     for folder in folders:
@@ -113,6 +128,14 @@ def _gathered(
         before = len(found.pictures)
         found.pictures.extend(_example(folder, split, row, source, 0) for split, row in folder.rows() if split != TEST)
         found.sets.append(_set(folder, source, found.pictures[before:]))
+    for one, folder in made:
+        before = len(found.pictures)
+        found.pictures.extend(
+            _example(folder, split, row, one.source or row.source, 0)._replace(only_for=one.shots)
+            for split, row in folder.rows()
+            if split != TEST and not row.is_real
+        )
+        found.sets.append(_set(folder, one.source or "", found.pictures[before:]))
     if tested is not None:
         only = TEST if tested.splits.get(TEST) else None
         found.tests.extend(

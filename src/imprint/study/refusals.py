@@ -51,25 +51,32 @@ def faults(kept: Found, found: Found, shots: Sequence[int]) -> Iterator[Problem 
 def on_both_sides(
     folders: Sequence[LabelledFolder],
     tested: LabelledFolder | None,
+    found: Found,
+    shots: Sequence[int],
+    *,
     parts: Literal["refuse", "tell"],
     remarks: list[str],
 ) -> Iterator[str]:
-    """What is tested on and learned from; a data set's own test split is tested on where there is no other."""
+    """What is tested on and learned from; a data set's own test split is tested on where there is no other. A picture
+    by a generator of which the photos are known is like a part of another photo by chance: that is told."""
+    unused = {photo.content for photos in found.photos.values() for photo in photos[max(shots, default=0) :]}
+    unused -= {photo.content for photos in found.photos.values() for photo in photos[: max(shots, default=0)]}
+    by_chance = {one.content for one in found.pictures if not one.untold}
     sides = [tested] if tested is not None else [folder for folder in folders if folder.splits.get(TEST)]
     for side in sides:
         for folder in folders:
-            shared = shared_with_test(folder, tested=None if side is folder else side)
-            if shared.parts and parts == "tell":
+            shared = shared_with_test(folder, tested=None if side is folder else side, unused=unused)
+            told = [part.said for part in shared.parts if parts == "tell" or part.content in by_chance]
+            if told:
                 remarks.append(
-                    f"{printable(folder.folder)}: {len(shared.parts)} times a picture is like a part of a photo to "
-                    f"test on: {'; '.join(shared.parts[:SHOWN])}{' ...' if len(shared.parts) > SHOWN else ''}."
+                    f"{printable(folder.folder)}: {len(told)} times a picture is like a part of a photo to test on: "
+                    f"{'; '.join(told[:SHOWN])}{' ...' if len(told) > SHOWN else ''}."
                 )
-            refused = [*shared.copies, *(shared.parts if parts == "refuse" else ())]
+            cut = [part.said for part in shared.parts if part.said not in told]
             try:
-                refuse_shared(folder, refused)
+                refuse_shared(folder, [*shared.copies, *cut])
             except UserError as error:
-                by_hand = " If these are different photos of a plain place: parts=tell." * (refused != shared.copies)
-                yield f"{error}{by_hand}"
+                yield f"{error}{' If these are different photos of a plain place: parts=tell.' * bool(cut)}"
 
 
 def untold(kept: Found) -> Iterator[str]:

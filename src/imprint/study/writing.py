@@ -52,7 +52,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
             for pictures in findings.material.sets
             if pictures.pictures
         ],
-        "costs": {arm: cost._asdict() for arm, cost in findings.costs.items()},
+        "costs": {arm: {**cost._asdict(), "each": cost.each} for arm, cost in findings.costs.items()},
     }
 
 

@@ -113,6 +113,13 @@ class DataSet:
     def remarks(self) -> Iterator[str]:
         """What one should know of it beforehand."""
         yield from self.method.remarks(self.subjects, self.images)
+        left, others = len(missing(self.folder, self.asked, self.method)), self._other_versions()
+        if others and 0 < left < len(self.asked):
+            yield (
+                f"{self.folder}: {len(self.asked) - left} of its pictures are by imprint {' and '.join(others)}, and "
+                f"{left} are now drawn by {imprint.__version__}: what differs between the versions, differs between "
+                "these pictures. For pictures of one version give another out=..."
+            )
         captions = [one.caption for one in self.tested if one.caption]
         if told := list(named_places([one.template for one in self.asked], captions)):
             more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
@@ -146,6 +153,8 @@ class DataSet:
             log.warning(remark)
         with FileLock(self._lock()):
             about = {**self._about(), "state": DRAWING, "settings": self.identity, "imprint": imprint.__version__}
+            if others := self._other_versions():
+                about["imprint_before"] = others
             write_about(self.folder, _own(about))
         drawn, new, seconds = draw_missing(self.folder, self.asked, self.method, self.how, self.provenance)
         if new:
@@ -245,6 +254,13 @@ class DataSet:
 
     def _about(self) -> dict[str, Any]:
         return read_about(self.folder) if self.folder.is_dir() else {}
+
+    def _other_versions(self) -> list[str]:
+        """That have worked on it before."""
+        about = self._about()
+        before = about.get("imprint_before")
+        known = [*(before if isinstance(before, list) else ()), about.get("imprint")]
+        return [one for one in dict.fromkeys(map(str, filter(None, known))) if one != imprint.__version__]
 
     def _lock(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from imprint.data.decoding import decode_mask, read
+from imprint.data.estimated_masks import estimator_of
 from imprint.data.listing import printable
+from imprint.data.masks import load_mask
 from imprint.data.pictures import PictureSet
 from imprint.errors import Problem
 from imprint.labelled.captions import caption_of
 from imprint.labelled.folder import read_folder
-from imprint.labelled.layout import TEST, subject_folder
+from imprint.labelled.layout import TEST, mask_name, subject_folder
 from imprint.labelled.row import REAL, Row, hard
 from imprint.locations import locate
 from imprint.pictures.likeness import nearest_same
@@ -22,12 +25,13 @@ SHOWN = 8  # of copies in a message
 
 
 class HeldOut(NamedTuple):
-    """`name` is what messages call it."""
+    """`name` is what messages call it. A mask is grey, as large as the photo."""
 
     row: Row
     name: str
     photo: Image.Image
     caption: str
+    mask: Image.Image | None
 
 
 def photos_to_test(test: str | None, subjects: Sequence[Taught]) -> list[HeldOut]:
@@ -37,7 +41,9 @@ def photos_to_test(test: str | None, subjects: Sequence[Taught]) -> list[HeldOut
     for place, one in enumerate(found):
         number = numbers[one.row.subject] = numbers.get(one.row.subject, -1) + 1
         name = f"{subject_folder(one.row.subject)}/t{number:03d}.png"
-        found[place] = one._replace(row=replace(one.row, file_name=name))
+        found[place] = one._replace(
+            row=replace(one.row, file_name=name, mask_file_name=mask_name(name) if one.mask is not None else "")
+        )
     return found
 
 
@@ -66,10 +72,20 @@ def _of_runs(subjects: Sequence[Taught]) -> Iterator[HeldOut]:
         held_out: PictureSet | None = subject.held_out
         for index in range(len(held_out or ())):
             assert held_out is not None
-            key = held_out.pictures[index].key.rpartition("/")[2]
-            row = Row(file_name=key, subject=subject.label, noun=subject.noun, labels=hard(subject.label), source=REAL)
-            caption = held_out.pictures[index].caption or ""
-            yield HeldOut(row, f"{subject.label}/{key} (kept out)", held_out.load(index), caption)
+            picture = held_out.pictures[index]
+            key = picture.key.rpartition("/")[2]
+            row = Row(
+                file_name=key,
+                subject=subject.label,
+                noun=subject.noun,
+                labels=hard(subject.label),
+                source=REAL,
+                label_quality="estimated" if picture.mask else "",  # nothing says how they were made
+                estimator=estimator_of(picture.mask.file) if picture.mask else "",
+            )
+            mask = load_mask(picture.mask) if picture.mask else None
+            name = f"{subject.label}/{key} (kept out)"
+            yield HeldOut(row, name, held_out.load(index), picture.caption or "", mask)
 
 
 def _of_folder(test: str, subjects: Sequence[Taught]) -> Iterator[HeldOut]:
@@ -79,8 +95,11 @@ def _of_folder(test: str, subjects: Sequence[Taught]) -> Iterator[HeldOut]:
     split = next((name for name in (TEST, "") if folder.splits.get(name)), next(iter(folder.splits), ""))
     for row in folder.splits.get(split, ()):
         own = replace(row, noun=nouns.get(row.subject, row.noun), mask_file_name="", objects=())
-        own = replace(own, label_quality="", estimator="")
-        yield HeldOut(own, printable(row.file_name), folder.load(split, row), caption_of(folder, split, row))
+        file = folder.mask(split, row)
+        if file is None:
+            own = replace(own, label_quality="", estimator="")
+        mask = None if file is None else decode_mask(read(file))
+        yield HeldOut(own, printable(row.file_name), folder.load(split, row), caption_of(folder, split, row), mask)
 
 
 def _some(names: Sequence[str]) -> str:

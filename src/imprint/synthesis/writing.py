@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,15 +62,14 @@ def write_data_set(
     judgement = judge(filters, candidates, context)
     for row in judgement.rows:
         place(folder, row, split=REJECTED if row.reasons else TRAIN)
-    for held_out in test:
-        add_photo(folder, held_out.photo, held_out.row, split=TEST)
+    tested = [_tested(folder, held_out) for held_out in test]
     counts = {
         subject: {"asked": len(rows), "kept": sum(not row.reasons for row in rows)}
         for subject, rows in _by_subject(judgement.rows).items()
     }
     write_folder(
         folder,
-        splits={TRAIN: judgement.kept, TEST: [one.row for one in test]},
+        splits={TRAIN: judgement.kept, TEST: tested},
         rejected=judgement.rejected,
         about={**about, "counts": counts},
     )
@@ -79,6 +79,19 @@ def write_data_set(
     if judgement.problems:
         raise UserError("\n".join(judgement.problems))
     return counts
+
+
+def _tested(folder: Path, held_out: HeldOut) -> Row:
+    """A photo to test on, put into its split with its mask."""
+    row, mask = held_out.row, held_out.mask
+    add_photo(folder, held_out.photo, row, split=TEST)
+    if mask is None:
+        return row
+    mask = mask.resize(held_out.photo.size, Image.Resampling.NEAREST).point(lambda level: 255 * (level > HALF))
+    file = split_folder(folder, TEST) / row.mask_file_name
+    if not file.is_file():
+        save_png(mask, file)
+    return replace(row, objects=[Box(label=row.subject, box=_box(mask))])
 
 
 def context_of(subjects: Sequence[Taught], test: Sequence[HeldOut], features: FeatureStore) -> Context:

@@ -39,6 +39,7 @@ class Cell(NamedTuple):
     state: str = ""  # of a run
     is_best: bool = False
     link: str = ""  # an anchor of the page
+    short: str = ""  # what stands in its place where there is little room
 
     @property
     def is_known(self) -> bool:

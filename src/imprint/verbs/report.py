@@ -78,6 +78,4 @@ def summary(records: Sequence[RunRecord]) -> Iterator[str]:
     for record in records:
         seconds = record.cost.get("seconds")
         took = "" if seconds is None else f"  {seconds:.0f} s"
-        yield clean(
-            f"{names[record.name]:{width}}  {record.status_word(is_live=True)}  {record.steps or 0} steps{took}"
-        )
+        yield clean(f"{names[record.name]:{width}}  {record.status_word}  {record.steps or 0} steps{took}")

@@ -242,10 +242,24 @@ def _checked(variants: Sequence[Variant], planned: Mapping[Variant, Sequence[Pla
 
 def _data_set(variant: Variant, plans: Sequence[Plan]) -> DataSet:
     request = variant.request
+    draws = request.synthesis.weights != "none"
     if plans:
+        _refuse_upscalers([plan.run.folder.name for plan in plans if draws and plan.facts.upscaling is not None])
         return variant.data_set(to_be_taught(plans, size=request.size), plans[0].parts.model.encoders)
     runs = list(_finished(as_list(request.run or []), request.trust))
+    if draws:
+        _refuse_upscalers([run.folder.name for run in runs if own_model(run, {}).facts().upscaling is not None])
     return variant.data_set(taught_by(runs, size=request.size), own_model(runs[0], {}).encoders)
+
+
+def _refuse_upscalers(names: Sequence[str]) -> None:
+    if names:
+        raise ConfigError(
+            [
+                f"run: {', '.join(names)}: an upscaler draws nothing from prompts, but makes a picture larger "
+                "(imprint generate RUN picture=...). Give runs of another model; synthesis=paste needs photos alone."
+            ]
+        )
 
 
 def _finished(folders: Sequence[str], trust: Sequence[str]) -> Iterator[Run]:

@@ -23,7 +23,7 @@ from imprint.evaluation.records import Needs, Photo, Question
 class Grey(Encoder):
     """A picture's features are its first pixel's level and that number squared; a text's are its length."""
 
-    sides = frozenset({"images", "texts", "layers", "answers"})
+    sides = frozenset({"images", "texts", "layers", "answers", "patches"})
 
     def __init__(self, *, name: str = "grey", fingerprint: str = "grey-1") -> None:
         super().__init__(name=name)
@@ -51,6 +51,9 @@ class Grey(Encoder):
         self.batches.append(len(pictures))
         first = torch.tensor([[[float(picture.getpixel((0, 0)))]] for picture in pictures])
         return [first, first.repeat(1, 2, 3)]
+
+    def patches(self, pictures: Sequence[Image.Image]) -> Tensor:
+        return self.images(pictures)[:, None, None].expand(-1, 2, 2, -1)
 
     def answers(self, pictures: Sequence[Image.Image], questions: Sequence[Question]) -> Tensor:
         self.batches.append(len(pictures))
@@ -161,6 +164,16 @@ def test_layers_are_joined_from_batches_and_not_kept(grey: Grey) -> None:
     assert [tuple(depth.shape) for depth in depths] == [(3, 1, 1), (3, 2, 3)]
     assert depths[0].flatten().tolist() == [4, 5, 6]
     assert grey.batches == [2, 1]
+
+
+def test_patches_are_kept_on_disk_where_that_is_asked_for(grey: Grey) -> None:
+    first = store(grey).patches("grey", levels(1, 2), kept=True)
+    assert first.shape == (2, 2, 2, 2)
+    again = store(grey).patches("grey", levels(2, 5, 1), kept=True)
+    assert grey.batches == [2, 1], "the new one alone"
+    assert torch.equal(again[[2, 0]], first)
+    store(grey).patches("grey", levels(1, 2))
+    assert grey.batches == [2, 1, 2]
 
 
 def grey_photo(level: int) -> Photo:

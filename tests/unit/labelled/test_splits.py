@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from labelled_sets import drawn, photo
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from imprint.errors import PictureError
+from imprint.labelled import splits
 from imprint.labelled.folder import LabelledFolder, read_folder, write_folder
 from imprint.labelled.row import Row
 from imprint.labelled.splits import check_splits
 from imprint.miniature.references import references
+from imprint.pictures.likeness import Pixels
 
 PHOTOS = references("dog6")
 
@@ -88,3 +91,34 @@ def test_a_cut_is_found_in_a_folder_that_does_not_say_what_its_subjects_are(tmp_
     with pytest.raises(PictureError, match=r"dog6/p00-k2\.png repeats a part of dog6/0\.png") as caught:
         check_splits(train, tested=read_folder(tmp_path / "photos"))
     assert "p00-k1" not in str(caught.value)
+
+
+def test_what_was_compared_before_is_not_compared_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPRINT_CACHE", str(tmp_path / "cache"))
+    cut = PHOTOS[0].crop((4, 6, 56, 58))
+    rows = [(drawn(k=1), PHOTOS[1]), (drawn(k=2), cut)]
+    with pytest.raises(PictureError, match="p00-k2.png repeats a part"):
+        check_splits(data(tmp_path / "one", rows, [(photo(), PHOTOS[0])]))
+    looked: list[int] = []
+    usual = splits.either_way
+
+    def look(pictures: Pixels, others: Pixels, *, threshold: float) -> Tensor:
+        looked.append(len(pictures))
+        return usual(pictures, others, threshold=threshold)
+
+    monkeypatch.setattr(splits, "either_way", look)
+    again = data(tmp_path / "two", [*rows, (drawn(k=3), PHOTOS[2])], [(photo(), PHOTOS[0])])
+    with pytest.raises(PictureError, match="p00-k2.png repeats a part"):
+        check_splits(again)
+    assert looked == [1], "the new picture alone"
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.write_text("{", encoding="utf-8")
+    with pytest.raises(PictureError, match="p00-k2.png repeats a part"):
+        check_splits(again)
+    assert looked == [1, 3], "what cannot be read is looked at again"
+
+
+def test_of_what_nobody_learns_from_no_parts_are_looked_for(tmp_path: Path) -> None:
+    found = data(tmp_path, [(drawn(k=2), PHOTOS[0].crop((4, 6, 56, 58)))], [(photo(), PHOTOS[0])])
+    [part] = splits.shared_with_test(found, tested=None).parts
+    assert not splits.shared_with_test(found, tested=None, unused={part.content}).parts

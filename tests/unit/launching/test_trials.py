@@ -17,7 +17,7 @@ TPE = {"_target_": "optuna.samplers.TPESampler", "seed": 0, "n_startup_trials": 
 
 
 def trials(folder: Path, goals: Any = ONE, space: Any = SPACE, sampler: Any = RANDOM) -> Trials:
-    return Trials(folder / "sweep", goals=goals, space=space, sampler=sampler)
+    return Trials(folder / "sweep", goals=goals, space=space, sampler=sampler, said="sweep.name=sweep")
 
 
 def tried(search: Trials, value: float | None) -> dict[str, Any]:

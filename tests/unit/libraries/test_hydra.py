@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -13,8 +14,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from omegaconf import OmegaConf
 
+from imprint.config import compose
 from imprint.libraries.hydra import (
     combinations,
+    composing_apart,
     current_configuration,
     forget_plugin_choice,
     outcome,
@@ -55,6 +58,17 @@ def test_a_configuration_is_current_for_a_while(monkeypatch: pytest.MonkeyPatch)
         assert cfg.name == "of a point", "${hydra:...} no longer reads HydraConfig.instance().cfg"
         raise ZeroDivisionError
     assert not HydraConfig.initialized()
+
+
+def test_another_configuration_can_be_composed_while_one_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = GlobalHydra.instance()
+    monkeypatch.setattr(running, "hydra", object())
+    before = running.hydra
+    with pytest.raises(ValueError, match="already initialized"):
+        compose("doctor")
+    with composing_apart():
+        assert compose("doctor").outputs == "outputs"
+    assert running.hydra is before
 
 
 def test_a_plugins_choice_can_be_forgotten() -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from imprint.miniature.references import references
-from imprint.pictures.likeness import SMALLEST_CROP, Pixels, crop_likeness, nearest_same
+from imprint.pictures.likeness import SMALLEST_CROP, Pixels, crop_likeness, either_way, is_copy, nearest_same
 
 SUBJECTS = ("dog6", "dog", "teapot", "shiny_sneaker", "cat")
 THRESHOLD = 0.9  # conf/filter/copies.yaml
@@ -76,3 +76,28 @@ def test_a_flat_picture_is_like_nothing(photos: list[Image.Image]) -> None:
     flat = Pixels([Image.new("RGB", (64, 64), "white"), Image.new("RGB", (64, 64), (9, 9, 9))])
     assert crop_likeness(Pixels(photos), flat, threshold=THRESHOLD).abs().max() < 0.5
     assert crop_likeness(flat, Pixels(photos), threshold=THRESHOLD).abs().max() < 0.5
+
+
+def test_crops_are_copies_piece_by_piece(photos: list[Image.Image]) -> None:
+    draws = random.Random(1)
+    parts = [jpeg(ImageOps.mirror(crop(photo, share, draws)), 80) for photo in photos for share in (0.95, 0.75, 0.6)]
+    wholes, cut = Pixels(photos), Pixels(parts)
+    found = [is_copy(wholes, cut, number // 3, number) for number in range(len(parts))]
+    assert sum(found) / len(found) > 0.9
+
+
+def test_one_subject_in_one_plain_place_is_no_copy() -> None:
+    """The subject fits, and correlates, but what little there is around it differs."""
+    plain = Image.new("RGB", (96, 96), (240, 240, 235))
+    subject = references("dog6")[0].resize((48, 48)).crop((8, 8, 40, 40))
+    pictures = []
+    for places in (((6, 8), (60, 70)), ((64, 12), (10, 66))):
+        picture = plain.copy()
+        picture.paste(subject, (32, 32))
+        for left, top in places:
+            picture.paste((150, 150, 170), (left, top, left + 14, top + 8))
+        pictures.append(picture)
+    one, other = Pixels(pictures[:1]), Pixels(pictures[1:])
+    assert either_way(one, other, threshold=0.8).item() >= 0.8
+    assert not is_copy(one, other, 0, 0)
+    assert is_copy(one, one, 0, 0)

@@ -2,14 +2,18 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 from PIL import Image, ImageDraw
 
 from imprint.data.pictures import content_hash
+from imprint.evaluation.score_sheet import ScoreSheet
+from imprint.pictures.store import INDEX
 
 PROMPTS = ("a sks dog", "a sks dog in the jungle")
 
@@ -55,6 +59,28 @@ def make_run(
     if error:
         (folder / "error.txt").write_text(error, encoding="utf-8")
     return folder
+
+
+def scored_pictures(run: Path, own: ScoreSheet) -> Path:
+    """As an evaluation leaves them; returns their index."""
+    folder, listed = run / "pictures" / "subject-0123456789ab", []
+    for name, number, k, _ in own.rows["tuned"]["dino"].values:
+        assert number is not None
+        assert k is not None
+        file, template = f"{number:03d}-{k}.png", own.prompts[name][number][0]
+        picture(folder / file, 60 * number + 20 * k)
+        asked = {"set": name, "number": number, "k": k, "template": template}
+        listed.append({"file": file, **asked, "prompt": template, "seed": number, "content": "00", "state": "ok"})
+    index = folder / INDEX
+    index.write_text(json.dumps({"subject": own.subject, **own.drawing, "pictures": listed}), encoding="utf-8")
+    return index
+
+
+@contextmanager
+def being_trained(folder: Path) -> Iterator[None]:
+    """The run's lock is held meanwhile, as by the process that trains it."""
+    with FileLock(folder / ".lock"):
+        yield
 
 
 def knows_photos(run: Path, folder: Path, photos: Sequence[Path]) -> None:

@@ -1,10 +1,12 @@
 """What a page comes to, in sentences that its intervals allow."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from unit.reporting.runs_on_disk import make_run
 from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
@@ -30,6 +32,20 @@ def test_who_is_best_by_what_the_author_named_comes_first(tmp_path: Path) -> Non
     assert first.startswith(f"Lora, {labels(records)[records[-1].name]} is closest to its prompts (CLIP-T ")
     assert f"{scores.mean(records[-1], column):.3f}; the untuned model" in first
     assert "nearest to the subject (DINO" in second
+
+
+def test_what_was_stopped_is_not_the_quickest(tmp_path: Path) -> None:
+    """Times, and the steps beside them where they are unequal, are of runs that have finished."""
+    for name, status, steps, seconds in (
+        ("lora", "finished", 200, 60),
+        ("loha", "finished", 400, 90),
+        ("dora", "running", 10, 5),
+    ):
+        run = make_run(tmp_path / f"dog-{name}-0", settings={"method": name}, status=status, steps=steps, drawn_at=())
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["training"]["seconds"] = seconds
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    assert said(tmp_path) == ["Quickest: lora, 1 min 00 s for 200 steps; slowest: loha, 1 min 30 s for 400 steps."]
 
 
 def test_points_that_are_not_scored_have_no_say(tmp_path: Path) -> None:

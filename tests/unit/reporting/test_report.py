@@ -60,7 +60,7 @@ def test_every_run_below_the_folder_is_on_the_page_with_what_became_of_it(grid: 
     for text in ("finished-00000001", "failed-00000002", "started-00000003", "1 min 23 s", "3.0 GiB", ">57<"):
         assert text in html
     assert "the loss is &lt;nan&gt; at step 58." in html
-    assert "not finished" in html
+    assert "stopped" in html
 
 
 def test_the_page_needs_nothing_but_itself(grid: Path, tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ def test_runs_are_told_apart_by_what_their_parts_are() -> None:
         record("c", method="dreambooth", method__lr="2", prior__weight="1.0", prior="generated"),
     ]
     assert list(labels(records).values()) == [
-        "lora, prior none",
-        "dreambooth, prior none",
+        "lora",
+        "dreambooth, no prior",
         "dreambooth, prior generated",
     ]
 

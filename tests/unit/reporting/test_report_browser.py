@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, WITHOUT, Browser, browser
-from unit.reporting.runs_on_disk import make_run
+from unit.reporting.runs_on_disk import knows_photos, make_run, picture, scored_pictures
 from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
@@ -19,7 +20,7 @@ from imprint.verbs.report import write_report
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)]
 
 PHONE, DESKTOP = 390, 1400
-ROWS = "[...document.querySelectorAll('.runs tbody tr')].filter(row => !row.hidden)"
+ROWS = "[...document.querySelectorAll('.runs tbody tr[data-run]')].filter(row => !row.hidden)"
 COLUMN = "[...document.querySelectorAll('.runs th')].find(heading => heading.textContent.startsWith('{}'))"
 PICTURES = ".gallery tbody tr:nth-child({}) td:nth-of-type({}) button.picture"
 
@@ -63,10 +64,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of several methods, with pictures after several steps, and different times."""
     outputs = tmp_path_factory.mktemp("mixed")
     for number, (method, better) in enumerate([("lora", 0.0), ("dreambooth", 0.1), ("loha", -0.1)]):
-        own = sheet(method=method, better_by=better, prompts=8)
+        own = replace(sheet(method=method, better_by=better, prompts=8), drawing={"size": [64, 64]})
         settings = {"method": {"_target_": f"imprint.methods.{method}"}, "dataset": {"path": "photos/dog"}}
         folder = make_run(outputs / own.run, settings=settings, drawn_at=(0, 100, 200))
         own.write(folder / "scores" / "quick.json")
+        scored_pictures(folder, own)
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["training"]["seconds"] = 60 * (number + 1)
         (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -199,7 +201,7 @@ def test_a_picture_is_enlarged_its_neighbours_follow_and_it_closes(seen: Browser
     seen.press("Escape")
     assert enlarged(seen) == ""
     seen.click(".references button.picture")
-    assert enlarged(seen) == "reference | The subject"
+    assert enlarged(seen) == "photo | The subject"
     seen.click("dialog [data-step=close]")
     assert enlarged(seen) == ""
 
@@ -378,6 +380,127 @@ def test_two_pictures_are_compared_in_one_place(seen: Browser, mixed: Path) -> N
     seen.until(lambda: seen.evaluate(told) != first)
     seen.press("Escape")
     assert seen.evaluate("document.querySelector('dialog').open") is False
+
+
+def test_a_picture_has_its_own_scores_where_it_was_scored(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    small = "document.querySelector('dialog .shown small').textContent"
+    seen.click(PICTURES.format(1, 2))
+    assert seen.evaluate(small).startswith("all scored pictures: DINO 0."), "a sample was not scored itself"
+    seen.press("Escape")
+    seen.click("details.gallery > summary")
+    seen.click("details.gallery tbody td:nth-of-type(1) button.picture")
+    own, whole = seen.evaluate(small).split("\n")
+    assert own.startswith("this picture: DINO 0.")
+    assert whole.startswith("all scored pictures: DINO 0.")
+    below = seen.evaluate("document.querySelector('details.gallery .told').textContent")
+    assert own == f"this picture: {below}"
+    seen.click("[data-mode=slider]")
+    told = seen.evaluate(small).split("\n")
+    assert [line.partition(":")[0] for line in told] == [
+        f"{side}, {what}" for side in ("left", "right") for what in ("this picture", "all scored pictures")
+    ]
+
+
+def test_the_strip_is_compared_too(seen: Browser, finished: Path) -> None:
+    seen.show(finished)
+    seen.click(".strip figure:nth-of-type(3) button.picture")
+    captions = "[...document.querySelectorAll('dialog figcaption')].map(text => text.textContent)"
+    assert seen.evaluate(captions) == ["photo", "untuned", "lr 0.0001, rank 4"]
+    seen.press("ArrowRight")
+    assert seen.evaluate(captions)[-1] == "lr 0.0001, rank 8"
+    seen.click("[data-mode=slider]")
+    assert seen.evaluate("[...document.querySelectorAll('dialog .over img')].map(image => image.alt)")[0] == "untuned"
+
+
+def test_on_a_phone_the_photo_stays_beside_the_enlarged_picture(seen: Browser, unfinished: Path) -> None:
+    seen.show(unfinished, width=PHONE, height=844)
+    seen.click(PICTURES.format(1, 2))
+    boxes = "[...document.querySelectorAll('dialog img')].map(image => image.getBoundingClientRect())"
+    inside = "box => box.width > 60 && box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth"
+    assert seen.evaluate(f"{boxes}.map({inside})") == [True] * 3
+    look = "getComputedStyle(document.querySelector('dialog .shown img')).imageRendering"
+    assert seen.evaluate(look) == "pixelated"
+
+
+def test_the_page_of_one_run_has_steps_as_columns_and_a_slider(seen: Browser, tmp_path: Path) -> None:
+    for number in range(2):
+        picture(tmp_path / "photos" / f"{number}.png", number)
+    run = make_run(tmp_path / "dog-lora-01", settings={"method": "lora"}, drawn_at=range(0, 1000, 100))
+    knows_photos(run, tmp_path / "photos", sorted((tmp_path / "photos").iterdir()))
+    seen.show(write_report([run], tmp_path / "report.html"))
+    heads = "[...document.querySelectorAll('.gallery thead th')].slice(1).map(head => head.textContent.trim())"
+    columns = seen.evaluate(heads)
+    assert columns[0] == "untuned"
+    assert columns[-1] == "step 900"
+    slider = "document.querySelector('.steps input')"
+    assert seen.evaluate(f"{slider}.dataset.steps").split() == [str(step) for step in range(100, 1000, 100)]
+    seen.evaluate(f"(box => {{ box.value = 1; box.dispatchEvent(new Event('input')); }})({slider})")
+    assert seen.evaluate(heads) == [*columns[:-1], "step 200"]
+    seen.click(".gallery tbody td:last-child button.picture")
+    assert enlarged(seen).startswith("step 200 |")
+    assert address(seen) == "#step=200"
+
+
+def test_columns_are_hidden_and_rows_grouped_in_a_view_that_can_be_sent(seen: Browser, mixed: Path) -> None:
+    seen.show(mixed)
+    heads = "[...document.querySelectorAll('.runs thead tr:last-child th')].filter(cell => !cell.hidden).length"
+    before = seen.evaluate(heads)
+    seen.click(".columns summary")
+    for name in ("loss", "CLIP-T"):
+        box = f"[...document.querySelectorAll('.columns label')].find(box => box.textContent.includes('{name}'))"
+        seen.evaluate(f"{box}.control.click()")
+    assert seen.evaluate(heads) == before - 2
+    widths = "[...document.querySelectorAll('.runs thead tr')].map(row => [...row.cells].filter(cell => !cell.hidden)"
+    assert set(seen.evaluate(f"{widths}.reduce((sum, cell) => sum + cell.colSpan, 0))")) == {before - 2}
+    seen.click("h1")
+    assert seen.evaluate("document.querySelector('.columns').open") is False
+    choose(seen, "document.querySelector('[name=group]')", 1)
+    groups = "[...document.querySelectorAll('tr.group')].map(row => row.cells[0].textContent)"
+    assert seen.evaluate(groups) == ["dreambooth 1 row", "loha 1 row", "lora 1 row"]
+    click_column(seen, "DINO")
+    in_order = ["dreambooth 1 row", "lora 1 row", "loha 1 row"]
+    assert seen.evaluate(groups) == in_order, "the group with the best row comes first"
+    seen.show(mixed, at=address(seen))
+    assert seen.evaluate(groups) == in_order
+    assert seen.evaluate(heads) == before - 2
+    seen.evaluate(
+        "URL.createObjectURL = blob => { window.saved = blob; return '#'; };"
+        "HTMLAnchorElement.prototype.click = function () {};"
+    )
+    seen.click("[data-do=csv]")
+    lines = seen.evaluate("saved.text()").strip().split("\n")
+    assert len(lines) == 4, "without the rows of the groups"
+    assert "dino" in lines[0].split(",")
+    assert not {"loss", "clip-t"} & set(lines[0].split(","))
+
+
+def test_on_a_phone_scores_are_in_sight_and_the_first_column_says_what_differs(seen: Browser, finished: Path) -> None:
+    seen.show(finished, width=PHONE)
+    cell = f"{ROWS}[0].cells[{COLUMN.format('DINO')}.cellIndex].getBoundingClientRect()"
+    assert seen.evaluate(f"(box => box.width > 0 && box.right <= innerWidth)({cell})")
+    told = "getComputedStyle(document.querySelector('.runs tbody th'), '::after').content"
+    assert seen.evaluate(told) == '"lr 0.0001, rank 4"'
+    assert address(seen) == "", "nobody chose it"
+    shown = "[...document.querySelectorAll('[name=column]')].filter(box => box.checked).length"
+    before = seen.evaluate(shown)
+    seen.evaluate("document.querySelectorAll('[name=column]:not(:checked)').forEach(box => box.click())")
+    assert address(seen) == "#hide=nothing"
+    seen.show(finished, width=PHONE, at=address(seen))
+    assert seen.evaluate(shown) > before
+    seen.show(finished, width=DESKTOP)
+    assert seen.evaluate(told) == "none"
+
+
+def test_a_group_has_the_mean_of_the_rows_that_are_shown(seen: Browser, runs: Path) -> None:
+    seen.show(runs)
+    group = "[...document.querySelector('[name=group]').options].findIndex(option => option.text === 'method')"
+    choose(seen, "document.querySelector('[name=group]')", seen.evaluate(group))
+    assert seen.evaluate("document.querySelectorAll('tr.group').length") == 2
+    cell = f"document.querySelector('tr.group').cells[{COLUMN.format('DINO')}.cellIndex].textContent"
+    shown = values(seen, "DINO")
+    own = [value for value in shown[:3] if value]
+    assert seen.evaluate(cell) == f"mean {sum(own) / len(own):.3f}"
 
 
 def test_small_pictures_show_their_pixels_unless_they_are_to_be_smooth(seen: Browser, mixed: Path) -> None:

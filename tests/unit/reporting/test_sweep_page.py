@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from composed import compose
 from PIL import Image
-from unit.reporting.runs_on_disk import make_run, picture
+from unit.reporting.runs_on_disk import being_trained, make_run, picture
 from unit.reporting.sweeps_on_disk import COMMAND, finished_point, note, rates
 
 from imprint.errors import UserError
@@ -32,7 +32,8 @@ def rows(html: str) -> list[str]:
 
 def test_every_point_has_a_row_in_its_order_begun_or_not(tmp_path: Path) -> None:
     sweep = rates(tmp_path)
-    written = write_sweep_report(sweep)
+    with being_trained(sweep.points[4].run.folder):
+        written = write_sweep_report(sweep)
     assert written == sweep.report
     found = rows(written.read_text())
     settings = [" ".join(row.split()[2:5]) for row in found]
@@ -233,5 +234,5 @@ def test_the_verb_takes_a_sweep_s_folder(tmp_path: Path, caplog: pytest.LogCaptu
     html = sweep.report.read_text()
     assert len(rows(html)) == 6
     assert LIVE not in html, "nobody writes it again"
-    assert "not finished" in html
+    assert "stopped" in html
     assert any("lr 0.01, rank 8" in line and "waiting" in line for line in caplog.messages)

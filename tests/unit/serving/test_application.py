@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from composed import compose
 from starlette.testclient import TestClient
-from unit.reporting.runs_on_disk import make_run
+from unit.reporting.runs_on_disk import being_trained, make_run
 from unit.reporting.sweeps_on_disk import QUESTION, rates
 
 from imprint.errors import UserError
@@ -22,19 +22,22 @@ from imprint.verbs.generate import read_picture_request
 HERE = "http://127.0.0.1:8420"
 SECRET = "a secret of the reader's"
 MARKUP = "<img src=x onerror=alert(1)>"
-RUN, OTHER = "dog-lora-0000000001", "dog-dreambooth-0000000002"
+RUN, OTHER, STOPPED = "dog-lora-0000000001", "dog-dreambooth-0000000002", "dog-loha-0000000009"
 
 
 @pytest.fixture
-def outputs(tmp_path: Path) -> Path:
-    """Two runs; beside the folder lie a secret and a run that is not to be shown."""
+def outputs(tmp_path: Path) -> Iterator[Path]:
+    """Three runs: one has finished, one is being trained, one was killed. Beside the folder lie a secret and a run that
+    is not to be shown."""
     folder = tmp_path / "outputs"
     settings = {"method": {"_target_": "imprint.methods.lora.LoRA"}, "hparams": {"steps": 40}}
     make_run(folder / RUN, settings=settings, steps=40, drawn_at=(0, 20, 40))
     make_run(folder / OTHER, settings={"method": MARKUP}, status="running", steps=10, drawn_at=())
+    make_run(folder / STOPPED, settings={}, status="running", steps=10, drawn_at=())
     make_run(tmp_path / "elsewhere-1", settings={}, error=SECRET)
     (tmp_path / "secret.txt").write_text(SECRET)
-    return folder
+    with being_trained(folder / OTHER):
+        yield folder
 
 
 @pytest.fixture
@@ -59,7 +62,9 @@ def asked(**more: object) -> dict[str, object]:
 
 def test_the_list_has_all_runs_with_what_tells_them_apart(client: TestClient) -> None:
     page = client.get("/").text
-    assert [word in page for word in ("dog-lora", "dog-dreambooth", "1 finished", "1 running")] == [True] * 4
+    assert [word in page for word in ("dog-lora", "dog-dreambooth", "1 finished", "1 running", "1 stopped")] == [
+        True
+    ] * 5
     assert "40<span" in page
     assert "elsewhere" not in page
 
@@ -89,6 +94,20 @@ def test_what_has_not_changed_is_not_sent_again(client: TestClient, outputs: Pat
     assert after.status_code == 200
     assert "step 11" in after.text
     assert "step 10" in before.text
+
+
+def test_a_run_that_is_killed_or_gone_on_with_is_shown_so(client: TestClient, outputs: Path) -> None:
+    address = f"/run/live?key={STOPPED}"
+    before = client.get(address)
+    assert "goes on from its last checkpoint" in before.text
+    with being_trained(outputs / STOPPED):
+        meanwhile = client.get(f"{address}&version={before.headers['x-version']}")
+        assert meanwhile.status_code == 200
+        assert "running" in meanwhile.text
+        assert "2 running" in client.get("/").text
+    after = client.get(f"{address}&version={meanwhile.headers['x-version']}")
+    assert after.status_code == 200
+    assert "stopped" in after.text
 
 
 def test_runs_are_compared_on_the_report_s_page_with_a_way_back(client: TestClient) -> None:

@@ -12,7 +12,7 @@ from unit.study.told import ARMS, MARKUP, SECONDS, learn_nothing, places, write_
 
 from imprint.files import write_json
 from imprint.labelled.folder import read_folder
-from imprint.study.costs import SetCost, set_cost
+from imprint.study.costs import ArmCost, SetCost, set_cost
 from imprint.study.examples import PictureSet
 from imprint.study.study import Study
 from imprint.study.writing import CSV, JSON, PAGE
@@ -112,6 +112,12 @@ def test_probabilities_are_compared_with_how_often_they_are_right(carried_out: S
         bins = curve["bins"]
         assert sum(one["answers"] for one in bins) == 3 * 3 * 2  # photos to test on of three subjects, two seeds
         assert all(1 / 3 <= one["said"] <= 1 and 0 <= one["right"] <= 1 for one in bins)
+
+
+def test_a_kept_picture_costs_its_share_of_the_training() -> None:
+    assert ArmCost(5.0, 12.0, 30.0, 6).each == 7
+    assert ArmCost(5.0, None, 30.0, 6).each is None
+    assert ArmCost(5.0, 0, 0, 0).each is None
 
 
 def test_what_a_generator_cost_is_told_where_it_is_known(world: Path, tmp_path: Path, made: Made) -> None:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from imprint.errors import UserError
 from imprint.evaluation.records import Better, Candidate, Evidence, Needs, Photo, Picture, Shot, Value
+from imprint.evaluation.statistics.intervals import UNBOUNDED, Bounds
 
 References = Literal["all", "first", "trained_on", "held_out"]
 REMEDIES: Mapping[References, str] = {
@@ -27,6 +28,7 @@ class Metric(ABC):
 
     title: ClassVar[str]  # as tables call it: CLIP-I
     better: ClassVar[Better]
+    bounds: Bounds = UNBOUNDED  # no value of it, and no mean, lies beyond
     compares_pairs: ClassVar[bool] = False  # whether pictures are enlarged photos, each compared with its own
 
     @property

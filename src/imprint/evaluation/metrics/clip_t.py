@@ -31,6 +31,7 @@ class ClipT(Metric):
         self.text = text
         self.scale = scale
         self.clamp = clamp
+        self.bounds = (0.0 if clamp else -scale, scale)
 
     @property
     def needs(self) -> Needs:

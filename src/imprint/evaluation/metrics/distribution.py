@@ -118,6 +118,7 @@ class Fid(ClassFidelity):
 
     title = "FID (encoder features, not Inception)"
     better = "lower"
+    bounds = (0.0, None)
 
     @property
     def needs(self) -> Needs:

@@ -50,6 +50,7 @@ class Div(PairwiseDiversity):
 
     title = "DIV (LPIPS)"
     better = "higher"
+    bounds = (0.0, None)
 
     def distance(self, depths: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         return torch.stack([(a_LD - b_LD).square().sum(dim=1).mean() for a_LD, b_LD in depths]).sum()
@@ -61,6 +62,7 @@ class DivFeatures(PairwiseDiversity):
 
     title = "diversity (encoder layers, not LPIPS)"
     better = "higher"
+    bounds = (0.0, 2.0)
 
     def distance(self, depths: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         return torch.stack([1 - functional.cosine_similarity(a_LD, b_LD, dim=1).mean() for a_LD, b_LD in depths]).mean()
@@ -75,6 +77,7 @@ class Vendi(Metric):
 
     title = "Vendi"
     better = "higher"
+    bounds = (1.0, None)
 
     def __init__(self, *, encoder: str, per: Literal["prompt", "subject"]) -> None:
         self.encoder = encoder

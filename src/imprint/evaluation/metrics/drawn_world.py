@@ -26,6 +26,7 @@ class Truth(Metric):
     """
 
     better = "higher"
+    bounds = (0.0, 1.0)
     answers_photos = False  # whether the photos themselves answer it
     asks_for: str  # as messages call what a prompt may ask for
 

@@ -14,6 +14,7 @@ class Drift(Metric):
 
     title = "drift"
     better = "lower"
+    bounds = (0.0, 1.0)
 
     def __init__(self, *, encoder: str, sets: list[Literal["class", "unrelated"]]) -> None:
         if not sets or len(set(sets)) < len(sets):

@@ -69,6 +69,7 @@ class Psnr(PixelTruth):
     """Peak signal-to-noise ratio, in decibels."""
 
     title = "PSNR"
+    bounds = (0.0, MOST)
 
     def compare(self, drawn_3HW: Tensor, truth_3HW: Tensor, inside_HW: Tensor) -> float:
         ratio = peak_signal_noise_ratio(drawn_3HW[:, inside_HW], truth_3HW[:, inside_HW], data_range=1.0)
@@ -88,6 +89,7 @@ class Ssim(PixelTruth):
     """Structural similarity (Wang et al., 2004), of each place with what surrounds it."""
 
     title = "SSIM"
+    bounds = (-1.0, 1.0)
 
     def compare(self, drawn_3HW: Tensor, truth_3HW: Tensor, inside_HW: Tensor) -> float:
         _, places_13HW = structural_similarity_index_measure(

@@ -24,6 +24,7 @@ class Similarity(Metric):
     """
 
     set: ClassVar[str]  # the prompts whose pictures are compared
+    bounds = (-1.0, 1.0)
     is_mean: ClassVar[bool] = False  # whether a picture's number is the mean of its pairs
 
     def __init__(self, *, encoder: str, references: References, self_pairs: SelfPairs) -> None:
@@ -114,6 +115,7 @@ class Overfit(Metric):
 
     title = "overfit (trained on - held out)"
     better = "lower"
+    bounds = (-2.0, 2.0)
 
     def __init__(self, *, encoder: str, self_pairs: SelfPairs) -> None:
         self.encoder = encoder

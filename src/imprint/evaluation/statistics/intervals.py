@@ -23,7 +23,10 @@ import numpy as np
 from imprint.evaluation.statistics.crossing import Crossed
 from imprint.evaluation.statistics.nesting import Numbers
 
+Bounds = tuple[float | None, float | None]  # None: there is no end on this side
+
 CONFIDENCE = 0.95
+UNBOUNDED: tuple[None, None] = (None, None)
 # The studentised bootstrap of lognormal differences needs this share of the tails to reach its confidence: measured.
 SKEW_FROM, SKEW_LEAST, SKEW_UP_TO = 5, 0.3, 45
 NO_SPREAD = 1e-9  # of the largest number: sums that differ by rounding alone
@@ -43,17 +46,32 @@ class Interval:
 
 
 def mean_interval(
-    table: Crossed, *, centre: float, draws: int, seed: int, confidence: float = CONFIDENCE
+    table: Crossed,
+    *,
+    centre: float,
+    draws: int,
+    seed: int,
+    confidence: float = CONFIDENCE,
+    within: Bounds = UNBOUNDED,
 ) -> Interval | None:
-    """Around `centre`. None where there is too little of everything to speak of other such units."""
+    """Around `centre`. None where there is too little of everything to speak of other such units.
+
+    What lies outside of `within`, where no mean can be, is cut off: the interval has the true mean as often as before.
+    """
     if not table.drawn:
         return None
     deviations = _stretched(_Parts.of(table), draws, seed, confidence)
-    return _interval(table, centre, *_quantiles(deviations, confidence), confidence)
+    return _interval(table, centre, _quantiles(deviations, confidence), confidence, within)
 
 
 def difference_interval(
-    table: Crossed, *, centre: float, draws: int, seed: int, confidence: float = CONFIDENCE
+    table: Crossed,
+    *,
+    centre: float,
+    draws: int,
+    seed: int,
+    confidence: float = CONFIDENCE,
+    within: Bounds = UNBOUNDED,
 ) -> Interval | None:
     """The same of paired differences, which may be skewed."""
     if not table.drawn:
@@ -64,7 +82,13 @@ def difference_interval(
         units = len(parts.by_cluster) if parts.draws_rows else len(parts.by_column)
         least, most = _quantiles(_studentised(parts, draws, seed), 1 - (1 - confidence) * _share_of_tails(units))
         low, high = min(low, -most * error), max(high, -least * error)
-    return _interval(table, centre, low, high, confidence)
+    return _interval(table, centre, (low, high), confidence, within)
+
+
+def of_differences(bounds: Bounds) -> Bounds:
+    """Where the difference of two numbers lies that lie within these."""
+    low, high = bounds
+    return UNBOUNDED if low is None or high is None else (low - high, high - low)
 
 
 def student_quantile(probability: float, freedom: float) -> float:
@@ -179,10 +203,15 @@ def _quantiles(deviations: Numbers, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _interval(table: Crossed, centre: float, low: float, high: float, confidence: float) -> Interval:
+def _interval(table: Crossed, centre: float, off: tuple[float, float], confidence: float, within: Bounds) -> Interval:
+    """Never beside what it is around, also where all numbers are equal but for rounding."""
+    least, most = within
+    low, high = (centre + each for each in off)
+    low = low if least is None else max(low, least)
+    high = high if most is None else min(high, most)
     return Interval(
-        low=centre + min(low, 0.0),  # never beside what it is around, also where all numbers are equal but for rounding
-        high=centre + max(high, 0.0),
+        low=min(low, centre),
+        high=max(high, centre),
         confidence=confidence,
         resampled=table.drawn,
         covers=table.covers,

@@ -86,7 +86,7 @@ def compared(
                 prompts=pairs.prompts,
                 lost=sum(len(asked[subject]) for subject in pairs.first) - pairs.prompts,
                 difference=float(differences.mean()),
-                interval=pairs.interval(draws=draws, seed=seed),
+                interval=pairs.interval(draws=draws, seed=seed, within=column.facts.bounds),
                 p=sign_flip_p(differences),
                 p_holm=1.0,
                 p_holm_all=1.0,

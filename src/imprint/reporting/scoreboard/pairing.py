@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 
 from imprint.evaluation.statistics.crossing import table_of_differences
-from imprint.evaluation.statistics.intervals import CONFIDENCE, Interval, difference_interval
+from imprint.evaluation.statistics.intervals import (
+    CONFIDENCE,
+    UNBOUNDED,
+    Bounds,
+    Interval,
+    difference_interval,
+    of_differences,
+)
 from imprint.evaluation.statistics.nesting import Averaging, Numbers, average
 from imprint.reporting.scoreboard.scores import Forest, Prompt, Prompts, as_tree
 
@@ -44,7 +51,10 @@ class Pairs:
         ]
         return np.subtract(means[0], means[1], dtype=np.float64)
 
-    def interval(self, *, draws: int, seed: int, confidence: float = CONFIDENCE) -> Interval | None:
+    def interval(
+        self, *, draws: int, seed: int, confidence: float = CONFIDENCE, within: Bounds = UNBOUNDED
+    ) -> Interval | None:
+        """`within` are the bounds of the numbers, not of their differences."""
         if not self._cells:
             return None
         return difference_interval(
@@ -53,6 +63,7 @@ class Pairs:
             draws=draws,
             seed=seed,
             confidence=confidence,
+            within=of_differences(within),
         )
 
     @cached_property

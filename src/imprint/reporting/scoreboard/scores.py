@@ -100,7 +100,9 @@ def summarised(
         subject=subject,
         category=category,
         mean=mean,
-        interval=mean_interval(table, centre=mean, draws=draws, seed=seed) if table else None,
+        interval=mean_interval(table, centre=mean, draws=draws, seed=seed, within=column.facts.bounds)
+        if table
+        else None,
         subjects=len(trees),
         lost=lost(trees, asked or {}),
         seeds=seeds.seeds,

@@ -1,5 +1,9 @@
 // Parts of a page that are fetched again, and put in where they have changed.
 "use strict";
+// Pictures of few pixels show each of them, as in reports.
+const sharpen = image => image.classList.toggle("small", image.naturalWidth > 0 && Math.max(image.naturalWidth, image.naturalHeight) <= 128);
+document.addEventListener("load", event => { if (event.target.tagName === "IMG") sharpen(event.target); }, true);
+for (const image of document.images) sharpen(image);
 for (const part of document.querySelectorAll("[data-live]")) {
   const ended = document.querySelector(".ended");
   let timer = 0;

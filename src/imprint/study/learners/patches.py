@@ -59,7 +59,7 @@ class Patches(Learner):
     def learn(self, training: Training, tools: Tools) -> Learned:
         often = Counter(_views(training.first(self.positions * len(training.classes)), training))
         views = list(often)
-        features_NHWD = self.encoded(tools, views)
+        features_NHWD = self.encoded(tools, views, kept=False)
         rows, columns = features_NHWD.shape[1:3]
         targets_NHWK = torch.stack([_targets(view, training, rows, columns) for view in views])
         shares_N = torch.tensor([often[view] for view in views], dtype=torch.double)
@@ -73,9 +73,9 @@ class Patches(Learner):
         )
         return _Fitted(self, probe, tools)
 
-    def encoded(self, tools: Tools, pictures: Sequence["Example | View"]) -> Tensor:
-        """(N, H, W, D), of length 1."""
-        return functional.normalize(tools.features.patches(self.encoder, pictures), dim=-1)
+    def encoded(self, tools: Tools, pictures: Sequence["Example | View"], *, kept: bool) -> Tensor:
+        """(N, H, W, D), of length 1. Photos to test on, which all cells see, are `kept` on disk."""
+        return functional.normalize(tools.features.patches(self.encoder, pictures, kept=kept), dim=-1)
 
 
 class View(NamedTuple):
@@ -155,7 +155,7 @@ class _Fitted:
         return torch.cat([self._maps(batch) for batch in batches])
 
     def _maps(self, examples: Sequence[Example]) -> Tensor:
-        features_NHWD = self._learner.encoded(self._tools, examples)
+        features_NHWD = self._learner.encoded(self._tools, examples, kept=True)
         logits_NHWK = features_NHWD.double() @ self._probe.weight_DK + self._probe.bias_K
         drawn_NKSS = functional.interpolate(
             logits_NHWK.movedim(3, 1), (self._learner.size,) * 2, mode="bilinear", align_corners=False

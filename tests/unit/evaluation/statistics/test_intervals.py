@@ -5,7 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from imprint.evaluation.statistics.crossing import Crossed, table_of_differences
-from imprint.evaluation.statistics.intervals import Interval, difference_interval, mean_interval, student_quantile
+from imprint.evaluation.statistics.intervals import (
+    UNBOUNDED,
+    Interval,
+    difference_interval,
+    mean_interval,
+    student_quantile,
+)
+from imprint.evaluation.statistics.intervals import of_differences as of_differences_of
 
 DRAWS = 4000
 
@@ -35,6 +42,18 @@ def of_differences(values: NDArray[np.float64], draws: int = DRAWS) -> Interval:
     found = difference_interval(table, centre=float(values.mean()), draws=draws, seed=0)
     assert found is not None
     return found
+
+
+def test_what_no_mean_can_be_is_cut_off() -> None:
+    """As of shares near 1. What lies within stays where it was, so the true mean is in it as often."""
+    table = crossed(np.array([[1.0], [1.0], [1.0], [0.7]]), columns=None)
+    free = of_mean(table)
+    assert free.high > 1
+    cut = mean_interval(table, centre=0.925, draws=DRAWS, seed=0, within=(0.0, 1.0))
+    assert cut is not None
+    assert (cut.low, cut.high) == (free.low, 1.0)
+    assert of_differences_of((0.0, 1.0)) == (-1.0, 1.0)
+    assert of_differences_of((0.0, None)) == UNBOUNDED
 
 
 def width(interval: Interval) -> float:
