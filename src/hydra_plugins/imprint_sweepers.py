@@ -38,12 +38,15 @@ class _LazySweeper(Sweeper):
     def _check(self, context: HydraContext, config: DictConfig) -> None:
         """Refuses by the first point what can be refused before anything is imported that computes. Listed points may
         choose what makes the axes possible, so they are left to the plan of all points."""
+        from imprint.command_line import VERBS
         from imprint.composing import Composer
         from imprint.given_places import check_places
 
-        if not self.settings.get("points"):
-            first = Composer(context, config).first_point([*self.axes, *config.hydra.overrides.task])
-            check_places(config.hydra.job.config_name, first)
+        verb, given = config.hydra.job.config_name, [*self.axes, *config.hydra.overrides.task]
+        if verb not in VERBS or self.settings.get("points"):  # --config-name names a configuration of the user's own
+            return
+        if given or VERBS[verb].wanted:
+            check_places(verb, Composer(context, config).first_point(given))
 
     def sweep(self, arguments: list[str]) -> None:
         launching = imported("imprint.launching")

@@ -11,10 +11,10 @@ from hydra.errors import HydraException
 from yaml import YAMLError
 
 from imprint import __version__
-from imprint.command_line import SERVICES, VERBS, as_overrides, check, options, overview, own_conf_options
+from imprint.command_line import SERVICES, SWEEPS, VERBS, as_overrides, check, options, overview, own_conf_options
 from imprint.composition_errors import explained
 from imprint.errors import UserError
-from imprint.first_words import speaking_as
+from imprint.first_words import say, speaking_as
 from imprint.messages import message, printable
 from imprint.process_folder import end_with_parent
 from imprint.startup import imported
@@ -179,6 +179,8 @@ def _application(verb: str) -> Callable[[Sequence[str]], None]:
         register_resolvers()
         sys.argv = [sys.argv[0], *arguments]
         with speaking_as(f"imprint {verb}"):
+            if verb in SWEEPS and not (given.cfg or given.info or given.hydra_help):
+                say("reading the configuration")  # of trainings, and of what they are for: the largest
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(work)()
         if failed:
             raise failed[0]

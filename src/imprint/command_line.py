@@ -107,6 +107,7 @@ VERBS = {
 }
 
 
+SWEEPS = ("benchmark", "synthesise", "study")  # grids without -m
 # What has no configuration of its own.
 SERVICES = {
     "help": "explain a verb, a group, a choice or a setting",
@@ -212,7 +213,7 @@ def _settings(verb: str) -> str:
 def sweeps(verb: str, arguments: Sequence[str]) -> bool:
     """Whether commas separate the values of a grid."""
     asked = not {"-m", "--multirun", "hydra.mode=MULTIRUN"}.isdisjoint(arguments)
-    return asked or verb in ("benchmark", "synthesise", "study")
+    return asked or verb in SWEEPS
 
 
 def check(verb: str, arguments: Sequence[str]) -> None:

@@ -46,10 +46,10 @@ def _unknown_keys(verb: str, arguments: Sequence[str], places: str | None) -> It
         if group in groups and group != key and OmegaConf.select(cfg, group) is None:
             others = [choice for choice in choices(group) if choice != cfg.hydra.runtime.choices[group]]
             remedy = f"with {group}={cfg.hydra.runtime.choices[group]} there is none. Choose {' or '.join(others)}."
-        if said := advice(f"--{key}", str(override.get_value_element_as_str())):
+        typed = str(override.input_line).partition("=")[2]
+        if said := advice(f"--{key}", typed):
             remedy = f"this is {said} here."
-        typed = override.get_value_element_as_str() if override.is_sweep_override() else override.value()
-        yield Problem(key, typed, f"unknown key; {remedy}")
+        yield Problem(key, typed if override.is_sweep_override() else override.value(), f"unknown key; {remedy}")
 
 
 def _is_choice(override: Override, groups: set[str]) -> bool:

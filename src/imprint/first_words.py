@@ -26,6 +26,12 @@ def speaking_as(speaker: str) -> Iterator[None]:
         _speaker.reset(before)
 
 
+def say(phase: str) -> None:
+    """A line on the error output, where somebody speaks."""
+    if speaker := _speaker.get():
+        print(f"{speaker}: {phase} ...", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def announcing() -> Iterator[None]:
     """Within, the first import of a slow library is told of before it begins, on the error output. A terminal is left

@@ -12,10 +12,12 @@ from imprint.runs import Run
 
 
 def check_places(verb: str, cfg: DictConfig) -> None:
-    """Raises UserError with all places that are not what the verb wants there."""
+    """Raises UserError with all places that are not what the verb wants there, or with all keys that have no value."""
     if not (wanted := VERBS[verb].wanted):
         return
     given = resolved(cfg)
+    if missing := [key for key, value in given.items() if value == "???"]:
+        raise ConfigError(map(no_value, missing))
     found: list[UserError] = []
     for key, kind in wanted.items():
         for place in as_list(given[key] or []):
@@ -30,8 +32,6 @@ def check_places(verb: str, cfg: DictConfig) -> None:
 
 
 def _check(key: str, place: str, wanted: Wanted) -> None:
-    if place == "???":
-        raise UserError(no_value(key))
     path = locate(place)
     if wanted is FINISHED_RUN or (wanted is RUNS and (path / "manifest.json").is_file()):
         Run.finished(path)

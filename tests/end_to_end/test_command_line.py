@@ -256,7 +256,7 @@ def test_flags_of_other_trainers_are_answered(typed: Typed) -> None:
     assert said.code == 1
     assert "--learning_rate is method.lr=1e-4 here; --max_train_steps=500 is hparams.steps=500 here" in said.text
     said = typed("train", "learning_rate=1e-4", "max_train_steps=500")
-    assert "learning_rate=0.0001: unknown key; this is method.lr=0.0001 here" in said.text
+    assert "learning_rate=0.0001: unknown key; this is method.lr=1e-4 here" in said.text
     assert "unknown key; this is hparams.steps=500 here" in said.text
 
 

@@ -85,6 +85,7 @@ def outcomes(a_run: str, places: Path) -> dict[str, list[Outcome]]:
         "misspelt": [[*usual(verb, a_run, places), "outputss=x"] for verb in VERBS],
         "explained": [["train", "--help"], ["study", "-h"]],
         "absent": [[verb, *(f"{key}=absent" for key in given.wanted)] for verb, given in VERBS.items() if given.wanted],
+        "nothing given": [[verb] for verb in ("generate", "merge", "study", "caption")],
         "a sweep's": [["train", "-m", "hparams.step=1,2"], ["train", "-m", "method=loraa,lora"]],
         "a service's": [["help", "method.lora"], ["completion", "bash"], ["from-diffusers", "--learning_rate 1e-4"]],
     }
@@ -109,12 +110,13 @@ def test_what_computes_nothing_needs_no_torch(verb: str, outcomes: dict[str, lis
     assert outcome.words_before_torch is None
 
 
-@pytest.mark.parametrize("kind", ["misspelt", "absent", "a sweep's"])
+@pytest.mark.parametrize("kind", ["misspelt", "absent", "nothing given", "a sweep's"])
 def test_what_is_wrong_at_first_sight_is_refused_without_torch(kind: str, outcomes: dict[str, list[Outcome]]) -> None:
     for outcome in outcomes[kind]:
         assert outcome.words_before_torch is None, outcome
         assert outcome.code == 1, outcome
         assert "loading" not in outcome.said, outcome
+        assert kind in ("absent", "nothing given") or "did you mean" in outcome.said, outcome
 
 
 @pytest.mark.parametrize("kind", ["explained", "a service's"])

@@ -95,10 +95,14 @@ def match(
     """
     numbers = {_plain(prompt.text): number for number, prompt in enumerate(prompts)}
     of: dict[int, list[Path]] = {number: [] for number in range(len(prompts))}
-    stray: list[Path] = []
-    for file, prompt in found:
+    stray: list[FoundPicture] = []
+    for picture in found:
+        file, prompt = picture
         number = prompt if isinstance(prompt, int) else numbers.get(_plain(prompt or ""))
-        of.get(number, stray).append(file) if number is not None else stray.append(file)
+        if number in of:
+            of[number].append(file)
+        else:
+            stray.append(picture)
     most = max(len(files) for files in of.values())
     shots, unreadable = [], []
     for number, (text, template, category) in enumerate(prompts):
@@ -134,8 +138,13 @@ def _filled(template: str, concept: Concept) -> str:
     return " ".join(concept.fill(template).split())
 
 
-def _stray(files: Sequence[Path], count: int) -> Iterator[str]:
-    if files:
+def _stray(found: Sequence[FoundPicture], count: int) -> Iterator[str]:
+    if named := [f"{file.name} of {prompt!r}" for file, prompt in found if isinstance(prompt, str)]:
+        yield (
+            f"{_listed(named)}: that is none of the prompts. Where an index of the pictures names them (pictures.json, "
+            "metadata.jsonl), leave prompts out."
+        )
+    if files := [file for file, prompt in found if not isinstance(prompt, str)]:
         yield (
             f"{_listed([file.name for file in files])}: of no prompt. Prompts are counted from 0 to {count - 1}: "
             "name a file NUMBER-anything.png, or its folder by the number or the words of the prompt, or list it in "

@@ -34,6 +34,7 @@ ROW_NAMES = {
     "real": "the photos themselves",
     "copies": "photos trained on, repeated",
 }
+GIVEN = "pictures"  # the method of a sheet of pictures that no run drew
 VALUES = ("run", "subject", "profile", "row", "metric", "set", "category", "number", "k", "prompt", "value")
 
 
@@ -142,7 +143,8 @@ def table_of_means(sheet: ScoreSheet) -> Table:
     for row, words in ROW_NAMES.items():
         if scores := sheet.rows.get(row):
             cells = [Cell(scores[name].mean if name in scores else None) for name in sheet.metrics]
-            rows.append(TableRow([Cell(f"{row} ({words})"), Cell(_counted(sheet.pictures[row])), *cells]))
+            called = "pictures (as given)" if (row, sheet.method) == ("tuned", GIVEN) else f"{row} ({words})"
+            rows.append(TableRow([Cell(called), Cell(_counted(sheet.pictures[row])), *cells]))
     meaning = [
         f"{facts.title}: {facts.encoder_names or 'no encoder'}; fingerprint {facts.fingerprint}"
         for facts in sheet.metrics.values()

@@ -23,7 +23,7 @@ from imprint.evaluation.fingerprints import facts_of, fingerprint
 from imprint.evaluation.measuring import EvaluationInputs, Shots, measure
 from imprint.evaluation.profile import SUBJECT, Profile
 from imprint.evaluation.records import Candidate, Photo, PictureRequest
-from imprint.evaluation.score_sheet import Row, ScoreSheet
+from imprint.evaluation.score_sheet import GIVEN, Row, ScoreSheet
 from imprint.planning.evaluable import features_for, photo_counts, photos_of, sizes_of, too_few
 from imprint.scoring.score_sheets import write_sheet
 from imprint.training.trainer import process_device
@@ -106,7 +106,7 @@ def score_pictures(
     sets = {name: {"prompts": some, "images": asked[name] // len(some)} for name, some in templates.items()}
     sheet = ScoreSheet(
         run=pictures.folder.name,
-        method="pictures",
+        method=GIVEN,
         settings={},
         subject=pictures.subject,
         kind=pictures.kind,

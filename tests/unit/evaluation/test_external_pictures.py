@@ -106,7 +106,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ([{"file": "../a.png", "prompt": TEXTS[0]}], "../a.png lies outside of the folder"),
         ([{"file": "/a.png", "prompt": TEXTS[0]}], "/a.png lies outside of the folder"),
         ([], "does not name a.png"),
-        ([{"file": "a.png", "prompt": "another"}], "a.png: of no prompt"),
+        ([{"file": "a.png", "prompt": "another"}], "a.png of 'another': that is none of the prompts"),
     ],
 )
 def test_what_is_wrong_with_an_index(rows: list[Any], said: str, tmp_path: Path) -> None:

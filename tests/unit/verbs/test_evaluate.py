@@ -55,6 +55,7 @@ def test_pictures_from_elsewhere_are_scored(places: list[str], tmp_path: Path) -
     assert list((tmp_path / "drawn" / "scores").glob("*.csv"))
     table = as_text(table_of_means(sheet))
     assert "4 of 4" in table
+    assert "pictures (as given)" in table
     assert sheet.metrics["dino"].fingerprint in table
 
 
