@@ -96,8 +96,8 @@ def _metrics(findings: Findings, styles: Mapping[str, Style]) -> Iterator[Folded
     """Of each metric but the first: curves and tables."""
     for metric in findings.boards[0].metrics[1:] if findings.boards else ():
         tables = [table for table in findings.further_tables if table.key.startswith(f"{metric}-")]
-        title, _, about = METRICS[metric]
-        yield Folded(f"{title}: {about}", list(_curves(findings, metric, "shots", styles)), tables)
+        facts = METRICS[metric]
+        yield Folded(f"{facts.title}: {facts.about}", list(_curves(findings, metric, "shots", styles)), tables)
 
 
 def _reliability(curves: Sequence[Sureness], styles: Mapping[str, Style]) -> tuple[list[Figure], list[Figure]]:

@@ -13,7 +13,13 @@ import numpy as np
 
 from imprint.evaluation.statistics.comparing import holm, sign_flip_p
 from imprint.evaluation.statistics.crossing import table_of_differences, table_of_means
-from imprint.evaluation.statistics.intervals import Interval, difference_interval, mean_interval
+from imprint.evaluation.statistics.intervals import (
+    Bounds,
+    Interval,
+    difference_interval,
+    mean_interval,
+    of_differences,
+)
 from imprint.study.cells import Cell, Place, Result
 from imprint.study.examples import Example
 from imprint.study.gaps import share_interval
@@ -144,7 +150,10 @@ def _standings(
     differences = {arm: _differences(own[arm][metric], own[against][metric]) for arm in own if arm != against}
     p_values = {arm: sign_flip_p(np.array(list(each.values()))) for arm, each in differences.items()}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    found = {arm: _difference(each, p_values[arm], adjusted[arm]) for arm, each in differences.items()}
+    found = {
+        arm: _difference(each, p_values[arm], adjusted[arm], METRICS[metric].bounds)
+        for arm, each in differences.items()
+    }
     most = found.get(ceiling)
     for arm, by_metric in own.items():
         by_subject = by_metric[metric]
@@ -164,7 +173,7 @@ def _standings(
             arm=arm,
             metric=metric,
             mean=mean,
-            interval=mean_interval(table, centre=mean, draws=DRAWS, seed=SEED),
+            interval=mean_interval(table, centre=mean, draws=DRAWS, seed=SEED, within=METRICS[metric].bounds),
             spread=_spread(by_subject),
             by_subject=by_subject,
             difference=difference,
@@ -177,12 +186,12 @@ def _differences(own: BySubject, base: BySubject) -> dict[str, float]:
     return {subject: float(np.mean(numbers)) - float(np.mean(base[subject])) for subject, numbers in own.items()}
 
 
-def _difference(by_subject: Mapping[str, float], p: float, p_holm: float) -> Difference:
+def _difference(by_subject: Mapping[str, float], p: float, p_holm: float, bounds: Bounds) -> Difference:
     mean = float(np.mean(list(by_subject.values())))
     table = table_of_differences({subject: {"": value} for subject, value in by_subject.items()})
     return Difference(
         mean=mean,
-        interval=difference_interval(table, centre=mean, draws=DRAWS, seed=SEED),
+        interval=difference_interval(table, centre=mean, draws=DRAWS, seed=SEED, within=of_differences(bounds)),
         p=p,
         p_holm=p_holm,
         by_subject=by_subject,

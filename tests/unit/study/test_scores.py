@@ -48,6 +48,15 @@ def test_differences_are_paired_and_tested() -> None:
     assert (same.mean, same.p) == (0, 1)
 
 
+def test_no_interval_reaches_beyond_what_an_accuracy_can_be() -> None:
+    found = standings(
+        {arm: {"accuracy": {"a": [1.0], "b": [1.0], "c": [low]}} for arm, low in (("classical", 0.2), ("x", 0.9))}
+    )
+    assert found["classical"].interval is not None
+    assert found["classical"].interval.high == 1
+    assert found["classical"].interval.low >= 0
+
+
 def test_the_share_of_the_gap_is_of_what_a_perfect_generator_gains() -> None:
     found = standings(arms(classical=0.5, synthetic=0.6, paste=0.65, worse=0.4, truth=0.7))
     assert found["synthetic"].closed == pytest.approx(0.5)
