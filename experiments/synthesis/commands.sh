@@ -66,6 +66,7 @@ tuning_sets() {
     method=dreambooth set_of tuned dreambooth 1,4 guidance=2 "${views[@]}"
     set_of tuned paste_more 1,4 synthesis=paste synthesis.places=empty/places "$large" filter=none images=60
     rejudged views_more views images=60
+    rejudged views_more_half views_more images=60 filter.share.share=0.5
 }
 # study_of SIDE UPDATES SETTING...: ResNets of the evaluated, of whom there are more classes, have more updates
 study_of() {
@@ -100,7 +101,7 @@ tuning() {
     local k
     for k in 1 4; do
         study_of tuned 80 "arms=[classical,candidates]" shots=[$k] out=tuned/study-$k \
-            "pictures=$(sets $k paste paste_large views)"
+            "pictures=$(sets $k paste paste_large paste_more views_half views_more_half)"
         keep tuned/study-$k tuning-$k
     done
 }
@@ -140,9 +141,8 @@ methods() {
     local each
     set_of tuned lora_100 4 hparams.steps=100 guidance=2 "${views[@]}"
     set_of tuned lora_prior 4 prior=generated prior.count=100 guidance=2 "${views[@]}"
-    method=dreambooth set_of tuned dreambooth_prior 4 prior=generated prior.count=100 guidance=2 "${views[@]}"
     method=textual_inversion set_of tuned inversion 4 guidance=2 "${views[@]}"
-    each="lora_100 views lora_prior dreambooth dreambooth_prior inversion"
+    each="lora_100 views lora_prior dreambooth inversion"
     study_of tuned 80 "arms=[classical,methods]" shots=[4] out=tuned/study-4 "pictures=$(sets 4 $each)"
     keep tuned/study-4 methods-4
     imprint evaluate "run=[$(python "$here/figures.py" runs $(for name in $each; do echo tuned/$name-4; done))]" accelerator=cpu \
