@@ -42,14 +42,14 @@ large='synthesis.scale=[0.55,0.85]' # as large as subjects of this world are
 # Without `copies`, which rejects most of what begins with a photo
 no_copies=("filter=[blank,size,identity,share]" filter.identity.least=null filter.identity.alone=skip)
 
-# rejudged NAME FROM SETTING...: the same pictures, judged by other filters, or with more beside them
+# rejudged SIDE NAME FROM SHOTS SETTING...: the same pictures, judged by other filters, or with more beside them
 rejudged() {
-    local name=$1 from=$2 k
-    shift 2
-    for k in 1 4; do
-        [ -d tuned/$name-$k ] || { cp -r tuned/$from-$k tuned/$name-$k.part; mv tuned/$name-$k.part tuned/$name-$k; }
+    local side=$1 name=$2 from=$3 shots=$4 k
+    shift 4
+    for k in ${shots//,/ }; do
+        [ -d $side/$name-$k ] || { cp -r $side/$from-$k $side/$name-$k.part; mv $side/$name-$k.part $side/$name-$k; }
     done
-    set_of tuned $name 1,4 guidance=2 "${views[@]}" "$@"
+    set_of $side $name $shots guidance=2 "${views[@]}" "$@"
 }
 
 tuning_sets() {
@@ -58,15 +58,15 @@ tuning_sets() {
     set_of tuned views 1,4 guidance=2 "${views[@]}"
     set_of tuned views_15 1,4 guidance=1.5 "${views[@]}"
     set_of tuned views_3 1,4 guidance=3 "${views[@]}"
-    rejudged views_half views filter.share.share=0.5
-    rejudged views_whole views filter=none
+    rejudged tuned views_half views 1,4 filter.share.share=0.5
+    rejudged tuned views_whole views 1,4 filter=none
     set_of tuned repaint 1,4 synthesis=repaint guidance=2 "${no_copies[@]}"
     set_of tuned img2img 1,4 synthesis=img2img 'synthesis.strengths=[0.6,0.8]' guidance=2 "${no_copies[@]}"
     set_of tuned mix 1,4 synthesis=mix guidance=2 "${no_copies[@]}"
     method=dreambooth set_of tuned dreambooth 1,4 guidance=2 "${views[@]}"
     set_of tuned paste_more 1,4 synthesis=paste synthesis.places=empty/places "$large" filter=none images=60
-    rejudged views_more views images=60
-    rejudged views_more_half views_more images=60 filter.share.share=0.5
+    rejudged tuned views_more views 1,4 images=60
+    rejudged tuned views_more_half views_more 1,4 images=60 filter.share.share=0.5
 }
 # study_of SIDE UPDATES SETTING...: ResNets of the evaluated, of whom there are more classes, have more updates
 study_of() {
@@ -78,11 +78,11 @@ study_of() {
 
 keep() { python "$here/figures.py" keep "$1" "$2"; }
 
-# sets SHOTS NAME...: as pictures={...} takes them, of the tuned
+# sets SIDE SHOTS NAME...: as pictures={...} takes them
 sets() {
-    local k=$1 name found=""
-    shift
-    for name in "$@"; do found="$found,$name:tuned/$name-$k"; done
+    local side=$1 k=$2 name found=""
+    shift 2
+    for name in "$@"; do found="$found,$name:$side/$name-$k"; done
     echo "{${found#,}}"
 }
 
@@ -91,7 +91,7 @@ tuning_drawn() {
     local k
     for k in 1 4; do
         study_of tuned 80 "arms=[classical,drawn]" shots=[$k] out=tuned/study-$k \
-            "pictures=$(sets $k views views_15 views_3 views_half views_whole dreambooth repaint img2img mix)"
+            "pictures=$(sets tuned $k views views_15 views_3 views_half views_whole dreambooth repaint img2img mix)"
         keep tuned/study-$k kinds-$k
     done
 }
@@ -101,7 +101,7 @@ tuning() {
     local k
     for k in 1 4; do
         study_of tuned 80 "arms=[classical,candidates]" shots=[$k] out=tuned/study-$k \
-            "pictures=$(sets $k paste paste_large paste_more views_half views_more_half)"
+            "pictures=$(sets tuned $k paste paste_large paste_more views_half views_more_half)"
         keep tuned/study-$k tuning-$k
     done
 }
@@ -110,6 +110,8 @@ tuning() {
 of_others() {
     set_of evaluated views $1 guidance=2 "${views[@]}"
     set_of evaluated paste $1 synthesis=paste synthesis.places=empty/places "$large" filter=none
+    rejudged evaluated views_half views $1 filter.share.share=0.5
+    set_of evaluated paste_more $1 synthesis=paste synthesis.places=empty/places "$large" filter=none images=60
     if [ $1 = 1 ]; then # its model has seen no photo
         set_of evaluated untuned 1 synthesis=untuned guidance=2 "${views[@]}" filter=none
     fi
@@ -117,8 +119,9 @@ of_others() {
 
 # compared_with SHOTS: pictures={...} of the evaluated
 compared_with() {
-    local k=$1
-    echo "{paste:evaluated/paste-$k,views:evaluated/views-$k,untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}"
+    local own
+    own=$(sets evaluated $1 paste paste_more views views_half)
+    echo "${own%\}},untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}"
 }
 
 # comparing SHOTS
@@ -131,7 +134,7 @@ comparing() {
 worth() {
     study_of evaluated 240 arms=[classical] shots=[1,2,4,16] out=evaluated/study
     keep evaluated/study real-1
-    study_of evaluated 240 "arms=[classical,compared]" shots=[1] "pictures=$(compared_with 1)" out=evaluated/study \
+    study_of evaluated 240 "arms=[classical,few]" shots=[1] pictures={views:evaluated/views-1} out=evaluated/study \
         'counts={synthetic:[2,5]}'
     keep evaluated/study drawn-1
 }
@@ -143,7 +146,7 @@ methods() {
     set_of tuned lora_prior 4 prior=generated prior.count=100 guidance=2 "${views[@]}"
     method=textual_inversion set_of tuned inversion 4 guidance=2 "${views[@]}"
     each="lora_100 views lora_prior dreambooth inversion"
-    study_of tuned 80 "arms=[classical,methods]" shots=[4] out=tuned/study-4 "pictures=$(sets 4 $each)"
+    study_of tuned 80 "arms=[classical,methods]" shots=[4] out=tuned/study-4 "pictures=$(sets tuned 4 $each)"
     keep tuned/study-4 methods-4
     imprint evaluate "run=[$(python "$here/figures.py" runs $(for name in $each; do echo tuned/$name-4; done))]" accelerator=cpu \
         evaluation.pictures.subject.images=1 evaluation.pictures.class.images=1 evaluation.rows=[]

@@ -32,6 +32,7 @@ PAIRS = (
     ("paste_tuned", "paste"),
     ("all", "paste"),
     ("synthetic", "paste"),
+    ("synthetic", "untuned"),
 )
 METRICS = ("accuracy", "average_precision", "nll")
 KINDS = {"none": "pictures as photos are"}
