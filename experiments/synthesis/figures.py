@@ -174,7 +174,7 @@ def cell(of: Mapping[str, Any] | None) -> str:
         return mean
     bounds = difference["interval"]
     interval = f" [{bounds['low']:+.3f}, {bounds['high']:+.3f}]" if bounds else ""
-    return f"{mean}, {difference['mean']:+.3f}{interval}, p {difference['p_holm']:.3f}"
+    return f"{mean}, {difference['mean']:+.3f}{interval}, {chance(difference['p_holm'])}"
 
 
 def ranking(boards: list[dict[str, Any]]) -> str:
@@ -219,7 +219,11 @@ def pairs(boards: list[dict[str, Any]]) -> str:
 def differences(boards: list[Mapping[str, Any]], arm: str, base: str, metric: str) -> str:
     found = [difference(arms, arm, base, metric) for arms in boards]
     corrected = holm([p for _, p in found])
-    return " | ".join(f"{said}, p {p:.4f}" for (said, _), p in zip(found, corrected, strict=True))
+    return " | ".join(f"{said}, {chance(p)}" for (said, _), p in zip(found, corrected, strict=True))
+
+
+def chance(p: float) -> str:
+    return f"p {p:.3f}" if p >= 5e-4 else "p < .001"
 
 
 def difference(arms: Mapping[str, Any], arm: str, base: str, metric: str) -> tuple[str, float]:
