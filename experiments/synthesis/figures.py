@@ -178,12 +178,24 @@ def cell(of: Mapping[str, Any] | None) -> str:
 
 
 def ranking(boards: list[dict[str, Any]]) -> str:
-    """The arms by what is chosen by: the mean accuracy of all learners and numbers of photos."""
-    means = {
-        arm: float(np.mean([board["arms"][arm]["accuracy"]["mean"] for board in boards])) for arm in boards[0]["arms"]
-    }
-    ranked = sorted(means.items(), key=lambda item: -item[1])
-    return "\n".join(["", "| | mean |", "|---|---|", *(f"| {arm} | {mean:.4f} |" for arm, mean in ranked)]) + "\n"
+    """The arms by what is chosen by: the mean accuracy of all learners and numbers of photos. And what they are less the
+    best, subject by subject, with tests corrected by Holm."""
+    means = {arm: by_subject_of_all(boards, arm) for arm in boards[0]["arms"]}
+    first, *others = sorted(means, key=lambda arm: -mean_of(means[arm]))
+    found = [less(means[arm], means[first]) for arm in others]
+    lines = ["", f"| | mean | less {first} |", "|---|---|---|", f"| {first} | {mean_of(means[first]):.4f} | |"]
+    for arm, (said, _), p in zip(others, found, holm([p for _, p in found]), strict=True):
+        lines.append(f"| {arm} | {mean_of(means[arm]):.4f} | {said}, {chance(p)} |")
+    return "\n".join(lines) + "\n"
+
+
+def by_subject_of_all(boards: list[dict[str, Any]], arm: str) -> dict[str, float]:
+    own = [board["arms"][arm]["accuracy"]["by_subject"] for board in boards]
+    return {who: float(np.mean([of[who] for of in own])) for who in own[0]}
+
+
+def mean_of(by_subject: Mapping[str, float]) -> float:
+    return float(np.mean(list(by_subject.values())))
 
 
 def gaps(boards: list[dict[str, Any]]) -> str:
@@ -227,14 +239,20 @@ def chance(p: float) -> str:
 
 
 def difference(arms: Mapping[str, Any], arm: str, base: str, metric: str) -> tuple[str, float]:
-    own, other = (arms[name][metric]["by_subject"] for name in (arm, base))
-    by_subject = {who: float(np.mean(own[who]) - np.mean(other[who])) for who in own}
-    mean = float(np.mean(list(by_subject.values())))
+    own, other = (
+        {who: float(np.mean(of)) for who, of in arms[name][metric]["by_subject"].items()} for name in (arm, base)
+    )
+    return less(own, other)
+
+
+def less(own: Mapping[str, float], other: Mapping[str, float]) -> tuple[str, float]:
+    """The mean difference with its interval over subjects, and the test's p."""
+    by_subject = {who: own[who] - other[who] for who in own}
     cells = table_of_differences({who: {"": value} for who, value in by_subject.items()})
-    bounds = difference_interval(cells, centre=mean, draws=10_000, seed=0)
+    bounds = difference_interval(cells, centre=mean_of(by_subject), draws=10_000, seed=0)
     assert bounds is not None
     p = sign_flip_p(np.array(list(by_subject.values())))
-    return f"{mean:+.3f} [{bounds.low:+.3f}, {bounds.high:+.3f}]", p
+    return f"{mean_of(by_subject):+.3f} [{bounds.low:+.3f}, {bounds.high:+.3f}]", p
 
 
 def draw(name: str, boards: list[dict[str, Any]]) -> None:
