@@ -178,8 +178,8 @@ def cell(of: Mapping[str, Any] | None) -> str:
 
 
 def ranking(boards: list[dict[str, Any]]) -> str:
-    """The arms by what is chosen by: the mean accuracy of all learners and numbers of photos. And what they are less the
-    best, subject by subject, with tests corrected by Holm."""
+    """The arms by what is chosen by: the mean accuracy of all learners and numbers of photos. Differences from the best
+    are subject by subject, and their tests are corrected by Holm."""
     means = {arm: by_subject_of_all(boards, arm) for arm in boards[0]["arms"]}
     first, *others = sorted(means, key=lambda arm: -mean_of(means[arm]))
     found = [less(means[arm], means[first]) for arm in others]
