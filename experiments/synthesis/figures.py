@@ -57,7 +57,7 @@ def main(*arguments: str) -> None:
             write_text(RESULTS / f"{name}.md", table(boards))
             if name in ("kinds", "tuning", "compared"):
                 draw(name, boards)
-            if name in ("kinds", "tuning"):
+            if name in ("kinds", "tuning", "methods"):
                 write_text(RESULTS / f"{name}.md", table(boards) + ranking(boards))
     if boards := read("compared"):
         write_text(RESULTS / "compared.md", table(boards) + gaps(boards))
@@ -267,7 +267,7 @@ def draw(name: str, boards: list[dict[str, Any]]) -> None:
                     axes.plot([own["interval"]["low"], own["interval"]["high"]], [y, y], color=colour(place), lw=1.2)
                 axes.plot([own["mean"]], [y], mark(place), color=colour(place), label=title(board) if not row else None)
         axes.set_yticks([len(arms) - row for row in range(len(arms))], arms)
-        axes.set_xlabel("accuracy, with 95% intervals for other subjects")
+        axes.set_xlabel("accuracy, with 95% intervals")
         quiet(axes, grid="x")
         figure.legend(loc="outside upper center", ncols=len(boards))
         svg, png = save(figure, RESULTS, name)
