@@ -277,21 +277,33 @@ def draw(name: str, boards: list[dict[str, Any]]) -> None:
 
 def draw_worth(real: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> None:
     """Accuracy by how many pictures of each subject there are: photos alone, or one photo and drawn ones."""
+    lines = [
+        "| | drawn pictures beside one photo | accuracy | as that many photos | drawn for a photo more |",
+        "|---|---|---|---|---|",
+    ]
     with single_axes(6, 3.6) as (figure, axes):
         for place, learner in enumerate(dict.fromkeys(board["learner"] for board in real)):
-            photos = {board["shots"]: board["arms"]["classical"] for board in real if board["learner"] == learner}
-            [board] = [board for board in drawn if board["learner"] == learner]
-            pictures = {1: board["arms"]["classical"]}
-            pictures |= {
-                1 + int(arm.rpartition("-")[2] or 0): of
-                for arm, of in board["arms"].items()
-                if arm.startswith("synthetic-")
+            photos = {
+                board["shots"]: mean_accuracy(board["arms"]["classical"])
+                for board in real
+                if board["learner"] == learner
             }
-            pictures[1 + KEPT] = board["arms"]["synthetic"]
+            [board] = [board for board in drawn if board["learner"] == learner]
+            pictures = {1: mean_accuracy(board["arms"]["classical"])}
+            for arm, of in board["arms"].items():
+                if arm.startswith("synthetic"):
+                    pictures[1 + int(arm.partition("-")[2] or KEPT)] = mean_accuracy(of)
+            pictures = dict(sorted(pictures.items()))
             for style, what, points in (("-", "photos", photos), ("--", "one photo, and drawn ones", pictures)):
-                heights = [of["accuracy"]["mean"] for of in points.values()]
                 label = f"{learner}, {what}"
-                axes.plot(list(points), heights, f"{mark(place)}{style}", color=colour(place), label=label)
+                axes.plot(
+                    list(points), list(points.values()), f"{mark(place)}{style}", color=colour(place), label=label
+                )
+            for count, height in list(pictures.items())[1:]:
+                like = 2 ** np.interp(height, list(photos.values()), np.log2(list(photos)))
+                lines.append(
+                    f"| {learner} | {count - 1} | {height:.3f} | {like:.1f} | {(count - 1) / (like - 1):.1f} |"
+                )
         axes.set_xscale("log", base=2)
         axes.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
         axes.set_xlabel("pictures of each subject")
@@ -301,6 +313,11 @@ def draw_worth(real: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> None:
         svg, png = save(figure, RESULTS, "worth")
         png.unlink()
         print(svg)
+    write_text(RESULTS / "worth.md", "\n".join(lines) + "\n")
+
+
+def mean_accuracy(of: Mapping[str, Any]) -> float:
+    return float(of["accuracy"]["mean"])
 
 
 if __name__ == "__main__":
