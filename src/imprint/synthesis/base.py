@@ -114,19 +114,18 @@ class Synthesis(ABC):
 
     def ask(self, subject: Taught, subjects: Sequence[Taught], images: int, settings: "Settings") -> list[Asked]:
         """A subject's pictures. The first ones do not depend on how many there are."""
-        times: dict[object, int] = {}
+        times: dict[int, int] = {}
         found = []
         for index, said in enumerate(self.prompts.of(subject.kind, subject.label, images)):
             seen, photo = self._photo(subject, subjects, index)
             number = said.number if photo is None else photo
-            key = (seen.label, number)
-            times[key] = times.get(key, -1) + 1
+            times[number] = times.get(number, -1) + 1  # a name has not whose photo it is
             strength = self._turn(self.strengths, subject, index, "strength")
             found.append(
                 Asked(
                     subject=subject,
                     number=number,
-                    k=times[key],
+                    k=times[number],
                     seed=seed_of("synthesis", settings.noise_seed, subject.label, said.template, said.k),
                     prompt=self._filled(said.template, said.place, subject),
                     template=said.template,

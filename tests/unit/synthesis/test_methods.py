@@ -54,13 +54,13 @@ def test_a_method_is_a_file_and_a_yaml_of_one_name(choice: str) -> None:
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_a_larger_set_extends_a_smaller_one_and_names_are_unique(choice: str, named: Named) -> None:
-    own, subjects = method(choice), named("rex", "tom")
+    own, subjects = method(choice), named("rex", "tom", "ada")
     many, few = (asked(own, subjects, images) for images in (MANY, 20))
     for subject in subjects:
         some, all_of_them = ([plain(one) for one in those if one.subject is subject] for those in (few, many))
         assert some == all_of_them[:20]
     names = [(one.subject.label, one.number, one.k) for one in many]
-    assert len(set(names)) == len(names) == 2 * MANY
+    assert len(set(names)) == len(names) == 3 * MANY
     assert all(sum(one.labels.values()) == pytest.approx(1) for one in many)
 
 
