@@ -32,6 +32,16 @@ class AutoencoderSettings(Schedule):
 
 
 @dataclass
+class CentredAutoencoderSettings(AutoencoderSettings):
+    """Of one that looks closest at the middle of a picture, where the subject is, and at edges."""
+
+    centre_weight: float
+    edge_weight: float
+    keep_weight: float
+    new_spread: float
+
+
+@dataclass
 class TextSettings:
     hidden: int
     layers: int
@@ -51,6 +61,7 @@ class DenoiserSettings(CaptionedSettings):
     heads: int
     uniform_share: float
     snr_cap: float
+    centre_weight: float
 
 
 @dataclass
@@ -109,7 +120,7 @@ class Settings:
     pictures: int
     validation_pictures: int
     checkpoint_every_s: float
-    autoencoder: AutoencoderSettings
+    autoencoder: CentredAutoencoderSettings
     text: TextSettings
     denoiser: DenoiserSettings
     flow: FlowSettings

@@ -23,6 +23,7 @@ from imprint.miniature.recipe import (
     flow,
     instance,
     oracle,
+    standard_text,
     tokenizer,
     upscaler,
 )
@@ -31,6 +32,7 @@ from imprint.miniature.recipe.latents import Latents, encoded
 from imprint.miniature.recipe.loop import Course
 from imprint.miniature.recipe.pictures import as_tensor, drawn, rendered
 from imprint.miniature.recipe.settings import Schedule, Settings
+from imprint.miniature.recipe.widening import spread_new_numbers, widened_autoencoder, widened_denoiser
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
 
@@ -39,6 +41,7 @@ FLOW_WEIGHTS = Path(__file__).parents[1] / "flow_weights"
 UPSCALER_WEIGHTS = Path(__file__).parents[1] / "upscaler_weights"
 EVALUATORS = Path(__file__).parents[1] / "evaluators"
 
+MEASURED = 1024  # pictures whose latents tell how far the numbers of one spread
 UPSCALER = "upscaler"  # its folder in the work folder
 
 
@@ -70,20 +73,21 @@ class Job:
 
 def train_autoencoder(job: Job) -> None:
     s = job.settings
-    start = (
-        AutoencoderKL.from_pretrained(job.continue_from / "vae", torch_dtype=torch.float32)
-        if job.continue_from
-        else None
-    )
+    known = _vae(job.continue_from) if job.continue_from else None
+    torch.manual_seed(s.seed)
+    start = known and widened_autoencoder(known, s.autoencoder.latent_channels)
     pictures = rendered(job.work, seed=s.seed, count=s.pictures)
     trained = autoencoder.train(
         s.autoencoder,
         pictures,
         course=job.course("autoencoder", s.autoencoder),
         validation=s.validation_pictures,
-        loss=partial(autoencoder.reconstruction_loss, s.autoencoder),
+        loss=partial(autoencoder.reconstruction_loss, s.autoencoder, known),
         start=start,
     )
+    if known and known.config.latent_channels < s.autoencoder.latent_channels:
+        some = as_tensor(pictures[:MEASURED])
+        spread_new_numbers(trained, some, known=known.config.latent_channels, spread=s.autoencoder.new_spread)
     trained.save_pretrained(job.work / "vae")
 
 
@@ -102,7 +106,7 @@ def train_flow(job: Job) -> None:
     s, words = job.settings, CLIPTokenizer.from_pretrained(job.out / "tokenizer")
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
     generator = _stored(job.out)
-    flow.standardise(generator, words, denoiser.captions_of(scenes[:2048], key=(s.seed, 0), drop=s.flow.drop_caption))
+    _standardise_text(job, generator, words)
     denoiser.train(
         generator,
         s.flow,
@@ -124,9 +128,8 @@ def export_flow(job: Job) -> None:
 
 def export(job: Job) -> None:
     """Writes the averaged weights of the latest checkpoints, however far they have come."""
-    vae = _vae(job.work)
+    vae, words = _vae(job.work), _words(job)
     vae.register_to_config(scaling_factor=round(_latents(job).scaling_factor, 5))
-    words = _words(job)
     generator = _generator(job, words)
     state = _averaged(job, "denoiser", generator)
     _write(assemble(vae, generator, words, denoiser.noise_schedule()), job.out, state)
@@ -200,7 +203,11 @@ def _vae(folder: Path) -> AutoencoderKL:
 
 
 def _latents(job: Job) -> Latents:
-    return _encoded(job, _vae(job.work))
+    """Scaled as those of what is continued from, which its denoiser knows."""
+    latents = _encoded(job, _vae(job.work))
+    if job.continue_from:
+        latents.scaling_factor = _vae(job.continue_from).config.scaling_factor
+    return latents
 
 
 def _encoded(job: Job, vae: AutoencoderKL) -> Latents:
@@ -223,12 +230,24 @@ def _words(job: Job) -> CLIPTokenizer:
 
 
 def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
+    """As training begins."""
     s = job.settings
-    if job.continue_from:
-        return _stored(job.continue_from)
     torch.manual_seed(s.seed)
-    size = SIZE // 2 ** (len(s.autoencoder.channels) - 1)
-    return denoiser.fresh(s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size)
+    channels, size = s.autoencoder.latent_channels, SIZE // 2 ** (len(s.autoencoder.channels) - 1)
+    if job.continue_from:
+        generator = _stored(job.continue_from)
+        generator.unet = widened_denoiser(generator.unet, channels)
+    else:
+        generator = denoiser.fresh(s.text, s.denoiser, words, latent_channels=channels, latent_size=size)
+    _standardise_text(job, generator, words)
+    return generator
+
+
+def _standardise_text(job: Job, generator: denoiser.Generator, words: CLIPTokenizer) -> None:
+    s = job.settings
+    scenes = [pretraining_scene(s.seed, i) for i in range(min(s.pictures, standard_text.CAPTIONS))]
+    captions = denoiser.captions_of(scenes, key=(s.seed, 0), drop=s.denoiser.drop_caption)
+    standard_text.standardise(generator, words, captions)
 
 
 def _stored(folder: Path) -> denoiser.Generator:
