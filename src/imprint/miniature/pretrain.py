@@ -1,8 +1,8 @@
 """Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature pretrain --work work/`.
 
-Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text
-encoder and UNet together), export; flow, export_flow, which go on from that; upscaler_autoencoder, upscaler,
-export_upscaler; then the evaluators, which never meet the generator: clip, instance, oracle.
+Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, decoder (its second half alone),
+denoiser (text encoder and UNet together), export; flow, export_flow, which go on from that; upscaler_autoencoder,
+upscaler, export_upscaler; then the evaluators, which never meet the generator: clip, instance, oracle.
 """
 
 from __future__ import annotations

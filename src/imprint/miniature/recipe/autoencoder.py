@@ -57,7 +57,7 @@ def reconstruction_loss(
     error = back.float() - pixels_BCHW
     middle = middle_of(pixels_BCHW.shape[-1]).to(error.device)
     centre = (middle * (error.square() + settings.l1_weight * error.abs())).mean()
-    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    edges = error.diff(dim=2).square().mean() + error.diff(dim=3).square().mean()
     loss: Tensor = error_of(settings, back, pixels_BCHW, posterior)
     loss = loss + settings.centre_weight * centre + settings.edge_weight * edges
     if known is not None:
@@ -94,8 +94,9 @@ def train(
     def loss_at(autoencoder: AutoencoderKL, step: int) -> Tensor:
         rng = np.random.default_rng((course.seed, step))
         rows = np.sort(rng.integers(0, len(pictures) - validation, settings.batch))
-        at = corners(rng, pictures.shape[1], settings.crop, settings.batch)
-        pixels = cut(as_tensor(pictures[rows]), at, settings.crop)
+        side = pictures.shape[1]
+        crop = side if np.random.default_rng((course.seed, step, 1)).random() < settings.whole_share else settings.crop
+        pixels = cut(as_tensor(pictures[rows]), corners(rng, side, crop, settings.batch), crop)
         return loss(autoencoder, pixels.to(course.device))
 
     return fit(

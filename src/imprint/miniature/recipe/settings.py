@@ -27,6 +27,7 @@ class AutoencoderSettings(Schedule):
     channels: list[int]
     latent_channels: int
     crop: int
+    whole_share: float
     l1_weight: float
     kl_weight: float
 
@@ -121,6 +122,7 @@ class Settings:
     validation_pictures: int
     checkpoint_every_s: float
     autoencoder: CentredAutoencoderSettings
+    decoder: Schedule
     text: TextSettings
     denoiser: DenoiserSettings
     flow: FlowSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,22 @@ def train_autoencoder(job: Job) -> None:
     if known and known.config.latent_channels < s.autoencoder.latent_channels:
         some = as_tensor(pictures[:MEASURED])
         spread_new_numbers(trained, some, known=known.config.latent_channels, spread=s.autoencoder.new_spread)
+    trained.save_pretrained(job.work / "vae")
+
+
+def train_decoder(job: Job) -> None:
+    """The autoencoder's second half alone: latents stay what they are, whatever has been taught to make them."""
+    s, vae = job.settings, _vae(job.work)
+    vae.encoder.requires_grad_(False)
+    vae.quant_conv.requires_grad_(False)
+    trained = autoencoder.train(
+        replace(s.autoencoder, **asdict(s.decoder)),
+        rendered(job.work, seed=s.seed, count=s.pictures),
+        course=job.course("decoder", s.decoder),
+        validation=s.validation_pictures,
+        loss=partial(autoencoder.reconstruction_loss, s.autoencoder, None),
+        start=vae,
+    )
     trained.save_pretrained(job.work / "vae")
 
 
@@ -291,6 +307,7 @@ def _evaluators_pictures(job: Job) -> tuple[np.ndarray, list[Scene]]:
 
 STAGES: dict[str, Callable[[Job], None]] = {
     "autoencoder": train_autoencoder,
+    "decoder": train_decoder,
     "denoiser": train_denoiser,
     "export": export,
     "flow": train_flow,

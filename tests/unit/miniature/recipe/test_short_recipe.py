@@ -47,6 +47,7 @@ SHORT = (
     f"pictures={PICTURES}", "validation_pictures=100", "checkpoint_every_s=1000",
     "autoencoder.channels=[8,16,16,32]", "autoencoder.batch=8", "autoencoder.steps=60", "autoencoder.warmup=2",
     "autoencoder.ema=0.9",
+    "decoder.batch=8", "decoder.steps=20", "decoder.warmup=2", "decoder.ema=0.9",
     "text.hidden=32", "text.layers=1",
     "denoiser.channels=[32,48]", "denoiser.heads=2", "denoiser.batch=32", "denoiser.steps=60", "denoiser.warmup=2",
     "denoiser.ema=0.9",
