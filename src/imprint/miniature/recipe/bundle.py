@@ -58,7 +58,7 @@ def write(pipeline: DiffusionPipeline, folder: Path) -> None:
     staged = folder.with_name(folder.name + ".part")
     shutil.rmtree(staged, ignore_errors=True)
     pipeline.to(dtype=torch.float16).save_pretrained(staged, safe_serialization=True)
-    tokenizer.build(staged / "tokenizer")  # adds vocab.json and merges.txt, which other programs read
+    tokenizer.add_plain_files(staged / "tokenizer")
     _make_shareable(staged)
     folder.mkdir(parents=True, exist_ok=True)
     for item in staged.iterdir():
