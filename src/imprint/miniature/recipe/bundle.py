@@ -91,9 +91,10 @@ _PREPROCESSING = {
 }  # fmt: skip
 
 
-def write_clip(model: CLIPModel, folder: Path) -> None:
+def write_clip(model: CLIPModel, words: CLIPTokenizer, folder: Path) -> None:
     model.half().save_pretrained(folder)
-    tokenizer.build(folder)
+    words.save_pretrained(folder)
+    tokenizer.add_plain_files(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2) + "\n")
     _make_shareable(folder)
 

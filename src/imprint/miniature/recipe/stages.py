@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe import (
@@ -47,12 +47,14 @@ UPSCALER = "upscaler"  # its folder in the work folder
 
 @dataclass(frozen=True)
 class Job:
-    """`continue_from` is a pipeline folder whose weights the stages start from; None starts from nothing."""
+    """`continue_from` is a pipeline folder whose weights the stages start from, `continue_evaluators_from` a folder of
+    evaluators, of which clip goes on; None starts from nothing."""
 
     settings: Settings
     work: Path
     minutes: float | None
     continue_from: Path | None
+    continue_evaluators_from: Path | None
     out: Path
     flow_out: Path
     upscaler_out: Path
@@ -274,12 +276,13 @@ def _stored(folder: Path) -> denoiser.Generator:
 
 
 def train_clip(job: Job) -> None:
-    s = job.settings
-    words = tokenizer.build(job.work / "tokenizer")
+    s, known = job.settings, job.continue_evaluators_from
+    words = CLIPTokenizer.from_pretrained(known / "clip") if known else tokenizer.build(job.work / "tokenizer")
+    start = CLIPModel.from_pretrained(known / "clip", dtype=torch.float32) if known else None
     pictures, scenes = _evaluators_pictures(job)
     course = job.course("clip", s.clip)
-    model = clip.train(s.clip, pictures, scenes, words, course=course, validation=s.validation_pictures)
-    write_clip(model, job.evaluators / "clip")
+    model = clip.train(s.clip, pictures, scenes, words, course=course, validation=s.validation_pictures, start=start)
+    write_clip(model, words, job.evaluators / "clip")
 
 
 def train_instance(job: Job) -> None:

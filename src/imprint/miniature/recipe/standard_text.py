@@ -15,16 +15,15 @@ from transformers import CLIPTokenizer
 from imprint.miniature.recipe.denoiser import Generator, token_ids
 
 CAPTIONS = 2048  # that tell how far the numbers spread
-NARROW = 0.5  # a spread below which they are standardised
 
 
 @torch.no_grad()
 def standardise(generator: Generator, tokenizer: CLIPTokenizer, captions: Sequence[str]) -> None:
-    """Gives each number of the text encoder's output mean 0 and spread 1 over these captions, if most spread little.
-    The denoiser's predictions stay what they are."""
+    """Gives each number of the text encoder's output mean 0 and spread 1 over these captions, if what all tokens
+    share is more than what differs. The denoiser's predictions stay what they are."""
     words = torch.cat(list(_words(generator, tokenizer, captions)))
     mean_D, std_D = words.mean(0), words.std(0)
-    if std_D.median() > NARROW:
+    if mean_D.norm() < std_D.norm():
         return
     last = _last_norm(generator)
     last.weight.div_(std_D)

@@ -73,6 +73,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
         work=work / "work",
         minutes=None,
         continue_from=None,
+        continue_evaluators_from=None,
         out=work / "pipeline",
         flow_out=work / "flow",
         upscaler_out=work / "upscaler",
@@ -211,6 +212,26 @@ def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: stages.Job, 
     words = CLIPTokenizer.from_pretrained(later.out / "tokenizer").get_vocab()
     assert words == CLIPTokenizer.from_pretrained(older / "tokenizer").get_vocab()
     assert words != CLIPTokenizer.from_pretrained(job.out / "tokenizer").get_vocab()
+
+
+def test_clip_goes_on_from_an_evaluators_weights(job: stages.Job, tmp_path: Path) -> None:
+    """At a rate of nothing, one step leaves exactly what was started from."""
+    still = ("clip.matrix_lr=0", "clip.other_lr=0", "clip.steps=1")
+    again = tmp_path / "again"
+    stages.train_clip(
+        replace(
+            job,
+            settings=settings.read([*SHORT, *still]),
+            work=tmp_path,
+            evaluators=again,
+            continue_evaluators_from=job.evaluators,
+        )  # fmt: skip
+    )
+    one, other = (bundle.load_file(folder / "clip" / "model.safetensors") for folder in (job.evaluators, again))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    for file in ("vocab.json", "merges.txt", "tokenizer.json"):
+        assert (again / "clip" / file).read_text() == (job.evaluators / "clip" / file).read_text(), file
 
 
 def test_a_killed_program_comes_to_the_same_point(tmp_path: Path) -> None:
