@@ -225,7 +225,7 @@ def test_clip_goes_on_from_an_evaluators_weights(job: stages.Job, tmp_path: Path
             work=tmp_path,
             evaluators=again,
             continue_evaluators_from=job.evaluators,
-        )  # fmt: skip
+        )
     )
     one, other = (bundle.load_file(folder / "clip" / "model.safetensors") for folder in (job.evaluators, again))
     assert one.keys() == other.keys()
