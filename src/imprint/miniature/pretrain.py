@@ -1,8 +1,8 @@
 """Pre-trains the miniature from nothing, resumably: `python -m imprint.miniature pretrain --work work/`.
 
-Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, denoiser (text
-encoder and UNet together), export; flow, export_flow, which go on from that; upscaler_autoencoder, upscaler,
-export_upscaler; then the evaluators, which never meet the generator: clip, instance, oracle.
+Killed at any moment, the same command goes on where it stopped. Stages: autoencoder, decoder (its second half alone),
+denoiser (text encoder and UNet together), export; flow, export_flow, which go on from that; upscaler_autoencoder,
+upscaler, export_upscaler; then the evaluators, which never meet the generator: clip, instance, oracle.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="end each training stage after this long, with its schedule fitted to it",
     )
     parser.add_argument("--continue-from", type=Path, help="start the stages from this pipeline's weights")
+    parser.add_argument(
+        "--continue-evaluators-from", type=Path, help="start the stage clip from what this folder of evaluators holds"
+    )
     parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
     parser.add_argument("--flow-out", type=Path, default=stages.FLOW_WEIGHTS, help="where export_flow writes its")
     parser.add_argument(
@@ -41,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if arguments.continue_from and not (arguments.continue_from / "model_index.json").exists():
         parser.error(f"--continue-from {arguments.continue_from}: no pipeline folder (it has no model_index.json)")
+    known = arguments.continue_evaluators_from
+    if known and not (known / "clip" / "config.json").exists():
+        parser.error(f"--continue-evaluators-from {known}: no folder of evaluators (it has no clip/config.json)")
     try:
         settings = recipe.read(arguments.set)
     except OmegaConfBaseException as error:
@@ -50,6 +56,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
         work=arguments.work,
         minutes=arguments.minutes,
         continue_from=arguments.continue_from,
+        continue_evaluators_from=arguments.continue_evaluators_from,
         out=arguments.out,
         flow_out=arguments.flow_out,
         upscaler_out=arguments.upscaler_out,

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe.loop import Course, autocast, fit
+from imprint.miniature.recipe.middle import middle_of
 from imprint.miniature.recipe.pictures import as_tensor, corners, cut
-from imprint.miniature.recipe.settings import AutoencoderSettings
+from imprint.miniature.recipe.settings import AutoencoderSettings, CentredAutoencoderSettings
 
 
 def fresh(settings: AutoencoderSettings, size: int = SIZE) -> AutoencoderKL:
@@ -46,11 +47,25 @@ def psnr(autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> float:
 Loss = Callable[[AutoencoderKL, Tensor], Tensor]  # of a batch of pictures
 
 
-def reconstruction_loss(settings: AutoencoderSettings, autoencoder: AutoencoderKL, pixels_BCHW: Tensor) -> Tensor:
+def reconstruction_loss(
+    settings: CentredAutoencoderSettings, known: AutoencoderKL | None, autoencoder: AutoencoderKL, pixels_BCHW: Tensor
+) -> Tensor:
+    """`known` is what is continued from. Latents stay near its own, so that a denoiser of those can go on with them."""
     with autocast(pixels_BCHW.device):
         posterior = autoencoder.encode(pixels_BCHW).latent_dist
         back = autoencoder.decode(posterior.sample()).sample
-    return error_of(settings, back, pixels_BCHW, posterior)
+    error = back.float() - pixels_BCHW
+    middle = middle_of(pixels_BCHW.shape[-1]).to(error.device)
+    centre = (middle * (error.square() + settings.l1_weight * error.abs())).mean()
+    edges = error.diff(dim=2).square().mean() + error.diff(dim=3).square().mean()
+    loss: Tensor = error_of(settings, back, pixels_BCHW, posterior)
+    loss = loss + settings.centre_weight * centre + settings.edge_weight * edges
+    if known is not None:
+        with torch.no_grad(), autocast(pixels_BCHW.device):
+            mean = known.encode(pixels_BCHW).latent_dist.mean
+        moved = posterior.mean[:, : mean.shape[1]].float() - mean.float()
+        loss = loss + settings.keep_weight * moved.square().mean()
+    return loss
 
 
 def error_of(
@@ -79,8 +94,9 @@ def train(
     def loss_at(autoencoder: AutoencoderKL, step: int) -> Tensor:
         rng = np.random.default_rng((course.seed, step))
         rows = np.sort(rng.integers(0, len(pictures) - validation, settings.batch))
-        at = corners(rng, pictures.shape[1], settings.crop, settings.batch)
-        pixels = cut(as_tensor(pictures[rows]), at, settings.crop)
+        side = pictures.shape[1]
+        crop = side if np.random.default_rng((course.seed, step, 1)).random() < settings.whole_share else settings.crop
+        pixels = cut(as_tensor(pictures[rows]), corners(rng, side, crop, settings.batch), crop)
         return loss(autoencoder, pixels.to(course.device))
 
     return fit(

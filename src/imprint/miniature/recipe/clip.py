@@ -57,9 +57,12 @@ def train(
     *,
     course: Course,
     validation: int,
+    start: CLIPModel | None,
 ) -> CLIPModel:
     """The trained evaluator; the last `validation` pictures only measure it."""
     torch.manual_seed(course.seed)
+    model = start or fresh(settings, tokenizer)
+    model.config._attn_implementation = "eager"
     count = len(scenes) - validation
 
     def batch(rows: np.ndarray, key: int) -> tuple[Tensor, Tensor]:
@@ -80,4 +83,4 @@ def train(
             right.append((logits.argmax(1).cpu() == torch.arange(len(logits))).float())
         return f"own caption first among 100 in {100 * torch.cat(right).mean():.1f}%"
 
-    return fit(fresh(settings, tokenizer), course, loss_at, quality)
+    return fit(model, course, loss_at, quality)

@@ -15,6 +15,7 @@ from imprint.miniature.canvas import stream
 from imprint.miniature.captions import RARE_SHARE, caption
 from imprint.miniature.recipe.latents import Latents
 from imprint.miniature.recipe.loop import Course, autocast, fit
+from imprint.miniature.recipe.middle import middle_of
 from imprint.miniature.recipe.settings import CaptionedSettings, DenoiserSettings, TextSettings
 from imprint.miniature.scene import Scene
 
@@ -107,7 +108,7 @@ Loss = Callable[[Generator, Tensor, Tensor], Tensor]
 def denoising_loss(
     settings: DenoiserSettings, alphas_T: Tensor, generator: Generator, latents_BCHW: Tensor, ids_BT: Tensor
 ) -> Tensor:
-    """Min-SNR weighted error of the predicted noise."""
+    """Min-SNR weighted error of the predicted noise, which counts more where the subject is."""
     batch, steps = latents_BCHW.shape[0], alphas_T.shape[0]
     device = latents_BCHW.device
     t_B = timesteps(batch, steps, uniform_share=settings.uniform_share).to(device)
@@ -117,7 +118,8 @@ def denoising_loss(
     with autocast(device):
         words = generator.text_encoder(ids_BT).last_hidden_state
         predicted = generator.unet(noisy, t_B, words).sample
-    error_B = (predicted.float() - noise).square().mean((1, 2, 3))
+    weight_HW = 1 + settings.centre_weight * middle_of(latents_BCHW.shape[-1]).to(device)
+    error_B = ((predicted.float() - noise).square() * (weight_HW / weight_HW.mean())).mean((1, 2, 3))
     snr_B = alpha_B / (1 - alpha_B)
     loss: Tensor = (error_B * snr_B.clamp(max=settings.snr_cap) / snr_B).mean()
     return loss

@@ -32,8 +32,9 @@ class Latents:
 
 
 def _fingerprint(autoencoder: AutoencoderKL) -> str:
+    """Of what makes latents; what becomes of them is another matter."""
     digest = hashlib.sha256()
-    for tensor in autoencoder.state_dict().values():
+    for tensor in (*autoencoder.encoder.state_dict().values(), *autoencoder.quant_conv.state_dict().values()):
         digest.update(tensor.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()[:8]
 
@@ -42,7 +43,7 @@ def _fingerprint(autoencoder: AutoencoderKL) -> str:
 def encoded(
     autoencoder: AutoencoderKL, pictures: np.ndarray, folder: Path, *, held_out: int, device: torch.device
 ) -> Latents:
-    """The latents of `pictures`, cached in `folder` for these very weights."""
+    """The latents of `pictures`, cached in `folder` for this very encoder."""
     path = folder / f"moments-{_fingerprint(autoencoder)}-{len(pictures)}.npy"
     if not path.exists():
         autoencoder = autoencoder.to(device).eval()

@@ -27,8 +27,19 @@ class AutoencoderSettings(Schedule):
     channels: list[int]
     latent_channels: int
     crop: int
+    whole_share: float
     l1_weight: float
     kl_weight: float
+
+
+@dataclass
+class CentredAutoencoderSettings(AutoencoderSettings):
+    """Of one that looks closest at the middle of a picture, where the subject is, and at edges."""
+
+    centre_weight: float
+    edge_weight: float
+    keep_weight: float
+    new_spread: float
 
 
 @dataclass
@@ -51,6 +62,7 @@ class DenoiserSettings(CaptionedSettings):
     heads: int
     uniform_share: float
     snr_cap: float
+    centre_weight: float
 
 
 @dataclass
@@ -109,7 +121,8 @@ class Settings:
     pictures: int
     validation_pictures: int
     checkpoint_every_s: float
-    autoencoder: AutoencoderSettings
+    autoencoder: CentredAutoencoderSettings
+    decoder: Schedule
     text: TextSettings
     denoiser: DenoiserSettings
     flow: FlowSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.canvas import SIZE
 from imprint.miniature.recipe import (
@@ -23,6 +23,7 @@ from imprint.miniature.recipe import (
     flow,
     instance,
     oracle,
+    standard_text,
     tokenizer,
     upscaler,
 )
@@ -31,6 +32,7 @@ from imprint.miniature.recipe.latents import Latents, encoded
 from imprint.miniature.recipe.loop import Course
 from imprint.miniature.recipe.pictures import as_tensor, drawn, rendered
 from imprint.miniature.recipe.settings import Schedule, Settings
+from imprint.miniature.recipe.widening import spread_new_numbers, widened_autoencoder, widened_denoiser
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
 
@@ -39,17 +41,20 @@ FLOW_WEIGHTS = Path(__file__).parents[1] / "flow_weights"
 UPSCALER_WEIGHTS = Path(__file__).parents[1] / "upscaler_weights"
 EVALUATORS = Path(__file__).parents[1] / "evaluators"
 
+MEASURED = 1024  # pictures whose latents tell how far the numbers of one spread
 UPSCALER = "upscaler"  # its folder in the work folder
 
 
 @dataclass(frozen=True)
 class Job:
-    """`continue_from` is a pipeline folder whose weights the stages start from; None starts from nothing."""
+    """`continue_from` is a pipeline folder whose weights the stages start from, `continue_evaluators_from` a folder of
+    evaluators, of which clip goes on; None starts from nothing."""
 
     settings: Settings
     work: Path
     minutes: float | None
     continue_from: Path | None
+    continue_evaluators_from: Path | None
     out: Path
     flow_out: Path
     upscaler_out: Path
@@ -70,19 +75,36 @@ class Job:
 
 def train_autoencoder(job: Job) -> None:
     s = job.settings
-    start = (
-        AutoencoderKL.from_pretrained(job.continue_from / "vae", torch_dtype=torch.float32)
-        if job.continue_from
-        else None
-    )
+    known = _vae(job.continue_from) if job.continue_from else None
+    torch.manual_seed(s.seed)
+    start = known and widened_autoencoder(known, s.autoencoder.latent_channels)
     pictures = rendered(job.work, seed=s.seed, count=s.pictures)
     trained = autoencoder.train(
         s.autoencoder,
         pictures,
         course=job.course("autoencoder", s.autoencoder),
         validation=s.validation_pictures,
-        loss=partial(autoencoder.reconstruction_loss, s.autoencoder),
+        loss=partial(autoencoder.reconstruction_loss, s.autoencoder, known),
         start=start,
+    )
+    if known and known.config.latent_channels < s.autoencoder.latent_channels:
+        some = as_tensor(pictures[:MEASURED])
+        spread_new_numbers(trained, some, known=known.config.latent_channels, spread=s.autoencoder.new_spread)
+    trained.save_pretrained(job.work / "vae")
+
+
+def train_decoder(job: Job) -> None:
+    """The autoencoder's second half alone: latents stay what they are, whatever has been taught to make them."""
+    s, vae = job.settings, _vae(job.work)
+    vae.encoder.requires_grad_(False)
+    vae.quant_conv.requires_grad_(False)
+    trained = autoencoder.train(
+        replace(s.autoencoder, **asdict(s.decoder)),
+        rendered(job.work, seed=s.seed, count=s.pictures),
+        course=job.course("decoder", s.decoder),
+        validation=s.validation_pictures,
+        loss=partial(autoencoder.reconstruction_loss, s.autoencoder, None),
+        start=vae,
     )
     trained.save_pretrained(job.work / "vae")
 
@@ -102,7 +124,7 @@ def train_flow(job: Job) -> None:
     s, words = job.settings, CLIPTokenizer.from_pretrained(job.out / "tokenizer")
     scenes = [pretraining_scene(s.seed, i) for i in range(s.pictures)]
     generator = _stored(job.out)
-    flow.standardise(generator, words, denoiser.captions_of(scenes[:2048], key=(s.seed, 0), drop=s.flow.drop_caption))
+    _standardise_text(job, generator, words)
     denoiser.train(
         generator,
         s.flow,
@@ -124,9 +146,8 @@ def export_flow(job: Job) -> None:
 
 def export(job: Job) -> None:
     """Writes the averaged weights of the latest checkpoints, however far they have come."""
-    vae = _vae(job.work)
+    vae, words = _vae(job.work), _words(job)
     vae.register_to_config(scaling_factor=round(_latents(job).scaling_factor, 5))
-    words = _words(job)
     generator = _generator(job, words)
     state = _averaged(job, "denoiser", generator)
     _write(assemble(vae, generator, words, denoiser.noise_schedule()), job.out, state)
@@ -200,7 +221,11 @@ def _vae(folder: Path) -> AutoencoderKL:
 
 
 def _latents(job: Job) -> Latents:
-    return _encoded(job, _vae(job.work))
+    """Scaled as those of what is continued from, which its denoiser knows."""
+    latents = _encoded(job, _vae(job.work))
+    if job.continue_from:
+        latents.scaling_factor = _vae(job.continue_from).config.scaling_factor
+    return latents
 
 
 def _encoded(job: Job, vae: AutoencoderKL) -> Latents:
@@ -223,12 +248,24 @@ def _words(job: Job) -> CLIPTokenizer:
 
 
 def _generator(job: Job, words: CLIPTokenizer) -> denoiser.Generator:
+    """As training begins."""
     s = job.settings
-    if job.continue_from:
-        return _stored(job.continue_from)
     torch.manual_seed(s.seed)
-    size = SIZE // 2 ** (len(s.autoencoder.channels) - 1)
-    return denoiser.fresh(s.text, s.denoiser, words, latent_channels=s.autoencoder.latent_channels, latent_size=size)
+    channels, size = s.autoencoder.latent_channels, SIZE // 2 ** (len(s.autoencoder.channels) - 1)
+    if job.continue_from:
+        generator = _stored(job.continue_from)
+        generator.unet = widened_denoiser(generator.unet, channels)
+    else:
+        generator = denoiser.fresh(s.text, s.denoiser, words, latent_channels=channels, latent_size=size)
+    _standardise_text(job, generator, words)
+    return generator
+
+
+def _standardise_text(job: Job, generator: denoiser.Generator, words: CLIPTokenizer) -> None:
+    s = job.settings
+    scenes = [pretraining_scene(s.seed, i) for i in range(min(s.pictures, standard_text.CAPTIONS))]
+    captions = denoiser.captions_of(scenes, key=(s.seed, 0), drop=s.denoiser.drop_caption)
+    standard_text.standardise(generator, words, captions)
 
 
 def _stored(folder: Path) -> denoiser.Generator:
@@ -239,12 +276,13 @@ def _stored(folder: Path) -> denoiser.Generator:
 
 
 def train_clip(job: Job) -> None:
-    s = job.settings
-    words = tokenizer.build(job.work / "tokenizer")
+    s, known = job.settings, job.continue_evaluators_from
+    words = CLIPTokenizer.from_pretrained(known / "clip") if known else tokenizer.build(job.work / "tokenizer")
+    start = CLIPModel.from_pretrained(known / "clip", dtype=torch.float32) if known else None
     pictures, scenes = _evaluators_pictures(job)
     course = job.course("clip", s.clip)
-    model = clip.train(s.clip, pictures, scenes, words, course=course, validation=s.validation_pictures)
-    write_clip(model, job.evaluators / "clip")
+    model = clip.train(s.clip, pictures, scenes, words, course=course, validation=s.validation_pictures, start=start)
+    write_clip(model, words, job.evaluators / "clip")
 
 
 def train_instance(job: Job) -> None:
@@ -272,6 +310,7 @@ def _evaluators_pictures(job: Job) -> tuple[np.ndarray, list[Scene]]:
 
 STAGES: dict[str, Callable[[Job], None]] = {
     "autoencoder": train_autoencoder,
+    "decoder": train_decoder,
     "denoiser": train_denoiser,
     "export": export,
     "flow": train_flow,

@@ -99,3 +99,11 @@ def build(folder: Path) -> CLIPTokenizer:
     tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_LENGTH)
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def add_plain_files(folder: Path) -> None:
+    """Writes what the tokenizer.json in `folder` holds as vocab.json and merges.txt too, which other programs read."""
+    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")

@@ -10,7 +10,7 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from imprint.miniature.recipe import denoiser, flow, settings
+from imprint.miniature.recipe import denoiser, flow, settings, standard_text
 from imprint.miniature.recipe.stages import FLOW_WEIGHTS, WEIGHTS
 from imprint.miniature.sampling import pretraining_scene
 from imprint.models.process import Flow
@@ -43,7 +43,7 @@ def spread(generator: denoiser.Generator, ids: Tensor) -> tuple[float, float]:
 def test_standardising_the_text_changes_no_prediction(generator: denoiser.Generator, words: CLIPTokenizer) -> None:
     changed, texts = copy.deepcopy(generator), captions(256)
     ids = denoiser.token_ids(words, texts)
-    flow.standardise(changed, words, texts)
+    standard_text.standardise(changed, words, texts)
     mean, typical = spread(changed, ids)
     assert mean < 1e-3
     assert typical == pytest.approx(1, abs=1e-3)

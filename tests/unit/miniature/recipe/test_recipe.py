@@ -21,6 +21,7 @@ TINY = (
     "pictures=48", "validation_pictures=16", "checkpoint_every_s=1000",
     "autoencoder.channels=[8,8,16,16]", "autoencoder.latent_channels=4", "autoencoder.batch=8",
     "autoencoder.steps=24", "autoencoder.warmup=2",
+    "decoder.batch=8", "decoder.steps=4", "decoder.warmup=1", "decoder.ema=0.5",
     "text.hidden=32", "text.layers=1",
     "denoiser.channels=[32,32]", "denoiser.heads=2", "denoiser.batch=8", "denoiser.steps=16", "denoiser.warmup=2",
 )  # fmt: skip
@@ -32,6 +33,7 @@ def job(work: Path, *overrides: str) -> stages.Job:
         work=work,
         minutes=None,
         continue_from=None,
+        continue_evaluators_from=None,
         out=work / "pipeline",
         flow_out=work / "flow",
         upscaler_out=work / "upscaler",
@@ -63,6 +65,24 @@ def test_the_autoencoder_learns(tmp_path: Path) -> None:
     stages.train_autoencoder(small)
     after = stages.AutoencoderKL.from_pretrained(tmp_path / "vae")
     assert autoencoder.psnr(after, held_out) > before + 1
+
+
+def test_a_decoder_that_goes_on_alone_leaves_latents_as_they_are(tmp_path: Path) -> None:
+    small = job(tmp_path, "autoencoder.steps=2", "checkpoint_every_s=0")
+    stages.train_autoencoder(small)
+    pixels = as_tensor(rendered(tmp_path, seed=0, count=48)[-16:])
+
+    def latents_and_pictures() -> tuple[torch.Tensor, torch.Tensor]:
+        vae = stages.AutoencoderKL.from_pretrained(tmp_path / "vae")
+        with torch.no_grad():
+            latents = vae.encode(pixels).latent_dist.mean
+            return latents, vae.decode(latents).sample
+
+    before, drawn_before = latents_and_pictures()
+    stages.train_decoder(small)
+    after, drawn_after = latents_and_pictures()
+    assert torch.equal(before, after)
+    assert not torch.equal(drawn_before, drawn_after)
 
 
 @pytest.mark.parametrize("kind", ["denoiser", "flow"])

@@ -47,6 +47,7 @@ SHORT = (
     f"pictures={PICTURES}", "validation_pictures=100", "checkpoint_every_s=1000",
     "autoencoder.channels=[8,16,16,32]", "autoencoder.batch=8", "autoencoder.steps=60", "autoencoder.warmup=2",
     "autoencoder.ema=0.9",
+    "decoder.batch=8", "decoder.steps=20", "decoder.warmup=2", "decoder.ema=0.9",
     "text.hidden=32", "text.layers=1",
     "denoiser.channels=[32,48]", "denoiser.heads=2", "denoiser.batch=32", "denoiser.steps=60", "denoiser.warmup=2",
     "denoiser.ema=0.9",
@@ -72,6 +73,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
         work=work / "work",
         minutes=None,
         continue_from=None,
+        continue_evaluators_from=None,
         out=work / "pipeline",
         flow_out=work / "flow",
         upscaler_out=work / "upscaler",
@@ -210,6 +212,26 @@ def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: stages.Job, 
     words = CLIPTokenizer.from_pretrained(later.out / "tokenizer").get_vocab()
     assert words == CLIPTokenizer.from_pretrained(older / "tokenizer").get_vocab()
     assert words != CLIPTokenizer.from_pretrained(job.out / "tokenizer").get_vocab()
+
+
+def test_clip_goes_on_from_an_evaluators_weights(job: stages.Job, tmp_path: Path) -> None:
+    """At a rate of nothing, one step leaves exactly what was started from."""
+    still = ("clip.matrix_lr=0", "clip.other_lr=0", "clip.steps=1")
+    again = tmp_path / "again"
+    stages.train_clip(
+        replace(
+            job,
+            settings=settings.read([*SHORT, *still]),
+            work=tmp_path,
+            evaluators=again,
+            continue_evaluators_from=job.evaluators,
+        )
+    )
+    one, other = (bundle.load_file(folder / "clip" / "model.safetensors") for folder in (job.evaluators, again))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    for file in ("vocab.json", "merges.txt", "tokenizer.json"):
+        assert (again / "clip" / file).read_text() == (job.evaluators / "clip" / file).read_text(), file
 
 
 def test_a_killed_program_comes_to_the_same_point(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 from pathlib import Path
@@ -68,3 +69,19 @@ def test_writes_the_files_other_programs_read(tmp_path: Path) -> None:
     again = CLIPTokenizer.from_pretrained(tmp_path)
     assert again("a sks dog").input_ids == words("a sks dog").input_ids
     assert again.model_max_length == words.model_max_length
+
+
+def test_other_programs_read_the_same_tokens(words: CLIPTokenizer, tmp_path: Path) -> None:
+    """Also where words have other numbers than today's grammar gives them."""
+    words.save_pretrained(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    held = json.loads(file.read_text(encoding="utf-8"))
+    known = held["model"]["vocab"]
+    known["dog</w>"], known["cat</w>"] = known["cat</w>"], known["dog</w>"]
+    file.write_text(json.dumps(held), encoding="utf-8")
+    tokenizer.add_plain_files(tmp_path)
+    text = "a sks dog and a cat in the jungle, 漢字"
+    ours = CLIPTokenizer.from_pretrained(tmp_path)(text).input_ids
+    file.unlink()  # so that the plain files are read
+    assert CLIPTokenizer.from_pretrained(tmp_path)(text).input_ids == ours
+    assert words(text).input_ids != ours

@@ -33,6 +33,7 @@ def job(work: Path, *overrides: str) -> stages.Job:
         work=work,
         minutes=None,
         continue_from=None,
+        continue_evaluators_from=None,
         out=stages.WEIGHTS,
         flow_out=stages.FLOW_WEIGHTS,
         upscaler_out=work / "upscaler_weights",
