@@ -67,7 +67,7 @@ VERBS = {
         "measure whether drawn pictures help a learner, beside photos alone",
         "data",
         ("synthesise",),
-        wanted={"data": Wanted("folder", "a labelled data set, or folders of classes")},
+        wanted=dict.fromkeys(("data", "test"), Wanted("folder", "a labelled data set, or folders of classes")),
     ),
     "export": Verb(
         "write a trained run, or a data set, in another format",

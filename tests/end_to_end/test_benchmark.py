@@ -299,7 +299,7 @@ def test_without_an_evaluation_there_is_nothing_to_compare(tmp_path: Path, capfd
 def test_a_dry_run_says_what_would_be_done(benchmark: Benchmark, tmp_path: Path) -> None:
     said = benchmark("dry_run=true")
     assert "2 points: 2 to train" in said.text
-    assert "is not known" in said.text
+    assert "tells how long the others take" in said.text
     assert not (tmp_path / "outputs").exists()
     benchmark("subjects=[rex]")
     said = benchmark("dry_run=true")

@@ -145,7 +145,7 @@ def test_a_point_that_failed_is_tried_again(
 def test_a_dry_run_tells_all_and_does_nothing(grid: Typed, outputs: Path) -> None:
     said = grid("seed=0,1", "dry_run=true")
     assert "2 points: 2 to train" in said.text
-    assert "not known" in said.text
+    assert "tells how long the others take" in said.text
     assert not outputs.exists()
     grid("seed=0")
     said = grid("seed=0,1", "dry_run=true")

@@ -1,5 +1,6 @@
 """Data sets that a study has drawn for itself, by what would be typed after `imprint synthesise`."""
 
+import copy
 import hashlib
 import logging
 import shlex
@@ -12,6 +13,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
+from omegaconf import open_dict
 
 from imprint.command_line import as_overrides
 from imprint.composing import Composer
@@ -108,8 +110,12 @@ class Drawer:
 
     def draw(self, wanted: ToDraw, *, dry_run: bool = False) -> None:
         """What is there is not drawn again. Raises what `imprint synthesise` raises."""
-        sweeper = Plugins.instance().instantiate_sweeper(
-            hydra_context=self._context, task_function=synthesise.main, config=self._config
-        )
         last = ["dry_run=true"] if dry_run else []
-        sweeper.sweep([*wanted.settings, f"out={in_quotes(str(wanted.set.folder))}", *last])
+        arguments = [*wanted.settings, f"out={in_quotes(str(wanted.set.folder))}", *last]
+        config = copy.deepcopy(self._config)
+        with open_dict(config):
+            config.hydra.overrides.task = arguments  # which are looked at before the sweep begins
+        sweeper = Plugins.instance().instantiate_sweeper(
+            hydra_context=self._context, task_function=synthesise.main, config=config
+        )
+        sweeper.sweep(arguments)
