@@ -124,10 +124,10 @@ compared_with() {
     echo "${own%\}},untuned:evaluated/untuned-1,truth:evaluated/true,unlimited:evaluated/unlimited}"
 }
 
-# comparing SHOTS
+# comparing SHOTS [NAME]: NAME is what the results are kept as
 comparing() {
     study_of evaluated 240 "arms=[real,classical,compared]" shots=[$1] "pictures=$(compared_with $1)" out=evaluated/study
-    keep evaluated/study compared-$1
+    keep evaluated/study ${2:-compared}-$1
 }
 
 # How many drawn pictures is a real one worth? More photos alone, and one photo with fewer drawn pictures
