@@ -15,6 +15,8 @@ from imprint.study.learners.base import Tools
 
 log = logging.getLogger(__name__)
 
+CLAIMS = ".claims"  # in the folder of the cells
+
 
 def missing(folder: Path, cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in cells if read(folder, cell) is None]
@@ -32,11 +34,15 @@ def learn_missing(folder: Path, cells: Sequence[Cell], tools: Tools) -> None:
                 log.info("%d of %d cells are being learned by another process: waiting for it.", len(left), len(cells))
                 has_waited = True
             time.sleep(POLL_INTERVAL)
+    if (claims := folder / FOLDER / CLAIMS).is_dir():  # who is killed when its cell is there leaves the lock
+        for cell in cells:
+            with claimed(claims, [cell.identity]):
+                pass
 
 
 def _learn(folder: Path, cell: Cell, cells: Sequence[Cell], tools: Tools) -> bool:
     """Whether it was learned here: not where another process is at it, or has been."""
-    with claimed(folder / FOLDER / ".claims", [cell.identity]) as own:
+    with claimed(folder / FOLDER / CLAIMS, [cell.identity]) as own:
         if not own or read(folder, cell) is not None:
             return False
         result = cell.run(tools)
