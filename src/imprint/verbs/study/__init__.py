@@ -196,14 +196,6 @@ def _launch(composer: Composer, launcher: Launcher, asked: Sequence[tuple[Asked,
         log.warning("A job ended early, and others did its work: %s", reason)
 
 
-def study(cfg: DictConfig) -> Path:
-    """Carries it out: its folder."""
-    request = read_request(Request, cfg)
-    asked = _study(request)
-    asked.carry_out(request.report.wandb if request.report else None)
-    return asked.folder
-
-
 def study_of(cfg: DictConfig) -> Study:
     """Raises ConfigError with all that is wrong, before anything is learned."""
     return _study(read_request(Request, cfg))
