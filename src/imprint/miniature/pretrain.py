@@ -14,14 +14,15 @@ import torch
 from omegaconf.errors import OmegaConfBaseException
 
 from imprint.miniature.recipe import settings as recipe
-from imprint.miniature.recipe import stages
+from imprint.miniature.recipe.stages import STAGES
+from imprint.miniature.recipe.stages.job import EVALUATORS, FLOW_WEIGHTS, UPSCALER_WEIGHTS, WEIGHTS, Job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for caches and checkpoints")
     parser.add_argument(
-        "--stages", nargs="+", choices=list(stages.STAGES), default=list(stages.STAGES), metavar="STAGE",
-        help=f"only these of: {', '.join(stages.STAGES)}",
+        "--stages", nargs="+", choices=list(STAGES), default=list(STAGES), metavar="STAGE",
+        help=f"only these of: {', '.join(STAGES)}",
     )  # fmt: skip
     parser.add_argument(
         "--minutes",
@@ -32,12 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--continue-evaluators-from", type=Path, help="start the stage clip from what this folder of evaluators holds"
     )
-    parser.add_argument("--out", type=Path, default=stages.WEIGHTS, help="where export writes the pipeline")
-    parser.add_argument("--flow-out", type=Path, default=stages.FLOW_WEIGHTS, help="where export_flow writes its")
-    parser.add_argument(
-        "--upscaler-out", type=Path, default=stages.UPSCALER_WEIGHTS, help="where export_upscaler writes its"
-    )
-    parser.add_argument("--evaluators", type=Path, default=stages.EVALUATORS, help="where their stages write")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where export writes the pipeline")
+    parser.add_argument("--flow-out", type=Path, default=FLOW_WEIGHTS, help="where export_flow writes its")
+    parser.add_argument("--upscaler-out", type=Path, default=UPSCALER_WEIGHTS, help="where export_upscaler writes its")
+    parser.add_argument("--evaluators", type=Path, default=EVALUATORS, help="where their stages write")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override values of recipe.yaml")
 
 
@@ -51,7 +50,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
         settings = recipe.read(arguments.set)
     except OmegaConfBaseException as error:
         parser.error(f"--set: {error}".splitlines()[0])
-    job = stages.Job(
+    job = Job(
         settings=settings,
         work=arguments.work,
         minutes=arguments.minutes,
@@ -65,4 +64,4 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     )
     for number, stage in enumerate(arguments.stages, 1):
         print(f"stage {number} of {len(arguments.stages)}: {stage}", flush=True)
-        stages.STAGES[stage](job)
+        STAGES[stage](job)

@@ -16,7 +16,7 @@ from imprint.miniature.quality import upscaling
 from imprint.miniature.quality.validity import held_out_scenes
 from imprint.miniature.recipe.autoencoder import psnr
 from imprint.miniature.recipe.pictures import as_tensor
-from imprint.miniature.recipe.stages import EVALUATORS, FLOW_WEIGHTS, UPSCALER_WEIGHTS, WEIGHTS
+from imprint.miniature.recipe.stages.job import EVALUATORS, FLOW_WEIGHTS, UPSCALER_WEIGHTS, WEIGHTS
 from imprint.miniature.recipe.upscaler import LARGE
 from imprint.miniature.references import references
 from imprint.miniature.renderer import draw

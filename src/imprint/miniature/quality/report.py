@@ -31,7 +31,7 @@ from imprint.miniature.quality.validity import (
 )
 from imprint.miniature.recipe.autoencoder import psnr
 from imprint.miniature.recipe.bundle import read_oracle
-from imprint.miniature.recipe.stages import EVALUATORS, WEIGHTS
+from imprint.miniature.recipe.stages.job import EVALUATORS, WEIGHTS
 from imprint.miniature.subjects import NAMED_SUBJECTS
 
 PARTS = ("generator", "realism", "evaluators", "costs", "sheet")

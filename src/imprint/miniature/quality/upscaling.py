@@ -28,7 +28,7 @@ from imprint.miniature.quality import tables
 from imprint.miniature.quality.costs import fingerprint, megabytes, parameters
 from imprint.miniature.quality.validity import held_out_scenes
 from imprint.miniature.recipe.pictures import as_tensor, bicubic, shrunk
-from imprint.miniature.recipe.stages import UPSCALER_WEIGHTS
+from imprint.miniature.recipe.stages.job import UPSCALER_WEIGHTS
 from imprint.miniature.recipe.upscaler import FACTOR, LARGE, Reader, enlarged
 from imprint.miniature.renderer import draw, engraving_mask, mask
 from imprint.miniature.scene import Scene

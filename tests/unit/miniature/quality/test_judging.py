@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imprint.miniature.quality.judging import read, shares
 from imprint.miniature.recipe.bundle import read_oracle
-from imprint.miniature.recipe.stages import EVALUATORS
+from imprint.miniature.recipe.stages.job import EVALUATORS
 from imprint.miniature.renderer import draw
 from imprint.miniature.scene import Scene
 from imprint.miniature.subjects import named

@@ -17,7 +17,7 @@ from imprint.miniature.quality.realism import realism
 from imprint.miniature.quality.telling import telling
 from imprint.miniature.quality.validity import clip_validity, oracle_validity
 from imprint.miniature.recipe.bundle import read_oracle
-from imprint.miniature.recipe.stages import EVALUATORS, WEIGHTS
+from imprint.miniature.recipe.stages.job import EVALUATORS, WEIGHTS
 
 pytestmark = pytest.mark.slow
 QUICK = Sampler("DPMSolverMultistepScheduler", steps=8, guidance=5.0)

@@ -10,7 +10,7 @@ import pytest
 from imprint.miniature.quality.costs import fingerprint
 from imprint.miniature.quality.intervals import share
 from imprint.miniature.quality.tables import blocks, filled, page
-from imprint.miniature.recipe.stages import EVALUATORS, FLOW_WEIGHTS, WEIGHTS
+from imprint.miniature.recipe.stages.job import EVALUATORS, FLOW_WEIGHTS, WEIGHTS
 
 SAMPLER = {"scheduler": "DDIMScheduler", "steps": 30, "guidance": 5.0, "karras": False}
 ASKED = {"class": share([True] * 9 + [False]), "place": share([True]), "attribute": share([False, True])}

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionUpscalePipeline
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from imprint.miniature.__main__ import main
 from imprint.miniature.quality import upscaling
 from imprint.miniature.quality.tables import blocks
-from imprint.miniature.recipe import autoencoder, bundle, settings, stages, upscaler
+from imprint.miniature.recipe import autoencoder, bundle, settings, upscaler
+from imprint.miniature.recipe.stages.job import WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +23,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = settings.read(["upscaler_autoencoder.channels=[8,8]", "upscaler.channels=[8,8]", "upscaler.heads=2"])
     vae = autoencoder.fresh(own.upscaler_autoencoder, upscaler.LARGE)
     vae.register_to_config(scaling_factor=upscaler.SCALING)
-    text_encoder = stages.CLIPTextModel.from_pretrained(stages.WEIGHTS / "text_encoder", dtype=torch.float32)
-    reader = upscaler.Reader(text_encoder, stages.CLIPTokenizer.from_pretrained(stages.WEIGHTS / "tokenizer"))
+    text_encoder = CLIPTextModel.from_pretrained(WEIGHTS / "text_encoder", dtype=torch.float32)
+    reader = upscaler.Reader(text_encoder, CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer"))
     unet = upscaler.fresh(own.upscaler, latent_channels=4, words=reader.width)
     folder = tmp_path_factory.mktemp("made") / "weights"
     bundle.write(bundle.assemble_upscaler(vae, unet, reader), folder)

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from imprint.miniature.recipe import denoiser, flow, settings, standard_text
-from imprint.miniature.recipe.stages import FLOW_WEIGHTS, WEIGHTS
+from imprint.miniature.recipe.stages.job import FLOW_WEIGHTS, WEIGHTS
 from imprint.miniature.sampling import pretraining_scene
 from imprint.models.process import Flow
 from imprint.models.schedulers import checked_process

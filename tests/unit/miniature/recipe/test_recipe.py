@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline
 
-from imprint.miniature.recipe import autoencoder, checkpoint, denoiser, flow, settings, stages, tokenizer
+from imprint.miniature.recipe import autoencoder, checkpoint, denoiser, flow, settings, tokenizer
 from imprint.miniature.recipe.budget import Budget
 from imprint.miniature.recipe.latents import Latents
 from imprint.miniature.recipe.muon import orthogonalised
 from imprint.miniature.recipe.pictures import as_tensor, rendered
+from imprint.miniature.recipe.stages.generator import export, train_autoencoder, train_decoder, train_denoiser
+from imprint.miniature.recipe.stages.job import Job
 from imprint.miniature.sampling import pretraining_scene
 
 TINY = (
@@ -27,8 +29,8 @@ TINY = (
 )  # fmt: skip
 
 
-def job(work: Path, *overrides: str) -> stages.Job:
-    return stages.Job(
+def job(work: Path, *overrides: str) -> Job:
+    return Job(
         settings=settings.read([*TINY, *overrides]),
         work=work,
         minutes=None,
@@ -62,24 +64,24 @@ def test_the_autoencoder_learns(tmp_path: Path) -> None:
     held_out = as_tensor(pictures[-16:])
     torch.manual_seed(0)
     before = autoencoder.psnr(autoencoder.fresh(small.settings.autoencoder), held_out)
-    stages.train_autoencoder(small)
-    after = stages.AutoencoderKL.from_pretrained(tmp_path / "vae")
+    train_autoencoder(small)
+    after = AutoencoderKL.from_pretrained(tmp_path / "vae")
     assert autoencoder.psnr(after, held_out) > before + 1
 
 
 def test_a_decoder_that_goes_on_alone_leaves_latents_as_they_are(tmp_path: Path) -> None:
     small = job(tmp_path, "autoencoder.steps=2", "checkpoint_every_s=0")
-    stages.train_autoencoder(small)
+    train_autoencoder(small)
     pixels = as_tensor(rendered(tmp_path, seed=0, count=48)[-16:])
 
     def latents_and_pictures() -> tuple[torch.Tensor, torch.Tensor]:
-        vae = stages.AutoencoderKL.from_pretrained(tmp_path / "vae")
+        vae = AutoencoderKL.from_pretrained(tmp_path / "vae")
         with torch.no_grad():
             latents = vae.encode(pixels).latent_dist.mean
             return latents, vae.decode(latents).sample
 
     before, drawn_before = latents_and_pictures()
-    stages.train_decoder(small)
+    train_decoder(small)
     after, drawn_after = latents_and_pictures()
     assert torch.equal(before, after)
     assert not torch.equal(drawn_before, drawn_after)
@@ -114,7 +116,7 @@ def test_the_denoiser_learns_and_stock_diffusers_loads_the_result(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     small = job(tmp_path, "denoiser.steps=40", "denoiser.batch=16", "denoiser.ema=0.8", "checkpoint_every_s=0.5")
-    for stage in (stages.train_autoencoder, stages.train_denoiser, stages.export):
+    for stage in (train_autoencoder, train_denoiser, export):
         stage(small)
     losses = [
         float(line.split("held out ")[1].split(",")[0])

@@ -31,10 +31,12 @@ from imprint.miniature.recipe import (
     instance,
     oracle,
     settings,
-    stages,
 )
 from imprint.miniature.recipe import tokenizer as words
 from imprint.miniature.recipe.pictures import as_tensor, rendered
+from imprint.miniature.recipe.stages import STAGES
+from imprint.miniature.recipe.stages.evaluators import train_clip
+from imprint.miniature.recipe.stages.job import Job
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import pretraining_scene
 from imprint.miniature.scene import Scene
@@ -65,10 +67,10 @@ SHORT = (
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The recipe has been run from nothing, every stage of it."""
     work = tmp_path_factory.mktemp("recipe")
-    job = stages.Job(
+    job = Job(
         settings=settings.read(SHORT),
         work=work / "work",
         minutes=None,
@@ -80,17 +82,17 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
         evaluators=work / "evaluators",
         device=torch.device("cpu"),
     )
-    for stage in stages.STAGES.values():
+    for stage in STAGES.values():
         stage(job)
     return job
 
 
-def held_out(job: stages.Job, seed: int) -> tuple[Tensor, list[Scene]]:
+def held_out(job: Job, seed: int) -> tuple[Tensor, list[Scene]]:
     pictures = rendered(job.work, seed=seed, count=PICTURES)
     return as_tensor(pictures[-100:]), [pretraining_scene(seed, i) for i in range(PICTURES - 100, PICTURES)]
 
 
-def test_the_autoencoder(job: stages.Job) -> None:
+def test_the_autoencoder(job: Job) -> None:
     pixels, _ = held_out(job, 0)
     torch.manual_seed(0)
     before = autoencoder.psnr(autoencoder.fresh(job.settings.autoencoder), pixels)
@@ -99,7 +101,7 @@ def test_the_autoencoder(job: stages.Job) -> None:
     )
 
 
-def loss_of(job: stages.Job, generator: denoiser.Generator, loss: denoiser.Loss) -> float:
+def loss_of(job: Job, generator: denoiser.Generator, loss: denoiser.Loss) -> float:
     """On pictures that it did not learn from."""
     vocabulary = words.build(job.work / "tokenizer")
     pixels, scenes = held_out(job, 0)
@@ -118,7 +120,7 @@ def stored(folder: Path) -> denoiser.Generator:
     )
 
 
-def test_the_denoiser(job: stages.Job) -> None:
+def test_the_denoiser(job: Job) -> None:
     s, vocabulary = job.settings, words.build(job.work / "tokenizer")
     torch.manual_seed(0)
     fresh = denoiser.fresh(s.text, s.denoiser, vocabulary, latent_channels=s.autoencoder.latent_channels, latent_size=8)
@@ -126,12 +128,12 @@ def test_the_denoiser(job: stages.Job) -> None:
     assert loss_of(job, stored(job.out), loss) < 0.8 * loss_of(job, fresh, loss)
 
 
-def test_the_flow_from_the_denoisers_weights(job: stages.Job) -> None:
+def test_the_flow_from_the_denoisers_weights(job: Job) -> None:
     loss = partial(flow.flow_loss, job.settings.flow)
     assert loss_of(job, stored(job.flow_out), loss) < 0.9 * loss_of(job, stored(job.out), loss)
 
 
-def test_clip(job: stages.Job) -> None:
+def test_clip(job: Job) -> None:
     pixels, scenes = held_out(job, 1)
     vocabulary = words.build(job.work / "tokenizer")
     ids = denoiser.token_ids(vocabulary, denoiser.captions_of(scenes, key=(0, 0), drop=0.0))
@@ -145,7 +147,7 @@ def test_clip(job: stages.Job) -> None:
     assert {"preprocessor_config.json", "vocab.json", "merges.txt"} <= names
 
 
-def test_the_instance_encoder(job: stages.Job) -> None:
+def test_the_instance_encoder(job: Job) -> None:
     scenes = [instance.view_of(named(name), stream("short", name, v)) for name in NAMED_SUBJECTS for v in range(4)]
     pixels = as_tensor(np.stack([np.asarray(draw(scene)) for scene in scenes]))
     who = np.arange(len(scenes)) // 4
@@ -165,7 +167,7 @@ def test_the_instance_encoder(job: stages.Job) -> None:
     assert area(trained) > before + 0.05
 
 
-def test_the_oracle(job: stages.Job) -> None:
+def test_the_oracle(job: Job) -> None:
     pixels, scenes = held_out(job, 1)
     answers = torch.tensor([oracle.truth(scene) for scene in scenes])
     with torch.no_grad():
@@ -176,7 +178,7 @@ def test_the_oracle(job: stages.Job) -> None:
         assert right > chances / len(oracle.QUESTIONS[question]), question
 
 
-def test_training_goes_on_from_a_pipelines_weights(job: stages.Job, tmp_path: Path) -> None:
+def test_training_goes_on_from_a_pipelines_weights(job: Job, tmp_path: Path) -> None:
     """At a rate of nothing, one step leaves exactly what was started from, once its text is standardised: that changes
     weights, and no prediction."""
     still = [
@@ -192,7 +194,7 @@ def test_training_goes_on_from_a_pipelines_weights(job: stages.Job, tmp_path: Pa
             continue_from=folders[-1],
         )
         for stage in ("autoencoder", "denoiser", "export"):
-            stages.STAGES[stage](later)
+            STAGES[stage](later)
         folders.append(later.out)
     first, once, twice = folders
     for part in ("vae/diffusion_pytorch_model", "unet/diffusion_pytorch_model", "text_encoder/model"):
@@ -202,7 +204,7 @@ def test_training_goes_on_from_a_pipelines_weights(job: stages.Job, tmp_path: Pa
         assert all(torch.equal(one[name], other[name]) for name in one), part
 
 
-def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: stages.Job, tmp_path: Path) -> None:
+def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: Job, tmp_path: Path) -> None:
     """An older tokenizer than today's grammar gives: two words have each other's numbers."""
     older = tmp_path / "older"
     shutil.copytree(job.out, older)
@@ -216,7 +218,7 @@ def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: stages.Job, 
     (later.work / "denoiser.pt").replace(tmp_path / "denoiser.pt")  # of the run from nothing
     try:
         for stage in ("denoiser", "export"):
-            stages.STAGES[stage](later)
+            STAGES[stage](later)
     finally:
         (tmp_path / "denoiser.pt").replace(later.work / "denoiser.pt")
     words = CLIPTokenizer.from_pretrained(later.out / "tokenizer").get_vocab()
@@ -224,11 +226,11 @@ def test_a_text_encoder_that_goes_on_learning_keeps_its_tokens(job: stages.Job, 
     assert words != CLIPTokenizer.from_pretrained(job.out / "tokenizer").get_vocab()
 
 
-def test_clip_goes_on_from_an_evaluators_weights(job: stages.Job, tmp_path: Path) -> None:
+def test_clip_goes_on_from_an_evaluators_weights(job: Job, tmp_path: Path) -> None:
     """At a rate of nothing, one step leaves exactly what was started from."""
     still = ("clip.matrix_lr=0", "clip.other_lr=0", "clip.steps=1")
     again = tmp_path / "again"
-    stages.train_clip(
+    train_clip(
         replace(
             job,
             settings=settings.read([*SHORT, *still]),

@@ -11,8 +11,11 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionUpscalePipeline
 from torch import Tensor
 
-from imprint.miniature.recipe import autoencoder, checkpoint, settings, stages, upscaler
+from imprint.miniature.recipe import autoencoder, checkpoint, settings, upscaler
 from imprint.miniature.recipe.pictures import as_tensor, bicubic, corners, cut, rendered, shrunk
+from imprint.miniature.recipe.stages import STAGES
+from imprint.miniature.recipe.stages.job import FLOW_WEIGHTS, WEIGHTS, Job
+from imprint.miniature.recipe.stages.upscaler import caption_reader, fresh_denoiser, large_examples
 from imprint.miniature.renderer import draw
 from imprint.miniature.sampling import pretraining_scene
 
@@ -27,15 +30,15 @@ TINY = (
 )  # fmt: skip
 
 
-def job(work: Path, *overrides: str) -> stages.Job:
-    return stages.Job(
+def job(work: Path, *overrides: str) -> Job:
+    return Job(
         settings=settings.read([*TINY, *overrides]),
         work=work,
         minutes=None,
         continue_from=None,
         continue_evaluators_from=None,
-        out=stages.WEIGHTS,
-        flow_out=stages.FLOW_WEIGHTS,
+        out=WEIGHTS,
+        flow_out=FLOW_WEIGHTS,
         upscaler_out=work / "upscaler_weights",
         evaluators=work / "evaluators",
         device=torch.device("cpu"),
@@ -43,21 +46,21 @@ def job(work: Path, *overrides: str) -> stages.Job:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> stages.Job:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The stages have been run, in short."""
     done = job(tmp_path_factory.mktemp("upscaler"))
     for stage in ("upscaler_autoencoder", "upscaler", "export_upscaler"):
-        stages.STAGES[stage](done)
+        STAGES[stage](done)
     return done
 
 
 @pytest.fixture(scope="module")
-def truth(made: stages.Job) -> Tensor:
+def truth(made: Job) -> Tensor:
     return as_tensor(rendered(made.work, seed=0, count=PICTURES, size=128)[-8:])
 
 
 @pytest.fixture
-def pipeline(made: stages.Job) -> StableDiffusionUpscalePipeline:
+def pipeline(made: Job) -> StableDiffusionUpscalePipeline:
     stock = StableDiffusionUpscalePipeline.from_pretrained(str(made.upscaler_out), torch_dtype=torch.float32)
     stock.set_progress_bar_config(disable=True)
     return stock
@@ -68,14 +71,14 @@ def test_its_pictures_are_the_scenes_of_pretraining_drawn_large(truth: Tensor) -
     assert torch.equal(truth[-1], as_tensor(np.asarray(large)[None])[0])
 
 
-def test_the_autoencoder_learns(made: stages.Job, truth: Tensor) -> None:
+def test_the_autoencoder_learns(made: Job, truth: Tensor) -> None:
     torch.manual_seed(made.settings.seed)
     untrained = autoencoder.fresh(made.settings.upscaler_autoencoder, 128)
     trained = AutoencoderKL.from_pretrained(made.work / "upscaler" / "vae")
     assert autoencoder.psnr(trained, truth) > autoencoder.psnr(untrained, truth) + 3
 
 
-def test_a_latent_comes_to_say_what_it_is_to_say(made: stages.Job, truth: Tensor) -> None:
+def test_a_latent_comes_to_say_what_it_is_to_say(made: Job, truth: Tensor) -> None:
     torch.manual_seed(made.settings.seed)
     networks = [autoencoder.fresh(made.settings.upscaler_autoencoder, 128) for _ in range(2)]
     state = checkpoint.load(made.work / "upscaler_autoencoder.pt")
@@ -95,7 +98,7 @@ def test_a_latent_has_the_small_picture_and_what_lies_across_an_edge() -> None:
     torch.testing.assert_close(detail, torch.full((1, 1, 1, 1), upscaler.DETAIL * 0.8))
 
 
-def test_latents_are_standardised_and_what_is_decoded_stays(made: stages.Job, truth: Tensor) -> None:
+def test_latents_are_standardised_and_what_is_decoded_stays(made: Job, truth: Tensor) -> None:
     state = checkpoint.load(made.work / "upscaler_autoencoder.pt")
     assert state is not None
     before = autoencoder.fresh(made.settings.upscaler_autoencoder, 128)
@@ -116,12 +119,12 @@ def test_latents_are_standardised_and_what_is_decoded_stays(made: stages.Job, tr
             torch.testing.assert_close(*pictures, atol=2e-4, rtol=0)
 
 
-def test_the_denoiser_learns_and_tells_levels_of_noise_apart(made: stages.Job, truth: Tensor) -> None:
+def test_the_denoiser_learns_and_tells_levels_of_noise_apart(made: Job, truth: Tensor) -> None:
     own = AutoencoderKL.from_pretrained(made.work / "upscaler" / "vae")
-    reader = stages._reader(made)
+    reader = caption_reader(made)
     words = reader.words([""] * len(truth))
-    untrained = stages._fresh_upscaler(made, own, reader)
-    trained = stages._fresh_upscaler(made, own, reader)
+    untrained = fresh_denoiser(made, own, reader)
+    trained = fresh_denoiser(made, own, reader)
     state = checkpoint.load(made.work / "upscaler.pt")
     assert state is not None
     trained.load_state_dict(state["average"])
@@ -139,7 +142,7 @@ def test_the_denoiser_learns_and_tells_levels_of_noise_apart(made: stages.Job, t
     assert (low - high).abs().mean() > 0.01
 
 
-def test_an_untrained_denoiser_begins_with_the_small_picture(made: stages.Job) -> None:
+def test_an_untrained_denoiser_begins_with_the_small_picture(made: Job) -> None:
     torch.manual_seed(0)
     low = shrunk(as_tensor(rendered(made.work, seed=0, count=PICTURES, size=128)), 2)
     unet = upscaler.fresh(settings.read([]).upscaler, latent_channels=4, words=16)
@@ -152,7 +155,7 @@ def test_an_untrained_denoiser_begins_with_the_small_picture(made: stages.Job) -
     assert not velocity[:, 3].any()
 
 
-def test_what_it_does_at_each_level_becomes_a_table(made: stages.Job) -> None:
+def test_what_it_does_at_each_level_becomes_a_table(made: Job) -> None:
     torch.manual_seed(0)
     learned = upscaler.fresh(made.settings.upscaler, latent_channels=4, words=16)
     tabled = upscaler.with_table_of_levels(learned)
@@ -178,14 +181,14 @@ def test_the_stock_pipeline_draws_the_same_picture(
     assert (ours - (2 * stock - 1)).abs().max() < 1e-3
 
 
-def test_a_killed_upscaler_goes_on_as_if_nothing_had_happened(made: stages.Job, tmp_path: Path) -> None:
+def test_a_killed_upscaler_goes_on_as_if_nothing_had_happened(made: Job, tmp_path: Path) -> None:
     def run(work: Path, *steps: int) -> dict[str, Tensor]:
         for stop in steps:
             part = job(made.work, f"upscaler.steps={stop}")
-            own, reader = AutoencoderKL.from_pretrained(made.work / "upscaler" / "vae"), stages._reader(part)
-            examples = stages._examples(part, own)
+            own, reader = AutoencoderKL.from_pretrained(made.work / "upscaler" / "vae"), caption_reader(part)
+            examples = large_examples(part, own)
             course = replace(part.course("upscaler", part.settings.upscaler), work=work)
-            unet = stages._fresh_upscaler(part, own, reader)
+            unet = fresh_denoiser(part, own, reader)
             upscaler.train(unet, part.settings.upscaler, own, examples, reader, course=course)
         state = checkpoint.load(work / "upscaler.pt")
         assert state is not None
@@ -215,7 +218,7 @@ def test_squares_are_cut_from_where_they_are_said_to_lie() -> None:
     assert not corners(np.random.default_rng(0), 6, 6, 5).any()
 
 
-def test_the_files_are_those_of_the_layout(made: stages.Job, pipeline: StableDiffusionUpscalePipeline) -> None:
+def test_the_files_are_those_of_the_layout(made: Job, pipeline: StableDiffusionUpscalePipeline) -> None:
     assert {part.name for part in made.upscaler_out.iterdir()} == {
         "model_index.json", "low_res_scheduler", "scheduler", "text_encoder", "tokenizer", "unet", "vae",
     }  # fmt: skip
