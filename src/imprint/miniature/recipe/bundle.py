@@ -58,7 +58,7 @@ def write(pipeline: DiffusionPipeline, folder: Path) -> None:
     staged = folder.with_name(folder.name + ".part")
     shutil.rmtree(staged, ignore_errors=True)
     pipeline.to(dtype=torch.float16).save_pretrained(staged, safe_serialization=True)
-    tokenizer.add_plain_files(staged / "tokenizer")
+    tokenizer.complete_files(staged / "tokenizer")
     _make_shareable(staged)
     folder.mkdir(parents=True, exist_ok=True)
     for item in staged.iterdir():
@@ -94,7 +94,7 @@ _PREPROCESSING = {
 def write_clip(model: CLIPModel, words: CLIPTokenizer, folder: Path) -> None:
     model.half().save_pretrained(folder)
     words.save_pretrained(folder)
-    tokenizer.add_plain_files(folder)
+    tokenizer.complete_files(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSING, indent=2) + "\n")
     _make_shareable(folder)
 

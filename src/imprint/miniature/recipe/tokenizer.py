@@ -101,9 +101,13 @@ def build(folder: Path) -> CLIPTokenizer:
     return tokenizer
 
 
-def add_plain_files(folder: Path) -> None:
-    """Writes what the tokenizer.json in `folder` holds as vocab.json and merges.txt too, which other programs read."""
-    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+def complete_files(folder: Path) -> None:
+    """Of a saved tokenizer: tokenizer.json without the length to which its last texts were cut and padded, which it
+    keeps otherwise; and what that holds as vocab.json and merges.txt too, which other programs read."""
+    file = folder / "tokenizer.json"
+    whole = json.loads(file.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
+    file.write_text(json.dumps(whole, ensure_ascii=False, indent=2), encoding="utf-8")
+    model = whole["model"]
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
     (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")

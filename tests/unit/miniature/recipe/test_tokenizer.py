@@ -79,9 +79,17 @@ def test_other_programs_read_the_same_tokens(words: CLIPTokenizer, tmp_path: Pat
     known = held["model"]["vocab"]
     known["dog</w>"], known["cat</w>"] = known["cat</w>"], known["dog</w>"]
     file.write_text(json.dumps(held), encoding="utf-8")
-    tokenizer.add_plain_files(tmp_path)
+    tokenizer.complete_files(tmp_path)
     text = "a sks dog and a cat in the jungle, 漢字"
     ours = CLIPTokenizer.from_pretrained(tmp_path)(text).input_ids
     file.unlink()  # so that the plain files are read
     assert CLIPTokenizer.from_pretrained(tmp_path)(text).input_ids == ours
     assert words(text).input_ids != ours
+
+
+def test_its_files_say_nothing_of_the_last_texts(words: CLIPTokenizer, tmp_path: Path) -> None:
+    words(["a dog", "a cat on the beach"], padding="max_length", truncation=True)
+    words.save_pretrained(tmp_path)
+    tokenizer.complete_files(tmp_path)
+    held = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    assert (held["padding"], held["truncation"]) == (None, None)
