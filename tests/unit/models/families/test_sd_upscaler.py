@@ -229,7 +229,8 @@ class TestPairs:
 
         def losses(self: TrainingModule, batch: Batch) -> Losses:
             own = before(self, batch)
-            assert self.model.low_side and self.model.low_side.autoencoder
+            assert self.model.low_side
+            assert self.model.low_side.autoencoder
             there.append(self.model.low_side.autoencoder.is_there)
             return own
 
