@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from imprint.provenance.base import result_hash
 from imprint.provenance.marks import read_marks
 from imprint.reporting.scoreboard.grouping import entries
 from imprint.runs import Run
-from imprint.scoring.subject import open_subjects
+from imprint.scoring.galleries import galleries_of
+from imprint.scoring.subject import EvaluationSubject, open_subjects
 from imprint.seeds import seed_of
 from imprint.verbs.adopt import adopt
 from imprint.verbs.evaluate import evaluate
@@ -279,10 +281,14 @@ class TestScores:
         [first, second] = [opened(scored.folder / folder / entry["file"]) for entry in index["pictures"]]
         assert distance([first], [second]) > 0  # of one photo, with another noise
 
-    def test_interpolation_is_a_row_that_needs_no_network(self, scored: Run, sheet: ScoreSheet) -> None:
-        device, none = torch.device("cpu"), {"encoders": {}, "class_photos": (), "scale": {}}
-        subjects = open_subjects(scored, composed_profile("upscaling"), device=device, **none)
-        [photo] = [own for own in subjects[0].photos if not own.trained_on]
+    @pytest.fixture
+    def subject(self, scored: Run) -> EvaluationSubject:
+        none: dict[str, Any] = {"encoders": {}, "class_photos": (), "scale": {}}
+        [subject] = open_subjects(scored, composed_profile("upscaling"), device=torch.device("cpu"), **none)
+        return subject
+
+    def test_interpolation_is_a_row_that_needs_no_network(self, subject: EvaluationSubject, sheet: ScoreSheet) -> None:
+        [photo] = [own for own in subject.photos if not own.trained_on]
         truth = view_of(photo.load(), (RESOLUTION, RESOLUTION))
         levels = np.asarray(truth, dtype=float).reshape(RESOLUTION // FACTOR, FACTOR, RESOLUTION // FACTOR, FACTOR, 3)
         low = Image.fromarray(levels.mean(axis=(1, 3)).round().astype(np.uint8))
@@ -290,6 +296,17 @@ class TestScores:
         expected = 10 * math.log10(255**2 / (error**2).mean())
         values = [value.value for value in sheet.rows["bicubic"]["psnr"].values]
         assert values == pytest.approx([expected] * 2, abs=0.1)  # a level more or less, where a mean is rounded
+
+    def test_what_is_interpolated_is_kept_apart_by_how_far_it_was_made_small(self, subject: EvaluationSubject) -> None:
+        facts = subject.source.facts
+        assert facts.upscaling is not None
+        less = facts._replace(upscaling=facts.upscaling._replace(factor=2))
+        of_two = replace(subject, source=subject.source._replace(facts=less))
+        folders = [
+            galleries_of(own, composed_profile("upscaling")).rows["bicubic"]["subject"].folder
+            for own in (subject, subject, of_two)
+        ]
+        assert folders[0] == folders[1] != folders[2]
 
     def test_rows_have_one_order_wherever_they_are_told(self, sheet: ScoreSheet) -> None:
         order = ["tuned", "bicubic", "prompt_only"]

@@ -203,7 +203,9 @@ def _gallery(
         **identity_of_pairs(subject, name),
     }
     if row == "bicubic":
-        common["interpolation"] = row
+        upscaling = subject.source.facts.upscaling
+        assert upscaling is not None
+        common |= {"interpolation": row, "factor": upscaling.factor}
         return PictureStore(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
     common |= {"sampler": sampler.hashed(), "precision": profile.precision}
     if row == "tuned":
