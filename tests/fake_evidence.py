@@ -65,7 +65,7 @@ def photo(content: str, *, trained_on: bool = True) -> Photo:
 
 
 def evidence(features: Any, **parts: Any) -> Evidence:
-    """Of a subject "rex", with what `parts` give: shots by set, untuned by set, photos, class_photos."""
+    """Of a subject "rex", with what `parts` give: shots by set, untuned by set, photos, class_photos, others."""
     usual: dict[str, Any] = {
         "subject": "rex",
         "averaging": "macro",
@@ -73,5 +73,6 @@ def evidence(features: Any, **parts: Any) -> Evidence:
         "untuned": {},
         "photos": [],
         "class_photos": [],
+        "others": [],
     }
     return Evidence(concept=CONCEPT, features=features, **{**usual, **parts})

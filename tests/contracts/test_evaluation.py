@@ -19,7 +19,7 @@ from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.records import Evidence, Shot
 
-SETS = ("subject", "class", "unrelated")
+SETS = ("subject", "class", "unrelated", "others")
 SUBJECT = "dog6"  # one whose truth is known, for metrics that ask for that
 PICTURES = 24  # of every set, in prompts of two
 TEMPLATE = "a red {identifier} {noun} in the snow"  # asks for whatever a metric may look for
@@ -69,13 +69,15 @@ def standard() -> Evidence:
     untuned = {name: pictures(name, "untuned") for name in SETS}
     photos = [photo(f"photo-{index}", trained_on=index < 3) for index in range(5)]
     class_photos = [photo(f"class-photo-{index}") for index in range(PICTURES)]
+    others = [photo(f"other-{index}") for index in range(3)]
     shots = [picture for sets in (drawn, untuned) for some in sets.values() for picture in some]
     contents = [picture.content for picture in (*shots, *photos, *class_photos)] + ["a red dog in the snow"]
     draws = torch.Generator().manual_seed(0)
     features = torch.randn(len(contents), 4, generator=draws).tolist()
     layers = torch.randn(len(contents), 2, 3, 4, generator=draws).tolist()
     fakes = FakeFeatures(dict(zip(contents, features, strict=True)), dict(zip(contents, layers, strict=True)))
-    return evidence(fakes, subject=SUBJECT, shots=drawn, untuned=untuned, photos=photos, class_photos=class_photos)
+    real = {"photos": photos, "class_photos": class_photos, "others": others}
+    return evidence(fakes, subject=SUBJECT, shots=drawn, untuned=untuned, **real)
 
 
 @pytest.mark.parametrize("option", METRICS)
@@ -110,6 +112,7 @@ def test_a_metric_uses_nothing_that_it_did_not_ask_for(option: str) -> None:
         untuned={name: full.untuned[name] for name in needs.untuned},
         photos=full.photos if needs.photos else [],
         class_photos=full.class_photos if needs.class_photos else [],
+        others=full.others if "others" in needs.sets else [],
     )
     assert metric.measure(spare) == metric.measure(full)
 

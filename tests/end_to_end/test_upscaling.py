@@ -1,24 +1,33 @@
 """imprint generate with an upscaler: of what a run draws, and of pictures that are given."""
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from composed import compose
 from drawing import FACTOR, ROUNDING, distance, low_picture, stock
 from PIL import Image
-from small_runs import configure, draw_pictures
+from small_runs import composed_profile, configure, draw_pictures
 from tiny import RESOLUTION
 
 import imprint
 from imprint.command_line import as_overrides
 from imprint.errors import ConfigError, UserError
+from imprint.evaluation.pairs import view_of
+from imprint.evaluation.score_sheet import ScoreSheet, table_of_means
+from imprint.planning.prepare import prepare
 from imprint.provenance.base import result_hash
 from imprint.provenance.marks import read_marks
+from imprint.reporting.scoreboard.grouping import entries
 from imprint.runs import Run
+from imprint.scoring.galleries import galleries_of
+from imprint.scoring.subject import EvaluationSubject, open_subjects
 from imprint.seeds import seed_of
 from imprint.verbs.adopt import adopt
 from imprint.verbs.evaluate import evaluate
@@ -233,24 +242,125 @@ class TestScores:
     SETTINGS = ("evaluation=upscaling", "evaluation.sampler.steps=2", "evaluation.pictures.subject.images=2")
     MASKED = ("+metric@evaluation.metrics.psnr_mask=psnr_mask", "+metric@evaluation.metrics.ssim_mask=ssim_mask")
 
+    OTHERS = ("psnr_others", "ssim_others")
+
+    @pytest.fixture(scope="class")
+    def others(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("others")
+        for name, picture in (("one", low_picture()), ("two", low_picture().rotate(90))):
+            picture.resize((48, 40)).save(folder / f"{name}.png")
+        return folder
+
     @pytest.fixture(scope="class")
     def scored(
-        self, tiny_folder: Callable[[str], Path], masked_pictures: Path, tmp_path_factory: pytest.TempPathFactory
+        self,
+        tiny_folder: Callable[[str], Path],
+        masked_pictures: Path,
+        others: Path,
+        tmp_path_factory: pytest.TempPathFactory,
     ) -> Run:
-        more = ["dataset.holdout=1", "hparams.steps=1", *self.SETTINGS, *self.MASKED]
+        of_others = [f"evaluation.others={others}", "evaluation.pictures.others.images=3"]
+        more = ["dataset.holdout=1", "hparams.steps=1", *self.SETTINGS, *self.MASKED, *of_others]
         return train(configure(tiny_folder("sd_upscaler"), masked_pictures, tmp_path_factory.mktemp("runs"), *more))
 
-    def test_a_run_is_scored_by_the_photo_that_was_held_out_beside_the_untuned_upscaler(self, scored: Run) -> None:
-        [note] = scored.read().scores.values()
-        assert set(note.means) == {"psnr", "ssim", "psnr_mask", "ssim_mask"}
-        sheet = json.loads((scored.folder / note.file).read_text(encoding="utf-8"))
-        assert set(sheet["rows"]) == {"tuned", "prompt_only"}
-        assert all(0 < sheet["rows"][row]["psnr"]["mean"] < 60 for row in sheet["rows"])
-        [folder] = note.pictures
+    @pytest.fixture(scope="class")
+    def sheet(self, scored: Run) -> ScoreSheet:
+        """That of the training's own evaluation, before any other test writes one."""
+        [file] = (scored.folder / "scores").glob("upscaling-*.json")
+        return ScoreSheet.read(file)
+
+    def test_a_run_is_scored_by_the_photo_that_was_held_out_beside_the_untuned_upscaler(
+        self, scored: Run, sheet: ScoreSheet
+    ) -> None:
+        note = next(note for note in scored.read().scores.values() if "psnr_others" in note.means)
+        assert set(note.means) == {"psnr", "ssim", "psnr_mask", "ssim_mask", *self.OTHERS}
+        assert all(0 < scores["psnr"].mean < 60 for scores in sheet.rows.values())
+        folder = next(name for name in note.pictures if "subject-" in name)
         index = json.loads((scored.folder / folder / "pictures.json").read_text(encoding="utf-8"))
         assert index["low_res"] == {"from": "photo", "level": 20.0}
         [first, second] = [opened(scored.folder / folder / entry["file"]) for entry in index["pictures"]]
         assert distance([first], [second]) > 0  # of one photo, with another noise
+
+    @pytest.fixture
+    def subject(self, scored: Run) -> EvaluationSubject:
+        none: dict[str, Any] = {"encoders": {}, "class_photos": (), "scale": {}}
+        [subject] = open_subjects(scored, composed_profile("upscaling"), device=torch.device("cpu"), **none)
+        return subject
+
+    def test_interpolation_is_a_row_that_needs_no_network(self, subject: EvaluationSubject, sheet: ScoreSheet) -> None:
+        [photo] = [own for own in subject.photos if not own.trained_on]
+        truth = view_of(photo.load(), (RESOLUTION, RESOLUTION))
+        levels = np.asarray(truth, dtype=float).reshape(RESOLUTION // FACTOR, FACTOR, RESOLUTION // FACTOR, FACTOR, 3)
+        low = Image.fromarray(levels.mean(axis=(1, 3)).round().astype(np.uint8))
+        error = np.asarray(low.resize(truth.size, Image.Resampling.BICUBIC), dtype=float) - np.asarray(truth)
+        expected = 10 * math.log10(255**2 / (error**2).mean())
+        values = [value.value for value in sheet.rows["bicubic"]["psnr"].values]
+        assert values == pytest.approx([expected] * 2, abs=0.1)  # a level more or less, where a mean is rounded
+
+    def test_what_is_interpolated_is_kept_apart_by_how_far_it_was_made_small(self, subject: EvaluationSubject) -> None:
+        facts = subject.source.facts
+        assert facts.upscaling is not None
+        less = facts._replace(upscaling=facts.upscaling._replace(factor=2))
+        of_two = replace(subject, source=subject.source._replace(facts=less))
+        folders = [
+            galleries_of(own, composed_profile("upscaling")).rows["bicubic"]["subject"].folder
+            for own in (subject, subject, of_two)
+        ]
+        assert folders[0] == folders[1] != folders[2]
+
+    def test_rows_have_one_order_wherever_they_are_told(self, sheet: ScoreSheet) -> None:
+        order = ["tuned", "bicubic", "prompt_only"]
+        assert list(sheet.rows) == list(sheet.pictures) == order
+        assert [str(row.cells[0].value).split()[0] for row in table_of_means(sheet).rows] == order
+        assert [entry.row for entry in entries([sheet])] == order
+
+    def test_what_was_lost_on_other_things_is_told_of_every_row(self, scored: Run, sheet: ScoreSheet) -> None:
+        for row, scores in sheet.rows.items():
+            assert {value.set for name in self.OTHERS for value in scores[name].values} == {"others"}, row
+            assert [value.k for value in scores["psnr_others"].values] == [0, 1, 2]
+        assert sheet.pictures["tuned"].drawn == 5
+        first, second, third = (value.value for value in sheet.rows["bicubic"]["psnr_others"].values)
+        assert first == third != second  # two pictures, in turn
+
+    def test_who_asks_for_neither_has_the_same_numbers_as_before(self, scored: Run, sheet: ScoreSheet) -> None:
+        """Nothing is drawn anew, and numbers are comparable with those of sheets that were written before."""
+        before = {file: file.stat().st_mtime_ns for file in scored.folder.rglob("*.png")}
+        fixed = [f"run={scored.folder}", *self.SETTINGS, *self.MASKED, "accelerator=cpu"]
+        [file] = evaluate(compose("evaluate", [*fixed, "evaluation.rows=[prompt_only]"]))
+        lean = ScoreSheet.read(file)
+        assert list(lean.rows) == ["tuned", "prompt_only"]
+        for name, facts in lean.metrics.items():
+            assert facts.fingerprint == sheet.metrics[name].fingerprint
+            for row in lean.rows:
+                assert lean.rows[row][name].values == sheet.rows[row][name].values
+        drawn = {file: file.stat().st_mtime_ns for file in scored.folder.rglob("*.png")}
+        assert {file for file in drawn if drawn[file] != before.get(file)} == {
+            scored.folder / "upscaling" / "pairs.png"
+        }
+
+    def test_other_things_that_cannot_be_enlarged_are_refused_before_anything_is_drawn(
+        self, scored: Run, base: Run, others: Path, tmp_path: Path
+    ) -> None:
+        small = tmp_path / "small"
+        small.mkdir()
+        Image.new("RGB", (RESOLUTION, RESOLUTION - 1)).save(small / "flat.png")
+        (tmp_path / "empty").mkdir()
+        for run, folder, reason in (
+            (scored, small, r"evaluation.others=.*flat.png: smaller than 32 x 32 pixels"),
+            (scored, tmp_path / "nowhere", "evaluation.others=.*nowhere"),
+            (scored, tmp_path / "empty", "evaluation.others=.*empty"),
+            (base, others, "it is for upscalers, which enlarge photos"),
+        ):
+            given = [*self.SETTINGS, f"evaluation.others={folder}", "accelerator=cpu"]
+            with pytest.raises(UserError, match=reason):
+                evaluate(compose("evaluate", [f"run={run.folder}", *given]))
+
+    def test_a_training_is_told_so_before_it_begins(
+        self, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path
+    ) -> None:
+        given = ["evaluation=upscaling", f"evaluation.others={tmp_path / 'nowhere'}"]
+        with pytest.raises(ConfigError, match="evaluation.others=.*nowhere"):
+            prepare(configure(tiny_folder("sd_upscaler"), pictures, tmp_path, *given))
 
     def test_a_sheet_shows_low_interpolated_untuned_tuned_and_true_pictures(self, scored: Run) -> None:
         assert opened(scored.folder / "upscaling" / "pairs.png").width > 5 * 256

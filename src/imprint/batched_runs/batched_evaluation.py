@@ -11,7 +11,7 @@ from imprint.batched_runs.pass_scheduler import run_together
 from imprint.batched_runs.requests import Ready, generating_by_proxy
 from imprint.models.base import Model
 from imprint.planning.parts import Plan
-from imprint.scoring.galleries import Galleries, encode_galleries, galleries_of, generate_galleries
+from imprint.scoring.galleries import OF_RUN, Galleries, encode_galleries, galleries_of, generate_galleries
 from imprint.scoring.subject import open_subjects
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class BatchedEvaluation:
         )
         of_subjects = [galleries_of(subject, profile) for subject in subjects]
         self._galleries += of_subjects
-        missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(tuned=True).items()}
+        missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(OF_RUN).items()}
         if not missing:
             return
         model = sharing_copy(self._base)

@@ -31,11 +31,12 @@ class EvaluationInputs:
 
     subject: str
     concept: Concept
-    shots: Mapping[Row, Shots]  # of the rows that a model or another program generated
+    shots: Mapping[Row, Shots]  # of the rows that a model or another program generated, and of interpolated pictures
     asked: Mapping[Row, int]  # how many pictures these should have
     of_subject: Sequence[tuple[PictureRequest, str]]  # the subject's pictures that were asked for, and their prompts
     photos: Sequence[Photo]
     class_photos: Sequence[Photo]
+    others: Sequence[Photo]
     prompts: Mapping[str, Sequence[tuple[str, str]]]  # by set and number: template, category
 
 
@@ -80,6 +81,7 @@ def _measure_row(
         untuned=_usable(inputs.shots.get("untuned", {})),
         photos=inputs.photos,
         class_photos=inputs.class_photos,
+        others=inputs.others,
         averaging=profile.averaging,
         features=features,
     )

@@ -1,10 +1,15 @@
-"""Pairs by which an upscaler is judged: a photo, and what the upscaler makes of its small version."""
+"""Pairs by which an upscaler is judged: a photo, and what the upscaler makes of its small version.
+
+The photos are the subject's, or those of other things, on which an upscaler should lose nothing by being tuned.
+"""
 
 from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
 from imprint.evaluation.records import Photo
+
+OTHERS = "others"  # the prompt set of the pictures of other things
 
 
 def truth_of(k: int, photos: Sequence[Photo]) -> Photo:

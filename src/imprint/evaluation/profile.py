@@ -4,12 +4,13 @@ import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import NonNegativeFloat, PositiveInt
 
 from imprint.evaluation.encoders.base import Encoder
 from imprint.evaluation.metrics.base import Metric
+from imprint.evaluation.pairs import OTHERS
 from imprint.evaluation.prompts import PromptSet
 from imprint.evaluation.records import Candidate, PictureRequest
 from imprint.evaluation.score_sheet import Row
@@ -58,9 +59,12 @@ class Profile:
     encoders      by role; a model may bring its own in their place
     counted       by metric, the only categories that it is measured on
     averaging     macro: pictures, then prompts; pairs: all pairs of a picture and a photo alike
-    rows          what is scored beside the run: untuned, prompt_only, real, copies
+    rows          what is scored beside the run: bicubic, untuned, prompt_only, real, copies
+    others        a folder of pictures of other things that an upscaler enlarges; null: nothing is asked of such
     batch_size    pictures generated at a time, null: by their size; changes memory and speed alone
     """
+
+    former_defaults: ClassVar[Mapping[str, Any]] = {"others": None}
 
     def __init__(
         self,
@@ -75,9 +79,13 @@ class Profile:
         averaging: Averaging,
         counted: Mapping[str, list[str]],
         rows: list[Row],
+        others: str | None,
         batch_size: PositiveInt | None,
     ) -> None:
         self.name = name
+        if others is None:  # what is asked of them waits for a folder
+            pictures = {name: own for name, own in pictures.items() if name != OTHERS}
+            metrics = {name: metric for name, metric in metrics.items() if OTHERS not in metric.needs.sets}
         self.pictures = pictures
         self.size = size
         self.sampler = sampler
@@ -87,6 +95,7 @@ class Profile:
         self.averaging = averaging
         self.counted = counted
         self.rows = rows
+        self.others = others
         self.batch_size = batch_size
         if faults := list(self._faults()):
             raise ValueError("\n".join(faults))
@@ -104,9 +113,14 @@ class Profile:
 
     @property
     def generated_sets(self) -> tuple[str, ...]:
-        """The sets that some model generates: those that a metric needs, and the subject's where a row does."""
-        needed = {*self.tuned_sets, *self.untuned_sets, *([SUBJECT] if "prompt_only" in self.rows else [])}
-        return self._sets(needed)
+        """The sets that some row has pictures of: those that a metric needs, and the subject's where a row does."""
+        without_identifier = self.anonymous_sets if {"prompt_only", "bicubic"}.intersection(self.rows) else ()
+        return self._sets({*self.tuned_sets, *self.untuned_sets, *without_identifier})
+
+    @property
+    def anonymous_sets(self) -> tuple[str, ...]:
+        """The sets of a row that is told no identifier: the subject's, and that of other things."""
+        return self._sets({SUBJECT} | {OTHERS}.intersection(self.tuned_sets))
 
     def of_sets(self, names: Sequence[str], untuned: Sequence[str] = ()) -> tuple["Profile", list[str]]:
         """This profile without the metrics that need other sets, of the model or of the untuned one, and which these
@@ -148,8 +162,9 @@ class Profile:
             return True
         if needs.untuned:
             return False
-        alone = needs.sets == (SUBJECT,)
-        return row == "untuned" or (alone and (row != "real" or needs.photos > 0))
+        if row in ("prompt_only", "bicubic"):
+            return needs.sets in ((SUBJECT,), (OTHERS,))
+        return row == "untuned" or (needs.sets == (SUBJECT,) and (row != "real" or needs.photos > 0))
 
     def problems(self, counts: PhotoCounts) -> Iterator[str]:
         """Which metrics need more real pictures than there are."""
@@ -209,5 +224,19 @@ class Profile:
             for category in categories:
                 if category not in known:
                     yield f"counted.{name}: no prompt is of the category {category!r}; {nearest(category, known)}"
+        yield from self._faults_of_pairs()
         if len({"tuned", *self.rows}) <= len(self.rows):
             yield f"rows={self.rows}: each may be given only once, and tuned is always there."
+
+    def _faults_of_pairs(self) -> Iterator[str]:
+        """Of what upscalers alone are asked for."""
+        if "bicubic" in self.rows and not self.compares_pairs:
+            yield (
+                f"rows={self.rows}: bicubic enlarges the low pictures that an upscaler is given, and here pictures are "
+                "drawn from prompts alone. Leave it out; for an upscaler, choose evaluation=upscaling."
+            )
+        if self.others is not None and OTHERS not in self.tuned_sets:
+            yield (
+                f"others={self.others!r}: no metric of this profile looks at pictures of other things. Set it to null; "
+                "for an upscaler, choose evaluation=upscaling."
+            )

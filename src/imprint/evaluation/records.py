@@ -99,6 +99,7 @@ class Evidence:
     untuned: Mapping[str, Sequence[Shot]]  # the untuned model's, of the same prompts and noise, where needed
     photos: Sequence[Photo]  # of the subject
     class_photos: Sequence[Photo]  # of other members of its class, where the user has some
+    others: Sequence[Photo]  # of other things, which an upscaler enlarges, too
     averaging: Averaging  # under pairs, what is measured between pictures and photos has a number for each pair
     features: Features
 

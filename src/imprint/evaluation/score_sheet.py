@@ -1,7 +1,8 @@
 """The score sheet: the scores of one subject of a run under one profile, a file in the run's folder scores/.
 
 It has every single number, so that tables, intervals and tests need no picture. Its rows are what was scored: the
-run's own model (`tuned`), the lower bounds `untuned` and `prompt_only`, the upper bounds `real` and `copies`.
+run's own model (`tuned`), the lower bounds `bicubic`, `untuned` and `prompt_only`, the upper bounds `real` and
+`copies`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +26,11 @@ from imprint.tables.table import Row as TableRow
 VERSION = 2
 REMEDY = "Delete it, and evaluate the run again."
 
-Row = Literal["tuned", "untuned", "prompt_only", "real", "copies"]
+Row = Literal["tuned", "bicubic", "untuned", "prompt_only", "real", "copies"]
 ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}", "neither": ""}
 ROW_NAMES = {
     "tuned": "the run's model",
+    "bicubic": "the low pictures, enlarged by bicubic interpolation",
     "untuned": "the untuned model",
     "prompt_only": "the untuned model, without an identifier",
     "real": "the photos themselves",

@@ -4,6 +4,8 @@ The network is told the level of that noise (Imagen's noise conditioning augment
 than the noise it has to know by itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -64,9 +66,16 @@ class LowSide:
             low_BCHW = functional.avg_pool2d(pixels_BCHW.float(), self.factor)
             return low_BCHW if self.autoencoder is None else self.autoencoder.there_and_back(low_BCHW)
 
-    def release(self) -> None:
-        """Lets the autoencoder go, which is read again if it is needed."""
-        if self.autoencoder is not None:
+    @contextmanager
+    def needed(self) -> Iterator[None]:
+        """Whoever makes low sides within has the autoencoder read once. It is let go at the end, unless it was in
+        memory before."""
+        if self.autoencoder is None or self.autoencoder.is_there:
+            yield
+            return
+        try:
+            yield
+        finally:
             self.autoencoder.release()
 
 

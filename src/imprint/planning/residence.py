@@ -10,6 +10,7 @@ from imprint.evaluation.profile import Precision
 from imprint.models.base import is_text
 from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.loading import WHOLE, Loading, whole_on
+from imprint.models.low_side import KEY as LOW_SIDE_KEY
 from imprint.models.roles import DENOISER
 from imprint.planning.parts import Plan, framing_of
 
@@ -54,6 +55,11 @@ def loading_of(plan: Plan) -> Loading:
     )
 
 
+def encodes_each_step(plan: Plan) -> bool:
+    """Whether pictures are encoded anew at every step: what encodes them, or makes an upscaler's low sides, stays."""
+    return any(role == AUTOENCODER for role, _ in _staying(plan))
+
+
 def at_home(plan: Plan) -> frozenset[str]:
     """The parts whose blocks come and go: their roles."""
     trainer = plan.parts.trainer
@@ -96,6 +102,9 @@ def describe(plan: Plan) -> Iterator[str]:
     if plan.parts.trainer.keep_parts == "needed":
         reasons = [_why_none(plan)] if _why_none(plan) else [why for role, why in _staying(plan) if role != DENOISER]
         line += "".join(f" {why[0].upper()}{why[1:]}." for why in dict.fromkeys(filter(None, reasons)))
+    if (low_side := plan.parts.model.low_side()) and low_side.autoencoder:
+        how_long = "stays, too" if encodes_each_step(plan) else "is there while low sides are made"
+        line += f" The autoencoder of {LOW_SIDE_KEY}.base={low_side.autoencoder.source} {how_long}."
     trainer = plan.parts.trainer
     if trainer.shards and trainer.world_size > 1:
         shared = frozenset(plan.facts.roles) - gone

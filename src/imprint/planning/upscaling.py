@@ -6,6 +6,7 @@ from typing import Any
 from imprint.data.framing import Framing
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import GeneratedPrior
+from imprint.data.reading import open_folder
 from imprint.errors import Problem, UserError
 from imprint.evaluation.profile import Profile
 from imprint.kinds import kind_of
@@ -25,6 +26,27 @@ def wrong_profile(profile: Profile, facts: ModelInfo) -> Problem | None:
     return None
 
 
+def open_others(profile: Profile, size: tuple[int, int], problems: list[Problem | str]) -> PictureSet | None:
+    """The pictures of other things that the profile names, to be enlarged to this height and width. What is wrong is
+    added to the problems."""
+    if profile.others is None:
+        return None
+    key = "evaluation.others"
+    try:
+        pictures = open_folder(profile.others, key=key, bad_pictures="strict", background="white")
+    except UserError as error:
+        problems.extend(str(error).splitlines())
+        return None
+    height, width = size
+    if small := [own.key for own in pictures.pictures if own.size[0] < width or own.size[1] < height]:
+        remedy = (
+            f"{', '.join(small)}: smaller than {width} x {height} pixels, so what is true of the large picture is not "
+            "known. Give larger ones, leave these out, or choose a lower evaluation.size."
+        )
+        problems.append(Problem(key, profile.others, remedy))
+    return pictures
+
+
 def problems(
     part: Mapping[str, Any], facts: ModelInfo, subjects: Sequence[Subject], framings: Sequence[Framing]
 ) -> Iterator[Problem | str]:
@@ -33,6 +55,10 @@ def problems(
         yield wrong
     if facts.upscaling is None:
         return
+    if part.get("evaluation"):
+        found: list[Problem | str] = []
+        open_others(part["evaluation"], part["evaluation"].size or (facts.resolution, facts.resolution), found)
+        yield from found
     if part.get("method"):
         yield from _words_that_learn(part["method"], facts)
     if isinstance(part.get("prior"), GeneratedPrior):

@@ -1,6 +1,7 @@
 """The pictures of the sampling protocol: generated while a run trains, in a store that holds those of all steps."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ class SamplePictures(StepCallback):
         store = self._store(module)
         is_new = bool(store.missing())
         if is_new:
-            with generation(trainer, module):
-                low_res = LowViews(module) if module.model.upscaling else None
+            side = module.model.low_side
+            with generation(trainer, module), side.needed() if side else nullcontext():
+                low_res = LowViews(module) if side else None
                 model, batch_size = generate_with(module.model, low_res), self._protocol.batch_size
                 generate_missing(store, model, batch_size=batch_size, label=None, counts_failures=False)
         else:

@@ -38,7 +38,7 @@ class Enlarged(NamedTuple):
         truth = {} if self.truth is None else {"truth": self.truth}
         return {
             "low": self.low.resize(size, Image.Resampling.NEAREST),
-            "bicubic": self.low.resize(size, Image.Resampling.BICUBIC),
+            "bicubic": interpolated(self.low, size),
             **self.large,
             **truth,
         }
@@ -47,11 +47,16 @@ class Enlarged(NamedTuple):
         return self.box or where_they_add_most(self.low, list(self.large.values()))
 
 
+def interpolated(low: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """At this width and height, by bicubic interpolation: what needs no network."""
+    return low.resize(size, Image.Resampling.BICUBIC)
+
+
 def where_they_add_most(low: Image.Image, large: Sequence[Image.Image]) -> Box:
     """The part of the large pictures that is least like what interpolation makes of the low one."""
     width, height = large[0].size
-    interpolated = np.asarray(low.resize((width, height), Image.Resampling.BICUBIC), dtype=float)
-    added_HW = sum(np.abs(np.asarray(picture, dtype=float) - interpolated).mean(axis=2) for picture in large)
+    least = np.asarray(interpolated(low, (width, height)), dtype=float)
+    added_HW = sum(np.abs(np.asarray(picture, dtype=float) - least).mean(axis=2) for picture in large)
     down, across = max(1, height // CUT), max(1, width // CUT)
     sums = np.pad(np.asarray(added_HW).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     windows = sums[down:, across:] - sums[:-down, across:] - sums[down:, :-across] + sums[:-down, :-across]

@@ -99,6 +99,7 @@ def score_pictures(
         ],
         photos=photos,
         class_photos=pictures.class_photos,
+        others=(),
         prompts=templates,
     )
     measured = measure(inputs, profile, features)

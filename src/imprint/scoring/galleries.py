@@ -4,7 +4,8 @@ A gallery is the picture store of one row (the run's model, or an untuned one) a
 """
 
 import gc
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -25,8 +26,12 @@ from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.results.load import trained_model
-from imprint.scoring.pairs import identity_of_pairs, low_res_of
+from imprint.scoring.pairs import identity_of_pairs, interpolating, low_res_of
 from imprint.scoring.subject import EvaluationSubject
+
+OF_RUN: Sequence[Row] = ("tuned",)
+OF_UNTUNED: Sequence[Row] = ("untuned", "prompt_only")
+OF_NO_MODEL: Sequence[Row] = ("bicubic",)
 
 
 class Incomplete(NamedTuple):
@@ -43,14 +48,14 @@ class Galleries(NamedTuple):
     profile: Profile
     rows: Mapping[Row, Mapping[str, PictureStore]]
 
-    def incomplete(self, *, tuned: bool) -> dict[str, Incomplete]:
-        """Those with missing pictures of the run's own model, or of the untuned one, by their names in messages."""
+    def incomplete(self, of: Collection[Row]) -> dict[str, Incomplete]:
+        """Those with missing pictures of these rows, by their names in messages."""
         run, subject = self.subject.run.folder.name, self.subject.name
         return {
             " ".join(filter(None, (f"{run},", subject, row, name))): Incomplete(gallery, self.subject)
             for row, sets in self.rows.items()
             for name, gallery in sets.items()
-            if (row == "tuned") == tuned and gallery.missing()
+            if row in of and gallery.missing()
         }
 
     def shots(self) -> dict[Row, Shots]:
@@ -67,6 +72,7 @@ class Galleries(NamedTuple):
             of_subject=[(PictureRequest(**recipe.facts), recipe.prompt) for recipe in own.recipes] if own else [],
             photos=subject.photos,
             class_photos=subject.class_photos,
+            others=subject.others,
             prompts=self.profile.templates(subject.kind),
         )
 
@@ -77,10 +83,16 @@ def galleries_of(subject: EvaluationSubject, profile: Profile, *, step: int | No
     rows: dict[Row, dict[str, PictureStore]] = {
         "tuned": {name: _gallery("tuned", requests[name], subject, profile, step) for name in profile.tuned_sets}
     }
+    if "bicubic" in profile.rows:
+        rows["bicubic"] = {
+            name: _gallery("bicubic", requests[name], subject, profile) for name in profile.anonymous_sets
+        }
     if needed := profile.untuned_sets:
         rows["untuned"] = {name: _gallery("untuned", requests[name], subject, profile) for name in needed}
     if "prompt_only" in profile.rows:
-        rows["prompt_only"] = {SUBJECT: _gallery("prompt_only", requests[SUBJECT], subject, profile)}
+        rows["prompt_only"] = {
+            name: _gallery("prompt_only", requests[name], subject, profile) for name in profile.anonymous_sets
+        }
     return Galleries(subject, profile, rows)
 
 
@@ -95,11 +107,11 @@ def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -
     """Generates what is missing of a run's subjects under a profile. A model is only loaded where a picture of its is
     missing, one at a time and once for all subjects."""
     subject, profile, _ = of_subjects[0]
-    for tuned in (True, False):
-        missing = {label: gallery for one in of_subjects for label, gallery in one.incomplete(tuned=tuned).items()}
-        if missing:
+    interpolate_galleries(_missing(of_subjects, OF_NO_MODEL), profile)
+    for rows in (OF_RUN, OF_UNTUNED):
+        if missing := _missing(of_subjects, rows):
             loading = loading_to_draw(profile.precision, device)
-            model = _tuned_model(subject, loading) if tuned else _untuned_model(subject, loading, device)
+            model = _tuned_model(subject, loading) if rows is OF_RUN else _untuned_model(subject, loading, device)
             model.to(device)
             generate_galleries(missing, model, profile, device)
             del model
@@ -110,9 +122,20 @@ def complete_galleries(of_subjects: Sequence[Galleries], device: torch.device) -
 
 def generate_galleries(missing: Mapping[str, Incomplete], model: Model, profile: Profile, device: torch.device) -> None:
     """`missing` is by the galleries' names in messages."""
-    with computing(profile.precision, device):
+    side = model.low_side
+    with computing(profile.precision, device), side.needed() if side else nullcontext():
         for label, (gallery, subject) in missing.items():
             draw = generate_with(model, low_res_of(subject, model))
+            generate_missing(gallery, draw, batch_size=profile.batch_size, label=label, counts_failures=True)
+
+
+def interpolate_galleries(missing: Mapping[str, Incomplete], profile: Profile) -> None:
+    """The same without a model."""
+    for label, (gallery, subject) in missing.items():
+        side = subject.source.model.low_side()
+        assert side is not None  # others have no such rows
+        with side.needed():
+            draw = interpolating(subject, side)
             generate_missing(gallery, draw, batch_size=profile.batch_size, label=label, counts_failures=True)
 
 
@@ -145,6 +168,10 @@ def _untuned_model(subject: EvaluationSubject, loading: Loading, device: torch.d
     return subject.source.model.load_as(replace(loading, device=whole_on(device).device))
 
 
+def _missing(of_subjects: Sequence[Galleries], rows: Collection[Row]) -> dict[str, Incomplete]:
+    return {label: gallery for one in of_subjects for label, gallery in one.incomplete(rows).items()}
+
+
 def _shots(gallery: PictureStore) -> list[Shot]:
     return [
         Shot(PictureRequest(**recipe.facts), recipe.prompt, recipe.seed, file, content, state)
@@ -170,13 +197,17 @@ def _gallery(
     common: dict[str, Any] = {
         "subject": subject.label,
         "set": name,
-        "sampler": sampler.hashed(),
         "size": list(subject.size),
-        "precision": profile.precision,
         # the whole list, so that a picture keeps its file when a profile is restricted
         "prompts": [_prompt(row, prompt.template, subject) for prompt in profile.pictures[name].of(subject.kind)],
-        **identity_of_pairs(subject),
+        **identity_of_pairs(subject, name),
     }
+    if row == "bicubic":
+        upscaling = subject.source.facts.upscaling
+        assert upscaling is not None
+        common |= {"interpolation": row, "factor": upscaling.factor}
+        return PictureStore(cache_folder() / "pictures" / key_of(common, 12), recipes, common)
+    common |= {"sampler": sampler.hashed(), "precision": profile.precision}
     if row == "tuned":
         common |= overrides(subject)
         folder = subject.run.folder / "pictures"
@@ -188,7 +219,7 @@ def _gallery(
 
 
 def _prompt(row: Row, template: str, subject: EvaluationSubject) -> str:
-    if row == "prompt_only":
+    if row in ("prompt_only", "bicubic"):
         return without_identifier(template, subject.concept.noun)
     concept = subject.concept if row == "tuned" else subject.untuned_concept
     return concept.fill(template)

@@ -6,6 +6,7 @@ from typing import Any
 
 from imprint.evaluation.fingerprints import facts_of, fingerprint, sheet_fingerprint
 from imprint.evaluation.measuring import Measured
+from imprint.evaluation.pairs import OTHERS
 from imprint.evaluation.profile import Profile
 from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet, write_csv
 from imprint.kinds import KIND, TARGET, class_in, hashed_settings, label_of
@@ -56,9 +57,15 @@ def write_sheet(sheet: ScoreSheet, folder: Path, *, name: str = "") -> Path:
 
 def meaning(subject: EvaluationSubject, profile: Profile) -> tuple[str, Mapping[str, MetricFacts]]:
     """The fingerprint of how the pictures are generated, and what the numbers of each metric mean."""
-    sampling, sets = drawing(subject, profile), profile.sets()
+    sampling, sets = drawing(subject, profile), _sets(subject, profile)
     metrics = facts_of(profile, subject.features.encoders, sampling=sampling, sets=sets)
     return fingerprint({**sampling, "sets": sets, **overrides(subject)}), metrics
+
+
+def _sets(subject: EvaluationSubject, profile: Profile) -> dict[str, Mapping[str, object]]:
+    """By set, what decides which pictures there are. Those of other things are no subject's, and a part of it."""
+    others = {OTHERS: {"photos": [photo.content for photo in subject.others]}} if subject.others else {}
+    return {name: {**settings, **others.get(name, {})} for name, settings in profile.sets().items()}
 
 
 def drawing(subject: EvaluationSubject, profile: Profile) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from imprint.methods.identifier import choose_identifier
 from imprint.planning.evaluable import features_for, misfits, photo_counts, photos_of
 from imprint.planning.identity import one_or_all
 from imprint.planning.subjects import Subject, find_subjects
-from imprint.planning.upscaling import wrong_profile
+from imprint.planning.upscaling import open_others, wrong_profile
 from imprint.results.load import Source, source_of
 from imprint.runs import Run
 from imprint.types import Concept
@@ -45,6 +45,7 @@ class EvaluationSubject:
     untuned_concept: Concept
     photos: Sequence[Photo]
     class_photos: Sequence[Photo]
+    others: Sequence[Photo]
     size: tuple[int, int]
     features: FeatureStore
     notes: Sequence[str]
@@ -78,6 +79,7 @@ def open_subjects(
     if height % source.facts.pixel_multiple or width % source.facts.pixel_multiple:
         remedy = f"this model needs multiples of {source.facts.pixel_multiple}."
         problems.append(Problem("evaluation.size", [height, width], remedy))
+    others = open_others(profile, (height, width), problems) if source.facts.upscaling else None
     photos = [_photos(subject.dataset) for subject in subjects]
     judges = {**profile.encoders, **source.model.encoders, **encoders}
     for subject, own in zip(subjects, photos, strict=True):
@@ -99,6 +101,7 @@ def open_subjects(
             untuned_concept=Concept(rare, subject.concept.noun) if rare else subject.concept,
             photos=own,
             class_photos=class_photos,
+            others=photos_of(others, trained_on=False) if others else (),
             size=(height, width),
             features=features,
             notes=list(_notes(subject, profile, len(subjects), base)),

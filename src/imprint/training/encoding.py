@@ -1,6 +1,7 @@
 """Captions and pictures of a batch as the denoiser takes them: encoded for each batch, or kept in caches."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -51,14 +52,13 @@ class LatentCache:
     @torch.no_grad()
     def fill(self, model: Model, views: Iterable[tuple[str, Tensor]], device: torch.device) -> None:
         """`views` are (key, pixels_CHW)."""
-        for key, pixels_CHW in views:
-            pixels_BCHW = pixels_CHW.unsqueeze(0).to(device)
-            moments = model.encode(pixels_BCHW)
-            self._moments[key] = Moments(moments.mean_BCHW[0].cpu(), moments.std_BCHW[0].cpu())
-            if model.low_side is not None:
-                self._low_sides[key] = model.low_side.of(pixels_BCHW)[0].cpu()
-        if model.low_side is not None:
-            model.low_side.release()
+        with model.low_side.needed() if model.low_side else nullcontext():
+            for key, pixels_CHW in views:
+                pixels_BCHW = pixels_CHW.unsqueeze(0).to(device)
+                moments = model.encode(pixels_BCHW)
+                self._moments[key] = Moments(moments.mean_BCHW[0].cpu(), moments.std_BCHW[0].cpu())
+                if model.low_side is not None:
+                    self._low_sides[key] = model.low_side.of(pixels_BCHW)[0].cpu()
 
     def moments(self, keys: list[str], device: torch.device) -> Moments:
         kept = [self._moments[key] for key in keys]

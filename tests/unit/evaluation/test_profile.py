@@ -44,6 +44,16 @@ def test_which_rows_a_metric_means_something_of() -> None:
     assert rows["drift"] == set()
 
 
+def test_of_an_upscaler_interpolation_and_pictures_of_other_things_have_the_same_metrics() -> None:
+    alone, beside = (composed_profile("upscaling", *more) for more in ([], ["evaluation.others=photos"]))
+    assert (set(alone.metrics), set(alone.pictures)) == ({"psnr", "ssim"}, {"subject"})
+    assert set(beside.metrics) == {"psnr", "ssim", "psnr_others", "ssim_others"}
+    assert beside.tuned_sets == beside.anonymous_sets == ("subject", "others")
+    for name, metric in beside.metrics.items():
+        rows = {row for row in ("bicubic", "untuned", "prompt_only", "copies") if beside.applies(metric, row)}
+        assert rows == {"bicubic", "untuned", "prompt_only"} | (set() if name.endswith("others") else {"copies"})
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -52,6 +62,8 @@ def test_which_rows_a_metric_means_something_of() -> None:
         (["evaluation.rows=[real,real]"], "only once"),
         (["evaluation.rows=[tuned]"], "tuned is always there"),
         (["evaluation.rows=[best]"], "evaluation.rows"),
+        (["evaluation.rows=[bicubic]"], "pictures are drawn from prompts alone. Leave it out; for an upscaler, choose"),
+        (["evaluation.others=photos"], "others='photos': no metric of this profile looks at pictures of other things"),
         (["evaluation.name=a/b"], "files are called by it"),
         (["+evaluation.counted.dion=[property]"], "did you mean dino"),
         (["+evaluation.counted.dino=[properly]"], "did you mean property"),

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 import torch
-from families import FAMILIES
+from families import FAMILIES, load_tiny
 from small_runs import configure
 from torch import nn
 
 from imprint.errors import ConfigError
 from imprint.launching import forecast
 from imprint.libraries.fake_tensors import Imitation, Meter, automatic_precision_of
+from imprint.models.checkpoint.autoencoder import StoredAutoencoder
+from imprint.planning import residence
 from imprint.planning.memory import describe as describing
-from imprint.planning.memory import devices, estimate
+from imprint.planning.memory import devices, estimate, rehearsal
 from imprint.planning.memory.advice import Advice, cheapest_that_fits
 from imprint.planning.memory.describe import describe
 from imprint.planning.memory.devices import with_devices
@@ -227,6 +229,62 @@ def test_parts_that_leave_are_not_counted_while_it_trains(planned: Callable[...,
     assert weights["encoding captions"] + weights["encoding pictures"] + weights["loading"] == pytest.approx(
         weights["drawing samples"], rel=0.01
     )
+
+
+class TestAnUpscalersLowSides:
+    """What they pass through, beside the model's own parts."""
+
+    @pytest.fixture
+    def planned(self, tiny_folder: Callable[[str], Path], pictures: Path, tmp_path: Path) -> Callable[..., Plan]:
+        def plan(*settings: str, base: str | None = None) -> Plan:
+            through = ["model.low_res.from=autoencoder", f"model.low_res.base={tiny_folder(base)}"] if base else []
+            fixed = [LORA, "samples=default", *through]
+            return prepare(configure(tiny_folder("sd_upscaler"), pictures, tmp_path, *fixed, *settings))
+
+        return plan
+
+    @pytest.mark.parametrize(
+        ("settings", "there"),
+        [
+            ([], {"encoding", "drawing samples"}),
+            (["trainer.keep_parts=needed"], {"encoding pictures", "drawing samples"}),
+            (["trainer.cache=false"], {"training", "drawing samples"}),
+            (["trainer.cache=false", "trainer.keep_parts=needed"], {"training", "drawing samples"}),
+        ],
+        ids=["kept", "let go", "no cache", "no cache, let go"],
+    )
+    @pytest.mark.parametrize("base", ["sd", "sana"])
+    def test_it_is_counted_where_it_is_in_memory_and_nowhere_else(
+        self, base: str, settings: list[str], there: set[str], planned: Callable[..., Plan], tiny_folder: Any
+    ) -> None:
+        through = load_tiny(tiny_folder(base)).parts["vae"]
+        size = sum(weight.nbytes for weight in [*through.parameters(), *through.buffers()])
+        alone, beside = (estimated(planned(*settings, base=own)).phases for own in (None, base))
+        assert [phase.name for phase in alone] == [phase.name for phase in beside]
+        more = {one.name: other.bytes[WEIGHTS] - one.bytes[WEIGHTS] for one, other in zip(alone, beside, strict=True)}
+        assert more == {name: size if name in there else 0 for name in more}
+
+    def test_what_is_made_in_passing_is_a_part_of_the_computation(
+        self, planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, much = StoredAutoencoder.there_and_back, 2**20
+
+        def there_and_back(self: StoredAutoencoder, pixels_BCHW: torch.Tensor) -> torch.Tensor:
+            made = pixels_BCHW.new_zeros(much // 4)
+            return before(self, pixels_BCHW) + made[0]
+
+        monkeypatch.setattr(rehearsal, "_known", {})
+        monkeypatch.setattr(StoredAutoencoder, "there_and_back", there_and_back)
+        kept, each_step = (rehearse(planned(*settings, base="sd"), CPU) for settings in ([], ["trainer.cache=false"]))
+        assert kept.pictures > much > kept.step.forward
+        assert each_step.step.forward > much
+
+    def test_the_plan_says_how_long_it_stays(self, planned: Callable[..., Plan]) -> None:
+        [line] = residence.describe(planned(base="sd"))
+        assert "The autoencoder of model.low_res.base=" in line
+        assert line.endswith(" is there while low sides are made.")
+        [line] = residence.describe(planned("trainer.cache=false", base="sd"))
+        assert line.endswith(" stays, too.")
 
 
 def test_class_pictures_are_drawn_by_a_model_in_float32(planned: Callable[..., Plan], cache: Path) -> None:

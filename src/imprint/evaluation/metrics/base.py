@@ -75,6 +75,13 @@ def photos_of(evidence: Evidence, references: References, title: str) -> Sequenc
     return chosen
 
 
+def others_of(evidence: Evidence, title: str) -> Sequence[Photo]:
+    """The pictures of other things."""
+    if not evidence.others:
+        raise UserError(f"{title} of {evidence.subject}: there are no other pictures. Give evaluation.others=FOLDER.")
+    return evidence.others
+
+
 def unit_features(evidence: Evidence, encoder: str, pictures: Sequence[Picture], title: str) -> Tensor:
     """Unit features (N, D) in double precision."""
     return normalised(evidence.features.images(encoder, pictures), f"{title} of {evidence.subject}")

@@ -1,4 +1,5 @@
-"""How near an upscaler's pictures are to the photos whose small versions it enlarged, pixel by pixel and at full size.
+"""How near an upscaler's pictures are to the photos whose small versions it enlarged, pixel by pixel and at full size:
+the subject's photos, or those of other things.
 
 Encoders shrink a picture before they look at it, and so see nothing of what an upscaler adds.
 """
@@ -13,8 +14,8 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from imprint.errors import UserError
-from imprint.evaluation.metrics.base import Metric, per_picture, photos_of, shots_of
-from imprint.evaluation.pairs import truth_of, view_of
+from imprint.evaluation.metrics.base import Metric, others_of, per_picture, photos_of, shots_of
+from imprint.evaluation.pairs import OTHERS, truth_of, view_of
 from imprint.evaluation.records import Evidence, Needs, Photo, Shot, Value
 from imprint.kinds import of_kind
 
@@ -35,10 +36,11 @@ class PixelTruth(Metric):
 
     @property
     def needs(self) -> Needs:
-        return Needs(sets=(self.set,), untuned=(), encoders=(), photos=1)
+        return Needs(sets=(self.set,), untuned=(), encoders=(), photos=0 if self.set == OTHERS else 1)
 
     def measure(self, evidence: Evidence) -> list[Value]:
-        photos = photos_of(evidence, "all", self.title)
+        is_of_others = self.set == OTHERS
+        photos = others_of(evidence, self.title) if is_of_others else photos_of(evidence, "all", self.title)
         found = [(shot, truth_of(shot.request.k, photos)) for shot in shots_of(evidence, self.set, self.title)]
         measured = [(shot, value) for shot, photo in found if (value := self._of_pair(shot, photo)) is not None]
         if not measured:
@@ -76,6 +78,13 @@ class Psnr(PixelTruth):
         return min(float(ratio), MOST)
 
 
+@of_kind("metric/psnr_others")
+class OthersPsnr(Psnr):
+    """PSNR of pictures of other things."""
+
+    title = "PSNR (others)"
+
+
 @of_kind("metric/psnr_mask")
 class MaskedPsnr(Psnr):
     """PSNR of the subject alone, by the masks of the photos."""
@@ -96,6 +105,13 @@ class Ssim(PixelTruth):
             drawn_3HW[None], truth_3HW[None], data_range=1.0, return_full_image=True
         )
         return float(places_13HW[0][:, inside_HW].mean())
+
+
+@of_kind("metric/ssim_others")
+class OthersSsim(Ssim):
+    """SSIM of pictures of other things."""
+
+    title = "SSIM (others)"
 
 
 @of_kind("metric/ssim_mask")

@@ -19,6 +19,7 @@ from imprint.models.checkpoint.folder import PipelineFolder
 from imprint.models.checkpoint.hub import fetch
 from imprint.models.checkpoint.layout import AUTOENCODER, Layout, Part
 from imprint.models.latents import CERTAIN, FRAMES, NORMALISED_PATCHES, SCALED, Latents
+from imprint.models.residency import reclaim
 
 FOLDER = "vae"  # in a pipeline
 CONFIG = f"{FOLDER}/config.json"
@@ -65,18 +66,37 @@ class StoredAutoencoder:
         decoded_BCHW = latents.decode(network, latents.encode(network, whole_BCHW).mean_BCHW)
         return decoded_BCHW[..., :height, :width].float().clamp(-1, 1)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it is in memory."""
+        return self._loaded is not None
+
+    def outline(self) -> nn.Module:
+        """The network without weights, on the device "meta"."""
+        with self._naming_the_key():
+            folder = self._folder()
+            return folder.outline(folder.layout.part(AUTOENCODER))
+
+    def hold(self, network: nn.Module) -> None:
+        """From now on until the release, `network` is what pictures pass through."""
+        config = self._folder().config(CONFIG)
+        latents = LATENTS[config["_class_name"]]
+        self._loaded = _Loaded(network.requires_grad_(False).eval(), latents, latents.cell(config))
+
     def release(self) -> None:
-        self._loaded = None
+        """Lets it go. It is read again when it is needed."""
+        if self._loaded is not None:
+            self._loaded = None
+            reclaim()
 
     def _load(self, device: torch.device) -> _Loaded:
         if self._loaded is None:
             with self._naming_the_key():
-                folder = self._folder()
-                [network] = folder.load([FOLDER]).values()
-                config = folder.config(CONFIG)
-                latents = LATENTS[config["_class_name"]]
-                self._loaded = _Loaded(network.requires_grad_(False).eval(), latents, latents.cell(config))
-        self._loaded.network.to(device)
+                [network] = self._folder().load([FOLDER]).values()
+                self.hold(network)
+        assert self._loaded is not None
+        if next(self._loaded.network.parameters()).device != device:
+            self._loaded.network.to(device)
         return self._loaded
 
     def _folder(self) -> PipelineFolder:

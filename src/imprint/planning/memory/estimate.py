@@ -25,7 +25,7 @@ from imprint.models.checkpoint.layout import AUTOENCODER
 from imprint.models.roles import DENOISER
 from imprint.planning.memory.rehearsal import Rehearsal, rehearse
 from imprint.planning.parts import Plan
-from imprint.planning.residence import leaving, shares
+from imprint.planning.residence import encodes_each_step, leaving, shares
 from imprint.training.optimizers import state_size
 from imprint.training.trainer import has_own_memory
 
@@ -93,6 +93,9 @@ def _phases(plan: Plan, found: Rehearsal, device: torch.device) -> Iterator[Phas
         GRADIENTS: learning * (2 if exchanged else 1),
         STATE: 0 if state_leaves else round(state_size(parts.optimizer, found.shapes, dtype) * share),
     }
+    # What an upscaler's low sides pass through comes and goes, unless every step makes low sides.
+    each_step = found.low_side if encodes_each_step(plan) else 0
+    at_first = found.low_side - each_step
     staying = {role: size for role, size in _there(plan, found, device).items() if role not in gone}
     if found.class_pictures:
         yield Phase("drawing class pictures", {WEIGHTS: found.exact, COMPUTATION: found.class_pictures})
@@ -100,21 +103,22 @@ def _phases(plan: Plan, found: Rehearsal, device: torch.device) -> Iterator[Phas
         texts = sum(size for role, size in found.loaded.items() if is_text(role) and role != AUTOENCODER)
         yield Phase("encoding captions", {WEIGHTS: texts, COMPUTATION: found.texts})
         kept = sum(size for role, size in staying.items() if role not in (DENOISER, AUTOENCODER))
-        yield Phase("encoding pictures", {WEIGHTS: found.loaded[AUTOENCODER] + kept, COMPUTATION: found.pictures})
+        weights = found.loaded[AUTOENCODER] + kept + at_first
+        yield Phase("encoding pictures", {WEIGHTS: weights, COMPUTATION: found.pictures})
         read = sum(found.loaded[role] for role in staying)
         yield Phase("loading", {WEIGHTS: read})
     else:
         waiting = sum(found.blocks) - _coming(plan, found) if _swaps(plan, device) else 0
         yield Phase("loading", {WEIGHTS: sum(found.loaded.values()) - waiting})
         encoding = max(found.texts, found.pictures)
-        yield Phase("encoding", {WEIGHTS: sum(staying.values()), **lasting, COMPUTATION: encoding})
-    yield Phase(
-        "training", {WEIGHTS: sum(staying.values()), **settled, COMPUTATION: _computation(plan, found, learning)}
-    )
+        yield Phase("encoding", {WEIGHTS: sum(staying.values()) + at_first, **lasting, COMPUTATION: encoding})
+    weights = sum(staying.values()) + each_step
+    yield Phase("training", {WEIGHTS: weights, **settled, COMPUTATION: _computation(plan, found, learning)})
     if found.samples:
         back = sum(found.loaded[role] for role in gone)
         drawing = found.samples + found.adapter_merge
-        yield Phase("drawing samples", {WEIGHTS: sum(staying.values()) + back, **settled, COMPUTATION: drawing})
+        weights = sum(staying.values()) + back + found.low_side
+        yield Phase("drawing samples", {WEIGHTS: weights, **settled, COMPUTATION: drawing})
 
 
 def _there(plan: Plan, found: Rehearsal, device: torch.device) -> dict[str, int]:

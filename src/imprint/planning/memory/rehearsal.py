@@ -54,6 +54,7 @@ class Rehearsal(NamedTuple):
     blocks: Sequence[int]  # of the denoiser's blocks, the weights that do not learn
     frozen: Mapping[str, int]  # as they are while they train, without what learns
     exact: int  # all parts in float32
+    low_side: int  # what an upscaler's low sides pass through beside the model's own parts; 0: nothing
     learning: Mapping[str, int]  # by group
     shapes: Sequence[torch.Size]  # of what learns
     teacher: int  # weights that the untuned model has of its own
@@ -102,13 +103,14 @@ class _Stage:
 
     def play(self) -> Rehearsal:
         parts, model = self.parts, self._model()
+        through = self._low_side_autoencoder(model)
         loaded, exact = _sizes(model), _exact_size(model)
         feed = feed_of(self.plan, [None] * len(self.plan.concepts))
         caption = max(feed.captions(), key=len)
         latents, captions = LatentCache(), CaptionCache()
         side = self.facts.resolution
         with self.meter:
-            self.meter.pass_over([*model.parameters(), *model.buffers()])
+            self.meter.pass_over([*model.parameters(), *model.buffers(), *(_held(through) if through else ())])
             teacher = None
             if parts.prior.uses_base_prediction:
                 teacher = Teacher(
@@ -130,6 +132,7 @@ class _Stage:
             samples, copies = self._samples(model, caption)
         return Rehearsal(
             loaded=loaded,
+            low_side=_frozen_size(through) if through else 0,
             frozen=_sizes(model),
             blocks=[_frozen_size(block) for block in repeated_blocks(model.roles[DENOISER])],
             exact=exact,
@@ -149,14 +152,22 @@ class _Stage:
         model = self.parts.model.load_as(replace(self.loading, absent=everything, device=None))
         assert isinstance(model, PipelineModel)
         model.residency = all_present()
-        if model.low_side is not None:  # an autoencoder that is read for the pictures alone, before all else
-            model.low_side = replace(model.low_side, autoencoder=None)
         for part in model.layout.parts:
             network = model.parts[part.name]
             unpinned(network)
             dtype = torch.float32 if part.role in self.loading.exact else self.loading.dtype
             self.imitation.fill(network, dtype, exact=kept_in_float32(network))
         return model
+
+    def _low_side_autoencoder(self, model: PipelineModel) -> nn.Module | None:
+        """What an upscaler's low sides pass through beside the model's own parts; in memory from now on."""
+        stored = model.low_side.autoencoder if model.low_side else None
+        if stored is None:
+            return None
+        network = stored.outline()
+        self.imitation.fill(network, torch.float32, exact=())
+        stored.hold(network)
+        return network
 
     @contextmanager
     def _measured(self) -> Iterator["_Reading"]:

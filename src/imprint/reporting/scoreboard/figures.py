@@ -19,7 +19,7 @@ from imprint.reporting.scoreboard.grouping import Entry
 from imprint.reporting.scoreboard.scores import Score
 from imprint.reporting.scoreboard.style import COLOURS, INK, colour, mark, quiet
 
-REFERENCE_MARKS = {"untuned": "o", "prompt_only": "s", "real": "D", "copies": "^"}
+REFERENCE_MARKS = {"bicubic": "v", "untuned": "o", "prompt_only": "s", "real": "D", "copies": "^"}
 PLACES = ((6, 5, "left", "bottom"), (-6, 5, "right", "bottom"), (6, -5, "left", "top"), (-6, -5, "right", "top"))
 PANELS = 4  # side by side, at most
 

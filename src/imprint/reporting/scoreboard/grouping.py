@@ -12,12 +12,14 @@ from imprint.reporting.labels import differing, distinguishing, label_text
 
 Role = Literal["contestant", "floor", "ceiling"]
 ROWS: Mapping[Row, tuple[Role, str]] = {
+    "bicubic": ("floor", "bicubic"),
     "untuned": ("floor", "untuned model"),
     "prompt_only": ("floor", "prompt only"),
     "real": ("ceiling", "real photos"),
     "copies": ("ceiling", "training photos"),
 }
-MODEL_ROWS = ("untuned", "prompt_only")  # these depend on the model, the others on the photos alone
+# These depend on the model, the others on the photos alone: how far bicubic interpolation enlarges, says the upscaler.
+MODEL_ROWS = ("bicubic", "untuned", "prompt_only")
 # Settings that say which subject it is, as long as each subject has one value of them.
 OF_SUBJECT = (
     *("dataset", "dataset.path", "dataset.id", "dataset.subset", "dataset.revision", "dataset.split"),

@@ -1,6 +1,7 @@
 """PSNR and SSIM of enlarged photos: against the formula and the library, in the whole and in the mask."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from imprint.errors import UserError
-from imprint.evaluation.metrics.pixels import MOST, MaskedPsnr, MaskedSsim, Psnr, Ssim
+from imprint.evaluation.metrics.pixels import MOST, MaskedPsnr, MaskedSsim, OthersPsnr, Psnr, Ssim
 from imprint.evaluation.records import Evidence, Photo, Shot
 
 SIDE = 32
@@ -62,6 +63,16 @@ class TestPsnr:
         ]
         shots = [drawn(tmp_path, pictures[1 + k % 2], k) for k in range(3)]
         assert [value.value for value in Psnr(set="subject").measure(given(shots, photos))] == [MOST] * 3
+
+    def test_other_things_are_compared_with_their_own_pictures(self, tmp_path: Path) -> None:
+        truth, other, shown = noise(0), noise(1), drawn(tmp_path, noise(1), 0)
+        asked = shown._replace(request=shown.request._replace(set="others"))
+        given = evidence(FakeFeatures({}), shots={"others": [asked]}, photos=[photo("a", truth)])
+        metric = OthersPsnr(set="others")
+        with pytest.raises(UserError, match=r"there are no other pictures\. Give evaluation\.others=FOLDER"):
+            metric.measure(given)
+        [value] = metric.measure(replace(given, others=[photo("b", other)]))
+        assert (value.set, value.value) == ("others", MOST)
 
     def test_without_any_mask_it_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="none of its photos has a mask"):

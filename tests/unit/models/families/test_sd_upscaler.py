@@ -25,7 +25,8 @@ from imprint.models.low_side import LowSide
 from imprint.planning.prepare import prepare
 from imprint.reporting.sample_index import read_samples
 from imprint.training.encoding import encode_captions, encode_low_sides, sample_latents
-from imprint.types import LowRes, Sampler, Tiles
+from imprint.training.module import TrainingModule
+from imprint.types import Batch, Losses, LowRes, Sampler, Tiles
 from imprint.verbs.train import train
 
 SPREAD = {"height": RESOLUTION, "width": 2 * RESOLUTION}
@@ -218,6 +219,27 @@ class TestPairs:
         assert [(entry.step, entry.seed) for entry in entries] == [(0, 0), (0, 1), (1, 0), (1, 1)]
         with Image.open(run.samples / entries[0].file) as drawn:
             assert drawn.size == (RESOLUTION, RESOLUTION)
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_what_low_sides_pass_through_is_in_memory_only_while_they_are_made(
+        self, kept: bool, folder: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        there: list[bool] = []
+        before = TrainingModule.losses
+
+        def losses(self: TrainingModule, batch: Batch) -> Losses:
+            own = before(self, batch)
+            assert self.model.low_side
+            assert self.model.low_side.autoencoder
+            there.append(self.model.low_side.autoencoder.is_there)
+            return own
+
+        monkeypatch.setattr(TrainingModule, "losses", losses)
+        samples = ["samples=default", "samples.prompts=['a {identifier} {noun}']", "samples.seeds=[0]"]
+        through = ["model.low_res.from=autoencoder", f"model.low_res.base={folder}", f"trainer.cache={kept}"]
+        fixed = ["hparams.steps=2", "samples.every=1"]
+        train(configure(folder, pictures, tmp_path, *samples, *through, *fixed))
+        assert there == [not kept] * 2
 
 
 class TestRefusals:

@@ -54,13 +54,14 @@ def test_a_checkpoint_is_a_contestant_of_its_own() -> None:
 
 def test_floors_and_ceilings_stand_below_the_contestants_once() -> None:
     sheets = [
-        sheet(subject, method, rows=("tuned", "untuned", "prompt_only", "real", "copies"))
+        sheet(subject, method, rows=("tuned", "bicubic", "untuned", "prompt_only", "real", "copies"))
         for subject in ("dog", "cat")
         for method in ("lora", "loha")
     ]
     assert [(entry.label, entry.role) for entry in entries(sheets)] == [
         ("lora", "contestant"),
         ("loha", "contestant"),
+        ("bicubic", "floor"),
         ("untuned model", "floor"),
         ("prompt only", "floor"),
         ("real photos", "ceiling"),
