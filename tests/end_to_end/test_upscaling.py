@@ -184,7 +184,7 @@ class TestOfGivenPictures:
         ("settings", "reason"),
         [
             ([], r"picture=None: subject-lora-sd_upscaler-\w+ is the run of an upscaler"),
-            (["picture=nowhere.png"], r"nowhere\.png: cannot be read as a picture"),
+            (["picture=nowhere.png"], r"nowhere\.png': cannot be read as a picture"),
             (["picture=x.png", "hires=second_pass"], "as it is and by itself. Leave out hires"),
             (["picture=x.png", "upscaler.steps=3"], "steps=2: upscaler.steps=3 means the same here. Give one"),
         ],
