@@ -264,6 +264,10 @@ def test_what_cannot_be_is_told_together_and_before_anything_is_loaded(
         ),
         ([drawing, by, *levels, "hires=second_pass"], ["upscaler and hires are both given"]),
         (
+            [drawing, by, "x.key=hires.factor", "x.values=[2]"],
+            ["hires.factor is an axis, and there is no second pass. Choose one way"],
+        ),
+        (
             [drawing, by, *levels, f"picture={low}", "hires=second_pass"],
             [f"{base.folder.name} draws from prompts", "upscaler and hires are both given"],
         ),

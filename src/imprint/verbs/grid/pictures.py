@@ -143,13 +143,16 @@ def _changed(settings: S, own: Mapping[str, Any], key: str, constructor: Constru
 
 def _idle_axes(own: Mapping[str, Any], hires: SecondPass | None, upscaler: Upscaler | None) -> Iterator[str]:
     """Those of a way to enlarge that is not there."""
-    for way, is_there, named, remedy in (
-        (HIRES, hires is not None, "second pass", "hires=second_pass or hires=tiles"),
-        (UPSCALER, upscaler is not None, "upscaler", "upscaler=RUN, or upscaler=NAME for an untuned one"),
-    ):
-        if not is_there:
+    ways = {
+        HIRES: (hires, "second pass", "Add hires=second_pass or hires=tiles."),
+        UPSCALER: (upscaler, "upscaler", "Add upscaler=RUN, or upscaler=NAME for an untuned one."),
+    }
+    other = any(there is not None for there, _, _ in ways.values())
+    for way, (there, named, add) in ways.items():
+        if there is None:
+            remedy = "Choose one way to enlarge pictures." if other else add
             keys = [key for key in own if key.startswith(f"{way}.")]
-            yield from (f"{key} is an axis, and there is no {named}. Add {remedy}." for key in keys)
+            yield from (f"{key} is an axis, and there is no {named}. {remedy}" for key in keys)
 
 
 def _filled(template: str, concepts: Sequence[Concept]) -> str:
