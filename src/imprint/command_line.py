@@ -84,6 +84,7 @@ VERBS = {
         "draw pictures along two axes, as a sheet and a page",
         "run",
         ("prompt", "negative_prompt"),
+        short=ENLARGING,
         wanted={"run": FINISHED_RUN},
     ),
     "merge": Verb("put several trained runs into one file", "run", wanted={"run": FINISHED_RUN}),

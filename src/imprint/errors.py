@@ -1,6 +1,7 @@
 """Errors that the user can correct: each message has the key, the value and the remedy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from imprint import messages
@@ -36,6 +37,32 @@ class ConfigError(UserError):
 
     def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[Problem | str]]]:
         return type(self), (self.problems,)  # by default, exceptions are unpickled from their text
+
+
+class Faults:
+    """What several checks find, to be told together, each thing once."""
+
+    def __init__(self) -> None:
+        self._errors: list[UserError] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keeps what the body raises, so that the next check comes."""
+        try:
+            yield
+        except UserError as error:
+            self._errors.append(error)
+
+    def tell(self) -> None:
+        """Raises UserError with all that was found, if anything was."""
+        problems: dict[str, Problem | str] = {}
+        for error in self._errors:
+            found = error.problems if isinstance(error, ConfigError) else [str(error)]
+            problems |= {str(problem): problem for problem in found}
+        if len(problems) == 1:
+            raise self._errors[0]
+        if problems:
+            raise ConfigError(problems.values())
 
 
 def no_value(key: str) -> str:

@@ -4,7 +4,7 @@ from omegaconf import DictConfig
 
 from imprint.command_line import FINISHED_RUN, RUNS, VERBS, Wanted
 from imprint.config import resolved
-from imprint.errors import ConfigError, Problem, UserError, no_value
+from imprint.errors import ConfigError, Faults, Problem, UserError, no_value
 from imprint.locations import locate
 from imprint.partial_files import files_named
 from imprint.requests import as_list
@@ -18,17 +18,12 @@ def check_places(verb: str, cfg: DictConfig) -> None:
     given = resolved(cfg)
     if missing := [key for key, value in given.items() if value == "???"]:
         raise ConfigError(map(no_value, missing))
-    found: list[UserError] = []
+    faults = Faults()
     for key, kind in wanted.items():
         for place in as_list(given[key] or []):
-            try:
+            with faults.gathered():
                 _check(key, place, kind)
-            except UserError as error:
-                found.append(error)
-    if len(found) == 1:
-        raise found[0]
-    if found:
-        raise ConfigError(str(error) for error in found)
+    faults.tell()
 
 
 def _check(key: str, place: str, wanted: Wanted) -> None:

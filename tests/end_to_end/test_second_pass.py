@@ -21,8 +21,9 @@ from imprint.models.families.sd import StableDiffusion
 from imprint.pictures.low import LOW
 from imprint.pictures.store import read_index
 from imprint.provenance.marks import read_marks
+from imprint.results.picture_request import read_picture_request
 from imprint.runs import Run
-from imprint.verbs.generate import Request, generate, read_picture_request
+from imprint.verbs.generate import Request, generate
 from imprint.verbs.grid import grid
 from imprint.verbs.grid.pictures import Request as GridRequest
 

@@ -192,9 +192,10 @@ class TestOfGivenPictures:
     @pytest.mark.parametrize(
         ("settings", "reason"),
         [
-            ([], "picture=None: this run is an upscaler's"),
-            (["picture=nowhere.png"], r"nowhere\.png: cannot be read as a picture"),
-            (["picture=x.png", "hires=second_pass"], "enlarges the picture as it is and by itself"),
+            ([], r"picture=None: subject-lora-sd_upscaler-\w+ is the run of an upscaler"),
+            (["picture=nowhere.png"], r"nowhere\.png': cannot be read as a picture"),
+            (["picture=x.png", "hires=second_pass"], "as it is and by itself. Leave out hires"),
+            (["picture=x.png", "upscaler.steps=3"], "steps=2: upscaler.steps=3 means the same here. Give one"),
         ],
     )
     def test_what_cannot_be_is_said(self, settings: list[str], reason: str, upscaler: Run, tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ class TestOfGivenPictures:
 def test_what_a_run_that_draws_cannot_be_told(base: Run, upscaler: Run, tmp_path: Path) -> None:
     by = f"upscaler.run={upscaler.folder}"
     for settings, reason in (
-        (["picture=x.png"], "picture='x.png': this run draws from prompts"),
+        (["picture=x.png"], r"picture='x.png': subject-lora-\w+-\w+ draws from prompts"),
         ([by, "hires=second_pass"], "Choose one way to enlarge pictures"),
         ([by, "upscaler.level=351"], "upscaler.level=351: this model knows levels of noise from 0 to 350"),
         ([by, "upscaler.tile=40"], "upscaler.tile=40: give a multiple of 16"),
@@ -232,9 +233,13 @@ def test_a_lora_of_another_program_is_adopted(
     assert distance(pictures[:1], pictures[1:]) <= ROUNDING
 
 
-def test_short_forms_name_a_run_or_a_model(upscaler: Run) -> None:
-    assert as_overrides("generate", ["upscaler=sd_upscaler"]) == ["model@upscaler.model=sd_upscaler"]
-    assert as_overrides("generate", ["upscaler=outputs/UP"]) == ["upscaler.run=outputs/UP"]
+@pytest.mark.parametrize("verb", ["generate", "grid"])
+def test_short_forms_name_a_run_or_a_model(verb: str) -> None:
+    assert as_overrides(verb, ["upscaler=sd_upscaler"]) == ["model@upscaler.model=sd_upscaler"]
+    assert as_overrides(verb, ["upscaler=outputs/UP"]) == ["upscaler.run=outputs/UP"]
+
+
+def test_short_forms_are_of_what_can_enlarge() -> None:
     assert as_overrides("train", ["upscaler=outputs/UP"]) == ["upscaler=outputs/UP"]
 
 

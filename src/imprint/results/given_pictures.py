@@ -7,7 +7,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from imprint.data.listing import list_pictures
-from imprint.errors import UserError
+from imprint.errors import ConfigError, Problem
 from imprint.hashing import file_hash
 from imprint.locations import locate
 from imprint.pictures.files import open_picture
@@ -40,24 +40,30 @@ def middle(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return picture.crop((left, top, left + width, top + height))
 
 
-def given_pictures(path: str, *, key: str, upscaler: Upscaler) -> list[GivenPicture]:
-    """A file, or all pictures that lie directly in a folder. Raises UserError with all that cannot be read."""
+def picture_files(path: str, *, key: str) -> list[Path]:
+    """A file, or all pictures that lie directly in a folder. Raises UserError where there are none."""
     place = locate(path)
-    files = list_pictures(place, key=key) if place.is_dir() else [place]
-    found, faults = [], []
-    for file in files:
+    return list_pictures(place, key=key) if place.is_dir() else [place]
+
+
+def given_pictures(path: str, *, key: str, upscaler: Upscaler) -> list[GivenPicture]:
+    """Of `picture_files`. Raises ConfigError with all that cannot be read, or are too small."""
+    found: list[GivenPicture] = []
+    problems: list[Problem] = []
+    for file in picture_files(path, key=key):
         try:
             picture = open_picture(file)
         except Exception as error:  # on damaged bytes, Pillow's readers raise nearly everything
-            faults.append(f"{key}={file}: cannot be read as a picture ({error}). Give another.")
+            problems.append(Problem(key, str(file), f"cannot be read as a picture ({error}). Give another."))
             continue
         size = upscaler.enlarged_part(picture)
         if 0 in size:
-            faults.append(f"{key}={file}: it has less than {upscaler.multiple} pixels on a side. Give a larger one.")
+            remedy = f"it has less than {upscaler.multiple} pixels on a side. Give a larger one."
+            problems.append(Problem(key, str(file), remedy))
         else:
             found.append(GivenPicture(file, file_hash(file), size))
-    if faults:
-        raise UserError("\n".join(faults))
+    if problems:
+        raise ConfigError(problems)
     return found
 
 

@@ -1,7 +1,7 @@
 """Pictures that one model drew, enlarged by another: a run's upscaler, or one as it was made."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -151,6 +151,11 @@ class Upscaler:
 
     def made_by(self) -> MadeBy:
         return MadeBy((self.facts.fingerprint,), (result_hash(self.run.result),) if self.run else ())
+
+    @property
+    def weights(self) -> Hashable:
+        """Those of two upscalers are equal where one loaded model serves both."""
+        return self.facts.fingerprint, self.run and self.run.folder, tuple(self.scale.items())
 
     def load(self, loading: Loading, device: torch.device) -> Model:
         if self.run is None:

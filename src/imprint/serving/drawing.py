@@ -22,11 +22,12 @@ from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.results.combine import combined_model, has_strength
 from imprint.results.load import method_of
+from imprint.results.mix import Mix, check_size
 from imprint.runs import Run
 from imprint.serving.folder import GENERATED, Listed, ServedFolder
 from imprint.training.trainer import available_device
-from imprint.verbs.generate import Mix, check_size, filled
 from imprint.verbs.generate import Request as Generating
+from imprint.verbs.generate import filled
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class TryOut:
         source, _ = mix.chosen()
         if source.facts().upscaling is not None:
             raise UserError(f"This run enlarges pictures: imprint generate {run.folder} picture=FILE does.")
-        check_size(source, request)
+        check_size(mix, request)
         [prompt] = filled([side.prompt], run.concepts, key="prompt")
         recipe = mix.recipe(prompt, asked.seed, request)
         writer = request.provenance.writer(cache(mix.made_by))

@@ -11,9 +11,9 @@ from pydantic import Field
 from imprint.locations import locate
 from imprint.reporting.screen import has_screen
 from imprint.requests import read_request
+from imprint.results.picture_request import read_picture_request
 from imprint.startup import imported_with_extra
 from imprint.verbs.generate import Request as Generating
-from imprint.verbs.generate import read_picture_request
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from unit.reporting.runs_on_disk import being_trained, make_run
 from unit.reporting.sweeps_on_disk import QUESTION, rates
 
 from imprint.errors import UserError
+from imprint.results.picture_request import read_picture_request
 from imprint.serving.application import application
 from imprint.serving.drawing import Asked, TryOut
 from imprint.serving.folder import ServedFolder
 from imprint.serving.guard import LARGEST_BODY, TOKEN
 from imprint.verbs.generate import Request as Generating
-from imprint.verbs.generate import read_picture_request
 
 HERE = "http://127.0.0.1:8420"
 SECRET = "a secret of the reader's"

@@ -10,12 +10,13 @@ import pytest
 from composed import compose
 from PIL import Image
 
+from imprint.results.picture_request import read_picture_request
 from imprint.runs import Run
 from imprint.serving import drawing
 from imprint.serving.drawing import LOADED, Asked, Busy, Drawn, Side, TryOut
 from imprint.serving.folder import GENERATED, ServedFolder
 from imprint.verbs.generate import Request as Generating
-from imprint.verbs.generate import generate, read_picture_request
+from imprint.verbs.generate import generate
 
 PROMPT = "a {identifier} {noun}"
 LONG = 120  # seconds that a picture of a tiny model does not take

@@ -1,28 +1,29 @@
 """imprint grid: an XY grid of pictures, along two axes of strengths, sampler settings, or settings of runs."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from imprint.errors import ConfigError, Problem
+from imprint.errors import ConfigError, Faults, Problem
 from imprint.files import write_json, write_text
 from imprint.locations import locate
-from imprint.provenance.base import MadeBy
+from imprint.pictures.low import LOW
 from imprint.reporting.contact_sheets import ContactSheet, SheetPicture, render
 from imprint.reporting.thumbnails import picture_page
+from imprint.reporting.upscaling_sheet import UPSCALER, label_of
 from imprint.requests import as_list
+from imprint.results.picture_request import read_picture_request
 from imprint.runs import Run
-from imprint.verbs.generate import read_picture_request
-from imprint.verbs.grid.axes import Axis, Cell, Runs, axis_of, cells_of, finished_below
-from imprint.verbs.grid.pictures import CellPicture, Request, generate_cells, pictures_of
+from imprint.verbs.grid.axes import Axis, Runs, axis_of, cells_of, finished_below
+from imprint.verbs.grid.drawing import draw
+from imprint.verbs.grid.pictures import PICTURES, CellPicture, Pictures, Request, in_grid, pictures_of
 
 log = logging.getLogger(__name__)
 
 NO_RUN = "no run"  # in place of the pictures of a cell without one
-Pictures = Mapping[tuple[Cell, str, int], CellPicture | None]  # by cell, contact sheet and seed; None: it has no run
 
 
 def main(cfg: DictConfig) -> None:
@@ -30,18 +31,16 @@ def main(cfg: DictConfig) -> None:
 
 
 def grid(cfg: DictConfig) -> Path:
-    """The page. Beside it lie a contact sheet for every prompt, the pictures, and `grid.json`, which says what made
-    each."""
+    """The page. Beside it lie a contact sheet for every prompt and every picture that is enlarged, the pictures, and
+    `grid.json`, which says what made each."""
     request = read_picture_request(Request, cfg)
     folder = locate(request.outputs)
     runs = _runs(request)
-    axes = [axis_of(name, axis.key, axis.values, runs) for name, axis in (("x", request.x), ("y", request.y))]
-    x, y = axes
-    cells = cells_of(x, y, runs)
-    pictures = {(cell, row, seed): one for cell in cells for row, seed, one in pictures_of(cell, request, axes)}
-    generate_cells([one for one in pictures.values() if one], folder, request)
+    x, y = axes = _axes(request, runs)
+    faults = Faults()
+    pictures = pictures_of(cells_of(x, y, runs), request, faults)
+    made_by = draw((one for one in pictures.values() if one), folder / PICTURES, request, faults)
     sheets = list(_contact_sheets(axes, pictures, folder, request.seeds))
-    made_by = MadeBy.all_of(mix.made_by() for mix in dict.fromkeys(one.mix for one in pictures.values() if one))
     for number, sheet in enumerate(sheets):
         shown = list(dict.fromkeys(each.file for each in sheet.pictures if each.file))
         request.provenance.save(render(sheet, missing=NO_RUN), folder / _sheet_file(number), made_by, parts=shown)
@@ -60,6 +59,16 @@ def _runs(request: Request) -> Runs:
     return Runs((), finished_below(locate(str(request.runs)), request.trust))
 
 
+def _axes(request: Request, runs: Runs) -> tuple[Axis, Axis]:
+    faults, found = Faults(), []
+    for name, axis in (("x", request.x), ("y", request.y)):
+        with faults.gathered():
+            found.append(axis_of(name, axis.key, axis.values, runs))
+    faults.tell()
+    x, y = found
+    return x, y
+
+
 def _title(runs: Runs) -> str:
     return ", ".join(run.folder.name for run in runs.in_every_cell) or f"{len(runs.by_cell)} runs"
 
@@ -71,11 +80,12 @@ def _sheet_file(number: int) -> str:
 def _contact_sheets(
     axes: Sequence[Axis], pictures: Pictures, folder: Path, seeds: Sequence[int]
 ) -> Iterator[ContactSheet]:
-    for prompt in dict.fromkeys(prompt for _, prompt, _ in pictures):
-        own = {(cell, seed): one for (cell, row, seed), one in pictures.items() if row == prompt}
+    for sheet in dict.fromkeys(sheet for _, sheet, _ in pictures):
+        own = {(cell, seed): one for (cell, row, seed), one in pictures.items() if row == sheet}
         shown_seeds = () if "seed" in {axis.key for axis in axes} else tuple(seeds)
         filled = {one.recipe.prompt for one in own.values() if one}
-        title = filled.pop() if prompt and len(filled) == 1 else prompt
+        prompt = filled.pop() if sheet.prompt and len(filled) == 1 else sheet.prompt
+        title = " · ".join(filter(None, (prompt, sheet.picture)))
         cells = [
             SheetPicture(cell.x, cell.y, seed, folder / one.file if one else None, _about(one))
             for (cell, seed), one in own.items()
@@ -86,7 +96,9 @@ def _contact_sheets(
 def _about(picture: CellPicture | None) -> str:
     if picture is None:
         return "no finished run has these settings"
-    return f"{picture.recipe.prompt}, seed {picture.recipe.seed}"
+    facts = picture.recipe.facts
+    enlarged = f", enlarged by {label_of(facts[UPSCALER])}" if UPSCALER in facts else ""
+    return f"{picture.recipe.prompt}, seed {picture.recipe.seed}{enlarged}"
 
 
 def _index(axes: Sequence[Axis], pictures: Pictures, sheets: Sequence[ContactSheet]) -> dict[str, Any]:
@@ -94,13 +106,14 @@ def _index(axes: Sequence[Axis], pictures: Pictures, sheets: Sequence[ContactShe
         "x": {"key": axes[0].key, "values": axes[0].values},
         "y": {"key": axes[1].key, "values": axes[1].values},
         "sheets": {_sheet_file(number): sheet.prompt for number, sheet in enumerate(sheets)},
-        "pictures": [
-            {
-                "x": cell.x,
-                "y": cell.y,
-                "file": one.file if one else None,
-                **({"prompt": one.recipe.prompt, "seed": one.recipe.seed, **one.recipe.facts} if one else {}),
-            }
-            for (cell, _, _), one in pictures.items()
-        ],
+        "pictures": [{"x": cell.x, "y": cell.y, **_told(one)} for (cell, _, _), one in pictures.items()],
     }
+
+
+def _told(picture: CellPicture | None) -> dict[str, Any]:
+    """All that made it. Files are named as they lie in the grid's folder."""
+    if picture is None:
+        return {"file": None}
+    recipe = picture.recipe
+    low = {LOW: in_grid(recipe.facts[LOW])} if LOW in recipe.facts else {}
+    return {"file": picture.file, "prompt": recipe.prompt, "seed": recipe.seed, **recipe.facts, **low}

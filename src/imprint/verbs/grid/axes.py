@@ -23,6 +23,13 @@ SAMPLING = {  # settings of generation -> the type of their values
     "hires.factor": float,
     "hires.strength": float,
     "hires.tile": int,
+    "upscaler.level": int,
+    "upscaler.steps": int,
+    "upscaler.guidance": float,
+    "upscaler.scheduler": str,
+    "upscaler.negative_prompt": str,
+    "upscaler.tile": int,
+    "upscaler.overlap": int,
     "prompt": str,
     "seed": int,
 }
@@ -82,7 +89,9 @@ def axis_of(name: str, key: str | None, values: Sequence[Any] | None, runs: Runs
     if key in SAMPLING:
         if not values:
             raise ConfigError([Problem(f"{name}.values", values, f"say which values of {key}: {name}.values=[...].")])
-        return Axis(key, [_typed(name, key, value) for value in values])
+        if problems := [problem for value in values if (problem := _type_problem(name, key, value))]:
+            raise ConfigError(problems)
+        return Axis(key, [float(value) if SAMPLING[key] is float else value for value in values])
     known = {setting for found in runs.by_cell for setting in found.settings}
     if key not in known:
         more = "" if runs.by_cell else " A setting of runs needs runs=..., a folder of them."
@@ -125,13 +134,13 @@ def _ambiguous(wanted: dict[str, Any], own: Sequence[FinishedRun]) -> str:
     return f"{settings}: {len(own)} runs have this ({names}).{tells} a folder with only some of them."
 
 
-def _typed(name: str, key: str, value: Any) -> Any:
+def _type_problem(name: str, key: str, value: Any) -> Problem | None:
     kind = SAMPLING[key]
     right = isinstance(value, kind) or (kind is float and isinstance(value, int))
-    if not right or isinstance(value, bool) or (kind is float and not math.isfinite(value)):
-        wanted = {float: "a finite number", int: "a whole number", str: "a text", list: "a list of numbers"}[kind]
-        raise ConfigError([Problem(f"{name}.values", value, f"a value of {key} is {wanted}.")])
-    return float(value) if kind is float else value
+    if right and not isinstance(value, bool) and (kind is not float or math.isfinite(value)):
+        return None
+    wanted = {float: "a finite number", int: "a whole number", str: "a text", list: "a list of numbers"}[kind]
+    return Problem(f"{name}.values", value, f"a value of {key} is {wanted}.")
 
 
 def _as_setting(value: Any, there: set[str]) -> str:

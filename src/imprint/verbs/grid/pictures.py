@@ -1,28 +1,27 @@
-"""The pictures of an XY grid's cells, all that makes each, and the generation of those that are missing."""
+"""The pictures of an XY grid's cells, and all that makes each."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from imprint.construct import Constructor
-from imprint.errors import ConfigError, UserError
+from imprint.errors import ConfigError, Faults, UserError
 from imprint.pictures.second_pass import KEY as HIRES
 from imprint.pictures.second_pass import SecondPass, Wanted
 from imprint.pictures.store import Recipe
 from imprint.requests import as_list
-from imprint.results.combine import CombinedModel, named_apart
-from imprint.runs import Run
-from imprint.training.trainer import available_device
+from imprint.results.enlarging import LargePicture, upscaler_of
+from imprint.results.given_pictures import GivenPicture, given_pictures, picture_files
+from imprint.results.mix import Mix, check_size
+from imprint.results.picture_request import PictureRequest
+from imprint.results.upscaling import KEY as UPSCALER
+from imprint.results.upscaling import Upscaler, UpscalerSettings
 from imprint.types import Concept, Sampler, prompts_of
-from imprint.verbs.generate import Mix, PictureRequest, check_second_passes, check_size, passes_of
-from imprint.verbs.grid.axes import SCALES, Axis, Cell
+from imprint.verbs.grid.axes import SCALES, Cell
 
-log = logging.getLogger(__name__)
-
-AGAIN = f"{HIRES}."  # how the axes' keys of a second pass begin
+PICTURES = "pictures"  # their folder, in the grid's
+S = TypeVar("S", SecondPass, UpscalerSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,86 +40,122 @@ class Request(PictureRequest):
     y: AxisRequest
 
 
+class Sheet(NamedTuple):
+    """What all pictures of a contact sheet have in common."""
+
+    prompt: str  # as it was given; empty: it is an axis
+    picture: str  # the file that is enlarged; empty: pictures are drawn from prompts
+
+
 class CellPicture(NamedTuple):
     """Equal ones are one file, in whichever grid they are asked for."""
 
     mix: Mix
-    wanted: Wanted
+    shown: Wanted | LargePicture
 
     @property
     def recipe(self) -> Recipe:
-        return self.wanted.recipe
+        return self.shown.recipe
 
     @property
     def file(self) -> str:
-        return f"pictures/{self.recipe.file}"
+        return in_grid(self.recipe.file)
+
+    @property
+    def drawn(self) -> Wanted | None:
+        """What the mix draws for it: nothing, where a given picture is enlarged."""
+        if isinstance(self.shown, Wanted):
+            return self.shown
+        return None if self.shown.given else Wanted(self.shown.low)
 
 
-def pictures_of(cell: Cell, request: Request, axes: Sequence[Axis]) -> Iterator[tuple[str, int, CellPicture | None]]:
-    """(contact sheet, seed, picture) for all that a cell shows; None where no run has its settings."""
-    own = dict(cell.sampling)
-    of_cell = _of_cell(request, own)
-    keys = {axis.key for axis in axes}
-    prompts = {"": str(own.get("prompt"))} if "prompt" in keys else {text: text for text in as_list(request.prompt)}
-    seeds = {0: int(own.get("seed", 0))} if "seed" in keys else {seed: seed for seed in request.seeds}
-    for (sheet, prompt), (place, seed) in product(prompts.items(), seeds.items()):
+Pictures: TypeAlias = dict[tuple[Cell, Sheet, int], CellPicture | None]  # by cell, sheet and seed; None: it has no run
+
+
+def in_grid(name: str) -> str:
+    """A picture's file, seen from the grid's folder."""
+    return f"{PICTURES}/{name}"
+
+
+def pictures_of(cells: Sequence[Cell], request: Request, faults: Faults) -> Pictures:
+    """All that cells show. What is wrong with some of them, `faults` then has."""
+    chosen, given = request.upscaler.chosen(request.trust), _Given(request.picture)
+    pictures: Pictures = {}
+    for cell in cells:
+        own = dict(cell.sampling)
+        prompts = {"": own["prompt"]} if "prompt" in own else {text: text for text in as_list(request.prompt)}
+        seeds = {0: own["seed"]} if "seed" in own else {seed: seed for seed in request.seeds}
+        pictures |= {(cell, Sheet(*sheet), place): None for *sheet, place in product(prompts, given.names, seeds)}
         if cell.runs:
-            mix = Mix.of(cell.runs, of_cell, rank=None)
-            yield sheet, place, CellPicture(mix, mix.wanted(_filled(prompt, cell.runs), seed, of_cell))
-        else:
-            yield sheet, place, None
+            with faults.gathered():
+                of_cell = _request_of(request, own)
+                mix = Mix.of(cell.runs, of_cell, rank=None, as_trained=request.picture is not None)
+                upscaler = upscaler_of(mix, chosen and replace(chosen, settings=of_cell.upscaler), of_cell)
+                if idle := list(_idle_axes(own, of_cell.hires, upscaler)):
+                    check_size(mix, of_cell)  # of an upscaler's run, it is the picture that is missing
+                    raise ConfigError(idle)
+                each = product(prompts.items(), seeds.items(), given.to(upscaler).items())
+                for (sheet, prompt), (place, seed), (name, low) in each:
+                    text = _filled(prompt, mix.concepts)
+                    if upscaler is None:
+                        shown: Wanted | LargePicture = mix.wanted(text, seed, of_cell)
+                    else:
+                        shown = LargePicture.of(upscaler, mix, mix.recipe(text, seed, of_cell), low)
+                    pictures[cell, Sheet(sheet, name), place] = CellPicture(mix, shown)
+    return pictures
 
 
-def _of_cell(request: Request, own: Mapping[str, Any]) -> Request:
-    """The request with the strengths and sampler settings that are the cell's own."""
+class _Given:
+    """The pictures that are given to be enlarged, by name: one without a name, where there are none."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._read: dict[int, dict[str, GivenPicture | None]] = {}
+        self.names = [""] if path is None else [file.name for file in picture_files(path, key="picture")]
+
+    def to(self, upscaler: Upscaler | None) -> Mapping[str, GivenPicture | None]:
+        """What it is given of them. They are read once for all upscalers that need sides of the same multiples."""
+        if self._path is None or upscaler is None:
+            return {"": None}
+        if upscaler.multiple not in self._read:
+            read = given_pictures(self._path, key="picture", upscaler=upscaler)
+            self._read[upscaler.multiple] = {one.file.name: one for one in read}
+        return self._read[upscaler.multiple]
+
+
+def _request_of(request: Request, own: Mapping[str, Any]) -> Request:
+    """The request with what is the cell's own: strengths, sampler settings, and those of ways to enlarge."""
     strengths = {key.removeprefix("scale."): value for key, value in own.items() if key in SCALES}
     settings = {key: value for key, value in own.items() if key in ("weights", *Sampler._fields)}
-    again = {key.removeprefix(AGAIN): value for key, value in own.items() if key.startswith(AGAIN)}
-    hires = _changed(request.hires, again) if again else request.hires
-    return replace(request, scale=replace(request.scale, **strengths), hires=hires, **settings)
-
-
-def _changed(hires: SecondPass | None, own: Mapping[str, Any]) -> SecondPass:
-    """Raises ConfigError for values that it cannot have, or where there is no second pass."""
-    if hires is None:
-        key = AGAIN + next(iter(own))
-        raise ConfigError([f"{key} is an axis, and there is no second pass. Add hires=second_pass or hires=tiles."])
     constructor = Constructor()
-    changed = constructor.arguments(SecondPass, own, HIRES)
+    hires = request.hires and _changed(request.hires, own, HIRES, constructor)
+    upscaler = _changed(request.upscaler, own, UPSCALER, constructor)
     if constructor.problems:
         raise ConfigError(constructor.problems)
-    return replace(hires, **changed)
+    return replace(request, scale=replace(request.scale, **strengths), hires=hires, upscaler=upscaler, **settings)
 
 
-def generate_cells(pictures: Sequence[CellPicture], folder: Path, request: Request) -> None:
-    """A model is loaded once, and pictures of one mix are generated in batches."""
-    by_mix: dict[Mix, dict[str, Wanted]] = {}
-    for mix, one in pictures:
-        by_mix.setdefault(mix, {})[one.recipe.file] = one
-    check_second_passes([(mix, one) for mix, one in pictures], request)
-    stores = {
-        mix: passes_of(mix, folder / "pictures", list(wanted.values()), request.provenance)
-        for mix, wanted in by_mix.items()
+def _changed(settings: S, own: Mapping[str, Any], key: str, constructor: Constructor) -> S:
+    """With the cell's values of the settings below this key. Those that it cannot have, the constructor then knows."""
+    given = {name.removeprefix(f"{key}."): value for name, value in own.items() if name.startswith(f"{key}.")}
+    return replace(settings, **constructor.arguments(type(settings), given, key))
+
+
+def _idle_axes(own: Mapping[str, Any], hires: SecondPass | None, upscaler: Upscaler | None) -> Iterator[str]:
+    """Those of a way to enlarge that is not there."""
+    ways = {
+        HIRES: (hires, "second pass", "Add hires=second_pass or hires=tiles."),
+        UPSCALER: (upscaler, "upscaler", "Add upscaler=RUN, or upscaler=NAME for an untuned one."),
     }
-    missing = {mix: count for mix, store in stores.items() if (count := store.missing())}
-    for mix in missing:  # all mistakes before the first picture
-        check_size(mix.chosen()[0], request)
-    log.info("%d pictures are asked for, %d are to be drawn.", sum(map(len, by_mix.values())), sum(missing.values()))
-    for runs, base in dict.fromkeys((mix.runs, mix.base) for mix in missing):
-        whole = Mix(runs=runs, weights=None, scale=(), base=base, rank=None, precision="32", as_trained=False)
-        combined = CombinedModel(*whole.chosen())
-        device = available_device(request.accelerator)
-        for number, mix in enumerate(missing, start=1):
-            if (mix.runs, mix.base) == (runs, base):
-                model = combined.at(mix.weights, dict(mix.scale)).to(device)
-                label = f"Cells {number} of {len(missing)}"
-                stores[mix].draw(model, batch_size=request.batch_size, label=label)
-    for store in stores.values():
-        store.rewrite()
+    other = any(there is not None for there, _, _ in ways.values())
+    for way, (there, named, add) in ways.items():
+        if there is None:
+            remedy = "Choose one way to enlarge pictures." if other else add
+            keys = [key for key in own if key.startswith(f"{way}.")]
+            yield from (f"{key} is an axis, and there is no {named}. {remedy}" for key in keys)
 
 
-def _filled(template: str, runs: Sequence[Run]) -> str:
-    concepts: Sequence[Concept] = runs[0].concepts if len(runs) == 1 else named_apart([run.concepts for run in runs])
+def _filled(template: str, concepts: Sequence[Concept]) -> str:
     try:
         filled = prompts_of(template, concepts)
     except (KeyError, IndexError, ValueError, AttributeError) as error:
