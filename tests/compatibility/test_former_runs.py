@@ -27,13 +27,13 @@ from imprint.verbs.report import write_report
 from imprint.verbs.train import train
 
 RELEASE = Path(__file__).parent / "runs" / "0.1"
-LORA = "dog6-lora-mini-8af33b1755"
-PIVOTAL = "dog6-pivotal-mini-d41819bb2a"
-WORD = "dog6-textual_inversion-mini-e0de1523a9"
-DREAMBOOTH = "dog6-dreambooth-mini-bdbfbb893a"  # without its result
-INTERRUPTED_LORA = "dog6-lora-mini-fa45b6e460"
+LORA = "dog6-lora-mini-80f4098a35"
+PIVOTAL = "dog6-pivotal-mini-d3df1b3358"
+WORD = "dog6-textual_inversion-mini-79d70f9d45"
+DREAMBOOTH = "dog6-dreambooth-mini-15565bb7b5"  # without its result
+INTERRUPTED_LORA = "dog6-lora-mini-69b9ea3039"
 DRAWING = ["prompt='a {identifier} {noun}'", "seeds=[0]", "steps=1", "accelerator=cpu"]
-CLASS_PICTURES = "a6aa51cf8e6e41a3"  # the folder in the cache that the pivotal run's prior had
+CLASS_PICTURES = "176dc36c530ca268"  # the folder in the cache that the pivotal run's prior had
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_its_pictures_are_drawn(name: str, outputs: Path) -> None:
 def test_a_result_is_exported_and_merged(outputs: Path) -> None:
     own = export(of("export", f"run={outputs / LORA}", "format=kohya", "dtype=float32"))
     assert load_file(own)
-    both = [outputs / LORA, outputs / "dog6-lora-mini-f60508204d"]
+    both = [outputs / LORA, outputs / "dog6-lora-mini-0c354ebce4"]
     out = merge(of("merge", f"run=[{both[0]},{both[1]}]", f"out={outputs / 'both.safetensors'}"))
     assert load_file(out)
 
