@@ -6,9 +6,9 @@ its own:
     cd $(mktemp -d) && python /path/to/tests/compatibility/make_runs.py NAME_OF_THE_RELEASE
 
 A run is bound to the weights that it learned beside. So where the miniature's change, the older program makes its runs
-again, with the new weights in place of its own: those of 0.1 were made by the commit "Runs of the first release, kept to
-be opened by every later one", with its src/imprint/miniature/{weights,evaluators} replaced by those whose latents have
-8x8x32 numbers.
+again, with the new weights in place of its own. Those of 0.1 were made by the commit "Runs of the first release, kept
+to be opened by every later one", with its src/imprint/miniature/{weights,evaluators} replaced by those whose latents
+have 8x8x32 numbers.
 
 Nothing in them refers to a machine: the model and the photos are the package's, and `outputs` is relative.
 """

@@ -48,7 +48,7 @@ KINDS = {
     "metrics to go on with": Kind(f"{INTERRUPTED_LORA}/metrics.csv", ["resume"], []),
     "checkpoint": Kind(f"{INTERRUPTED_LORA}/checkpoints/last.ckpt", ["resume"], []),
     "result": Kind(f"{LORA}/result/pytorch_lora_weights.safetensors", DRAWING, [], may_lack=False),
-    "scores": Kind(f"{LORA}/scores/quick-3db0af9486ed.json", ["compare", "train"], ["report", "evaluate"]),
+    "scores": Kind(f"{LORA}/scores/quick-6fbf55cf5095.json", ["compare", "train"], ["report", "evaluate"]),
     "samples": Kind(f"{LORA}/samples/samples.json", [], ["report"]),
     "a sample": Kind(f"{LORA}/samples/step-000004/00-s0.png", [], ["report"]),
     "pictures": Kind(f"{LORA}/pictures/subject-4a639788eda2/pictures.json", [], ["report", "evaluate"]),

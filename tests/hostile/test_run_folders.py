@@ -30,7 +30,7 @@ from imprint.verbs.compare import Request, as_dict, compare
 from imprint.verbs.report import summary, write_report
 
 MANIFEST = "manifest.json"
-SCORES = "scores/quick-3db0af9486ed.json"
+SCORES = "scores/quick-6fbf55cf5095.json"
 SAMPLES = "samples/samples.json"
 PICTURES = "pictures/subject-4a639788eda2/pictures.json"
 SWEEP = Path("sweeps") / "rates"
