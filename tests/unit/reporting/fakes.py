@@ -23,7 +23,7 @@ class FakeFamily(nn.Module):
         self.weight = nn.Parameter(torch.zeros(()))
         self.frozen = nn.Dropout(0.5).eval()
         self.drawn: list[tuple[float, bool]] = []
-        self.upscaling = None
+        self.low_side = None
 
     def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, sampler: Sampler, height: int, width: int
