@@ -240,6 +240,10 @@ def test_what_cannot_be_is_told_together_and_before_anything_is_loaded(
     for settings, expected in (
         ([drawing, *levels], ["upscaler.level is an axis, and there is no upscaler. Add upscaler=RUN"]),
         (
+            [drawing, *levels, "upscaler.steps=3"],
+            ["upscaler.level is an axis, and there is no upscaler", "upscaler.steps=3: there is no upscaler"],
+        ),
+        (
             [drawing, *levels, "y.key=hires.strength", "y.values=[0.5]"],
             [
                 "upscaler.level is an axis, and there is no upscaler",

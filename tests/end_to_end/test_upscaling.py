@@ -112,7 +112,7 @@ class TestOfWhatARunDraws:
     ) -> None:
         folder, pictures = chained
         lows = [opened(folder / entry["low"]) for entry in pictures if "upscaler" in entry]
-        alone = drawn(base, tmp_path, "seeds=[0,1]", "prompt='a sks dog'")
+        alone = drawn(base, tmp_path, "upscaler.steps=null", "seeds=[0,1]", "prompt='a sks dog'")
         assert distance(lows, [opened(tmp_path / entry["file"]) for entry in alone]) == 0
 
     def test_given_to_the_upscaler_by_itself_it_becomes_the_same(
@@ -210,6 +210,7 @@ def test_what_a_run_that_draws_cannot_be_told(base: Run, upscaler: Run, tmp_path
         ([by, "hires=second_pass"], "Choose one way to enlarge pictures"),
         ([by, "upscaler.level=351"], "upscaler.level=351: this model knows levels of noise from 0 to 350"),
         ([by, "upscaler.tile=40"], "upscaler.tile=40: give a multiple of 16"),
+        (["upscaler.level=0"], "upscaler.level=0: there is no upscaler. Add upscaler=RUN"),
         ([f"upscaler.run={base.folder}"], "this model draws from prompts. Give a run of an upscaler"),
     ):
         with pytest.raises(ConfigError, match=reason):

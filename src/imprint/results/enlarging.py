@@ -155,6 +155,15 @@ def upscaler_of(mix: Mix, chosen: Upscaler | None, request: PictureRequest) -> U
     return Upscaler(replace(request.upscaler, **_sampling(request)), source, mix.runs[0], dict(mix.scale))
 
 
+def idle_settings(request: PictureRequest) -> Iterator[Problem]:
+    """What is said of how an upscaler works, to a request that has none."""
+    if request.picture is None and (request.upscaler.run, request.upscaler.model) == (None, None):
+        for name in ("level", "tile", *Sampler._fields):
+            if (value := getattr(request.upscaler, name)) is not None:
+                remedy = "there is no upscaler. Add upscaler=RUN, or upscaler=NAME for an untuned one."
+                yield Problem(f"{KEY}.{name}", value, remedy)
+
+
 def _beside_drawing(mix: Mix, chosen: Upscaler | None, request: PictureRequest) -> Iterator[Problem | str]:
     if request.picture is not None:
         draws = f"{mix.runs[0].folder.name} draws from prompts"

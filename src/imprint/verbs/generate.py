@@ -10,7 +10,7 @@ from typing import Literal
 from omegaconf import DictConfig
 from pydantic import PositiveInt
 
-from imprint.errors import UserError
+from imprint.errors import ConfigError, UserError
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
 from imprint.models.block_swap import BlockSwap
@@ -22,7 +22,7 @@ from imprint.planning.assemble import computing
 from imprint.planning.residence import loading_to_draw
 from imprint.requests import as_list, prompts_in
 from imprint.results.combine import combined_model
-from imprint.results.enlarging import Enlarging, LargePicture, upscaler_of
+from imprint.results.enlarging import Enlarging, LargePicture, idle_settings, upscaler_of
 from imprint.results.given_pictures import GivenPicture, given_pictures
 from imprint.results.mix import Mix, check_second_passes, check_size, passes_of
 from imprint.results.picture_request import PictureRequest, read_picture_request
@@ -61,6 +61,8 @@ def generate(cfg: DictConfig) -> Path:
     folder = locate(request.outputs)
     if upscaler is None:
         check_size(mix, request)
+        if idle := list(idle_settings(request)):
+            raise ConfigError(idle)
         pictures = _draw(mix, [mix.wanted(prompt, seed, request) for prompt, seed in asked], request)
     else:
         pictures = _enlarge(upscaler, mix, asked, request)

@@ -11,7 +11,7 @@ from imprint.pictures.second_pass import KEY as HIRES
 from imprint.pictures.second_pass import SecondPass, Wanted
 from imprint.pictures.store import Recipe
 from imprint.requests import as_list
-from imprint.results.enlarging import LargePicture, upscaler_of
+from imprint.results.enlarging import LargePicture, idle_settings, upscaler_of
 from imprint.results.given_pictures import GivenPicture, given_pictures, picture_files
 from imprint.results.mix import Mix, check_size
 from imprint.results.picture_request import PictureRequest
@@ -91,7 +91,7 @@ def pictures_of(cells: Sequence[Cell], request: Request, faults: Faults) -> Pict
                 of_cell = _request_of(request, own)
                 mix = Mix.of(cell.runs, of_cell, rank=None, as_trained=request.picture is not None)
                 upscaler = upscaler_of(mix, chosen and replace(chosen, settings=of_cell.upscaler), of_cell)
-                if idle := list(_idle_axes(own, of_cell.hires, upscaler)):
+                if idle := [*_idle_axes(own, of_cell.hires, upscaler), *idle_settings(request)]:
                     check_size(mix, of_cell)  # of an upscaler's run, it is the picture that is missing
                     raise ConfigError(idle)
                 each = product(prompts.items(), seeds.items(), given.to(upscaler).items())
