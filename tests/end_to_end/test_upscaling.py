@@ -27,6 +27,7 @@ from imprint.provenance.marks import read_marks
 from imprint.reporting.scoreboard.grouping import entries
 from imprint.runs import Run
 from imprint.scoring.galleries import galleries_of
+from imprint.scoring.score_sheets import meaning
 from imprint.scoring.subject import EvaluationSubject, open_subjects
 from imprint.seeds import seed_of
 from imprint.verbs.adopt import adopt
@@ -313,6 +314,23 @@ class TestScores:
             for own in (subject, subject, of_two)
         ]
         assert folders[0] == folders[1] != folders[2]
+
+    def test_subjects_share_a_column_if_both_or_neither_were_judged_by_photos_that_were_held_out(
+        self, subject: EvaluationSubject
+    ) -> None:
+        another = replace(subject, photos=[photo._replace(content="other") for photo in subject.photos])
+        by_known = replace(subject, photos=[photo._replace(trained_on=True) for photo in subject.photos])
+        columns, same, apart = (
+            {name: facts.fingerprint for name, facts in meaning(own, composed_profile("upscaling"))[1].items()}
+            for own in (subject, another, by_known)
+        )
+        assert columns == same
+        assert not set(columns.values()) & set(apart.values())
+        folders = [
+            galleries_of(own, composed_profile("upscaling")).rows["bicubic"]["subject"].folder
+            for own in (subject, another)
+        ]
+        assert folders[0] != folders[1]  # these pictures are of other photos
 
     def test_rows_have_one_order_wherever_they_are_told(self, sheet: ScoreSheet) -> None:
         order = ["tuned", "bicubic", "prompt_only"]

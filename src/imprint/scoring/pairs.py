@@ -48,7 +48,16 @@ def interpolating(subject: EvaluationSubject, side: LowSide) -> Generate:
     return generate
 
 
-def identity_of_pairs(subject: EvaluationSubject, name: str = SUBJECT) -> dict[str, object]:
+def meaning_of_pairs(subject: EvaluationSubject) -> dict[str, object]:
+    """What numbers of an upscaler mean, whoever the subject is."""
+    side = subject.source.model.low_side()
+    if side is None:
+        return {}
+    unseen = any(not photo.trained_on for photo in subject.photos)
+    return {"low_res": side.identity(), "photos": "held out" if unseen else "trained on"}
+
+
+def identity_of_pairs(subject: EvaluationSubject, name: str) -> dict[str, object]:
     """What an upscaler's pictures of a set depend on beside the model and the prompts."""
     side = subject.source.model.low_side()
     if side is None:

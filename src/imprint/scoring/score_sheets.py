@@ -12,7 +12,7 @@ from imprint.evaluation.score_sheet import MetricFacts, ScoreSheet, write_csv
 from imprint.kinds import KIND, TARGET, class_in, hashed_settings, label_of
 from imprint.methods.base import scale_key
 from imprint.scoring.galleries import overrides
-from imprint.scoring.pairs import identity_of_pairs
+from imprint.scoring.pairs import meaning_of_pairs
 from imprint.scoring.subject import EvaluationSubject
 
 RESULT_PARTS = ("model", "method", "dataset", "prior", "objective", "hparams", "optimizer")
@@ -77,7 +77,7 @@ def drawing(subject: EvaluationSubject, profile: Profile) -> dict[str, Any]:
         "size": list(subject.size),
         "precision": profile.precision,
         **({"quantised": quantised} if quantised else {}),
-        **identity_of_pairs(subject),
+        **meaning_of_pairs(subject),
     }
 
 
