@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from imprint.construct import Constructor
-from imprint.errors import ConfigError, Faults, UserError
+from imprint.errors import ConfigError, Faults, Problem, UserError
 from imprint.pictures.second_pass import KEY as HIRES
 from imprint.pictures.second_pass import SecondPass, Wanted
 from imprint.pictures.store import Recipe
@@ -91,7 +91,8 @@ def pictures_of(cells: Sequence[Cell], request: Request, faults: Faults) -> Pict
                 of_cell = _request_of(request, own)
                 mix = Mix.of(cell.runs, of_cell, rank=None, as_trained=request.picture is not None)
                 upscaler = upscaler_of(mix, chosen and replace(chosen, settings=of_cell.upscaler), of_cell)
-                if idle := [*_idle_axes(own, of_cell.hires, upscaler), *idle_settings(request)]:
+                idle: list[Problem | str] = [*_idle_axes(own, of_cell.hires, upscaler), *idle_settings(request)]
+                if idle:
                     check_size(mix, of_cell)  # of an upscaler's run, it is the picture that is missing
                     raise ConfigError(idle)
                 each = product(prompts.items(), seeds.items(), given.to(upscaler).items())
