@@ -40,7 +40,14 @@ class Point:
         ]
 
 
-def points(subjects: Sequence[str], seeds: Sequence[int]) -> Iterator[Point]:
+def points(
+    subjects: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    methods: Sequence[str] = METHODS,
+    levels: Sequence[int] = LEVELS,
+    low_sides: Sequence[str] = LOW_SIDES,
+) -> Iterator[Point]:
     """All of some subjects, those of the paper's way (no noise, as the base draws) first."""
-    for seed, low_side, level, method, subject in product(seeds, LOW_SIDES, LEVELS, METHODS, subjects):
+    for seed, low_side, level, method, subject in product(seeds, low_sides, levels, methods, subjects):
         yield Point(subject, method, level, low_side, seed)
