@@ -7,7 +7,8 @@ import torch
 
 from imprint.data.pictures import PictureSet
 from imprint.data.prior import NoPrior
-from imprint.models.base import Model, ModelInfo
+from imprint.models.base import Model
+from imprint.models.facts import ModelInfo
 from imprint.types import Concept
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 from tiny import RESOLUTION
 
 from imprint.errors import ConfigError
-from imprint.models.base import ModelInfo
 from imprint.models.beginning import encoded
+from imprint.models.facts import ModelInfo
 from imprint.models.pipeline import PipelineModel
 from imprint.models.sampler import generator_of
 from imprint.models.tiles import decoded

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from tiny import tiny_source
 
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 
 CONFIGS = ["model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json"]
 CONFIGS += ["scheduler/scheduler_config.json"]

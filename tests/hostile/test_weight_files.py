@@ -18,8 +18,8 @@ from hypothesis.strategies import DrawFn
 from safetensors.torch import save_file
 from tiny import tiny_source
 
-from imprint.models.base import MetaModel, ModelInfo
 from imprint.models.checkpoint.weights import read_header
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.results.external_lora import Adapters, read_external
 from imprint.results.external_words import Words
 from imprint.verbs.adopt.reading import named, read

@@ -25,7 +25,8 @@ from imprint.evaluation.metrics.base import Metric
 from imprint.evaluation.metrics.clip_t import ClipT
 from imprint.kinds import former_defaults, label_of, of_kind, recorded
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.planning.prepare import prepare
 from imprint.training.hparams import HParams
 from imprint.types import Sampler

@@ -11,7 +11,8 @@ from imprint.data.reading import open_files, open_folder
 from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.locations import cache_folder
-from imprint.models.base import Model, ModelInfo
+from imprint.models.base import Model
+from imprint.models.facts import ModelInfo
 from imprint.pictures.generate import generate_missing, generate_with
 from imprint.pictures.store import PictureStore, Recipe, key_of
 from imprint.seeds import seed_of

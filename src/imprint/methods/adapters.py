@@ -20,8 +20,9 @@ from imprint.methods.adapter_layers import NAME, layers, merged_formats, set_str
 from imprint.methods.base import Added, Method, strengths_without_use
 from imprint.methods.kohya import AdapterOf, adapters_of, write_comfyui, write_kohya
 from imprint.methods.settings import Kind, PartSettings, Rank, missing_layers, part_faults, role_faults, unknown_roles
-from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text, strength_of
+from imprint.models.base import Format, Model, is_text, strength_of
 from imprint.models.checkpoint.layout import AdapterNames
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 if TYPE_CHECKING:

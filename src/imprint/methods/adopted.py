@@ -15,7 +15,8 @@ from imprint.methods.base import Method, from_base, strengths_without_use
 from imprint.methods.lora import DESCRIPTION, FILE
 from imprint.methods.stored_weights import read_weights
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines
-from imprint.models.base import Format, Model, ModelInfo, strength_of
+from imprint.models.base import Format, Model, strength_of
+from imprint.models.facts import ModelInfo
 from imprint.types import Concept, ParamGroup
 
 

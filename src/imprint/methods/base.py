@@ -11,7 +11,8 @@ from torch.nn import Parameter
 from imprint.errors import ConfigError, Problem
 from imprint.methods.identifier import choose_identifier
 from imprint.methods.settings import template_faults
-from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text
+from imprint.models.base import Format, Model, is_text
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.models.roles import TEXT
 from imprint.types import Concept, ParamGroup
 

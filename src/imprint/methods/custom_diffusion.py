@@ -17,7 +17,8 @@ from imprint.methods.settings import missing_layers, selected, under
 from imprint.methods.stored_weights import read_weights
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.word_files import loading_lines
-from imprint.models.base import Format, Model, ModelInfo, strength_of
+from imprint.models.base import Format, Model, strength_of
+from imprint.models.facts import ModelInfo
 from imprint.models.roles import DENOISER
 from imprint.types import ALWAYS, Concept, ParamGroup
 

@@ -20,7 +20,8 @@ from imprint.methods.settings import (
     selected,
     unknown_roles,
 )
-from imprint.models.base import Model, ModelInfo, is_text
+from imprint.models.base import Model, is_text
+from imprint.models.facts import ModelInfo
 from imprint.types import ALWAYS, Concept, ParamGroup
 
 

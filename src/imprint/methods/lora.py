@@ -21,7 +21,8 @@ from imprint.methods.base import from_base
 from imprint.methods.kohya import DOWN, UP, KohyaAdapter
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.methods.stored_weights import read_weights
-from imprint.models.base import Format, Model, ModelInfo
+from imprint.models.base import Format, Model
+from imprint.models.facts import ModelInfo
 from imprint.types import Concept
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from imprint.methods.adapters import Adapters
 from imprint.methods.base import from_base
 from imprint.methods.kohya import KohyaAdapter
 from imprint.methods.stored_weights import read_weights
-from imprint.models.base import Format, Model, ModelInfo
+from imprint.models.base import Format, Model
+from imprint.models.facts import ModelInfo
 from imprint.types import Concept
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from imprint.methods.dreambooth import DreamBooth
 from imprint.methods.settings import under
 from imprint.methods.textual_inversion import TextualInversion
 from imprint.methods.word_files import loading_lines, reading_lines
-from imprint.models.base import Format, MetaModel, Model, ModelInfo, is_text
+from imprint.models.base import Format, Model, is_text
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.types import Concept, ParamGroup, Window
 
 Share = Annotated[float, Ge(0), Le(1)]

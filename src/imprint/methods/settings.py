@@ -9,7 +9,8 @@ from torch import nn
 from typing_extensions import TypedDict
 
 from imprint.errors import Problem
-from imprint.models.base import Model, ModelInfo
+from imprint.models.base import Model
+from imprint.models.facts import ModelInfo
 from imprint.templates import template_fault
 
 Kind = Literal[

@@ -16,7 +16,8 @@ from imprint.errors import Problem
 from imprint.kinds import of_kind
 from imprint.methods.base import Method, from_base
 from imprint.methods.word_files import embedding_formats, load_words, loading_lines, write_origin_of_words, write_words
-from imprint.models.base import Format, Model, ModelInfo, is_text
+from imprint.models.base import Format, Model, is_text
+from imprint.models.facts import ModelInfo
 from imprint.models.words import Vocabulary, tokens_of
 from imprint.rng import normal
 from imprint.types import ALWAYS, Concept, ParamGroup

@@ -17,7 +17,8 @@ from imprint.libraries.diffusers import loads_words
 from imprint.methods.adapter_layers import add_metadata, write_weights
 from imprint.methods.model_spec import spec_of_model, spec_of_origin
 from imprint.methods.stored_weights import read_weights
-from imprint.models.base import Format, Model, ModelInfo
+from imprint.models.base import Format, Model
+from imprint.models.facts import ModelInfo
 from imprint.types import Concept
 
 FILE = "learned_embeds.safetensors"  # where the stock library looks for it in a folder

@@ -8,7 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.models.base import Model, ModelInfo
+from imprint.models.base import Model
+from imprint.models.facts import ModelInfo
 from imprint.types import Geometry
 
 PREDICTIONS = ("epsilon", "v_prediction")

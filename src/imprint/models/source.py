@@ -16,11 +16,12 @@ from imprint.errors import Problem, UserError
 from imprint.hashing import fingerprint
 from imprint.kinds import KIND
 from imprint.locations import local_path
-from imprint.models.base import MetaModel, ModelInfo, ModelSource
+from imprint.models.base import ModelSource
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.finding import Place, find_file
 from imprint.models.checkpoint.layer_names import LayerNames
 from imprint.models.checkpoint.layout import AUTOENCODER, SCHEDULER_CONFIG, Layout, Part
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.models.loading import WHOLE, Loading
 from imprint.models.pipeline import PipelineModel, type_of
 from imprint.models.process import Prediction

@@ -11,7 +11,7 @@ from torch.nn import functional
 from imprint import rng
 from imprint.errors import Problem
 from imprint.kinds import of_kind
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.models.process import NoiseProcess
 from imprint.objectives.times import Times
 from imprint.objectives.weighting import Weighting

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from imprint.errors import Problem
 from imprint.kinds import of_kind
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.models.process import NoiseProcess
 
 

@@ -13,8 +13,9 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import of_kind
-from imprint.models.base import Model, ModelInfo
+from imprint.models.base import Model
 from imprint.models.beginning import first_step
+from imprint.models.facts import ModelInfo
 from imprint.models.tiles import tile_size
 from imprint.pictures.files import PIXEL_LIMIT
 from imprint.pictures.low import enlarged, low_of

@@ -7,7 +7,7 @@ from typing import Any
 from imprint.data.dataset import Dataset, JointDataset
 from imprint.hashing import file_hash
 from imprint.kinds import KIND, TARGET, class_in, former_defaults, hashed_name, name_of
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.planning.parts import Parts
 from imprint.planning.subjects import Subject
 

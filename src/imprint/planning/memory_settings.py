@@ -5,7 +5,7 @@ from typing import Any
 
 from imprint.errors import Problem, UserError
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.models.roles import DENOISER
 from imprint.planning.parts import Plan
 from imprint.training.hparams import HParams

@@ -15,7 +15,8 @@ from imprint.evaluation.profile import Profile
 from imprint.evaluation.samples import SampleProtocol
 from imprint.evaluation.watch import Watch
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.planning.subjects import Candidates, Subject
 from imprint.provenance.base import Provenance

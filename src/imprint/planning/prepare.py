@@ -16,7 +16,8 @@ from imprint.data.masks import cropped_out
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.kinds import own_classes
 from imprint.locations import locate
-from imprint.models.base import ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.objectives.noise_prediction import NoisePrediction
 from imprint.objectives.times import Times
 from imprint.planning import memory_settings, quantised_base, upscaling

@@ -14,7 +14,8 @@ from imprint.files import write_json
 from imprint.libraries.torch import is_out_of_memory
 from imprint.locations import cache_folder
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.models.quantisation.error import output_error, weight_error
 from imprint.models.quantisation.network import count_weights
 from imprint.models.residency import reclaim

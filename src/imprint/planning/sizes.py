@@ -11,7 +11,8 @@ import torch
 
 from imprint.errors import Problem
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.reporting.units import memory
 from imprint.training.hparams import HParams
 from imprint.training.memory import total_memory

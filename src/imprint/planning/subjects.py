@@ -11,7 +11,7 @@ from imprint.data.dataset import AUTO, Dataset, JointDataset
 from imprint.data.pictures import PictureSet
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.methods.base import Method
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.types import Concept
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from imprint.data.reading import open_folder
 from imprint.errors import Problem, UserError
 from imprint.evaluation.profile import Profile
 from imprint.kinds import kind_of
-from imprint.models.base import ModelInfo, is_text
+from imprint.models.base import is_text
+from imprint.models.facts import ModelInfo
 from imprint.planning.subjects import Subject
 
 WORDS = "what an upscaler adds comes from the picture beside the words, and words hold no pixels"

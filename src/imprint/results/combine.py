@@ -9,7 +9,8 @@ import torch
 
 from imprint.errors import ConfigError, Problem
 from imprint.methods.base import Method, scale_key
-from imprint.models.base import Model, ModelInfo, ModelSource, strength_of
+from imprint.models.base import Model, ModelSource, strength_of
+from imprint.models.facts import ModelInfo
 from imprint.models.loading import WHOLE, Loading
 from imprint.results.load import method_of, other_model, own_model, trained_model
 from imprint.results.weight_change import Change, add, restore, untouched, weight_delta

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from imprint.errors import UserError
-from imprint.models.base import MetaModel
 from imprint.models.checkpoint.original_names import split as split_rows
 from imprint.models.checkpoint.recognition import others_of
+from imprint.models.facts import MetaModel
 from imprint.results.external_file import ExternalFile, open_external
 from imprint.results.external_names import Place, place_of, places, split, why_unreadable
 from imprint.results.external_strengths import Strengths, read_strengths

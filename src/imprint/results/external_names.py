@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from imprint.models.base import MetaModel, is_text
+from imprint.models.base import is_text
+from imprint.models.facts import MetaModel
 from imprint.models.roles import DENOISER
 from imprint.results.low_rank import LYCORIS
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from imprint.errors import UserError
 from imprint.methods.word_files import FRONT_ENDS_KEY
-from imprint.models.base import MetaModel
+from imprint.models.facts import MetaModel
 from imprint.results.external_file import ExternalFile
 from imprint.results.external_names import split
 

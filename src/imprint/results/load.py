@@ -11,7 +11,8 @@ from imprint.construct import rebuilt
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.locations import PACKAGE_PREFIX, local_path, locate
 from imprint.methods.base import Method
-from imprint.models.base import Model, ModelInfo, ModelSource
+from imprint.models.base import Model, ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.models.loading import WHOLE, Loading
 from imprint.results.weight_change import add, weight_delta
 from imprint.runs import Run

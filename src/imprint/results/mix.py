@@ -11,7 +11,8 @@ from PIL import Image
 from imprint.construct import rebuilt
 from imprint.errors import ConfigError, Problem
 from imprint.hashing import file_hash
-from imprint.models.base import ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.models.tiles import tile_size
 from imprint.pictures.passes import Passes
 from imprint.pictures.second_pass import KEY as HIRES

@@ -14,7 +14,8 @@ from imprint.errors import ConfigError, Problem
 from imprint.kinds import of_kind
 from imprint.locations import locate
 from imprint.methods.adapter_layers import merge_exactly
-from imprint.models.base import Model, ModelInfo, ModelSource
+from imprint.models.base import Model, ModelSource
+from imprint.models.facts import ModelInfo
 from imprint.models.loading import Loading
 from imprint.models.low_side import Upscaling, level_problem
 from imprint.pictures.low import enlarged

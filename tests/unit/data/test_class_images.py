@@ -16,7 +16,7 @@ from imprint.data.pictures import PictureSet
 from imprint.data.prior import GeneratedPrior
 from imprint.data.reading import open_files
 from imprint.errors import UserError
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.seeds import seed_of
 from imprint.types import Concept, Sampler
 

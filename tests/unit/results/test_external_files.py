@@ -16,7 +16,7 @@ from tiny import tiny_source
 from torch import Tensor, nn
 
 from imprint.errors import UserError
-from imprint.models.base import MetaModel
+from imprint.models.facts import MetaModel
 from imprint.models.roles import DENOISER, TEXT
 from imprint.results.external_lora import Adapters, read_external
 from imprint.results.external_words import Words

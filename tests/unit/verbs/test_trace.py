@@ -11,7 +11,7 @@ from composed import compose
 from PIL import Image, ImageOps
 
 from imprint.errors import UserError
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.models.inversion import check_invertible, invert
 from imprint.models.process import Flow
 from imprint.models.sampler import generator_of, starting_noise

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from imprint.device_transfer import to_device
 from imprint.errors import Problem, UserError
-from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.layout import Configs
+from imprint.models.facts import ModelInfo
 from imprint.models.families.misfits import TRANSFORMER, wrong_channels
 from imprint.models.families.told_guidance import ToldGuidance
 from imprint.models.pipeline import PipelineModel, dtype_of

@@ -18,7 +18,6 @@ from transformers import Qwen2Tokenizer, Qwen3VLModel
 
 from imprint.device_transfer import to_device
 from imprint.kinds import of_kind
-from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.base import Checkpoint
 from imprint.models.checkpoint.layout import (
     AUTOENCODER,
@@ -30,6 +29,7 @@ from imprint.models.checkpoint.layout import (
     TokenizerPart,
 )
 from imprint.models.checkpoint.original_krea2 import KREA_2
+from imprint.models.facts import ModelInfo
 from imprint.models.families.added_guidance import AddedGuidance
 from imprint.models.families.misfits import wrong_channels, wrong_text_widths
 from imprint.models.families.packing import AXES, PATCH, packed, places, unpacked

@@ -17,9 +17,9 @@ from transformers import CLIPTextModelWithProjection, CLIPTokenizer, T5EncoderMo
 
 from imprint.errors import Problem, UserError
 from imprint.kinds import of_kind
-from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, Layout, NetworkFormat, Part, TokenizerPart
 from imprint.models.checkpoint.original_sd3 import SD_3
+from imprint.models.facts import ModelInfo
 from imprint.models.families.misfits import TRANSFORMER, wrong_channels, wrong_text_widths
 from imprint.models.families.unet import CLIP_LAYERS, CLIP_PREFIX
 from imprint.models.pipeline import PipelineModel, dtype_of

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from imprint.errors import UserError
 from imprint.kinds import of_kind
-from imprint.models.base import ModelInfo
 from imprint.models.checkpoint.layout import AUTOENCODER, Configs, scheduler_config
 from imprint.models.checkpoint.recognition import UPSCALER
 from imprint.models.checkpoint.single_file import LOW_RES_CHANNELS
+from imprint.models.facts import ModelInfo
 from imprint.models.families import sd
 from imprint.models.families.unet import DENOISER_LAYERS, wrong_width
 from imprint.models.low_side import LowResSettings, LowSide, Upscaling, faults, level_problem

@@ -11,7 +11,7 @@ import yaml
 from imprint.config import conf_folder
 from imprint.construct import Constructor
 from imprint.errors import UserError
-from imprint.models.base import ModelInfo
+from imprint.models.facts import ModelInfo
 from imprint.models.source import PipelineSource
 from imprint.planning import memory_settings, quantised_base
 from imprint.planning.memory.estimate import Estimate, Unknown, estimate

@@ -21,7 +21,8 @@ from imprint.methods.adopted import Adopted
 from imprint.methods.lora import FILE
 from imprint.methods.word_files import FILE as WORD_FILE
 from imprint.methods.word_files import write_word
-from imprint.models.base import MetaModel, ModelInfo, ModelSource
+from imprint.models.base import ModelSource
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.planning.identity import one_or_all
 from imprint.planning.naming import find_nouns
 from imprint.planning.subjects import Subject, find_concepts, find_subjects, photo_hashes

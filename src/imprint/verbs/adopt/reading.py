@@ -12,7 +12,7 @@ from imprint.data.dataset import AUTO
 from imprint.data.listing import printable
 from imprint.errors import ConfigError, Problem, UserError
 from imprint.hashing import file_hash
-from imprint.models.base import MetaModel, ModelInfo
+from imprint.models.facts import MetaModel, ModelInfo
 from imprint.results.external_lora import Adapters, read_external
 from imprint.results.external_words import Words
 from imprint.results.low_rank import LowRank
