@@ -57,7 +57,7 @@ def _sentences(board: Board, column: ScoreColumn, draws: int, seed: int) -> Iter
     sides = _sides(board, column, draws, seed)
     leader = board.leaders.get((ALL, column.key))
     ahead, behind, alike = ([label for label in own if sides[label] == side] for side in SIDES)
-    numbers = _numbers(board, column, leader.name if leader else own[0])
+    told = [leader.name] if leader else own  # whose numbers the sentence gives: those that it speaks of
     if leader and leader.is_best:
         first = f"{leader.name} is {words.best}"
         others = [
@@ -65,6 +65,7 @@ def _sentences(board: Board, column: ScoreColumn, draws: int, seed: int) -> Iter
             *_beside(behind, alike, own, words),
         ]
     elif ahead:
+        told = ahead
         first = f"{_named(ahead, own)} {_are(ahead)} {words.ahead} than {FLOOR}"
         others = _beside(behind, alike, own, words)
         if leader and len(ahead) > 1:
@@ -72,9 +73,11 @@ def _sentences(board: Board, column: ScoreColumn, draws: int, seed: int) -> Iter
         elif leader and leader.alike != FLOOR:
             others.append(f"{leader.alike} is not told apart from {leader.name}")
     elif behind:
+        told = behind
         first = f"{_named(behind, own)} {_are(behind)} {words.behind} than {FLOOR}"
         others = _beside([], alike, own, words)
     elif alike:
+        told = own
         first = f"{'none' if len(own) > 1 else own[0]} is {'' if len(own) > 1 else 'not '}told apart from {FLOOR}"
         first, others = f"{first} by {words.by}", []
     elif leader:
@@ -82,7 +85,7 @@ def _sentences(board: Board, column: ScoreColumn, draws: int, seed: int) -> Iter
         others = []
     else:
         return
-    yield f"{first[:1].upper()}{first[1:]} ({numbers}){''.join(f'; {part}' for part in others)}."
+    yield f"{first[:1].upper()}{first[1:]} ({_numbers(board, column, told)}){''.join(f'; {part}' for part in others)}."
 
 
 def _sides(board: Board, column: ScoreColumn, draws: int, seed: int) -> dict[str, Side]:
@@ -111,12 +114,12 @@ def _words(column: ScoreColumn) -> Words:
     )
 
 
-def _numbers(board: Board, column: ScoreColumn, label: str) -> str:
-    """`DINO 0.612; the untuned model 0.431`."""
-    found = [board.score(label, column.key)]
-    found += [board.score(entry.label, column.key) for entry in board.entries if entry.row == "untuned"][:1]
-    names = (column.title, FLOOR)
-    return "; ".join(f"{name} {score(each.mean)}" for name, each in zip(names, found, strict=False) if each)
+def _numbers(board: Board, column: ScoreColumn, labels: Sequence[str]) -> str:
+    """`DINO 0.612; the untuned model 0.431`, and of several contestants `DINO 0.516 to 0.612`."""
+    found = sorted(one.mean for label in labels if (one := board.score(label, column.key)))
+    floors = [board.score(entry.label, column.key) for entry in board.entries if entry.row == "untuned"][:1]
+    own = " to ".join(dict.fromkeys(score(mean) for mean in (found[0], found[-1])))
+    return "; ".join([f"{column.title} {own}", *(f"{FLOOR} {score(floor.mean)}" for floor in floors if floor)])
 
 
 def _ahead(labels: Sequence[str], among: Sequence[str], words: Words) -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from unit.reporting.runs_on_disk import make_run
@@ -11,6 +12,7 @@ from unit.reporting.scoreboard.sheets import sheet
 from unit.reporting.sweeps_on_disk import rates
 from unit.reporting.test_report_scores import scored_run
 
+from imprint.evaluation.score_sheet import ScoreSheet
 from imprint.reporting.heading import headlines
 from imprint.reporting.record import find_runs, records_of
 from imprint.reporting.run_scores import scores_of
@@ -80,3 +82,36 @@ def test_nobody_is_praised_within_the_interval(
             own = replace(own, rows={**own.rows, "tuned": own.rows["untuned"]})
         scored_run(tmp_path, own)
     assert re.match(expected, said(tmp_path)[0]), said(tmp_path)[0]
+
+
+def uneven(method: str, *, by: float) -> ScoreSheet:
+    """With a high mean that comes of half of its prompts: which other prompts may not have."""
+    own = sheet(method=method, prompts=8)
+    tuned = own.rows["tuned"]["dino"]
+    values = [
+        value._replace(value=value.value + (by if (value.number or 0) % 2 else -by / 2)) for value in tuned.values
+    ]
+    scored = replace(tuned, mean=fmean(value.value for value in values), values=values)
+    return replace(own, rows={**own.rows, "tuned": {**own.rows["tuned"], "dino": scored}})
+
+
+def test_numbers_are_of_those_whom_the_sentence_speaks_of(tmp_path: Path) -> None:
+    steady = [sheet(method=method, better_by=by, prompts=8) for method, by in (("lora", 0.0), ("loha", 0.1))]
+    wild = uneven("dreambooth", by=2.0)
+    for own in (*steady, wild):
+        scored_run(tmp_path, own)
+    low, high = (own.rows["tuned"]["dino"].mean for own in steady)
+    assert wild.rows["tuned"]["dino"].mean > high
+    line = said(tmp_path)[0]
+    assert re.match(
+        rf"(Loha and lora|Lora and loha) are nearer .* \(DINO {low:.3f} to {high:.3f}; the untuned", line
+    ), line
+
+
+def test_of_none_the_range_of_all_is_told(tmp_path: Path) -> None:
+    for method, by in (("lora", 2.0), ("loha", 3.0)):
+        scored_run(tmp_path, uneven(method, by=by))
+    means = sorted(uneven(method, by=by).rows["tuned"]["dino"].mean for method, by in (("lora", 2.0), ("loha", 3.0)))
+    line = said(tmp_path)[0]
+    assert line.startswith("None is told apart"), line
+    assert f"(DINO {means[0]:.3f} to {means[1]:.3f}; the untuned" in line
