@@ -9,20 +9,16 @@ its engraving; `low` is that of the result's means against the picture that was 
 import csv
 import json
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from points import BASE, LOW_SIDES, SUBJECTS, Point
+from tables import REGIONS, UNTUNED, gains_of, report
 
-from imprint.evaluation.statistics.comparing import sign_flip_p
-from imprint.evaluation.statistics.crossing import table_of_differences
-from imprint.evaluation.statistics.intervals import difference_interval
 from imprint.miniature.canvas import stream
 from imprint.miniature.places import PLACES
 from imprint.miniature.renderer import draw, engraving_mask, mask
@@ -37,10 +33,7 @@ from imprint.types import LowRes
 
 LARGE, FACTOR = 128, 2
 OWN, OTHERS = 16, 2  # new scenes of the tuned subject, and of each other one
-UNTUNED = "untuned"
-REGIONS = ("whole", "subject", "engraving", "low")
 COLUMNS = ("run", "shown", "test_side", "scene", *REGIONS)
-DRAWS = 10_000
 
 
 class Shown(NamedTuple):
@@ -139,7 +132,7 @@ def main(folder: str, out: str) -> None:
             write(file, rows)
             print(name, flush=True)
     write(file, rows)
-    (Path(out) / "gains.md").write_text(gains(list(csv.DictReader(file.open())), points), encoding="utf-8")
+    (Path(out) / "gains.md").write_text(report(gains_of(list(csv.DictReader(file.open())), points)), encoding="utf-8")
 
 
 def low_settings(side: str) -> dict[str, object]:
@@ -156,51 +149,6 @@ def write(file: Path, rows: Iterable[Mapping[str, object]]) -> None:
         writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-Differences = dict[str, dict[tuple[str, str], float]]  # of each tuned subject: by who is shown, and the scene
-
-
-def gains(rows: Sequence[Mapping[str, str]], points: Mapping[str, Point]) -> str:
-    """A line for each way of tuning and low side of the test: what it gains over the untuned upscaler, and how sure."""
-    floor = {
-        (row["run"], row["shown"], row["test_side"], row["scene"]): row for row in rows if row["run"] not in points
-    }
-    found: dict[tuple[str, ...], dict[str, dict[str, dict[tuple[str, str], list[float]]]]] = defaultdict(
-        lambda: {"own": defaultdict(lambda: defaultdict(list)), "others": defaultdict(lambda: defaultdict(list))}
-    )
-    for row in rows:
-        if (point := points.get(row["run"])) is None:
-            continue
-        way = (point.method, str(point.level), point.low_side, row["test_side"])
-        untuned = floor[f"{UNTUNED}-{point.level}", row["shown"], row["test_side"], row["scene"]]
-        whose = "own" if row["shown"] == point.subject else "others"
-        for region in REGIONS:
-            if row[region] and untuned[region]:
-                cell = found[(*way, region)][whose][point.subject][row["shown"], row["scene"]]
-                cell.append(float(row[region]) - float(untuned[region]))
-    lines = [
-        "| method | level | tuned on | enlarged | region | its subject, dB | p | others, dB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for key, parts in sorted(found.items()):
-        own, others = (averaged(part) for part in (parts["own"], parts["others"]))
-        p = f"{sign_flip_p(np.array([mean(each.values()) for each in own.values()])):.3f}" if own else ""
-        lines.append("| " + " | ".join([*key, told(own), p, told(others)]) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def averaged(differences: Mapping[str, Mapping[tuple[str, str], list[float]]]) -> Differences:
-    """Over training seeds."""
-    return {subject: {at: mean(values) for at, values in each.items()} for subject, each in differences.items()}
-
-
-def told(differences: Differences) -> str:
-    if not differences:
-        return ""
-    centre = mean(mean(each.values()) for each in differences.values())
-    interval = difference_interval(table_of_differences(differences), centre=centre, draws=DRAWS, seed=0)
-    return f"{centre:+.2f}" + (f" ({interval.low:+.2f} to {interval.high:+.2f})" if interval else "")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,6 @@ def points(
     levels: Sequence[int] = LEVELS,
     low_sides: Sequence[str] = LOW_SIDES,
 ) -> Iterator[Point]:
-    """All of some subjects, those of the paper's way (no noise, as the base draws) first."""
+    """All of some subjects, those of one seed first."""
     for seed, low_side, level, method, subject in product(seeds, low_sides, levels, methods, subjects):
         yield Point(subject, method, level, low_side, seed)

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import torch
-from measure import FACTOR, LARGE, UNTUNED, Shown, low_settings, shown
+from measure import FACTOR, LARGE, Shown, low_settings, shown
 from PIL import Image
 from points import METHODS, Point
+from tables import UNTUNED
 
 from imprint.miniature.subjects import class_noun
 from imprint.models.base import Model
